@@ -1,0 +1,2 @@
+//! openmcp-dns
+fn main() {}

@@ -1,0 +1,2 @@
+//! Builds policy modules.
+fn main() {}
