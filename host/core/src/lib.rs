@@ -1,1 +1,13 @@
-//! placeholder
+//! The pure part of openmcp-dns: no async, no I/O, no clock.
+//!
+//! ```text
+//! objects ──resolve──► claims ──decide──► record sets ──conflict──► winners ──plan──► changes
+//! ```
+//! An object claims host names; a policy decides on each claim; the claims of all objects on one
+//! name are settled; the plan says what must change in the store. Each stage is a module that
+//! takes values and gives values, so that its tests feed it values and compare.
+
+pub mod cluster;
+pub mod name;
+pub mod policy;
+pub mod record;

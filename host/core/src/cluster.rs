@@ -1,0 +1,82 @@
+//! Clusters and the objects in them, as every stage names them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Name of a `Cluster` object on the platform cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClusterId {
+    /// Namespace of the `Cluster` object.
+    pub namespace: String,
+    /// Name of the `Cluster` object.
+    pub name: String,
+}
+
+impl ClusterId {
+    /// Names a cluster.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What a policy may know of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterFacts {
+    /// Which cluster.
+    pub id: ClusterId,
+    /// `spec.purposes`.
+    pub purposes: Vec<String>,
+    /// Labels of the `Cluster` object.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Kinds of objects that claim host names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// `gateway.networking.k8s.io` HTTPRoute.
+    HttpRoute,
+    /// `networking.k8s.io` Ingress.
+    Ingress,
+}
+
+impl SourceKind {
+    /// The kind in its Kubernetes spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HttpRoute => "HTTPRoute",
+            Self::Ingress => "Ingress",
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An object that claims host names, within its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceRef {
+    /// Its kind.
+    pub kind: SourceKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for SourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+    }
+}

@@ -1,0 +1,211 @@
+//! Host names as the service publishes them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Longest host name in its text form without the trailing dot (RFC 1035 section 2.3.4).
+pub const MAX_NAME_BYTES: usize = 253;
+
+/// Longest label (RFC 1035 section 2.3.4).
+pub const MAX_LABEL_BYTES: usize = 63;
+
+/// A host name: RFC 1123 labels in lower case, joined by dots, without a trailing dot, possibly
+/// with a leading `*.`.
+///
+/// A value of this type has been checked, so it can become an etcd key or a DNS message without
+/// a second look: it holds no `/`, no empty label and no label or name that is too long.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostName(String);
+
+/// Why a text is no host name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// Nothing is left after the trailing dot is removed.
+    #[error("a host name must not be empty")]
+    Empty,
+    /// Longer than [`MAX_NAME_BYTES`].
+    #[error("the host name has {0} bytes, at most {MAX_NAME_BYTES} are possible")]
+    TooLong(usize),
+    /// Two dots in a row, or a leading dot.
+    #[error("the host name has an empty label")]
+    EmptyLabel,
+    /// A label is longer than [`MAX_LABEL_BYTES`].
+    #[error("label {label:?} has {} bytes, at most {MAX_LABEL_BYTES} are possible", label.len())]
+    LabelTooLong {
+        /// The label.
+        label: String,
+    },
+    /// A label holds something else than letters, digits and inner hyphens.
+    #[error("label {label:?} is not of letters, digits and inner hyphens (RFC 1123)")]
+    InvalidLabel {
+        /// The label.
+        label: String,
+    },
+    /// The text is an address.
+    #[error("{0} is an address, not a host name")]
+    Address(String),
+}
+
+impl HostName {
+    /// The name in lower case, without a trailing dot.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The labels from left to right; a wildcard's first label is `*`.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// Whether the first label is `*`.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with("*.")
+    }
+
+    /// Whether the name is `zone` itself or lies below it.
+    #[must_use]
+    pub fn is_within(&self, zone: &HostName) -> bool {
+        self == zone || self.is_below(zone)
+    }
+
+    /// Whether the name lies below `zone`, and is not `zone` itself.
+    #[must_use]
+    pub fn is_below(&self, zone: &HostName) -> bool {
+        self.0.strip_suffix(&zone.0).is_some_and(|head| head.ends_with('.'))
+    }
+
+    /// The name with one more label or several in front.
+    ///
+    /// # Errors
+    /// When the result is no host name.
+    pub fn prefixed(&self, labels: &str) -> Result<Self, NameError> {
+        format!("{labels}.{}", self.0).parse()
+    }
+}
+
+impl FromStr for HostName {
+    type Err = NameError;
+
+    /// Takes a name in any case, with or without one trailing dot.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.len() > MAX_NAME_BYTES {
+            return Err(NameError::TooLong(text.len()));
+        }
+        if text.parse::<std::net::IpAddr>().is_ok() {
+            return Err(NameError::Address(text.to_owned()));
+        }
+        let unwild = text.strip_prefix("*.").unwrap_or(text);
+        for label in unwild.split('.') {
+            check_label(label)?;
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+/// Checks one label against RFC 1123 section 2.1.
+///
+/// # Errors
+/// Says what is wrong with the label.
+pub fn check_label(label: &str) -> Result<(), NameError> {
+    if label.is_empty() {
+        return Err(NameError::EmptyLabel);
+    }
+    if label.len() > MAX_LABEL_BYTES {
+        return Err(NameError::LabelTooLong { label: label.to_owned() });
+    }
+    let inner_ok = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !inner_ok || label.starts_with('-') || label.ends_with('-') {
+        return Err(NameError::InvalidLabel { label: label.to_owned() });
+    }
+    Ok(())
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for HostName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<HostName> for String {
+    fn from(name: HostName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> HostName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_are_lower_cased_and_lose_their_trailing_dot() {
+        assert_eq!(name("Svc-1.Openmcp.CLUSTER.").as_str(), "svc-1.openmcp.cluster");
+    }
+
+    #[test]
+    fn a_wildcard_is_only_possible_as_the_first_label() {
+        assert!(name("*.apps.openmcp.cluster").is_wildcard());
+        for bad in ["a.*.cluster", "*", "*a.cluster", "**.cluster"] {
+            assert!(bad.parse::<HostName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_name_is_refused_with_its_reason() {
+        let label_too_long = format!("{}.cluster", "a".repeat(64));
+        let name_too_long = vec!["a".repeat(63); 4].join(".");
+        for (text, reason) in [
+            ("", "must not be empty"),
+            (".", "must not be empty"),
+            ("a..b", "empty label"),
+            (".a", "empty label"),
+            ("a..", "empty label"),
+            ("-a.b", "inner hyphens"),
+            ("a_b.c", "inner hyphens"),
+            ("a/b.c", "inner hyphens"),
+            ("bücher.cluster", "inner hyphens"),
+            ("172.18.201.1", "is an address"),
+            (label_too_long.as_str(), "has 64 bytes"),
+            (name_too_long.as_str(), "has 255 bytes"),
+        ] {
+            let error = text.parse::<HostName>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_within_its_zone_but_not_within_one_that_only_ends_alike() {
+        let zone = name("workload01.openmcp.cluster");
+        assert!(zone.is_within(&zone) && !zone.is_below(&zone));
+        assert!(name("svc.workload01.openmcp.cluster").is_below(&zone));
+        assert!(!name("svc.badworkload01.openmcp.cluster").is_within(&zone));
+        assert!(!name("openmcp.cluster").is_within(&zone));
+    }
+}

@@ -1,0 +1,143 @@
+//! The three decisions that a policy makes, as the host asks for them.
+//!
+//! The WebAssembly engine implements [`Policy`]; nothing here knows of WebAssembly. What a policy
+//! answers is a proposal: [`crate::decide`] checks it before anything is published.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::cluster::{ClusterFacts, SourceRef};
+use crate::name::HostName;
+use crate::record::RecordType;
+
+/// What every decision may know besides its own subject.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Context {
+    /// The landscape's zone.
+    pub base_domain: HostName,
+    /// The cluster that asks.
+    pub cluster: ClusterFacts,
+    /// Configuration of the module as JSON text; `{}` when it is not set.
+    pub configuration: String,
+}
+
+/// One host name that one object of one cluster asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The host name, already known to be valid.
+    pub host_name: HostName,
+    /// The object that asks.
+    pub source: SourceRef,
+    /// Labels of the object.
+    pub labels: BTreeMap<String, String>,
+    /// Addresses and host names of the Gateway or Ingress: sorted, without duplicates, not empty.
+    pub targets: Vec<String>,
+}
+
+/// Why a host name is refused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Denial {
+    /// For machines: `[a-z0-9-]`, of few distinct values.
+    pub code: String,
+    /// For people: one sentence.
+    pub message: String,
+}
+
+/// May the claimed host name be published?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Allow,
+    /// No, and why.
+    Deny(Denial),
+}
+
+/// A record set as a policy proposes it: nothing in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposedRecordSet {
+    /// Where to publish.
+    pub name: String,
+    /// Type of all the values.
+    pub record_type: RecordType,
+    /// Time to live in seconds.
+    pub ttl_seconds: u32,
+    /// The values in their text form.
+    pub values: Vec<String>,
+}
+
+/// What kind of failure kept a policy from deciding. Becomes a metric label and a condition reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureKind {
+    /// The module answered with an error of its own.
+    Refused,
+    /// The call used up its fuel.
+    OutOfFuel,
+    /// The call ran past its deadline.
+    Deadline,
+    /// The module asked for more memory than it may have.
+    Memory,
+    /// The module trapped in another way: unreachable code, stack overflow, out of bounds.
+    Trap,
+    /// The question or the answer is larger than the limits allow.
+    TooLarge,
+    /// The host failed; a bug of ours.
+    Internal,
+}
+
+impl FailureKind {
+    /// The kind as a condition reason and metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "Refused",
+            Self::OutOfFuel => "OutOfFuel",
+            Self::Deadline => "Deadline",
+            Self::Memory => "Memory",
+            Self::Trap => "Trap",
+            Self::TooLarge => "TooLarge",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
+/// A policy did not decide.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the policy module failed ({}): {message}", kind.as_str())]
+pub struct PolicyFailure {
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// Makes the three decisions. Every method is pure: the same question gives the same answer.
+pub trait Policy: Send + Sync {
+    /// Which domain belongs to the cluster? The text has not been checked.
+    ///
+    /// # Errors
+    /// When the policy could not decide; the cluster then gets no domain.
+    fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure>;
+
+    /// Is the claimed host name allowed?
+    ///
+    /// # Errors
+    /// When the policy could not decide. That is neither an allowance nor a denial.
+    fn validate_hostname(
+        &self,
+        context: &Context,
+        domain: &HostName,
+        claim: &Claim,
+    ) -> Result<Verdict, PolicyFailure>;
+
+    /// Under which names and with which values is an allowed claim recorded?
+    ///
+    /// # Errors
+    /// When the policy could not decide. That is not the same as recording nothing.
+    fn name_records(
+        &self,
+        context: &Context,
+        domain: &HostName,
+        claim: &Claim,
+    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure>;
+}

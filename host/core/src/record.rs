@@ -1,0 +1,205 @@
+//! Record sets: what is published under a name.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::name::{HostName, NameError};
+
+/// Longest single string of a TXT record in bytes (RFC 1035 section 3.3.14).
+pub const MAX_TEXT_BYTES: usize = 255;
+
+/// The record types the service publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RecordType {
+    /// IPv4 addresses (RFC 1035).
+    A,
+    /// IPv6 addresses (RFC 3596).
+    Aaaa,
+    /// One canonical name (RFC 1035).
+    Cname,
+    /// Text (RFC 1035).
+    Txt,
+}
+
+impl RecordType {
+    /// The type in its presentation form, for example `AAAA`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Cname => "CNAME",
+            Self::Txt => "TXT",
+        }
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One value of a record set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordValue {
+    /// An IPv4 address.
+    A(Ipv4Addr),
+    /// An IPv6 address.
+    Aaaa(Ipv6Addr),
+    /// A canonical name.
+    Cname(HostName),
+    /// A text of at most [`MAX_TEXT_BYTES`] bytes.
+    Txt(String),
+}
+
+/// Why a text is no value of a record type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// Not an IPv4 address.
+    #[error("{0:?} is not an IPv4 address")]
+    NotIpv4(String),
+    /// Not an IPv6 address.
+    #[error("{0:?} is not an IPv6 address")]
+    NotIpv6(String),
+    /// An address that means something else on every host that asks for it.
+    #[error("{0} is a loopback, unspecified, multicast or link-local address, which no other cluster can reach")]
+    Unreachable(IpAddr),
+    /// Not a host name that a CNAME can point to.
+    #[error("{value:?} is not a host name: {source}")]
+    NotHostName {
+        /// What was given.
+        value: String,
+        /// Why it is none.
+        source: NameError,
+    },
+    /// A CNAME cannot point to a wildcard.
+    #[error("{0:?} is a wildcard, which a CNAME cannot point to")]
+    Wildcard(String),
+    /// A text is too long.
+    #[error("a text of {0} bytes is too long, at most {MAX_TEXT_BYTES} are possible")]
+    TextTooLong(usize),
+}
+
+impl RecordValue {
+    /// Reads a value of the given type from its text form.
+    ///
+    /// # Errors
+    /// When the text is no such value, or is an address that other clusters cannot reach.
+    pub fn parse(record_type: RecordType, text: &str) -> Result<Self, ValueError> {
+        match record_type {
+            RecordType::A => {
+                let address = text.parse().map_err(|_| ValueError::NotIpv4(text.to_owned()))?;
+                check_reachable(IpAddr::V4(address))?;
+                Ok(Self::A(address))
+            }
+            RecordType::Aaaa => {
+                let address = text.parse().map_err(|_| ValueError::NotIpv6(text.to_owned()))?;
+                check_reachable(IpAddr::V6(address))?;
+                Ok(Self::Aaaa(address))
+            }
+            RecordType::Cname => match text.parse::<HostName>() {
+                Ok(name) if name.is_wildcard() => Err(ValueError::Wildcard(text.to_owned())),
+                Ok(name) => Ok(Self::Cname(name)),
+                Err(source) => Err(ValueError::NotHostName { value: text.to_owned(), source }),
+            },
+            RecordType::Txt if text.len() > MAX_TEXT_BYTES => Err(ValueError::TextTooLong(text.len())),
+            RecordType::Txt => Ok(Self::Txt(text.to_owned())),
+        }
+    }
+
+    /// The type of the value.
+    #[must_use]
+    pub const fn record_type(&self) -> RecordType {
+        match self {
+            Self::A(_) => RecordType::A,
+            Self::Aaaa(_) => RecordType::Aaaa,
+            Self::Cname(_) => RecordType::Cname,
+            Self::Txt(_) => RecordType::Txt,
+        }
+    }
+}
+
+impl fmt::Display for RecordValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::A(address) => address.fmt(f),
+            Self::Aaaa(address) => address.fmt(f),
+            Self::Cname(name) => name.fmt(f),
+            Self::Txt(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
+/// Refuses addresses that mean another host on every cluster that resolves the name.
+fn check_reachable(address: IpAddr) -> Result<(), ValueError> {
+    let link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    if link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+        return Err(ValueError::Unreachable(address));
+    }
+    Ok(())
+}
+
+/// All values of one type at one name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecordSet {
+    /// Where the values are published.
+    pub name: HostName,
+    /// Time to live in seconds, 1 to 86400.
+    pub ttl_seconds: u32,
+    /// At least one value; all of the same type.
+    pub values: BTreeSet<RecordValue>,
+}
+
+impl RecordSet {
+    /// The type of the values; `None` for an empty set.
+    #[must_use]
+    pub fn record_type(&self) -> Option<RecordType> {
+        self.values.first().map(RecordValue::record_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_round_trip_through_their_text() {
+        for (record_type, text) in [
+            (RecordType::A, "172.18.201.1"),
+            (RecordType::Aaaa, "fd00::1"),
+            (RecordType::Cname, "lb.example.com"),
+        ] {
+            let value = RecordValue::parse(record_type, text).unwrap();
+            assert_eq!(value.to_string(), text);
+            assert_eq!(value.record_type(), record_type);
+        }
+    }
+
+    #[test]
+    fn addresses_that_mean_another_host_elsewhere_are_refused() {
+        for text in ["127.0.0.1", "0.0.0.0", "169.254.20.10", "224.0.0.1", "255.255.255.255"] {
+            assert!(matches!(RecordValue::parse(RecordType::A, text), Err(ValueError::Unreachable(_))), "{text}");
+        }
+        for text in ["::1", "::", "fe80::1", "ff02::1"] {
+            assert!(matches!(RecordValue::parse(RecordType::Aaaa, text), Err(ValueError::Unreachable(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_refused() {
+        assert!(RecordValue::parse(RecordType::A, "fd00::1").is_err());
+        assert!(RecordValue::parse(RecordType::Aaaa, "10.0.0.1").is_err());
+        assert!(RecordValue::parse(RecordType::Cname, "10.0.0.1").is_err());
+        assert!(RecordValue::parse(RecordType::Cname, "*.example.com").is_err());
+        assert!(RecordValue::parse(RecordType::Txt, &"x".repeat(256)).is_err());
+    }
+}
