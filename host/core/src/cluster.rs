@@ -38,7 +38,7 @@ pub struct ClusterFacts {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Kinds of objects that claim host names.
+/// Kinds of objects that claim host names, in the order in which they sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
     /// `gateway.networking.k8s.io` HTTPRoute.
@@ -73,6 +73,12 @@ pub struct SourceRef {
     pub namespace: String,
     /// Its name.
     pub name: String,
+}
+
+impl SourceRef {
+    /// Sorts before every object that can exist, to start a range with.
+    pub(crate) const FIRST: Self =
+        Self { kind: SourceKind::HttpRoute, namespace: String::new(), name: String::new() };
 }
 
 impl fmt::Display for SourceRef {

@@ -8,6 +8,12 @@
 //! takes values and gives values, so that its tests feed it values and compare.
 
 pub mod cluster;
+pub mod decide;
+pub mod index;
 pub mod name;
+pub mod object;
+pub mod objects;
 pub mod policy;
 pub mod record;
+pub mod resolve;
+pub mod settle;

@@ -20,6 +20,8 @@ pub struct Context {
     pub cluster: ClusterFacts,
     /// Configuration of the module as JSON text; `{}` when it is not set.
     pub configuration: String,
+    /// Names elsewhere in the zone that the DNSPolicy grants to this cluster, sorted.
+    pub shared_names: Vec<HostName>,
 }
 
 /// One host name that one object of one cluster asks for.
@@ -81,6 +83,8 @@ pub enum FailureKind {
     Trap,
     /// The question or the answer is larger than the limits allow.
     TooLarge,
+    /// The module answered what it may not: a name outside the cluster's domain, a value that is no address.
+    InvalidAnswer,
     /// The host failed; a bug of ours.
     Internal,
 }
@@ -96,6 +100,7 @@ impl FailureKind {
             Self::Memory => "Memory",
             Self::Trap => "Trap",
             Self::TooLarge => "TooLarge",
+            Self::InvalidAnswer => "InvalidAnswer",
             Self::Internal => "Internal",
         }
     }

@@ -68,7 +68,9 @@ pub enum ValueError {
     #[error("{0:?} is not an IPv6 address")]
     NotIpv6(String),
     /// An address that means something else on every host that asks for it.
-    #[error("{0} is a loopback, unspecified, multicast or link-local address, which no other cluster can reach")]
+    #[error(
+        "{0} is a loopback, unspecified, multicast or link-local address, which no other cluster can reach"
+    )]
     Unreachable(IpAddr),
     /// Not a host name that a CNAME can point to.
     #[error("{value:?} is not a host name: {source}")]
@@ -187,10 +189,16 @@ mod tests {
     #[test]
     fn addresses_that_mean_another_host_elsewhere_are_refused() {
         for text in ["127.0.0.1", "0.0.0.0", "169.254.20.10", "224.0.0.1", "255.255.255.255"] {
-            assert!(matches!(RecordValue::parse(RecordType::A, text), Err(ValueError::Unreachable(_))), "{text}");
+            assert!(
+                matches!(RecordValue::parse(RecordType::A, text), Err(ValueError::Unreachable(_))),
+                "{text}"
+            );
         }
         for text in ["::1", "::", "fe80::1", "ff02::1"] {
-            assert!(matches!(RecordValue::parse(RecordType::Aaaa, text), Err(ValueError::Unreachable(_))), "{text}");
+            assert!(
+                matches!(RecordValue::parse(RecordType::Aaaa, text), Err(ValueError::Unreachable(_))),
+                "{text}"
+            );
         }
     }
 

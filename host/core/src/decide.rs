@@ -1,0 +1,423 @@
+//! From claims to record sets: asks the policy and checks what it answers.
+//!
+//! A policy can narrow what is published, never widen it. So the host's own rules come first (the
+//! policy is not even asked about a name that can never be published) and once more on the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::SourceRef;
+use crate::name::{HostName, NameError};
+use crate::policy::{Claim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict};
+use crate::record::{RecordSet, RecordType, RecordValue};
+use crate::resolve::Wanted;
+
+/// Shortest time to live in seconds that is published.
+pub const MIN_TTL_SECONDS: u32 = 1;
+/// Longest time to live in seconds that is published: a day, after which a wrong answer is gone.
+pub const MAX_TTL_SECONDS: u32 = 86_400;
+/// Most values of one record set: more do not fit into a DNS answer that people would want, and
+/// one etcd transaction takes 128 operations by default.
+pub const MAX_VALUES: usize = 64;
+/// Most record sets of one claim.
+pub const MAX_RECORD_SETS: usize = 16;
+/// Longest message of a denial in bytes; what is longer is cut.
+pub const MAX_DENIAL_MESSAGE_BYTES: usize = 512;
+
+/// Where a cluster may publish.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Territory {
+    /// The cluster's own domain.
+    pub domain: HostName,
+    /// Names elsewhere in the zone that the DNSPolicy grants to the cluster.
+    pub shared_names: BTreeSet<HostName>,
+    /// Whether the store can serve wildcards.
+    pub wildcards: bool,
+}
+
+/// What becomes of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is published so.
+    Publish(Vec<RecordSet>),
+    /// It is refused: what it published before is withdrawn.
+    Deny(Denial),
+    /// The policy did not decide: what was published stays, a new name is not published.
+    Undecided(PolicyFailure),
+}
+
+/// Codes of the denials that the host itself gives.
+pub mod codes {
+    /// The name is no RFC 1123 host name.
+    pub const INVALID_HOST_NAME: &str = "invalid-host-name";
+    /// The name lies neither in the cluster's domain nor among the names shared with it.
+    pub const OUTSIDE_DOMAIN: &str = "outside-domain";
+    /// The service needs the name itself.
+    pub const RESERVED_NAME: &str = "reserved-name";
+    /// A wildcard, and the DNS server in use cannot serve it.
+    pub const WILDCARD_UNSUPPORTED: &str = "wildcard-unsupported";
+    /// None of the targets can be reached from another cluster.
+    pub const UNREACHABLE_TARGET: &str = "unreachable-target";
+}
+
+/// Decides on one host name that one object asks for.
+pub fn decide(
+    policy: &dyn Policy,
+    context: &Context,
+    territory: &Territory,
+    source: &SourceRef,
+    labels: &BTreeMap<String, String>,
+    wanted: &Wanted,
+) -> Decision {
+    let host_name = match check_name(&wanted.host_name, context, territory) {
+        Ok(name) => name,
+        Err(denial) => return Decision::Deny(denial),
+    };
+    let targets = match reachable_targets(&wanted.targets) {
+        Ok(targets) => targets,
+        Err(denial) => return Decision::Deny(denial),
+    };
+    let claim = Claim { host_name, source: source.clone(), labels: labels.clone(), targets };
+    match policy.validate_hostname(context, &territory.domain, &claim) {
+        Ok(Verdict::Allow) => {}
+        Ok(Verdict::Deny(denial)) => return Decision::Deny(tidy(denial)),
+        Err(failure) => return Decision::Undecided(failure),
+    }
+    match policy.name_records(context, &territory.domain, &claim) {
+        Ok(proposed) => match check_record_sets(proposed, context, territory) {
+            Ok(record_sets) => Decision::Publish(record_sets),
+            Err(message) => Decision::Undecided(PolicyFailure { kind: FailureKind::InvalidAnswer, message }),
+        },
+        Err(failure) => Decision::Undecided(failure),
+    }
+}
+
+/// Asks the policy for a cluster's domain and checks it: it must lie below the base domain, or be
+/// the base domain, and leave the service's own names alone.
+///
+/// # Errors
+/// When the policy failed, or answered something that is no domain of this landscape.
+pub fn cluster_domain(policy: &dyn Policy, context: &Context) -> Result<HostName, PolicyFailure> {
+    let text = policy.domain_filter(context)?;
+    let invalid = |why: String| PolicyFailure { kind: FailureKind::InvalidAnswer, message: why };
+    let cluster = &context.cluster.id;
+    let domain: HostName = text
+        .parse()
+        .map_err(|error: NameError| invalid(format!("domain {text:?} of cluster {cluster}: {error}")))?;
+    if domain.is_wildcard() || !domain.is_within(&context.base_domain) {
+        return Err(invalid(format!(
+            "domain {domain} of cluster {cluster} is not within the base domain {}",
+            context.base_domain
+        )));
+    }
+    if is_service_name(&domain, &context.base_domain) || has_query_wildcard(&domain) {
+        return Err(invalid(format!("domain {domain} of cluster {cluster} is reserved for the service")));
+    }
+    Ok(domain)
+}
+
+/// The host's own rules for a name, before the policy is asked and again on what it answers.
+fn check_name(text: &str, context: &Context, territory: &Territory) -> Result<HostName, Denial> {
+    let deny = |code: &str, message: String| Err(Denial { code: code.to_owned(), message });
+    let name: HostName = match text.parse() {
+        Ok(name) => name,
+        Err(error) => return deny(codes::INVALID_HOST_NAME, format!("{text:?} is no host name: {error}")),
+    };
+    if !name.is_within(&territory.domain) && !territory.shared_names.contains(&name) {
+        return deny(
+            codes::OUTSIDE_DOMAIN,
+            format!(
+                "{name} is not within {}, the domain of cluster {}, and no DNSPolicy shares it with the cluster",
+                territory.domain, context.cluster.id
+            ),
+        );
+    }
+    if name == context.base_domain || is_service_name(&name, &context.base_domain) {
+        return deny(codes::RESERVED_NAME, format!("{name} is reserved for the DNS service itself"));
+    }
+    if has_query_wildcard(&name) {
+        return deny(
+            codes::RESERVED_NAME,
+            format!("{name} has the label \"any\", which CoreDNS takes for a wildcard in questions"),
+        );
+    }
+    if name.is_wildcard() && !territory.wildcards {
+        return deny(
+            codes::WILDCARD_UNSUPPORTED,
+            format!("{name} is a wildcard, which CoreDNS's etcd plugin cannot serve"),
+        );
+    }
+    Ok(name)
+}
+
+/// Names below `dns.<zone>`: CoreDNS's etcd plugin reads the apex's addresses and name servers there.
+fn is_service_name(name: &HostName, base_domain: &HostName) -> bool {
+    base_domain.prefixed("dns").is_ok_and(|service| name.is_within(&service))
+}
+
+/// CoreDNS's etcd plugin takes the label `any` in a question for "everything here".
+fn has_query_wildcard(name: &HostName) -> bool {
+    name.labels().any(|label| label == "any")
+}
+
+/// The targets that other clusters can reach. An object with one good address is not refused for
+/// another bad one.
+fn reachable_targets(targets: &[String]) -> Result<Vec<String>, Denial> {
+    let mut reachable = BTreeSet::new();
+    let mut last_error = None;
+    for target in targets {
+        match parse_target(target) {
+            Ok(value) => {
+                reachable.insert(value.to_string());
+            }
+            Err(error) => last_error = Some(error.to_string()),
+        }
+    }
+    match last_error {
+        Some(message) if reachable.is_empty() => {
+            Err(Denial { code: codes::UNREACHABLE_TARGET.to_owned(), message })
+        }
+        _ => Ok(reachable.into_iter().collect()),
+    }
+}
+
+fn parse_target(target: &str) -> Result<RecordValue, crate::record::ValueError> {
+    let record_type = match target.parse() {
+        Ok(std::net::IpAddr::V4(_)) => RecordType::A,
+        Ok(std::net::IpAddr::V6(_)) => RecordType::Aaaa,
+        Err(_) => RecordType::Cname,
+    };
+    RecordValue::parse(record_type, target)
+}
+
+/// Checks a policy's record sets. Nonsense in one of them makes the whole answer nonsense: half of
+/// what a policy meant is not what it meant.
+fn check_record_sets(
+    proposed: Vec<ProposedRecordSet>,
+    context: &Context,
+    territory: &Territory,
+) -> Result<Vec<RecordSet>, String> {
+    if proposed.len() > MAX_RECORD_SETS {
+        return Err(format!(
+            "{} record sets for one claim, at most {MAX_RECORD_SETS} are possible",
+            proposed.len()
+        ));
+    }
+    let mut checked: BTreeMap<(HostName, RecordType), RecordSet> = BTreeMap::new();
+    for set in proposed {
+        let name = check_name(&set.name, context, territory).map_err(|denial| denial.message)?;
+        if set.values.is_empty() || set.values.len() > MAX_VALUES {
+            return Err(format!(
+                "{} {name} has {} values, 1 to {MAX_VALUES} are possible",
+                set.record_type,
+                set.values.len()
+            ));
+        }
+        let mut values = BTreeSet::new();
+        for text in &set.values {
+            let value = RecordValue::parse(set.record_type, text)
+                .map_err(|error| format!("{} {name}: {error}", set.record_type))?;
+            if value == RecordValue::Cname(name.clone()) {
+                return Err(format!("CNAME {name} points to itself"));
+            }
+            values.insert(value);
+        }
+        if set.record_type == RecordType::Cname && values.len() > 1 {
+            return Err(format!("CNAME {name} has {} values, only one is possible", values.len()));
+        }
+        let ttl_seconds = set.ttl_seconds.clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS);
+        let key = (name.clone(), set.record_type);
+        if checked.insert(key, RecordSet { name: name.clone(), ttl_seconds, values }).is_some() {
+            return Err(format!("{} {name} is given twice", set.record_type));
+        }
+    }
+    let cname_beside_others = checked.keys().any(|(name, record_type)| {
+        *record_type == RecordType::Cname && checked.keys().filter(|(other, _)| other == name).count() > 1
+    });
+    if cname_beside_others {
+        return Err("a CNAME stands beside records of another type at the same name (RFC 2181 section 10.1)"
+            .to_owned());
+    }
+    Ok(checked.into_values().collect())
+}
+
+/// Makes a denial of a module fit for a metric label and an Event.
+fn tidy(denial: Denial) -> Denial {
+    let code_is_fine = (1..=63).contains(&denial.code.len())
+        && denial.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let code = if code_is_fine { denial.code } else { "unspecified".to_owned() };
+    let mut message: String = denial.message.chars().filter(|c| !c.is_control()).collect();
+    let mut end = message.len().min(MAX_DENIAL_MESSAGE_BYTES);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    message.truncate(end);
+    Denial { code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{ClusterFacts, ClusterId, SourceKind};
+
+    /// A policy that answers as told.
+    struct Answers {
+        domain: &'static str,
+        verdict: Result<Verdict, PolicyFailure>,
+        records: Vec<ProposedRecordSet>,
+    }
+
+    impl Policy for Answers {
+        fn domain_filter(&self, _: &Context) -> Result<String, PolicyFailure> {
+            Ok(self.domain.to_owned())
+        }
+        fn validate_hostname(&self, _: &Context, _: &HostName, _: &Claim) -> Result<Verdict, PolicyFailure> {
+            self.verdict.clone()
+        }
+        fn name_records(
+            &self,
+            _: &Context,
+            _: &HostName,
+            _: &Claim,
+        ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
+            Ok(self.records.clone())
+        }
+    }
+
+    fn name(text: &str) -> HostName {
+        text.parse().unwrap()
+    }
+
+    fn context() -> Context {
+        let id = ClusterId::new("openmcp-system", "workload01");
+        Context {
+            base_domain: name("openmcp.cluster"),
+            cluster: ClusterFacts { id, purposes: vec!["workload".into()], labels: BTreeMap::new() },
+            configuration: "{}".into(),
+            shared_names: Vec::new(),
+        }
+    }
+
+    fn proposed(host: &str, record_type: RecordType, values: &[&str]) -> ProposedRecordSet {
+        let values = values.iter().map(ToString::to_string).collect();
+        ProposedRecordSet { name: host.into(), record_type, ttl_seconds: 60, values }
+    }
+
+    fn run(host: &str, targets: &[&str], answers: &Answers) -> Decision {
+        let territory = Territory {
+            domain: name("workload01.openmcp.cluster"),
+            shared_names: [name("shared.openmcp.cluster")].into(),
+            wildcards: false,
+        };
+        let source = SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "r".into() };
+        let wanted =
+            Wanted { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
+        decide(answers, &context(), &territory, &source, &BTreeMap::new(), &wanted)
+    }
+
+    fn allow(records: Vec<ProposedRecordSet>) -> Answers {
+        Answers { domain: "workload01.openmcp.cluster", verdict: Ok(Verdict::Allow), records }
+    }
+
+    const GOOD: &str = "a.workload01.openmcp.cluster";
+
+    #[test]
+    fn names_that_can_never_be_published_are_denied_before_the_policy_is_asked() {
+        for (host, code) in [
+            ("in_valid.workload01.openmcp.cluster", codes::INVALID_HOST_NAME),
+            ("", codes::INVALID_HOST_NAME),
+            ("a.workload02.openmcp.cluster", codes::OUTSIDE_DOMAIN),
+            ("a.badworkload01.openmcp.cluster", codes::OUTSIDE_DOMAIN),
+            ("example.com", codes::OUTSIDE_DOMAIN),
+            ("any.workload01.openmcp.cluster", codes::RESERVED_NAME),
+            ("*.workload01.openmcp.cluster", codes::WILDCARD_UNSUPPORTED),
+        ] {
+            let refuses = Answers { verdict: Err(failure()), ..allow(vec![]) };
+            match run(host, &["10.0.0.1"], &refuses) {
+                Decision::Deny(denial) => assert_eq!(denial.code, code, "{host}"),
+                other => panic!("{host}: {other:?}"),
+            }
+        }
+    }
+
+    fn failure() -> PolicyFailure {
+        PolicyFailure { kind: FailureKind::Trap, message: "asked".into() }
+    }
+
+    #[test]
+    fn a_shared_name_is_published_although_it_lies_outside_the_domain() {
+        let answers = allow(vec![proposed("shared.openmcp.cluster", RecordType::A, &["10.0.0.1"])]);
+        assert!(matches!(run("shared.openmcp.cluster", &["10.0.0.1"], &answers), Decision::Publish(_)));
+    }
+
+    #[test]
+    fn an_answer_that_is_nonsense_counts_as_a_failure_of_the_module() {
+        let a = RecordType::A;
+        for sets in [
+            vec![proposed("a.workload02.openmcp.cluster", a, &["10.0.0.1"])],
+            vec![proposed("ns.dns.openmcp.cluster", a, &["10.0.0.1"])],
+            vec![proposed(GOOD, a, &["not an address"])],
+            vec![proposed(GOOD, a, &["127.0.0.1"])],
+            vec![proposed(GOOD, a, &[])],
+            vec![proposed(GOOD, RecordType::Cname, &[GOOD])],
+            vec![proposed(GOOD, RecordType::Cname, &["a.example", "b.example"])],
+            vec![proposed(GOOD, a, &["10.0.0.1"]), proposed(GOOD, a, &["10.0.0.2"])],
+            vec![proposed(GOOD, a, &["10.0.0.1"]), proposed(GOOD, RecordType::Cname, &["a.example"])],
+            vec![proposed(GOOD, RecordType::Txt, &["x"]); MAX_RECORD_SETS + 1],
+        ] {
+            match run(GOOD, &["10.0.0.1"], &allow(sets.clone())) {
+                Decision::Undecided(failure) => assert_eq!(failure.kind, FailureKind::InvalidAnswer),
+                other => panic!("{sets:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_to_live_is_clamped_into_its_range() {
+        for (asked, published) in [(0, 1), (60, 60), (u32::MAX, 86_400)] {
+            let mut set = proposed(GOOD, RecordType::A, &["10.0.0.1"]);
+            set.ttl_seconds = asked;
+            match run(GOOD, &["10.0.0.1"], &allow(vec![set])) {
+                Decision::Publish(sets) => assert_eq!(sets[0].ttl_seconds, published),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_claim_whose_only_targets_are_unreachable_is_denied() {
+        let answers = allow(vec![proposed(GOOD, RecordType::A, &["10.0.0.1"])]);
+        assert!(
+            matches!(run(GOOD, &["127.0.0.1"], &answers), Decision::Deny(denial) if denial.code == codes::UNREACHABLE_TARGET)
+        );
+        assert!(matches!(run(GOOD, &["127.0.0.1", "10.0.0.1"], &answers), Decision::Publish(_)));
+    }
+
+    #[test]
+    fn a_denial_is_made_fit_for_a_metric_label_and_an_event() {
+        let denial = Denial { code: "Not A Code\n".into(), message: "ü".repeat(400) };
+        let answers = Answers { verdict: Ok(Verdict::Deny(denial)), ..allow(vec![]) };
+        match run(GOOD, &["10.0.0.1"], &answers) {
+            Decision::Deny(denial) => {
+                assert_eq!(denial.code, "unspecified");
+                assert_eq!(denial.message.len(), MAX_DENIAL_MESSAGE_BYTES);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_cluster_domain_must_lie_within_the_base_domain_and_not_be_the_services_own() {
+        for (domain, fine) in [
+            ("workload01.openmcp.cluster", true),
+            ("openmcp.cluster", true),
+            ("example.com", false),
+            ("*.openmcp.cluster", false),
+            ("dns.openmcp.cluster", false),
+            ("any.openmcp.cluster", false),
+            ("", false),
+        ] {
+            let answers = Answers { domain, ..allow(vec![]) };
+            assert_eq!(cluster_domain(&answers, &context()).is_ok(), fine, "{domain}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! When several objects claim one name: what is published, and who has to give way.
+//!
+//! Addresses and texts of all claims are united, as people expect of routes that split one host
+//! name by path. A CNAME cannot stand beside anything (RFC 2181 section 10.1), so it gives way to
+//! addresses; of several different CNAMEs the one already published stays, else the first in order
+//! of cluster and object, so that the result does not depend on who was seen first.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{ClusterId, SourceRef};
+use crate::name::HostName;
+use crate::record::{RecordSet, RecordType, RecordValue};
+
+/// An object of a cluster, across the landscape.
+pub type Claimant = (ClusterId, SourceRef);
+
+/// One value that shall be published at a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// The cluster that owns the value.
+    pub cluster: ClusterId,
+    /// The object it comes from; the first of several.
+    pub source: SourceRef,
+    /// The value.
+    pub value: RecordValue,
+    /// Time to live in seconds.
+    pub ttl_seconds: u32,
+}
+
+/// A claim that gives way to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The name.
+    pub name: HostName,
+    /// Whose value is not published.
+    pub loser: Claimant,
+    /// Whose value is published instead.
+    pub winner: Claimant,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// What is published at a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The values, sorted by cluster and value.
+    pub desired: Vec<Desired>,
+    /// Who gave way.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Settles the claims on one name. `published_cname` is the CNAME that the store holds there now.
+#[must_use]
+pub fn settle<'a>(
+    name: &HostName,
+    claims: impl Iterator<Item = (&'a Claimant, &'a RecordSet)>,
+    published_cname: Option<&HostName>,
+) -> Settled {
+    let mut sets: Vec<(&Claimant, &RecordSet)> = claims.collect();
+    sets.sort_by_key(|(claimant, _)| *claimant);
+    let mut conflicts = Vec::new();
+    let is_cname = |set: &RecordSet| set.record_type() == Some(RecordType::Cname);
+
+    if let Some((winner, _)) = sets.iter().find(|(_, set)| !is_cname(set)).copied() {
+        sets.retain(|(claimant, set)| {
+            if is_cname(set) {
+                let why = "addresses are published at this name, and a CNAME cannot stand beside them";
+                conflicts.push(conflict(name, claimant, winner, why));
+            }
+            !is_cname(set)
+        });
+    } else {
+        let standing = sets.iter().find(|(_, set)| {
+            set.values
+                .iter()
+                .any(|value| matches!(value, RecordValue::Cname(to) if Some(to) == published_cname))
+        });
+        if let Some((winner, winning)) = standing.or(sets.first()).copied() {
+            sets.retain(|(claimant, set)| {
+                let agrees = set.values == winning.values;
+                if !agrees {
+                    conflicts.push(conflict(name, claimant, winner, "a name has only one CNAME"));
+                }
+                agrees
+            });
+        }
+    }
+    Settled { desired: unite(&sets), conflicts }
+}
+
+/// One entry per cluster and value; the shortest time to live of its type holds for all.
+fn unite(sets: &[(&Claimant, &RecordSet)]) -> Vec<Desired> {
+    let mut ttls: BTreeMap<RecordType, u32> = BTreeMap::new();
+    for (_, set) in sets {
+        if let Some(record_type) = set.record_type() {
+            let ttl = ttls.entry(record_type).or_insert(set.ttl_seconds);
+            *ttl = set.ttl_seconds.min(*ttl);
+        }
+    }
+    let mut values: BTreeMap<(&ClusterId, &RecordValue), &SourceRef> = BTreeMap::new();
+    for ((cluster, source), set) in sets {
+        for value in &set.values {
+            values.entry((cluster, value)).or_insert(source);
+        }
+    }
+    values
+        .into_iter()
+        .map(|((cluster, value), source)| Desired {
+            cluster: cluster.clone(),
+            source: source.clone(),
+            value: value.clone(),
+            ttl_seconds: ttls[&value.record_type()],
+        })
+        .collect()
+}
+
+fn conflict(name: &HostName, loser: &Claimant, winner: &Claimant, why: &str) -> Conflict {
+    let message = format!("{name} is published for {} of cluster {}: {why}", winner.1, winner.0);
+    Conflict { name: name.clone(), loser: loser.clone(), winner: winner.clone(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::SourceKind;
+
+    fn claimant(cluster: &str, route: &str) -> Claimant {
+        let source =
+            SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: route.into() };
+        (ClusterId::new("openmcp-system", cluster), source)
+    }
+
+    fn set(record_type: RecordType, ttl_seconds: u32, values: &[&str]) -> RecordSet {
+        let values = values.iter().map(|text| RecordValue::parse(record_type, text).unwrap()).collect();
+        RecordSet { name: host(), ttl_seconds, values }
+    }
+
+    fn host() -> HostName {
+        "a.openmcp.cluster".parse().unwrap()
+    }
+
+    fn run(claims: &[(Claimant, RecordSet)], published_cname: Option<&str>) -> Settled {
+        let published_cname = published_cname.map(|text| text.parse().unwrap());
+        settle(&host(), claims.iter().map(|(claimant, set)| (claimant, set)), published_cname.as_ref())
+    }
+
+    fn values(settled: &Settled) -> Vec<String> {
+        settled.desired.iter().map(|desired| desired.value.to_string()).collect()
+    }
+
+    #[test]
+    fn addresses_of_several_routes_are_united_with_the_shortest_time_to_live() {
+        let settled = run(
+            &[
+                (claimant("w1", "b"), set(RecordType::A, 300, &["10.0.0.1", "10.0.0.2"])),
+                (claimant("w1", "a"), set(RecordType::A, 60, &["10.0.0.1"])),
+            ],
+            None,
+        );
+        assert_eq!(values(&settled), ["10.0.0.1", "10.0.0.2"]);
+        assert!(settled.desired.iter().all(|desired| desired.ttl_seconds == 60));
+        assert_eq!(settled.desired[0].source.name, "a");
+        assert!(settled.conflicts.is_empty());
+    }
+
+    #[test]
+    fn two_clusters_with_the_same_value_each_own_theirs() {
+        let a = set(RecordType::A, 60, &["10.0.0.1"]);
+        let settled = run(&[(claimant("w1", "r"), a.clone()), (claimant("w2", "r"), a)], None);
+        assert_eq!(settled.desired.len(), 2);
+    }
+
+    #[test]
+    fn a_cname_gives_way_to_addresses() {
+        let settled = run(
+            &[
+                (claimant("w1", "a"), set(RecordType::Cname, 60, &["lb.example"])),
+                (claimant("w1", "b"), set(RecordType::A, 60, &["10.0.0.1"])),
+            ],
+            Some("lb.example"),
+        );
+        assert_eq!(values(&settled), ["10.0.0.1"]);
+        assert_eq!(settled.conflicts[0].loser, claimant("w1", "a"));
+        assert_eq!(settled.conflicts[0].winner, claimant("w1", "b"));
+    }
+
+    #[test]
+    fn of_two_cnames_the_published_one_stays_else_the_first() {
+        let claims = [
+            (claimant("w1", "a"), set(RecordType::Cname, 60, &["one.example"])),
+            (claimant("w1", "b"), set(RecordType::Cname, 60, &["two.example"])),
+        ];
+        assert_eq!(values(&run(&claims, Some("two.example"))), ["two.example"]);
+        assert_eq!(values(&run(&claims, Some("gone.example"))), ["one.example"]);
+        assert_eq!(values(&run(&claims, None)), ["one.example"]);
+    }
+}
