@@ -17,3 +17,4 @@ pub mod policy;
 pub mod record;
 pub mod resolve;
 pub mod settle;
+pub mod skydns;
