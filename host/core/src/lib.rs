@@ -7,12 +7,15 @@
 //! name are settled; the plan says what must change in the store. Each stage is a module that
 //! takes values and gives values, so that its tests feed it values and compare.
 
+pub mod brake;
 pub mod cluster;
 pub mod decide;
 pub mod index;
+pub mod mirror;
 pub mod name;
 pub mod object;
 pub mod objects;
+pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod resolve;

@@ -1,0 +1,214 @@
+//! The changes that turn what the store holds at a name into what was settled for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::ClusterId;
+use crate::mirror::StoredName;
+use crate::name::HostName;
+use crate::settle::Desired;
+use crate::skydns::{Entry, Owner, Prefix, key_for, value_id};
+
+/// One change of one key. All changes of a name are made in one transaction, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The exact key; never a prefix.
+    pub key: String,
+    /// The change is made only if the key still has this revision; 0 means that it does not exist.
+    pub expected_mod_revision: i64,
+    /// The new value, or `None` to delete the key.
+    pub value: Option<Vec<u8>>,
+}
+
+/// All changes at one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePlan {
+    /// The name.
+    pub name: HostName,
+    /// Sorted by key; empty when nothing is to be done.
+    pub changes: Vec<Change>,
+    /// The clusters whose last value at this name would be deleted.
+    pub withdrawn_from: BTreeSet<ClusterId>,
+    /// Keys at this name that are not ours. They are never touched.
+    pub foreign: Vec<String>,
+}
+
+/// Plans the changes at one name.
+///
+/// `may_withdraw` says of a cluster and of the source object in a stored value (as text, if it has
+/// one) whether enough is known of them to delete values that nobody wants any more.
+pub fn plan(
+    prefix: &Prefix,
+    landscape: &HostName,
+    name: &HostName,
+    desired: &[Desired],
+    stored: Option<&StoredName>,
+    may_withdraw: impl Fn(&ClusterId, Option<&str>) -> bool,
+) -> NamePlan {
+    let empty = StoredName::new();
+    let stored = stored.unwrap_or(&empty);
+    let mut wanted: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut wanting: BTreeSet<&ClusterId> = BTreeSet::new();
+    for Desired { cluster, source, value, ttl_seconds } in desired {
+        let owner = Owner { landscape: landscape.clone(), cluster: cluster.clone() };
+        let key = key_for(prefix, name, &value_id(&owner, value));
+        wanted.insert(key, Entry::new(name, value, *ttl_seconds, &owner, source));
+        wanting.insert(cluster);
+    }
+
+    let mut changes = Vec::new();
+    let mut withdrawn_from = BTreeSet::new();
+    let mut foreign = Vec::new();
+    for (key, stored) in stored {
+        let owner = stored.owner().filter(|owner| owner.landscape == *landscape);
+        let Some(owner) = owner else {
+            foreign.push(key.clone());
+            wanted.remove(key);
+            continue;
+        };
+        match wanted.remove(key) {
+            Some(entry) if stored.entry.as_ref().ok() == Some(&entry) => {}
+            Some(entry) => changes.push(Change {
+                key: key.clone(),
+                expected_mod_revision: stored.mod_revision,
+                value: Some(entry.encode()),
+            }),
+            None => {
+                let source = stored.entry.as_ref().ok().and_then(|entry| entry.source.as_deref());
+                if may_withdraw(&owner.cluster, source) {
+                    if !wanting.contains(&owner.cluster) {
+                        withdrawn_from.insert(owner.cluster);
+                    }
+                    changes.push(Change {
+                        key: key.clone(),
+                        expected_mod_revision: stored.mod_revision,
+                        value: None,
+                    });
+                }
+            }
+        }
+    }
+    changes.extend(wanted.into_iter().map(|(key, entry)| Change {
+        key,
+        expected_mod_revision: 0,
+        value: Some(entry.encode()),
+    }));
+    changes.sort_by(|a, b| a.key.cmp(&b.key));
+    NamePlan { name: name.clone(), changes, withdrawn_from, foreign }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cluster::{SourceKind, SourceRef};
+    use crate::mirror::Mirror;
+    use crate::record::{RecordType, RecordValue};
+
+    const HOST: &str = "a.w1.openmcp.cluster";
+
+    fn zone() -> HostName {
+        "openmcp.cluster".parse().unwrap()
+    }
+
+    fn host() -> HostName {
+        HOST.parse().unwrap()
+    }
+
+    fn desired(cluster: &str, address: &str) -> Desired {
+        Desired {
+            cluster: ClusterId::new("openmcp-system", cluster),
+            source: SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "r".into() },
+            value: RecordValue::parse(RecordType::A, address).unwrap(),
+            ttl_seconds: 60,
+        }
+    }
+
+    fn plan_for(mirror: &Mirror, desired: &[Desired]) -> NamePlan {
+        plan(mirror.prefix(), &zone(), &host(), desired, mirror.at(&host()), |_, _| true)
+    }
+
+    fn carry_out(mirror: &mut Mirror, plan: &NamePlan, revision: i64) {
+        for change in &plan.changes {
+            let stored = mirror.at(&plan.name).and_then(|stored| stored.get(&change.key));
+            assert_eq!(stored.map_or(0, |stored| stored.mod_revision), change.expected_mod_revision);
+            mirror.apply(&change.key, change.value.as_deref().map(|value| (value, revision)));
+        }
+    }
+
+    #[test]
+    fn a_second_plan_after_the_first_is_empty() {
+        let mut mirror = Mirror::new(Prefix::default());
+        let wanted = [desired("w1", "10.0.0.1"), desired("w1", "10.0.0.2")];
+        let first = plan_for(&mirror, &wanted);
+        assert_eq!(first.changes.len(), 2);
+        carry_out(&mut mirror, &first, 5);
+        assert!(plan_for(&mirror, &wanted).changes.is_empty());
+    }
+
+    #[test]
+    fn a_changed_address_is_one_put_and_one_delete_and_no_withdrawal() {
+        let mut mirror = Mirror::new(Prefix::default());
+        let first = plan_for(&mirror, &[desired("w1", "10.0.0.1")]);
+        carry_out(&mut mirror, &first, 5);
+        let second = plan_for(&mirror, &[desired("w1", "10.0.0.2")]);
+        assert_eq!(second.changes.len(), 2);
+        assert!(second.withdrawn_from.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_ours_is_reported_and_never_changed() {
+        let mut mirror = Mirror::new(Prefix::default());
+        let other = br#"{"host":"10.0.0.9","owner":"other.cluster/openmcp-system/w1"}"#;
+        for (key, value) in [
+            ("/skydns/cluster/openmcp/w1/a/3dc2be40", b"{\"host\":\"10.0.0.9\"}".as_slice()),
+            ("/skydns/cluster/openmcp/w1/a/3dc2be41", b"broken"),
+            ("/skydns/cluster/openmcp/w1/a/3dc2be42", other),
+        ] {
+            mirror.apply(key, Some((value, 1)));
+        }
+        let plan = plan_for(&mirror, &[]);
+        assert!(plan.changes.is_empty());
+        assert_eq!(plan.foreign.len(), 3);
+    }
+
+    #[test]
+    fn a_foreign_value_under_our_own_key_is_not_overwritten() {
+        let mut mirror = Mirror::new(Prefix::default());
+        let wanted = [desired("w1", "10.0.0.1")];
+        let key = plan_for(&mirror, &wanted).changes[0].key.clone();
+        mirror.apply(&key, Some((b"{\"host\":\"10.0.0.9\"}", 1)));
+        assert!(plan_for(&mirror, &wanted).changes.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_withdrawn_while_the_cluster_is_not_known_well_enough() {
+        let mut mirror = Mirror::new(Prefix::default());
+        let first = plan_for(&mirror, &[desired("w1", "10.0.0.1")]);
+        carry_out(&mut mirror, &first, 5);
+        let held = plan(mirror.prefix(), &zone(), &host(), &[], mirror.at(&host()), |_, _| false);
+        assert!(held.changes.is_empty());
+        let gone = plan_for(&mirror, &[]);
+        assert_eq!(gone.changes.len(), 1);
+        assert_eq!(gone.withdrawn_from.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_wanted_one_plan_is_enough(
+            before in proptest::collection::btree_set((0u8..3, 1u8..6), 0..8),
+            after in proptest::collection::btree_set((0u8..3, 1u8..6), 0..8),
+        ) {
+            let desired_of = |set: &std::collections::BTreeSet<(u8, u8)>| -> Vec<Desired> {
+                set.iter().map(|(cluster, last)| desired(&format!("w{cluster}"), &format!("10.0.0.{last}"))).collect()
+            };
+            let mut mirror = Mirror::new(Prefix::default());
+            for (revision, wanted) in [desired_of(&before), desired_of(&after)].iter().enumerate() {
+                let changes = plan_for(&mirror, wanted);
+                carry_out(&mut mirror, &changes, revision as i64 + 1);
+                prop_assert!(plan_for(&mirror, wanted).changes.is_empty());
+                prop_assert_eq!(mirror.at(&host()).map_or(0, StoredName::len), wanted.len());
+            }
+        }
+    }
+}
