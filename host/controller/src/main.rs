@@ -1,2 +1,22 @@
-//! openmcp-dns
-fn main() {}
+//! `openmcp-dns` makes every host name of an openMCP landscape resolvable on every cluster of it.
+//!
+//! ```text
+//! API servers ──observe──► record ──► store ──► central DNS ◄──forward── each cluster's DNS
+//!                            │ asks                  ▲
+//!                            ▼                       └── probe
+//!                       policy module
+//! ```
+//! A folder is one duty of the service: `landscape` knows the clusters and policies, `observe`
+//! watches their objects, `record` decides and writes, `forward` and `annotate` configure the
+//! clusters, `probe` asks real questions, `report` tells people. `cli` holds the commands.
+
+mod api;
+mod cli;
+mod observe;
+mod probe;
+mod record;
+mod report;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -26,7 +26,7 @@ pub struct Resolution {
 }
 
 /// One host name that an object asks for, as written there: it has not been checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The host name.
     pub host_name: String,

@@ -1,0 +1,42 @@
+//! The openMCP `Cluster`, with the fields that are read.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A Kubernetes cluster of the landscape. Defined and written by openMCP; only read here. This
+/// schema is a subset of the real one, for landscapes that have no openMCP operator.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[kube(
+    group = "clusters.openmcp.cloud",
+    version = "v1alpha1",
+    kind = "Cluster",
+    namespaced,
+    status = "ClusterStatus",
+    derive = "PartialEq",
+    derive = "Default"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSpec {
+    /// Reference to the cluster provider.
+    #[serde(default)]
+    pub profile: String,
+    /// `Exclusive` or `Shared`.
+    #[serde(default)]
+    pub tenancy: String,
+    /// What the cluster is intended for, for example `workload`.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+}
+
+/// The state of a cluster as its provider reports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterStatus {
+    /// `Ready`, `Progressing` or `Terminating`; older providers have others.
+    #[serde(default)]
+    pub phase: String,
+    /// Generation that the status describes.
+    #[serde(default)]
+    pub observed_generation: i64,
+}

@@ -1,0 +1,112 @@
+//! `ClusterDNS`: what the service did for one cluster. Written by the service only.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Stands beside its `Cluster`, under the same name. There is nothing to configure: look at the status.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[kube(
+    group = "dns.openmcp.cloud",
+    version = "v1alpha1",
+    kind = "ClusterDNS",
+    plural = "clusterdnses",
+    shortname = "cdns",
+    namespaced,
+    status = "ClusterDNSStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    label("openmcp.cloud/cluster", "platform"),
+    printcolumn(name = "Domain", type_ = "string", json_path = ".status.domain"),
+    printcolumn(
+        name = "Reachable",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Reachable\")].status"
+    ),
+    printcolumn(
+        name = "Forwarded",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Forwarded\")].status"
+    ),
+    printcolumn(
+        name = "Recorded",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Recorded\")].status"
+    ),
+    printcolumn(
+        name = "Probed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Probed\")].status"
+    ),
+    printcolumn(name = "Names", type_ = "integer", json_path = ".status.published"),
+    printcolumn(name = "Denied", type_ = "integer", json_path = ".status.denied")
+)]
+pub struct ClusterDNSSpec {}
+
+/// What the service did for the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterDNSStatus {
+    /// Generation of the `Cluster` that the status describes.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// The cluster's domain; empty while it has none.
+    #[serde(default)]
+    pub domain: String,
+    /// The DNSPolicy that holds for the cluster; empty while there is none.
+    #[serde(default)]
+    pub policy: String,
+    /// One condition per duty: Reachable, Forwarded, Annotated, Recorded, Probed.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// How many claims are published.
+    #[serde(default)]
+    pub published: i64,
+    /// How many claims are denied.
+    #[serde(default)]
+    pub denied: i64,
+    /// How many claims point nowhere yet.
+    #[serde(default)]
+    pub unresolved: i64,
+    /// How many claims the policy module failed on.
+    #[serde(default)]
+    pub undecided: i64,
+    /// How many claims give way to another.
+    #[serde(default)]
+    pub conflicts: i64,
+    /// Some of the claims that are not published, and why; at most 20.
+    #[serde(default)]
+    pub problems: Vec<ClaimProblem>,
+    /// While a deletion is held: how many names it would withdraw, and the word that confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_deletion: Option<HeldDeletion>,
+    /// Address of the cluster's own DNS as the platform reaches it; empty when it is not known.
+    #[serde(default)]
+    pub cluster_dns_address: String,
+}
+
+/// A claim that is not published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimProblem {
+    /// The object, for example `HTTPRoute/default/example-route`.
+    pub source: String,
+    /// The host name as the object has it.
+    pub host_name: String,
+    /// For machines, for example `outside-domain`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+/// A deletion that waits for a confirmation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub struct HeldDeletion {
+    /// How many names would be withdrawn.
+    pub names: i64,
+    /// Put this into the annotation `dns.openmcp.cloud/confirm-deletion` of this object to let the
+    /// deletion go on at once. It changes when the plan changes.
+    pub token: String,
+}

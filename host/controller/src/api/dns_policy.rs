@@ -1,0 +1,301 @@
+//! `DNSPolicy`: which clusters belong to a landscape, and which module decides for them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Selects clusters of a landscape and says which policy module decides on their host names.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[kube(
+    group = "dns.openmcp.cloud",
+    version = "v1alpha1",
+    kind = "DNSPolicy",
+    plural = "dnspolicies",
+    shortname = "dnspol",
+    status = "DNSPolicyStatus",
+    derive = "PartialEq",
+    label("openmcp.cloud/cluster", "platform"),
+    printcolumn(name = "Base domain", type_ = "string", json_path = ".spec.baseDomain"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Clusters", type_ = "integer", json_path = ".status.clusters"),
+    printcolumn(name = "Names", type_ = "integer", json_path = ".status.names"),
+    printcolumn(name = "Denied", type_ = "integer", json_path = ".status.denied"),
+    printcolumn(name = "Module", type_ = "string", json_path = ".status.module.activeDigest", priority = 10),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DNSPolicySpec {
+    /// The landscape's zone, for example `openmcp.cluster`: lower case, without a trailing dot.
+    /// It cannot be changed: everything that is published lies below it.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("baseDomain cannot be changed: create another DNSPolicy"))]
+    pub base_domain: String,
+
+    /// Which clusters the policy holds for; all of them when it is not set. A cluster that several
+    /// policies select belongs to the oldest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_selector: Option<ClusterSelector>,
+
+    /// The module that decides; the built-in standard module when it is not set.
+    #[serde(default)]
+    pub module: ModuleSource,
+
+    /// Configuration of the module, as the module defines it. The module checks it before it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "free_json")]
+    pub configuration: Option<serde_json::Value>,
+
+    /// Names in the zone that lie outside a cluster's own domain and that the listed clusters may
+    /// publish all the same. Addresses of several clusters are united.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_names: Vec<SharedName>,
+
+    /// When a deletion is held until somebody confirms it.
+    #[serde(default)]
+    pub deletion_guard: DeletionGuard,
+}
+
+/// Selects clusters in the shape that openMCP's other services use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClusterSelector {
+    /// Exactly these clusters. When it is set, the other requirements are not looked at; an empty
+    /// list selects nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub match_identities: Option<Vec<ClusterIdentity>>,
+
+    /// Labels that the `Cluster` must have with these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub match_labels: BTreeMap<String, String>,
+
+    /// Further requirements on the labels of the `Cluster`; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_expressions: Vec<LabelExpression>,
+
+    /// Requirements on `spec.purposes` of the `Cluster`; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_purposes: Vec<PurposeRequirement>,
+}
+
+/// Names one `Cluster`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterIdentity {
+    /// Name of the `Cluster`.
+    pub name: String,
+    /// Namespace of the `Cluster`.
+    pub namespace: String,
+}
+
+/// One requirement on labels.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelExpression {
+    /// The label's key.
+    pub key: String,
+    /// How the label relates to the values.
+    pub operator: LabelOperator,
+    /// With `In` and `NotIn`: the values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+}
+
+/// How a label relates to values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum LabelOperator {
+    /// It has one of the values.
+    In,
+    /// It has none of the values, or does not exist.
+    NotIn,
+    /// It exists.
+    Exists,
+    /// It does not exist.
+    DoesNotExist,
+}
+
+/// One requirement on purposes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PurposeRequirement {
+    /// How the purposes relate to the values.
+    pub operator: PurposeOperator,
+    /// The values.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+/// How a cluster's purposes relate to values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum PurposeOperator {
+    /// Every value is among the purposes.
+    ContainsAll,
+    /// At least one value is among the purposes.
+    ContainsAny,
+    /// No value is among the purposes.
+    ContainsNone,
+    /// The purposes are exactly the values, in any order.
+    Equals,
+}
+
+/// Where a policy module comes from: exactly one source.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[x_kube(validation = Rule::new("has(self.builtIn) != has(self.configMap)").message("exactly one of builtIn and configMap must be set"))]
+#[x_kube(validation = Rule::new("!has(self.configMap) || has(self.sha256)").message("sha256 must be set with configMap"))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModuleSource {
+    /// A module that is part of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_in: Option<BuiltIn>,
+
+    /// A module in the `binaryData` of a ConfigMap on the platform cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<ConfigMapKey>,
+
+    /// SHA-256 of the module's bytes, 64 hexadecimal digits in lower case. Other bytes are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-f0-9]{64}$"))]
+    pub sha256: Option<String>,
+}
+
+impl Default for ModuleSource {
+    fn default() -> Self {
+        Self { built_in: Some(BuiltIn::Standard), config_map: None, sha256: None }
+    }
+}
+
+/// Modules that are part of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum BuiltIn {
+    /// The standard module, see `policies/standard`.
+    Standard,
+}
+
+/// A key of a ConfigMap's `binaryData`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigMapKey {
+    /// Namespace of the ConfigMap.
+    pub namespace: String,
+    /// Name of the ConfigMap.
+    pub name: String,
+    /// The key; `module.wasm` when it is not set.
+    #[serde(default = "default_key")]
+    pub key: String,
+}
+
+fn default_key() -> String {
+    "module.wasm".to_owned()
+}
+
+/// A name that clusters may publish outside their own domains.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SharedName {
+    /// The host name, within the base domain.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Which clusters may publish it.
+    pub clusters: Vec<ClusterIdentity>,
+}
+
+/// When a deletion is held until somebody confirms it, or until nothing has changed for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeletionGuard {
+    /// A plan that deletes more than this share of a cluster's names is held, in percent (0 to 100).
+    #[serde(default = "default_share")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_percent: u8,
+    /// Plans that delete at most this many names are never held for their share.
+    #[serde(default = "default_free_names")]
+    #[schemars(range(min = 0, max = 10000))]
+    pub free_names: u32,
+    /// After how many seconds without a change a held plan goes on by itself (1 to 604800).
+    #[serde(default = "default_hold_seconds")]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub hold_seconds: u32,
+}
+
+impl Default for DeletionGuard {
+    fn default() -> Self {
+        Self {
+            max_percent: default_share(),
+            free_names: default_free_names(),
+            hold_seconds: default_hold_seconds(),
+        }
+    }
+}
+
+const fn default_share() -> u8 {
+    30
+}
+const fn default_free_names() -> u32 {
+    10
+}
+/// Long enough for a person to look, short enough that a real clean-up is not forgotten.
+const fn default_hold_seconds() -> u32 {
+    600
+}
+
+/// What the service says of a policy.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DNSPolicyStatus {
+    /// Generation of the spec that the status describes.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// `Ready` (the policy is in force) and `ModuleActive` (the module in the spec is the one that decides).
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The module that decides now.
+    #[serde(default)]
+    pub module: ModuleStatus,
+    /// How many clusters the policy holds for.
+    #[serde(default)]
+    pub clusters: i64,
+    /// How many claims are published.
+    #[serde(default)]
+    pub names: i64,
+    /// How many claims are denied.
+    #[serde(default)]
+    pub denied: i64,
+}
+
+/// Which module decides, and what happened to the last one that was fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleStatus {
+    /// SHA-256 of the module that decides now; empty while there is none.
+    #[serde(default)]
+    pub active_digest: String,
+    /// SHA-256 of the last module that was fetched; another one than the active when it was refused.
+    #[serde(default)]
+    pub last_fetched_digest: String,
+    /// Name and version of the active module, as it describes itself.
+    #[serde(default)]
+    pub description: String,
+    /// Why the last module was refused; empty when it was not.
+    #[serde(default)]
+    pub last_error: String,
+}
+
+fn free_json(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+}

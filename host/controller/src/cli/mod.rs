@@ -1,0 +1,8 @@
+//! The commands.
+
+mod crds;
+
+/// entry
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

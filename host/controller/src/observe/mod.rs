@@ -1,0 +1,47 @@
+//! Observe: watches the objects of one cluster that claim host names, or that claims depend on.
+//!
+//! Every kind has a watch of its own, so that a missing CRD or a refused list of one kind leaves
+//! the others alone. What a watch reports is handed on as it is; nobody here decides anything.
+
+mod discovery;
+mod slim;
+mod watch;
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::objects::{Change, WatchedKind};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use slim::from_json;
+
+/// What the watches of one cluster report.
+#[derive(Debug)]
+pub enum Observation {
+    /// Objects changed. A `Replaced` also says that the watch of the kind is in sync.
+    Change(Change),
+    /// A kind is not served (any more): nothing is known of its objects.
+    NotServed(WatchedKind),
+    /// A watch has trouble; it goes on trying.
+    Trouble(WatchedKind, String),
+}
+
+/// Watches all kinds in a cluster until it is cancelled or nobody listens any more.
+pub fn observe(
+    cluster: &ClusterId,
+    client: &kube::Client,
+    observations: &mpsc::Sender<(ClusterId, Observation)>,
+    cancel: &CancellationToken,
+    tasks: &TaskTracker,
+) {
+    for kind in WatchedKind::ALL {
+        let watch = watch::Watch {
+            cluster: cluster.clone(),
+            kind,
+            client: client.clone(),
+            observations: observations.clone(),
+        };
+        let cancel = cancel.clone();
+        tasks.spawn(async move { cancel.run_until_cancelled(watch.run()).await });
+    }
+}

@@ -1,0 +1,164 @@
+//! Asks one DNS server one question.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use thiserror::Error;
+
+/// How long one attempt may take. Longer than CoreDNS needs without etcd (5 s would be), short
+/// enough for a person who waits.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks one DNS server: over UDP, and over TCP when the answer does not fit.
+#[derive(Clone)]
+pub struct Asker {
+    server: SocketAddr,
+    resolver: TokioResolver,
+}
+
+/// Why a server cannot be asked at all.
+#[derive(Debug, Error)]
+#[error("unable to prepare questions to DNS server {server}")]
+pub struct AskerError {
+    server: SocketAddr,
+    source: NetError,
+}
+
+/// What a server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Records of the asked type, as text, with CNAMEs on the way.
+    Records {
+        /// Values of the asked type.
+        values: BTreeSet<String>,
+        /// Targets of CNAMEs.
+        cnames: BTreeSet<String>,
+    },
+    /// The name does not exist (NXDOMAIN).
+    NoSuchName,
+    /// The name exists, but not with this type (NODATA).
+    NoData,
+    /// The server refuses or fails, for example SERVFAIL or REFUSED.
+    Failure(String),
+    /// No answer at all.
+    NoAnswer(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records { values, cnames } => {
+                let cnames = cnames.iter().map(|cname| format!("CNAME {cname}"));
+                let all: Vec<String> = cnames.chain(values.iter().cloned()).collect();
+                f.write_str(&all.join(" "))
+            }
+            Self::NoSuchName => f.write_str("NXDOMAIN"),
+            Self::NoData => f.write_str("NODATA"),
+            Self::Failure(code) => f.write_str(code),
+            Self::NoAnswer(why) => write!(f, "no answer: {why}"),
+        }
+    }
+}
+
+impl Asker {
+    /// Prepares questions to one server.
+    ///
+    /// # Errors
+    /// When the resolver cannot be built.
+    pub fn new(server: SocketAddr) -> Result<Self, AskerError> {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = server.port();
+            connection
+        });
+        let name_server = NameServerConfig::new(server.ip(), true, connections.to_vec());
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
+        let mut options = ResolverOpts::default();
+        options.timeout = TIMEOUT;
+        options.attempts = 1;
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        options.edns0 = true;
+        let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .build()
+            .map_err(|source| AskerError { server, source })?;
+        Ok(Self { server, resolver })
+    }
+
+    /// The server.
+    #[must_use]
+    pub const fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// Asks one question.
+    pub async fn ask(&self, name: &str, record_type: RecordType) -> Answer {
+        // A trailing dot: the name is complete, nothing is appended to it.
+        let name = match Name::from_ascii(format!("{}.", name.trim_end_matches('.'))) {
+            Ok(name) => name,
+            Err(error) => return Answer::NoAnswer(format!("{name:?} cannot be asked for: {error}")),
+        };
+        match self.resolver.lookup(name, record_type).await {
+            Ok(lookup) => {
+                let mut values = BTreeSet::new();
+                let mut cnames = BTreeSet::new();
+                for record in lookup.answers() {
+                    match &record.data {
+                        RData::CNAME(target) if record_type != RecordType::CNAME => {
+                            cnames.insert(undotted(&target.0));
+                        }
+                        data if record.record_type() == record_type => {
+                            values.insert(text(data));
+                        }
+                        _ => {}
+                    }
+                }
+                Answer::Records { values, cnames }
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
+                ResponseCode::NXDomain => Answer::NoSuchName,
+                ResponseCode::NoError => Answer::NoData,
+                code => Answer::Failure(mnemonic(code)),
+            },
+            Err(NetError::Dns(DnsError::ResponseCode(code))) => Answer::Failure(mnemonic(code)),
+            Err(error) => Answer::NoAnswer(error.to_string()),
+        }
+    }
+}
+
+/// Codes as `dig` shows them.
+fn mnemonic(code: ResponseCode) -> String {
+    match code {
+        ResponseCode::ServFail => "SERVFAIL".to_owned(),
+        ResponseCode::Refused => "REFUSED".to_owned(),
+        ResponseCode::FormErr => "FORMERR".to_owned(),
+        ResponseCode::NotImp => "NOTIMP".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A value in the form in which record values are shown everywhere else.
+fn text(data: &RData) -> String {
+    match data {
+        RData::CNAME(target) => undotted(&target.0),
+        RData::TXT(txt) => {
+            let bytes: Vec<u8> = txt.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
+            format!("{:?}", String::from_utf8_lossy(&bytes))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn undotted(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}

@@ -1,0 +1,188 @@
+//! What a DNS server should answer for a name, and whether it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::mirror::StoredName;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::plan::NamePlan;
+use openmcp_dns_core::record::RecordType;
+use openmcp_dns_core::skydns::Entry;
+
+use super::ask::Answer;
+
+/// What a DNS server should answer for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The name.
+    pub name: HostName,
+    /// The clusters whose values stand there, or stood there before.
+    pub clusters: BTreeSet<ClusterId>,
+    /// Values by type, as text. Also values that are not ours: a DNS server serves all of them.
+    pub records: BTreeMap<RecordType, BTreeSet<String>>,
+    /// Values that must not be answered any more.
+    pub gone: BTreeSet<String>,
+}
+
+/// Whether an answer is the expected one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Match,
+    /// It is another.
+    Mismatch,
+    /// There is none.
+    NoAnswer,
+}
+
+impl Verdict {
+    /// The verdict in one word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "ok",
+            Self::Mismatch => "mismatch",
+            Self::NoAnswer => "no answer",
+        }
+    }
+}
+
+impl Expectation {
+    /// Goes by what the store holds.
+    #[must_use]
+    pub fn from_stored(name: &HostName, stored: Option<&StoredName>) -> Self {
+        let mut expectation = Self {
+            name: name.clone(),
+            clusters: BTreeSet::new(),
+            records: BTreeMap::new(),
+            gone: BTreeSet::new(),
+        };
+        for stored in stored.into_iter().flat_map(BTreeMap::values) {
+            if let Ok(entry) = &stored.entry {
+                expectation.add(entry);
+            }
+        }
+        expectation
+    }
+
+    /// Goes by what the store holds after a plan has been carried out.
+    #[must_use]
+    pub fn after(plan: &NamePlan, stored: Option<&StoredName>) -> Self {
+        let mut after = Self::from_stored(&plan.name, None);
+        let changed: BTreeSet<&str> = plan.changes.iter().map(|change| change.key.as_str()).collect();
+        for (key, stored) in stored.into_iter().flatten() {
+            let Ok(entry) = &stored.entry else { continue };
+            if !changed.contains(key.as_str()) {
+                after.add(entry);
+            } else if let Ok(value) = entry.value() {
+                after.gone.insert(value.to_string());
+                after.clusters.extend(stored.owner().map(|owner| owner.cluster));
+            }
+        }
+        for entry in plan.changes.iter().filter_map(|change| Entry::decode(change.value.as_deref()?).ok()) {
+            after.add(&entry);
+        }
+        after.clusters.extend(plan.withdrawn_from.iter().cloned());
+        let standing: BTreeSet<String> = after.records.values().flatten().cloned().collect();
+        after.gone.retain(|value| !standing.contains(value));
+        after
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        if let Ok(value) = entry.value() {
+            self.records.entry(value.record_type()).or_default().insert(value.to_string());
+        }
+        let owner =
+            entry.owner.as_deref().and_then(|owner| owner.parse::<openmcp_dns_core::skydns::Owner>().ok());
+        self.clusters.extend(owner.map(|owner| owner.cluster));
+    }
+
+    /// The types to ask for: those that are published, or addresses where nothing is.
+    #[must_use]
+    pub fn questions(&self) -> Vec<RecordType> {
+        if self.records.is_empty() {
+            return vec![RecordType::A, RecordType::Aaaa];
+        }
+        self.records
+            .keys()
+            // CoreDNS's etcd plugin does not find a CNAME when asked for one in our key layout; it
+            // does on the way to an address, which is what everybody asks for.
+            .map(|record_type| if *record_type == RecordType::Cname { RecordType::A } else { *record_type })
+            .collect()
+    }
+
+    /// Compares an answer to the question for a type with what is expected.
+    #[must_use]
+    pub fn judge(&self, asked: RecordType, answer: &Answer) -> Verdict {
+        let (values, cnames) = match answer {
+            Answer::NoAnswer(_) => return Verdict::NoAnswer,
+            Answer::Failure(_) => return Verdict::Mismatch,
+            Answer::NoSuchName | Answer::NoData => (BTreeSet::new(), BTreeSet::new()),
+            Answer::Records { values, cnames } => (values.clone(), cnames.clone()),
+        };
+        if values.union(&cnames).any(|value| self.gone.contains(value)) {
+            return Verdict::Mismatch;
+        }
+        let fits = if self.records.is_empty() {
+            // A name below may be published, and CoreDNS's etcd plugin answers a parent with the
+            // records of its children. What was withdrawn is not among them: see above.
+            true
+        } else if let Some(expected) = self.records.get(&RecordType::Cname) {
+            expected.is_subset(&cnames)
+        } else {
+            self.records.get(&asked) == Some(&values)
+        };
+        if fits { Verdict::Match } else { Verdict::Mismatch }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(values: &[&str], cnames: &[&str]) -> Answer {
+        let set = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+        Answer::Records { values: set(values), cnames: set(cnames) }
+    }
+
+    fn expectation(record_type: RecordType, values: &[&str], gone: &[&str]) -> Expectation {
+        let mut expectation = Expectation::from_stored(&"a.openmcp.cluster".parse().unwrap(), None);
+        if !values.is_empty() {
+            expectation.records.insert(record_type, values.iter().map(ToString::to_string).collect());
+        }
+        expectation.gone = gone.iter().map(ToString::to_string).collect();
+        expectation
+    }
+
+    #[test]
+    fn only_exactly_the_published_addresses_match() {
+        let two = expectation(RecordType::A, &["10.0.0.1", "10.0.0.2"], &[]);
+        for (answer, verdict) in [
+            (records(&["10.0.0.2", "10.0.0.1"], &[]), Verdict::Match),
+            (records(&["10.0.0.1"], &[]), Verdict::Mismatch),
+            (records(&["10.0.0.1", "10.0.0.2", "10.0.0.3"], &[]), Verdict::Mismatch),
+            (Answer::NoSuchName, Verdict::Mismatch),
+            (Answer::NoData, Verdict::Mismatch),
+            (Answer::Failure("SERVFAIL".into()), Verdict::Mismatch),
+            (Answer::NoAnswer("timeout".into()), Verdict::NoAnswer),
+        ] {
+            assert_eq!(two.judge(RecordType::A, &answer), verdict, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_withdrawn_name_matches_when_its_values_are_no_longer_answered() {
+        let gone = expectation(RecordType::A, &[], &["10.0.0.1"]);
+        assert_eq!(gone.judge(RecordType::A, &Answer::NoSuchName), Verdict::Match);
+        assert_eq!(gone.judge(RecordType::A, &records(&["10.0.0.9"], &[])), Verdict::Match);
+        assert_eq!(gone.judge(RecordType::A, &records(&["10.0.0.1"], &[])), Verdict::Mismatch);
+    }
+
+    #[test]
+    fn a_cname_is_looked_for_on_the_way_to_an_address() {
+        let cname = expectation(RecordType::Cname, &["lb.example.com"], &[]);
+        assert_eq!(cname.questions(), [RecordType::A]);
+        assert_eq!(cname.judge(RecordType::A, &records(&["10.0.0.1"], &["lb.example.com"])), Verdict::Match);
+        assert_eq!(cname.judge(RecordType::A, &records(&["10.0.0.1"], &[])), Verdict::Mismatch);
+    }
+}

@@ -1,0 +1,146 @@
+//! Owns all state of recording and turns every input into the changes it leads to.
+
+mod claims;
+mod following;
+mod govern;
+mod planning;
+mod summary;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::index::Index;
+use openmcp_dns_core::mirror::Mirror;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::settle::Conflict;
+use openmcp_dns_core::skydns::Prefix;
+use tokio::sync::mpsc;
+
+use super::cluster::Cluster;
+use super::held::Guard;
+use super::memo::Memo;
+use super::messages::{Input, Inputs, Report};
+use super::store::{Store, StoreEvent};
+use super::writes::Writes;
+
+/// Inputs that are taken together before anything is planned.
+const BATCH: usize = 512;
+
+/// How often held deletions are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Settings of the coordinator.
+pub struct Options {
+    /// Where the records lie in the store.
+    pub prefix: Prefix,
+    /// Where to tell what happens.
+    pub reports: mpsc::Sender<Report>,
+}
+
+/// Owns all state of recording.
+pub struct Coordinator {
+    mirror: Mirror,
+    /// `false` until the store has been read once: nothing is planned before.
+    mirrored: bool,
+    store_trouble: Option<String>,
+    clusters: BTreeMap<ClusterId, Cluster>,
+    guards: BTreeMap<ClusterId, Guard>,
+    index: Index,
+    memo: Memo,
+    /// Names to plan; the flag says that the reason is an inference, see [`Withdrawal::inferred`].
+    pending: BTreeMap<HostName, bool>,
+    conflicts: HashMap<HostName, Vec<Conflict>>,
+    writes: Writes,
+    reports: mpsc::Sender<Report>,
+    /// Reports of the current round; sent at its end.
+    outbox: Vec<Report>,
+}
+
+impl Coordinator {
+    /// Prepares the coordinator and starts to follow the store.
+    pub fn new(store: Arc<dyn Store>, options: Options) -> (Self, mpsc::Receiver<StoreEvent>) {
+        let Options { prefix, reports } = options;
+        let (events, store_events) = mpsc::channel(256);
+        let followed = Arc::clone(&store);
+        tokio::spawn(async move { followed.follow(events).await });
+        let coordinator = Self {
+            mirror: Mirror::new(prefix),
+            mirrored: false,
+            store_trouble: None,
+            clusters: BTreeMap::new(),
+            guards: BTreeMap::new(),
+            index: Index::default(),
+            memo: Memo::default(),
+            pending: BTreeMap::new(),
+            conflicts: HashMap::new(),
+            writes: Writes::new(store),
+            reports,
+            outbox: Vec::new(),
+        };
+        (coordinator, store_events)
+    }
+
+    /// Works until all senders of inputs are gone.
+    pub async fn run(mut self, mut inputs: Inputs, mut store_events: mpsc::Receiver<StoreEvent>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = store_events.recv() => self.store_event(event),
+                written = self.writes.next() => self.written(written),
+                input = inputs.inputs.recv() => match input {
+                    Some(input) => self.input(input),
+                    None => return,
+                },
+                Some((cluster, observation)) = inputs.observations.recv() => {
+                    self.observation(&cluster, observation);
+                }
+                _ = tick.tick() => self.release_held(),
+            }
+            // Whatever else has arrived belongs to the same round.
+            for _ in 0..BATCH {
+                if let Ok(event) = store_events.try_recv() {
+                    self.store_event(event);
+                } else if let Ok(input) = inputs.inputs.try_recv() {
+                    self.input(input);
+                } else if let Ok((cluster, observation)) = inputs.observations.try_recv() {
+                    self.observation(&cluster, observation);
+                } else {
+                    break;
+                }
+            }
+            self.plan_pending();
+            self.finish_releases();
+            for report in std::mem::take(&mut self.outbox) {
+                if self.reports.send(report).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::Govern(cluster, governance) => self.govern(&cluster, *governance),
+            Input::Ungovern(id) => self.ungovern(&id),
+            Input::Release { cluster, zone, done } => self.release(&cluster, zone, done),
+            Input::Confirm(cluster, token) => {
+                let names = self.guards.entry(cluster).or_default().confirm(&token);
+                self.pending.extend(names.into_iter().map(|name| (name, true)));
+            }
+            Input::Summarise(cluster, answer) => {
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.summary(&cluster));
+            }
+        }
+    }
+}
+
+/// Asks a policy module from within the async runtime: a call takes microseconds, but a bad module
+/// may take as long as its deadline, and other tasks must not wait behind it.
+fn ask<T>(question: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(question)
+}
