@@ -1,0 +1,110 @@
+//! Builds policy modules.
+//!
+//! ```text
+//! sources ──toolchain──► core module ──encode──► component ──stamp──► committed .wasm
+//!    └───────────────── digest ───────────────────────────────┘              │
+//!                          └───────────────── check ◄────────────────────────┘
+//! ```
+//!
+//! A built module is committed beside its sources, so that nobody needs a WebAssembly toolchain to
+//! build the service. The stamp is what keeps the two together: it holds the digest of the sources,
+//! and [`check`] compares it with the sources as they are now, without any toolchain.
+
+mod compile;
+mod component;
+mod sources;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+
+pub use compile::CompileError;
+pub use component::{EncodeError, Stamp};
+pub use sources::{Sources, SourcesError};
+use thiserror::Error;
+pub use toolchain::{NoToolchain, Toolchain};
+
+/// Why a module was not built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The sources are not complete.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// Nothing on this machine compiles for WebAssembly.
+    #[error(transparent)]
+    NoToolchain(#[from] NoToolchain),
+    /// The compiler refused the guest.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The compiled guest does not fit the contract.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// Why a built module does not belong to its sources.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    /// The sources are not complete.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The module cannot be read.
+    #[error("failed to read {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The module was not made by this tool.
+    #[error("{} does not say which sources it was built from; build it with `openmcp-dns-policy-builder build`", path.display())]
+    NotStamped {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The sources changed after the module was built.
+    #[error(
+        "{} was built from other sources than those in {} (built from {found}, now {expected}); run `make policies` and commit both",
+        path.display(),
+        guest.display()
+    )]
+    Stale {
+        /// Which file.
+        path: PathBuf,
+        /// The folder of the guest.
+        guest: PathBuf,
+        /// Digest in the module.
+        found: String,
+        /// Digest of the sources.
+        expected: String,
+    },
+}
+
+/// Compiles the guest in a folder and makes a stamped component of it. The same sources and the
+/// same toolchain give the same bytes.
+///
+/// Takes up to two minutes, during which the compiler writes its progress to stderr.
+///
+/// # Errors
+/// When the folder is no guest, when no toolchain is there, or when the guest does not compile or
+/// does not fit the contract.
+pub fn build(guest: &Path) -> Result<Vec<u8>, BuildError> {
+    let sources = Sources::of(guest)?;
+    let toolchain = Toolchain::find()?;
+    let core = compile::compile(guest, &toolchain)?;
+    let stamp = Stamp { sources: sources.digest(), toolchain: toolchain.version().to_owned() };
+    Ok(component::encode(&core, &stamp)?)
+}
+
+/// Checks that a built module belongs to the sources in a folder. Needs no toolchain.
+///
+/// # Errors
+/// When it does not, or when either cannot be read.
+pub fn check(guest: &Path, module: &Path) -> Result<Stamp, CheckError> {
+    let expected = Sources::of(guest)?.digest();
+    let bytes = std::fs::read(module).map_err(|source| CheckError::Read { path: module.into(), source })?;
+    let stamp = Stamp::of(&bytes).ok_or_else(|| CheckError::NotStamped { path: module.into() })?;
+    if stamp.sources != expected {
+        let found = stamp.sources;
+        return Err(CheckError::Stale { path: module.into(), guest: guest.into(), found, expected });
+    }
+    Ok(stamp)
+}
