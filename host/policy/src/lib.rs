@@ -1,1 +1,40 @@
-//! placeholder
+//! The WebAssembly policy engine: loads policy modules and asks them.
+//!
+//! ```text
+//! bytes ──inspect──► compile ──trial──► Module ──┬── fresh instance ── question ──► answer
+//!   │       │           │         │              └── fresh instance ── question ──► answer
+//!   └───────┴───────────┴─────────┴──► LoadError
+//! ```
+//!
+//! A [`Module`] that exists can decide: it has the contract's exports, imports nothing, fits the
+//! limits, has answered a first question, and has accepted its configuration. It implements
+//! [`openmcp_dns_core::policy::Policy`].
+//!
+//! Every question runs in an instance of its own, with a budget of instructions ([`Limits::fuel`]),
+//! a deadline as a backstop, and a bound on memory and on the size of the answer. So no module can
+//! hold up the service, remember anything, or spoil the next question, and the same question costs
+//! the same fuel on every machine.
+//!
+//! Nothing here is async. [`Engine::load`] compiles and takes tens of milliseconds for a small module:
+//! async callers give it to a blocking thread. A question takes tens of microseconds.
+
+mod bindings;
+mod call;
+mod engine;
+mod inspect;
+mod limits;
+mod load;
+mod module;
+mod permits;
+mod ticker;
+
+pub use engine::{Engine, EngineError};
+pub use limits::Limits;
+pub use load::{LoadError, LoadReason};
+pub use module::{ConfigurationError, Description, Module};
+
+/// The standard policy module, built from `policies/standard`.
+pub const STANDARD: &[u8] = include_bytes!("../../../policies/standard/standard.wasm");
+
+/// The policy contract that this service speaks, as text.
+pub const CONTRACT: &str = include_str!("../../../wit/policy.wit");

@@ -1,0 +1,126 @@
+//! One call of a module: a fresh instance, its limits, and what a failure means.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
+use wasmtime::{ResourceLimiter, Store, Trap};
+
+use crate::bindings::{DnsPolicy, DnsPolicyPre};
+use crate::engine::Engine;
+use crate::ticker;
+
+/// What a call carries: its limits, and which of them it met.
+pub(crate) struct State {
+    memory_bytes: usize,
+    table_elements: usize,
+}
+
+/// A module asked for more memory than it may have. Ends the call at once: a guest that is told of
+/// the failure instead usually aborts, and the reason would be lost.
+#[derive(Debug, thiserror::Error)]
+#[error("asked for {asked} {what}, at most {limit} are allowed")]
+struct Exceeded {
+    what: &'static str,
+    asked: usize,
+    limit: usize,
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        check("bytes of memory", desired, self.memory_bytes)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        check("table elements", desired, self.table_elements)
+    }
+}
+
+fn check(what: &'static str, asked: usize, limit: usize) -> wasmtime::Result<bool> {
+    if asked > limit {
+        return Err(Exceeded { what, asked, limit }.into());
+    }
+    Ok(true)
+}
+
+/// How wasmtime says that an answer is larger than allowed; its type for that is private. A test with a
+/// huge answer fails when the words change.
+const ANSWER_TOO_LARGE: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// What a call gave, and what it cost.
+pub(crate) struct Outcome<T> {
+    pub(crate) answer: Result<T, PolicyFailure>,
+    pub(crate) fuel: u64,
+}
+
+/// Runs `ask` in a fresh instance. `function` is its name in the contract, for messages.
+pub(crate) fn call<T>(
+    engine: &Engine,
+    module: &DnsPolicyPre<State>,
+    function: &'static str,
+    ask: impl FnOnce(&mut Store<State>, &DnsPolicy) -> wasmtime::Result<T>,
+) -> Outcome<T> {
+    let _permit = engine.permits().take();
+    // The store is made and dropped inside, so nothing that a panic leaves half done is seen again.
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, module, function, ask)));
+    outcome.unwrap_or_else(|panic| {
+        let message =
+            format!("{function}: the host panicked while it ran the module: {}", panic_text(&*panic));
+        Outcome { answer: Err(PolicyFailure { kind: FailureKind::Internal, message }), fuel: 0 }
+    })
+}
+
+fn run<T>(
+    engine: &Engine,
+    module: &DnsPolicyPre<State>,
+    function: &'static str,
+    ask: impl FnOnce(&mut Store<State>, &DnsPolicy) -> wasmtime::Result<T>,
+) -> Outcome<T> {
+    let limits = engine.limits();
+    let state = State { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements };
+    let mut store = Store::new(engine.wasmtime(), state);
+    store.limiter(|state| state);
+    store.set_epoch_deadline(ticker::ticks(limits.deadline));
+    store.set_hostcall_fuel(limits.answer_bytes);
+    let answer = store
+        .set_fuel(limits.fuel)
+        .and_then(|()| module.instantiate(&mut store))
+        .and_then(|instance| ask(&mut store, &instance))
+        .map_err(|error| failure(function, &error, engine));
+    let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    Outcome { answer, fuel }
+}
+
+/// Which kind of failure an error of the engine is.
+fn failure(function: &str, error: &wasmtime::Error, engine: &Engine) -> PolicyFailure {
+    let limits = engine.limits();
+    let (kind, what) = if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+        (FailureKind::Memory, exceeded.to_string())
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        match trap {
+            Trap::OutOfFuel => (
+                FailureKind::OutOfFuel,
+                format!(
+                    "used up its fuel of {}; the module loops, or the limit is too low for it",
+                    limits.fuel
+                ),
+            ),
+            Trap::Interrupt => {
+                (FailureKind::Deadline, format!("ran longer than {} seconds", limits.deadline.as_secs_f64()))
+            }
+            trap => (FailureKind::Trap, trap.to_string()),
+        }
+    } else if error.root_cause().to_string().contains(ANSWER_TOO_LARGE) {
+        (FailureKind::TooLarge, format!("answered more than {} bytes", limits.answer_bytes))
+    } else {
+        // A value that is none by the contract's types: text that is no UTF-8, a pointer outside of
+        // memory, a case that does not exist.
+        (FailureKind::Trap, error.root_cause().to_string())
+    };
+    PolicyFailure { kind, message: format!("{function}: {what}") }
+}
+
+/// The text of a panic, where it has one.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

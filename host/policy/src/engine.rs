@@ -1,0 +1,147 @@
+//! The engine that all modules share.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
+
+use crate::limits::Limits;
+use crate::permits::Permits;
+use crate::ticker;
+
+/// Core instances of one component. A component without imports has one; a few more for guests that
+/// are linked of several parts.
+const CORE_INSTANCES: u32 = 8;
+/// Tables of one component, for the same guests.
+const TABLES: u32 = 8;
+/// Memories of one component: the limit on memory is for all of an instance.
+const MEMORIES: u32 = 1;
+/// Native stack of one call in bytes: deep enough for a guest's JSON reader, and small beside a
+/// thread's 2 MiB.
+const STACK_BYTES: usize = 256 << 10;
+/// Memory of a slot that stays mapped between two calls. The pages of small guests fit, so that
+/// setting up their instances does not ask the kernel for any.
+const RESIDENT_BYTES: usize = 256 << 10;
+
+/// Compiles and runs policy modules. One for the whole process; clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: wasmtime::Engine,
+    limits: Limits,
+    permits: Permits,
+    pooled: bool,
+}
+
+/// Why no engine can be made.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The engine refused its settings.
+    #[error("failed to set up the WebAssembly engine: {0}")]
+    Settings(String),
+    /// The thread that enforces deadlines could not be started.
+    #[error("failed to start the thread that enforces the deadlines of policy modules")]
+    Ticker(#[source] std::io::Error),
+}
+
+impl Engine {
+    /// Makes an engine.
+    ///
+    /// It sets memory aside for [`Limits::concurrent_calls`] instances, which makes a call several times
+    /// faster; where the address space is too small for that, it goes on without.
+    ///
+    /// # Errors
+    /// When the machine cannot run it: its settings do not depend on any input.
+    pub fn new(limits: Limits) -> Result<Self, EngineError> {
+        let (engine, pooled) = match wasmtime::Engine::new(config(&limits).allocation_strategy(pool(&limits)))
+        {
+            Ok(engine) => (engine, true),
+            Err(error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "unable to set memory aside for policy modules, each call will allocate its own"
+                );
+                let engine = wasmtime::Engine::new(&config(&limits))
+                    .map_err(|error| EngineError::Settings(format!("{error:#}")))?;
+                (engine, false)
+            }
+        };
+        ticker::start(&engine).map_err(EngineError::Ticker)?;
+        let permits = Permits::new(limits.concurrent_calls);
+        Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled }) })
+    }
+
+    /// The limits of every module of this engine.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Whether memory was set aside for the instances.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.shared.pooled
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.shared.engine
+    }
+
+    pub(crate) fn permits(&self) -> &Permits {
+        &self.shared.permits
+    }
+}
+
+/// What every module gets, whichever way its memory is allocated.
+fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .max_wasm_stack(STACK_BYTES)
+        // Two machines may make different bit patterns of the same NaN; a module could tell them apart.
+        .cranelift_nan_canonicalization(true)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        // What no policy needs is attack surface. Reference types stay: compilers write their
+        // encodings even where they are not used.
+        .wasm_simd(false)
+        .wasm_relaxed_simd(false)
+        .wasm_features(unneeded_features(), false);
+    // A pool cannot exceed it, and on-demand memories are cut by the same number.
+    debug_assert!(limits.memory_bytes > 0);
+    config
+}
+
+fn unneeded_features() -> WasmFeatures {
+    WasmFeatures::THREADS
+        | WasmFeatures::MEMORY64
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::GC
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::STACK_SWITCHING
+        | WasmFeatures::WIDE_ARITHMETIC
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+}
+
+fn pool(limits: &Limits) -> InstanceAllocationStrategy {
+    let calls = u32::try_from(limits.concurrent_calls.get()).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_core_instances(calls.saturating_mul(CORE_INSTANCES))
+        .total_memories(calls.saturating_mul(MEMORIES))
+        .total_tables(calls.saturating_mul(TABLES))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .linear_memory_keep_resident(RESIDENT_BYTES.min(limits.memory_bytes))
+        .table_keep_resident(64 << 10);
+    InstanceAllocationStrategy::Pooling(pool)
+}

@@ -1,0 +1,146 @@
+//! From bytes to a module that can decide.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use openmcp_dns_core::policy::PolicyFailure;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::DnsPolicyPre;
+use crate::call::panic_text;
+use crate::engine::Engine;
+use crate::inspect::inspect;
+use crate::module::{ConfigurationError, Module};
+
+/// Why a module is not used.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// Something of it is larger than allowed.
+    #[error("the module has {found} {what}, at most {limit} are allowed")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much the module has.
+        found: u64,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// The bytes are something else.
+    #[error("a WebAssembly component is needed, this is {found}")]
+    NotAComponent {
+        /// What they are.
+        found: &'static str,
+    },
+    /// The bytes start like a component, but are none.
+    #[error("the module is damaged, or no valid WebAssembly: {0}")]
+    Malformed(String),
+    /// The module wants something of the host.
+    #[error("the module imports {names}; a policy must import nothing (build it without WASI)")]
+    Imports {
+        /// The names of the imports.
+        names: String,
+    },
+    /// The module does not fit the contract.
+    #[error("the module does not fit the contract: {0}")]
+    Contract(String),
+    /// The engine refused to compile it.
+    #[error("failed to compile the module: {0}")]
+    Compile(String),
+    /// The module failed at its first question.
+    #[error("the module failed at a first question")]
+    Trial(#[source] PolicyFailure),
+    /// The module refuses its configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The host failed; a bug of ours.
+    #[error("the host failed while it loaded the module: {0}")]
+    Internal(String),
+}
+
+/// Why a module is not used, as a condition reason and metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LoadReason {
+    /// Something of the module is larger than allowed.
+    TooLarge,
+    /// The bytes are no component, or a damaged one.
+    NotAComponent,
+    /// The module imports something.
+    Imports,
+    /// The module does not fit the contract.
+    Contract,
+    /// The module cannot be compiled.
+    Compile,
+    /// The module failed at a first question.
+    Trial,
+    /// The module refuses its configuration.
+    Configuration,
+    /// A bug of ours.
+    Internal,
+}
+
+impl LoadReason {
+    /// The reason in the form of a condition reason.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooLarge => "ModuleTooLarge",
+            Self::NotAComponent => "ModuleInvalid",
+            Self::Imports => "ModuleImports",
+            Self::Contract => "ContractMismatch",
+            Self::Compile => "ModuleNotCompiled",
+            Self::Trial => "ModuleFailed",
+            Self::Configuration => "ConfigurationRefused",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
+impl LoadError {
+    /// The reason without its details.
+    #[must_use]
+    pub const fn reason(&self) -> LoadReason {
+        match self {
+            Self::TooLarge { .. } => LoadReason::TooLarge,
+            Self::NotAComponent { .. } | Self::Malformed(_) => LoadReason::NotAComponent,
+            Self::Imports { .. } => LoadReason::Imports,
+            Self::Contract(_) => LoadReason::Contract,
+            Self::Compile(_) => LoadReason::Compile,
+            Self::Trial(_) => LoadReason::Trial,
+            Self::Configuration(_) => LoadReason::Configuration,
+            Self::Internal(_) => LoadReason::Internal,
+        }
+    }
+}
+
+impl Engine {
+    /// Makes a module of bytes: checks them, compiles them, asks the module what it is and whether it
+    /// accepts `configuration` (JSON text, `{}` for none).
+    ///
+    /// Compiling uses all processors for tens of milliseconds, for a module of megabytes for seconds:
+    /// async callers give this to a blocking thread, one module at a time.
+    ///
+    /// # Errors
+    /// Says which of these steps failed, and why. Nothing of the module is left behind.
+    pub fn load(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
+        // What reads foreign bytes may have bugs; one of them must not end the service.
+        catch_unwind(AssertUnwindSafe(|| self.load_unguarded(bytes, configuration)))
+            .unwrap_or_else(|panic| Err(LoadError::Internal(panic_text(&*panic).to_owned())))
+    }
+
+    fn load_unguarded(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
+        inspect(bytes, self.limits())?;
+        let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
+        let component = Component::from_binary(self.wasmtime(), bytes).map_err(refused)?;
+        let linked = Linker::new(self.wasmtime()).instantiate_pre(&component).map_err(refused)?;
+        let instantiable = DnsPolicyPre::new(linked).map_err(refused)?;
+        let module = Module::new(self.clone(), instantiable, digest(bytes)).map_err(LoadError::Trial)?;
+        module.check_configuration(configuration)?;
+        Ok(module)
+    }
+}
+
+/// SHA-256 as 64 hexadecimal digits.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
