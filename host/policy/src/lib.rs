@@ -1,13 +1,13 @@
 //! The WebAssembly policy engine: loads policy modules and asks them.
 //!
 //! ```text
-//! bytes ──inspect──► compile ──trial──► Module ──┬── fresh instance ── question ──► answer
-//!   │       │           │         │              └── fresh instance ── question ──► answer
-//!   └───────┴───────────┴─────────┴──► LoadError
+//! bytes ──inspect──► compile ──vectors──► Module ──┬── fresh instance ── question ──► answer
+//!              │          │          │              └── fresh instance ── question ──► answer
+//!              └──────────┴──────────┴──► LoadError
 //! ```
 //!
 //! A [`Module`] that exists can decide: it has the contract's exports, imports nothing, fits the
-//! limits, has answered a first question, and has accepted its configuration. It implements
+//! limits, has accepted its configuration, and has answered the contract's [`vectors`]. It implements
 //! [`openmcp_dns_core::policy::Policy`].
 //!
 //! Every question runs in an instance of its own, with a budget of instructions ([`Limits::fuel`]),
@@ -27,6 +27,7 @@ mod load;
 mod module;
 mod permits;
 mod ticker;
+pub mod vectors;
 
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;

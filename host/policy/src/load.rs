@@ -12,6 +12,7 @@ use crate::call::panic_text;
 use crate::engine::Engine;
 use crate::inspect::inspect;
 use crate::module::{ConfigurationError, Module};
+use crate::vectors::{Mismatch, Problem, Suite};
 
 /// Why a module is not used.
 #[derive(Debug, Error)]
@@ -47,9 +48,22 @@ pub enum LoadError {
     /// The engine refused to compile it.
     #[error("failed to compile the module: {0}")]
     Compile(String),
-    /// The module failed at its first question.
-    #[error("the module failed at a first question")]
-    Trial(#[source] PolicyFailure),
+    /// The module failed at a first question.
+    #[error("the module failed at {question}")]
+    Trial {
+        /// Which question: `describe`, or a vector of the contract.
+        question: String,
+        /// How it failed.
+        source: PolicyFailure,
+    },
+    /// The module answered a first question as the contract does not permit.
+    #[error("the module's answer to {question} does not fit the contract: {problem}")]
+    Answer {
+        /// Which vector of the contract.
+        question: String,
+        /// What is wrong with the answer.
+        problem: String,
+    },
     /// The module refuses its configuration.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -73,6 +87,8 @@ pub enum LoadReason {
     Compile,
     /// The module failed at a first question.
     Trial,
+    /// The module answered a first question as the contract does not permit.
+    Answer,
     /// The module refuses its configuration.
     Configuration,
     /// A bug of ours.
@@ -90,6 +106,7 @@ impl LoadReason {
             Self::Contract => "ContractMismatch",
             Self::Compile => "ModuleNotCompiled",
             Self::Trial => "ModuleFailed",
+            Self::Answer => "AnswerInvalid",
             Self::Configuration => "ConfigurationRefused",
             Self::Internal => "Internal",
         }
@@ -106,7 +123,8 @@ impl LoadError {
             Self::Imports { .. } => LoadReason::Imports,
             Self::Contract(_) => LoadReason::Contract,
             Self::Compile(_) => LoadReason::Compile,
-            Self::Trial(_) => LoadReason::Trial,
+            Self::Trial { .. } => LoadReason::Trial,
+            Self::Answer { .. } => LoadReason::Answer,
             Self::Configuration(_) => LoadReason::Configuration,
             Self::Internal(_) => LoadReason::Internal,
         }
@@ -114,8 +132,8 @@ impl LoadError {
 }
 
 impl Engine {
-    /// Makes a module of bytes: checks them, compiles them, asks the module what it is and whether it
-    /// accepts `configuration` (JSON text, `{}` for none).
+    /// Makes a module of bytes: checks them, compiles them, asks the module what it is, whether it
+    /// accepts `configuration` (JSON text, `{}` for none), and with it the contract's vectors.
     ///
     /// Compiling uses all processors for tens of milliseconds, for a module of megabytes for seconds:
     /// async callers give this to a blocking thread, one module at a time.
@@ -134,9 +152,17 @@ impl Engine {
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(refused)?;
         let linked = Linker::new(self.wasmtime()).instantiate_pre(&component).map_err(refused)?;
         let instantiable = DnsPolicyPre::new(linked).map_err(refused)?;
-        let module = Module::new(self.clone(), instantiable, digest(bytes)).map_err(LoadError::Trial)?;
+        let module = Module::new(self.clone(), instantiable, digest(bytes))
+            .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })?;
         module.check_configuration(configuration)?;
-        Ok(module)
+        let suite = Suite::contract().map_err(|error| LoadError::Internal(error.to_string()))?;
+        let mismatch = suite.run(&module, configuration).next();
+        let Some(Mismatch { vector, problem }) = mismatch else { return Ok(module) };
+        let question = format!("\"{vector}\"");
+        Err(match problem {
+            Problem::Failed(source) => LoadError::Trial { question, source },
+            problem => LoadError::Answer { question, problem: problem.to_string() },
+        })
     }
 }
 

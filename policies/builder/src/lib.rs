@@ -12,6 +12,7 @@
 
 mod compile;
 mod component;
+mod decisions;
 mod sources;
 mod toolchain;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use compile::CompileError;
 pub use component::{EncodeError, Stamp};
+pub use decisions::{DecisionsError, check_decisions};
 pub use sources::{Sources, SourcesError};
 use thiserror::Error;
 pub use toolchain::{NoToolchain, Toolchain};
@@ -29,9 +31,6 @@ pub enum BuildError {
     /// The sources are not complete.
     #[error(transparent)]
     Sources(#[from] SourcesError),
-    /// Nothing on this machine compiles for WebAssembly.
-    #[error(transparent)]
-    NoToolchain(#[from] NoToolchain),
     /// The compiler refused the guest.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -62,8 +61,9 @@ pub enum CheckError {
     },
     /// The sources changed after the module was built.
     #[error(
-        "{} was built from other sources than those in {} (built from {found}, now {expected}); run `make policies` and commit both",
+        "{} was built from other sources than those in {} (built from {found}, now {expected}); run `cargo run -p openmcp-dns-policy-builder -- build {}` and commit both",
         path.display(),
+        guest.display(),
         guest.display()
     )]
     Stale {
@@ -84,21 +84,20 @@ pub enum CheckError {
 /// Takes up to two minutes, during which the compiler writes its progress to stderr.
 ///
 /// # Errors
-/// When the folder is no guest, when no toolchain is there, or when the guest does not compile or
-/// does not fit the contract.
-pub fn build(guest: &Path) -> Result<Vec<u8>, BuildError> {
+/// When the folder is no guest, or when the guest does not compile or does not fit the contract.
+pub fn build(guest: &Path, toolchain: &Toolchain) -> Result<Vec<u8>, BuildError> {
     let sources = Sources::of(guest)?;
-    let toolchain = Toolchain::find()?;
-    let core = compile::compile(guest, &toolchain)?;
+    let core = compile::compile(guest, toolchain)?;
     let stamp = Stamp { sources: sources.digest(), toolchain: toolchain.version().to_owned() };
     Ok(component::encode(&core, &stamp)?)
 }
 
-/// Checks that a built module belongs to the sources in a folder. Needs no toolchain.
+/// Checks that a built module belongs to the sources in a folder; gives the module and its stamp.
+/// Needs no toolchain.
 ///
 /// # Errors
 /// When it does not, or when either cannot be read.
-pub fn check(guest: &Path, module: &Path) -> Result<Stamp, CheckError> {
+pub fn check(guest: &Path, module: &Path) -> Result<(Vec<u8>, Stamp), CheckError> {
     let expected = Sources::of(guest)?.digest();
     let bytes = std::fs::read(module).map_err(|source| CheckError::Read { path: module.into(), source })?;
     let stamp = Stamp::of(&bytes).ok_or_else(|| CheckError::NotStamped { path: module.into() })?;
@@ -106,5 +105,34 @@ pub fn check(guest: &Path, module: &Path) -> Result<Stamp, CheckError> {
         let found = stamp.sources;
         return Err(CheckError::Stale { path: module.into(), guest: guest.into(), found, expected });
     }
-    Ok(stamp)
+    Ok((bytes, stamp))
+}
+
+/// Where the built module of a guest lies: beside its sources, with the folder's name.
+///
+/// # Errors
+/// When the folder does not exist.
+pub fn module_path(guest: &Path) -> Result<PathBuf, SourcesError> {
+    let failed = |source| SourcesError::Read { path: guest.to_owned(), source };
+    let folder = guest.canonicalize().map_err(failed)?;
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".wasm");
+    Ok(guest.join(name))
+}
+
+/// The guests in a folder: those of its folders that hold a Rust guest's cargo settings. Sorted.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn guests(folder: &Path) -> Result<Vec<PathBuf>, SourcesError> {
+    let failed = |source| SourcesError::Read { path: folder.to_owned(), source };
+    let mut guests = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.join(".cargo/config.toml").is_file() {
+            guests.push(path);
+        }
+    }
+    guests.sort();
+    Ok(guests)
 }

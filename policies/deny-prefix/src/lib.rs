@@ -25,6 +25,8 @@ mod bindings {
 const PREFIX: &str = "deny-";
 /// Time to live of every record in seconds.
 const TTL_SECONDS: u32 = 60;
+/// Most values of one record set, as the contract says.
+const MAX_VALUES: usize = 64;
 
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -74,7 +76,8 @@ impl Guest for DenyPrefix {
 
     fn name_records(_: Context, _: String, claim: Claim) -> Result<Vec<RecordSet>, String> {
         let mut sets: Vec<RecordSet> = Vec::new();
-        for target in claim.targets {
+        // A name that is its own alias leads nowhere.
+        for target in claim.targets.into_iter().filter(|target| *target != claim.host_name) {
             let record_type = type_of(&target);
             match sets.iter_mut().find(|set| set.record_type == record_type) {
                 Some(set) => set.values.push(target),
@@ -89,6 +92,9 @@ impl Guest for DenyPrefix {
         // A CNAME must stand alone (RFC 1034 section 3.6.2).
         if sets.len() > 1 {
             sets.retain(|set| set.record_type != RecordType::Cname);
+        }
+        for set in &mut sets {
+            set.values.truncate(if set.record_type == RecordType::Cname { 1 } else { MAX_VALUES });
         }
         Ok(sets)
     }

@@ -87,6 +87,10 @@ impl Configuration {
         for (index, alias) in aliases.iter().enumerate() {
             let field = format!("aliases.{name}[{index}]");
             check_labels(&field, alias)?;
+            // The DNS server takes this label in a question for "everything here", so the host refuses it.
+            if alias.split('.').any(|label| label == "any") {
+                return Err(format!("{field}: the label 'any' cannot be published"));
+            }
             if alias == name || aliases.iter().take(index).any(|earlier| earlier == alias) {
                 return Err(format!("{field}: '{alias}' is there already"));
             }
@@ -103,7 +107,8 @@ pub fn check_ttl(field: &str, seconds: u32) -> Result<(), String> {
     Err(format!("{field}: {seconds} is not in 1 to {MAX_TTL_SECONDS} seconds"))
 }
 
-fn check_labels(field: &str, name: &str) -> Result<(), String> {
+/// Checks a name label by label.
+pub fn check_labels(field: &str, name: &str) -> Result<(), String> {
     name.split('.').try_for_each(|label| check_label(field, label))
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::bindings::exports::openmcp::dns_policy::policy::{Claim, Context, Denial};
 use crate::configuration::Configuration;
-use crate::records::Targets;
+use crate::records::{MAX_VALUES, Targets};
 use crate::rule::denial;
 
 /// What there is against a claim; `None` allows it.
@@ -28,16 +28,23 @@ pub fn objection(
 /// What no record can express is refused here, where the author of the route is told.
 fn objection_to_targets(claim: &Claim) -> Option<Denial> {
     let targets = Targets::of(claim);
+    if targets.most_addresses() > MAX_VALUES {
+        return denial(
+            "too-many-targets",
+            format!("{} targets, use at most {MAX_VALUES} addresses of each family", claim.targets.len()),
+        );
+    }
     match targets.host_names[..] {
         _ if targets.has_addresses() => None,
-        [one] if one == claim.host_name => {
-            denial("target-is-itself", format!("{one} would be an alias of itself"))
-        }
+        [one] if one == claim.host_name => denial(
+            "target-is-itself",
+            format!("{one} would be an alias of itself, give the Gateway or Ingress another address"),
+        ),
         [_] => None,
         _ => denial(
             "ambiguous-target",
             format!(
-                "{} host names are the target, but a name can be an alias (CNAME) of only one",
+                "{} host names are the target, but a name can be an alias (CNAME) of only one: leave one, or an IP address",
                 claim.targets.len()
             ),
         ),
@@ -53,14 +60,20 @@ fn objection_to_name(
     let Some(labels) = labels_below(&claim.host_name, domain) else {
         return denial(
             "outside-domain",
-            format!("{} is not in {domain}, the domain of cluster {}", claim.host_name, context.cluster.name),
+            format!(
+                "{} is not in {domain}, the domain of cluster {}: use a name that ends with .{domain}, or have the DNSPolicy share this name with the cluster",
+                claim.host_name, context.cluster.name
+            ),
         );
     };
     // The rightmost of the labels is the one directly below the domain.
     if let Some(last) = labels.last()
         && configuration.reserved_names.iter().any(|reserved| reserved == last)
     {
-        return denial("reserved-name", format!("'{last}' is reserved directly below {domain}"));
+        return denial(
+            "reserved-name",
+            format!("'{last}' is reserved directly below {domain}, use another name there"),
+        );
     }
     configuration
         .rules

@@ -10,6 +10,9 @@ use crate::bindings::exports::openmcp::dns_policy::policy::{Claim, Context, Reco
 use crate::configuration::Configuration;
 use crate::hostname::labels_below;
 
+/// Most values of one record set, as the contract says.
+pub const MAX_VALUES: usize = 64;
+
 /// The targets of a claim by what they are.
 #[derive(Default)]
 pub struct Targets<'a> {
@@ -39,6 +42,11 @@ impl<'a> Targets<'a> {
     /// alone at its name (RFC 1034 section 3.6.2), and an address saves the asker one question.
     pub fn has_addresses(&self) -> bool {
         !self.ipv4.is_empty() || !self.ipv6.is_empty()
+    }
+
+    /// How many values the larger of the two record sets of addresses has.
+    pub fn most_addresses(&self) -> usize {
+        self.ipv4.len().max(self.ipv6.len())
     }
 
     fn values(&self) -> Result<Vec<(RecordType, Vec<String>)>, String> {

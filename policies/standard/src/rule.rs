@@ -85,7 +85,7 @@ impl Rule {
             let count = labels.len();
             return denial(
                 "too-many-labels",
-                format!("{count} labels stand in front of the cluster's domain, at most {most} are allowed"),
+                format!("{count} labels stand in front of the cluster's domain, use at most {most}"),
             );
         }
         let named = if wildcard { &labels[1..] } else { labels };
@@ -105,7 +105,7 @@ impl Rule {
         {
             return denial(
                 "label-too-short",
-                format!("label '{label}' has {bytes} bytes, at least {least} are needed"),
+                format!("label '{label}' has {bytes} bytes, use at least {least}"),
             );
         }
         if let Some(most) = self.max_label_length
@@ -113,7 +113,7 @@ impl Rule {
         {
             return denial(
                 "label-too-long",
-                format!("label '{label}' has {bytes} bytes, at most {most} are allowed"),
+                format!("label '{label}' has {bytes} bytes, use at most {most}"),
             );
         }
         if let Some(allowed) = &self.allowed_characters
@@ -121,7 +121,7 @@ impl Rule {
         {
             return denial(
                 "character-not-allowed",
-                format!("label '{label}' must be of characters in '{allowed}'"),
+                format!("label '{label}' may be of characters in '{allowed}' only"),
             );
         }
         None

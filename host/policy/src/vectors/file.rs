@@ -1,0 +1,182 @@
+//! The form of a file of vectors.
+
+use std::collections::BTreeMap;
+
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::name::HostName;
+use serde::Deserialize;
+
+use super::{ClaimOf, Expected, Vector};
+
+const BASE_DOMAIN: &str = "openmcp.cluster";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    // These hold for every vector that says nothing else.
+    base_domain: Option<HostName>,
+    #[serde(default)]
+    cluster: Cluster,
+    configuration: Option<serde_json::Value>,
+    vectors: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry {
+    name: String,
+    base_domain: Option<HostName>,
+    cluster: Option<Cluster>,
+    configuration: Option<serde_json::Value>,
+    #[serde(default)]
+    shared_names: Vec<HostName>,
+    claim: Option<Claim>,
+    #[serde(default)]
+    expect: Expect,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Cluster {
+    name: String,
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    #[serde(default)]
+    purposes: Vec<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Claim {
+    host_name: String,
+    #[serde(default)]
+    kind: Kind,
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    #[serde(default = "default_object")]
+    object: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default = "default_targets")]
+    targets: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+enum Kind {
+    #[default]
+    #[serde(rename = "HTTPRoute")]
+    HttpRoute,
+    Ingress,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Expect {
+    configuration_error: Option<String>,
+    domain: Option<String>,
+    domain_error: Option<String>,
+    denial: Option<Denial>,
+    records: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Denial {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            name: "workload01".to_owned(),
+            namespace: default_namespace(),
+            purposes: vec!["workload".to_owned()],
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+fn default_object() -> String {
+    "shop".to_owned()
+}
+
+fn default_targets() -> Vec<String> {
+    vec!["10.0.0.1".to_owned()]
+}
+
+/// Reads vectors.
+pub(super) fn parse(yaml: &str) -> Result<Vec<Vector>, String> {
+    let file: File = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
+    if file.vectors.is_empty() {
+        return Err("there are no vectors".to_owned());
+    }
+    let File { base_domain, cluster, configuration, vectors } = file;
+    let base_domain = match base_domain {
+        Some(given) => given,
+        None => BASE_DOMAIN.parse::<HostName>().map_err(|error| error.to_string())?,
+    };
+    vectors.into_iter().map(|entry| vector(entry, &base_domain, &cluster, configuration.as_ref())).collect()
+}
+
+fn vector(
+    entry: Entry,
+    base_domain: &HostName,
+    cluster: &Cluster,
+    configuration: Option<&serde_json::Value>,
+) -> Result<Vector, String> {
+    let Entry { name, base_domain: own_base, cluster: own_cluster, configuration: own, .. } = entry;
+    let Cluster { name: cluster_name, namespace, purposes, labels } =
+        own_cluster.unwrap_or_else(|| cluster.clone());
+    let expected = expected(entry.expect).map_err(|why| format!("{name}: {why}"))?;
+    let claim = entry.claim.map(claim);
+    if claim.is_none() && matches!(expected, Expected::Denial { .. } | Expected::Records(_)) {
+        return Err(format!("{name}: it expects an answer to a claim, but has none"));
+    }
+    let mut shared_names = entry.shared_names;
+    shared_names.sort();
+    Ok(Vector {
+        name,
+        base_domain: own_base.unwrap_or_else(|| base_domain.clone()),
+        cluster: ClusterFacts { id: ClusterId::new(namespace, cluster_name), purposes, labels },
+        configuration: own.as_ref().or(configuration).map(serde_json::Value::to_string),
+        shared_names,
+        claim,
+        expected,
+    })
+}
+
+fn claim(claim: Claim) -> ClaimOf {
+    let Claim { host_name, kind, namespace, object, labels, mut targets } = claim;
+    let kind = match kind {
+        Kind::HttpRoute => SourceKind::HttpRoute,
+        Kind::Ingress => SourceKind::Ingress,
+    };
+    targets.sort();
+    ClaimOf { host_name, source: SourceRef { kind, namespace, name: object }, labels, targets }
+}
+
+fn expected(expect: Expect) -> Result<Expected, String> {
+    let Expect { configuration_error, domain, domain_error, denial, records } = expect;
+    let mut all = Vec::new();
+    all.extend(configuration_error.map(Expected::ConfigurationError));
+    all.extend(domain.map(Expected::Domain));
+    all.extend(domain_error.map(Expected::DomainError));
+    all.extend(denial.map(|Denial { code, message }| Expected::Denial { code, message }));
+    all.extend(records.map(|mut lines| {
+        lines.sort();
+        Expected::Records(lines)
+    }));
+    match (all.pop(), all.is_empty()) {
+        (None, _) => Ok(Expected::Any),
+        (Some(one), true) => Ok(one),
+        (Some(_), false) => Err("it expects several things, write a vector for each".to_owned()),
+    }
+}

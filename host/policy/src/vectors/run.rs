@@ -1,0 +1,262 @@
+//! Asks a module the questions of the vectors.
+
+use std::fmt;
+
+use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::policy::{
+    Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+};
+use openmcp_dns_core::record::{RecordSet, RecordType};
+use openmcp_dns_core::resolve::Wanted;
+use thiserror::Error;
+
+use super::{ClaimOf, DOMAIN, Expected, Suite, Vector};
+use crate::module::{ConfigurationError, Module};
+
+/// A vector that does not hold.
+#[derive(Debug, Error)]
+#[error("vector \"{vector}\"")]
+pub struct Mismatch {
+    /// Name of the vector.
+    pub vector: String,
+    /// What is wrong.
+    #[source]
+    pub problem: Problem,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// There is none.
+    #[error(transparent)]
+    Failed(PolicyFailure),
+    /// The contract does not permit it.
+    #[error("the contract does not permit the answer: {0}")]
+    NotPermitted(String),
+    /// The vector expects another one.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What the vector expects.
+        expected: String,
+        /// What the module answered.
+        found: String,
+    },
+}
+
+impl Suite {
+    /// Asks a module, vector by vector as the result is read; gives those that do not hold.
+    /// `configuration` (JSON text) is for the vectors that name none.
+    pub fn run<'a>(
+        &'a self,
+        module: &'a Module,
+        configuration: &'a str,
+    ) -> impl Iterator<Item = Mismatch> + 'a {
+        self.vectors.iter().filter_map(move |vector| {
+            let problem = vector.run(module, configuration).err()?;
+            Some(Mismatch { vector: vector.name.clone(), problem })
+        })
+    }
+}
+
+/// What a module made of a question.
+enum Answer {
+    ConfigurationError(String),
+    DomainError(String),
+    Domain(HostName),
+    /// The claim's name is none with this module's domain.
+    NoName,
+    Refused(PolicyFailure),
+    Decision(Decision),
+}
+
+impl Vector {
+    fn run(&self, module: &Module, configuration: &str) -> Result<(), Problem> {
+        let answer = self.ask(module, configuration)?;
+        if self.expected.is_met_by(&answer) {
+            return Ok(());
+        }
+        Err(Problem::Unexpected { expected: self.expected.to_string(), found: answer.to_string() })
+    }
+
+    fn ask(&self, module: &Module, configuration: &str) -> Result<Answer, Problem> {
+        let configuration = self.configuration.as_deref().unwrap_or(configuration);
+        match module.check_configuration(configuration) {
+            Ok(()) => {}
+            Err(ConfigurationError::Failed { source, .. }) => return Err(Problem::Failed(source)),
+            Err(error) => return Ok(Answer::ConfigurationError(error.to_string())),
+        }
+        let context = Context {
+            base_domain: self.base_domain.clone(),
+            cluster: self.cluster.clone(),
+            configuration: configuration.to_owned(),
+            shared_names: self.shared_names.clone(),
+        };
+        let mut answers = Answers::default();
+        answers.domain = match same_twice("domain-filter", || module.domain_filter_with_fuel(&context))? {
+            Ok(domain) => domain,
+            Err(failure) => return Ok(Answer::DomainError(failure.message)),
+        };
+        let domain =
+            cluster_domain(&answers, &context).map_err(|failure| Problem::NotPermitted(failure.message))?;
+        match &self.claim {
+            None => Ok(Answer::Domain(domain)),
+            Some(claim) => ask_claim(module, &context, domain, claim, answers),
+        }
+    }
+}
+
+fn ask_claim(
+    module: &Module,
+    context: &Context,
+    domain: HostName,
+    claim: &ClaimOf,
+    mut answers: Answers,
+) -> Result<Answer, Problem> {
+    let ClaimOf { host_name, source, labels, targets } = claim;
+    let Ok(host_name) = host_name.replace(DOMAIN, domain.as_str()).parse::<HostName>() else {
+        return Ok(Answer::NoName);
+    };
+    let wanted = Wanted { host_name: host_name.to_string(), targets: targets.clone() };
+    let claim = Claim { host_name, source: source.clone(), labels: labels.clone(), targets: targets.clone() };
+    let verdict =
+        same_twice("validate-hostname", || module.validate_hostname_with_fuel(context, &domain, &claim))?;
+    answers.verdict = match verdict {
+        Ok(Verdict::Deny(denial)) => {
+            if !is_code(&denial.code) {
+                let why = format!("the code {:?} is not 1 to 63 bytes of [a-z0-9-]", denial.code);
+                return Err(Problem::NotPermitted(why));
+            }
+            // The host would give its own reasons first; a vector wants the module's.
+            return Ok(Answer::Decision(Decision::Deny(denial)));
+        }
+        Ok(allow) => allow,
+        Err(failure) => return Ok(Answer::Refused(failure)),
+    };
+    let records = same_twice("name-records", || module.name_records_with_fuel(context, &domain, &claim))?;
+    answers.records = match records {
+        Ok(records) => records,
+        Err(failure) => return Ok(Answer::Refused(failure)),
+    };
+    let shared_names = context.shared_names.iter().cloned().collect();
+    let territory = Territory { domain, shared_names, wildcards: true };
+    match decide(&answers, context, &territory, source, labels, &wanted) {
+        Decision::Undecided(failure) => Err(Problem::NotPermitted(failure.message)),
+        decision => Ok(Answer::Decision(decision)),
+    }
+}
+
+/// What a module answered, for the host's checks: they need not ask again.
+struct Answers {
+    domain: String,
+    verdict: Verdict,
+    records: Vec<ProposedRecordSet>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { domain: String::new(), verdict: Verdict::Allow, records: Vec::new() }
+    }
+}
+
+impl Policy for Answers {
+    fn domain_filter(&self, _: &Context) -> Result<String, PolicyFailure> {
+        Ok(self.domain.clone())
+    }
+
+    fn validate_hostname(&self, _: &Context, _: &HostName, _: &Claim) -> Result<Verdict, PolicyFailure> {
+        Ok(self.verdict.clone())
+    }
+
+    fn name_records(
+        &self,
+        _: &Context,
+        _: &HostName,
+        _: &Claim,
+    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
+        Ok(self.records.clone())
+    }
+}
+
+/// Asks twice; the same question must give the same answer for the same fuel. The inner error is
+/// one that the module itself gives, which the contract permits.
+fn same_twice<T: PartialEq>(
+    function: &str,
+    ask: impl Fn() -> (Result<T, PolicyFailure>, u64),
+) -> Result<Result<T, PolicyFailure>, Problem> {
+    let first = ask();
+    if let (Err(failure), _) = &first
+        && failure.kind != FailureKind::Refused
+    {
+        return Err(Problem::Failed(failure.clone()));
+    }
+    if ask() != first {
+        let why = format!("{function} does not give the same answer to the same question");
+        return Err(Problem::NotPermitted(why));
+    }
+    Ok(first.0)
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=63).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+impl Expected {
+    fn is_met_by(&self, answer: &Answer) -> bool {
+        match (self, answer) {
+            // A configuration that only a vector names is part of what it expects.
+            (Self::Any, _) => true,
+            (Self::ConfigurationError(text), Answer::ConfigurationError(found)) => found.contains(text),
+            (Self::DomainError(text), Answer::DomainError(found)) => found.contains(text),
+            (Self::Domain(expected), Answer::Domain(found)) => expected == found.as_str(),
+            (Self::Denial { code, message }, Answer::Decision(Decision::Deny(found))) => {
+                *code == found.code && found.message.contains(message)
+            }
+            (Self::Records(expected), Answer::Decision(Decision::Publish(found))) => {
+                *expected == lines(found)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Record sets as lines: name, time to live, type, values.
+fn lines(sets: &[RecordSet]) -> Vec<String> {
+    let mut lines: Vec<String> = sets
+        .iter()
+        .map(|set| {
+            let record_type = set.record_type().map_or("", RecordType::as_str);
+            let values: Vec<String> = set.values.iter().map(ToString::to_string).collect();
+            format!("{} {} {record_type} {}", set.name, set.ttl_seconds, values.join(" "))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => write!(f, "any answer"),
+            Self::ConfigurationError(text) => write!(f, "the configuration to be refused with {text:?}"),
+            Self::Domain(domain) => write!(f, "domain {domain}"),
+            Self::DomainError(text) => write!(f, "no domain, with {text:?}"),
+            Self::Denial { code, message } => write!(f, "denial {code} with {message:?}"),
+            Self::Records(lines) => write!(f, "records {lines:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConfigurationError(message) | Self::DomainError(message) => write!(f, "{message:?}"),
+            Self::Domain(domain) => write!(f, "domain {domain}"),
+            Self::NoName => write!(f, "a host name that is none with the module's domain"),
+            Self::Refused(failure) | Self::Decision(Decision::Undecided(failure)) => failure.fmt(f),
+            Self::Decision(Decision::Deny(denial)) => write!(f, "denial {}: {}", denial.code, denial.message),
+            Self::Decision(Decision::Publish(sets)) => write!(f, "records {:?}", lines(sets)),
+        }
+    }
+}
