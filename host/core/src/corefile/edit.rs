@@ -1,0 +1,285 @@
+//! Inserts, updates and removes our block.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::address::{Key, may_serve};
+use super::error::CorefileError;
+use super::managed::{Content, Managed, check_markers, checked_upstreams, find, line_start};
+use super::parse::{Corefile, ServerBlock};
+use crate::name::{HostName, NameError};
+
+/// The result of an edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The whole text.
+    pub text: String,
+    /// Whether it differs from the text that was given.
+    pub changed: bool,
+    /// What is allowed but may surprise.
+    pub warnings: Vec<Warning>,
+}
+
+/// What an edit leaves as it is although it may surprise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Another server block serves a part of the zone: its names do not reach the central DNS.
+    PartServedElsewhere {
+        /// Line of the server block in the text that was given, from 1.
+        line: u32,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// Makes a Corefile forward `zone` to `upstreams`: inserts our block before the one that serves
+/// the root zone, or updates it where it stands.
+///
+/// The block listens where the server for the root zone listens (its port, and its `bind` lines).
+/// A block that already says the same is left alone, also when its markers or its formatting are
+/// gone.
+///
+/// # Errors
+/// When the zone or an upstream is unusable, when the text is not understood completely, or when
+/// the zone is served already by a block that is not ours. The text is to be left as it is then.
+pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<Edited, CorefileError> {
+    let zone = parse_zone(zone)?;
+    let upstreams = checked_upstreams(upstreams)?;
+    let corefile = understood(text)?;
+    check_markers(text, &corefile, &zone)?;
+    let root = Root::of(text, &corefile)?;
+    let managed = find(text, &corefile, &zone, Some(root.port))?;
+    let warnings = check_neighbours(&corefile, managed.as_ref(), &zone, root.port)?;
+
+    let content = Content { zone: &zone, port: root.port, binds: &root.binds, upstreams: &upstreams };
+    let mut block = content.render(newline(text));
+    let (ours, span) = match &managed {
+        Some(Managed { index, .. }) if says(&corefile.blocks[*index], &block)? => {
+            return Ok(Edited { text: text.to_owned(), changed: false, warnings });
+        }
+        Some(Managed { span, .. }) => {
+            // The line break after the block stays the one that is there, if only by its form.
+            let inner = without_break(text, span);
+            if inner.end < span.end || span.end == text.len() {
+                block.truncate(block.trim_end().len());
+            }
+            (span.clone(), inner)
+        }
+        None => (root.start..root.start, root.start..root.start),
+    };
+    let edited = replaced(text, &span, &block);
+    let after = understood(&edited)?;
+    // Stray markers of ours around other blocks: the next edit would no longer know what is ours.
+    check_markers(&edited, &after, &zone)?;
+    let now_managed = find(&edited, &after, &zone, Some(root.port))?;
+    let same_rest =
+        now_managed.as_ref().is_some_and(|now| replaced(&edited, &now.span, "") == replaced(text, &ours, ""));
+    if !same_rest {
+        return Err(CorefileError::ForeignChange { line: 0 });
+    }
+    check_foreign((text, &corefile, managed.as_ref()), (&edited, &after, now_managed.as_ref()))?;
+    Ok(Edited { text: edited, changed: true, warnings })
+}
+
+/// Removes our block for `zone`, and nothing else; a text without it stays as it is.
+///
+/// # Errors
+/// When the text speaks of the zone or has a marker of ours, and is not understood completely.
+pub fn remove_forward(text: &str, zone: &str) -> Result<Edited, CorefileError> {
+    let zone = parse_zone(zone)?;
+    let unchanged = || Edited { text: text.to_owned(), changed: false, warnings: Vec::new() };
+    // A clean-up must not fail over a text that somebody broke and that has nothing of ours.
+    if !text.to_ascii_lowercase().contains(zone.as_str()) && !text.contains("openmcp-dns managed") {
+        return Ok(unchanged());
+    }
+    let corefile = understood(text)?;
+    check_markers(text, &corefile, &zone)?;
+    // Without a server for the root zone, our block is found by its content alone.
+    let port = Root::of(text, &corefile).ok().map(|root| root.port);
+    let Some(managed) = find(text, &corefile, &zone, port)? else { return Ok(unchanged()) };
+    // A block in the middle of a line: what follows it would join that line, which is right when
+    // the block was inserted there, and wrong when an import follows.
+    let narrower = without_break(text, &managed.span);
+    let text_without = |span: &Range<usize>| {
+        let edited = replaced(text, span, "");
+        let after = understood(&edited)?;
+        check_foreign((text, &corefile, Some(&managed)), (&edited, &after, None))?;
+        Ok(edited)
+    };
+    let edited = text_without(&managed.span).or_else(|_| text_without(&narrower))?;
+    Ok(Edited { text: edited, changed: true, warnings: Vec::new() })
+}
+
+fn parse_zone(zone: &str) -> Result<HostName, CorefileError> {
+    let invalid = |source| CorefileError::InvalidZone { zone: zone.to_owned(), source };
+    let name: HostName = zone.parse().map_err(invalid)?;
+    if name.is_wildcard() {
+        return Err(invalid(NameError::InvalidLabel { label: "*".to_owned() }));
+    }
+    Ok(name)
+}
+
+/// Reads a text and makes sure that it means what its braces say.
+fn understood(text: &str) -> Result<Corefile, CorefileError> {
+    let corefile = Corefile::parse(text)?;
+    let mut open = Vec::new();
+    for token in &corefile.tokens {
+        match token.text.as_str() {
+            "{" => open.push(token.line),
+            "}" if open.pop().is_none() => return Err(CorefileError::Unbalanced { line: token.line }),
+            _ => {}
+        }
+    }
+    if let Some(line) = open.pop() {
+        return Err(CorefileError::Unbalanced { line });
+    }
+    for block in &corefile.blocks {
+        if !block.has_braces {
+            return Err(CorefileError::NoBraces { line: block.line });
+        }
+        if let Some(key) = block.keys.iter().find(|key| Key::parse(key) == Key::InvalidPort) {
+            return Err(CorefileError::InvalidPort { line: block.line, key: key.clone() });
+        }
+    }
+    Ok(corefile)
+}
+
+/// The server for the root zone, which the pods of the cluster ask.
+struct Root {
+    /// Where our block is inserted.
+    start: usize,
+    port: Option<u16>,
+    binds: Vec<String>,
+}
+
+impl Root {
+    fn of(text: &str, corefile: &Corefile) -> Result<Self, CorefileError> {
+        let mut found: Option<(&ServerBlock, Option<u16>)> = None;
+        for block in &corefile.blocks {
+            for key in &block.keys {
+                let Key::Plain(address) = Key::parse(key) else { continue };
+                match found {
+                    _ if !address.serves_root() => {}
+                    None => found = Some((block, address.port)),
+                    Some((_, port)) if address.same_port(port) => {}
+                    Some((first, _)) => {
+                        let (first_line, line) = (first.line, block.line);
+                        return Err(CorefileError::AmbiguousPort { first_line, line });
+                    }
+                }
+            }
+        }
+        let (block, port) = found.ok_or(CorefileError::NoDefaultServer)?;
+        let not_written_out = CorefileError::NotWrittenOut { line: block.line };
+        let Some(span) = &block.span else { return Err(not_written_out) };
+        let binds: Option<Vec<String>> = block
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.name == "bind")
+            .map(|plugin| Some(text[plugin.span.clone()?].to_owned()))
+            .collect();
+        let binds = binds.ok_or(not_written_out)?;
+        Ok(Self { start: line_start(text, span.start), port, binds })
+    }
+}
+
+/// Refuses when another block serves the zone, or may do so.
+fn check_neighbours(
+    corefile: &Corefile,
+    managed: Option<&Managed>,
+    zone: &HostName,
+    port: Option<u16>,
+) -> Result<Vec<Warning>, CorefileError> {
+    let mut warnings = Vec::new();
+    for (index, block) in corefile.blocks.iter().enumerate() {
+        if managed.is_some_and(|managed| managed.index == index) {
+            continue;
+        }
+        for key in &block.keys {
+            let (line, key_text) = (block.line, key.clone());
+            match Key::parse(key) {
+                Key::Plain(address) if address.serves(zone) && address.same_port(port) => {
+                    return Err(CorefileError::ZoneTaken { line, key: key_text });
+                }
+                Key::Plain(address) if address.serves_below(zone) && address.same_port(port) => {
+                    warnings.push(Warning::PartServedElsewhere { line, key: key_text });
+                }
+                Key::Variable if may_serve(key, zone, port) => {
+                    return Err(CorefileError::ZonePerhapsTaken { line, key: key_text });
+                }
+                Key::Plain(_) | Key::OtherTransport | Key::Variable | Key::InvalidPort => {}
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// Whether a block means the same as the rendered one.
+fn says(block: &ServerBlock, rendered: &str) -> Result<bool, CorefileError> {
+    let wanted = Corefile::parse(rendered)?;
+    let Some(wanted) = wanted.blocks.first() else { return Ok(false) };
+    let meaning = |block: &ServerBlock| {
+        let keys: Vec<Key> = block.keys.iter().map(|key| Key::parse(key)).collect();
+        let plugins: Vec<_> = block.plugins.iter().map(|plugin| plugin.tokens.clone()).collect();
+        (keys, plugins)
+    };
+    Ok(meaning(block) == meaning(wanted))
+}
+
+/// Makes sure that all blocks but ours are the same, to the byte.
+fn check_foreign(
+    (text, before, ours): (&str, &Corefile, Option<&Managed>),
+    (edited, after, now_ours): (&str, &Corefile, Option<&Managed>),
+) -> Result<(), CorefileError> {
+    let mut left = foreign(text, before, ours);
+    let mut right = foreign(edited, after, now_ours);
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => break,
+            (Some((was, _)), Some((is, _))) if was == is => {}
+            (_, right) => {
+                let line = right.map_or(0, |(_, line)| line);
+                return Err(CorefileError::ForeignChange { line });
+            }
+        }
+    }
+    let imports = |corefile: &Corefile| -> Vec<String> {
+        corefile.file_imports.iter().map(|import| import.pattern.clone()).collect()
+    };
+    if imports(before) == imports(after) { Ok(()) } else { Err(CorefileError::ForeignChange { line: 0 }) }
+}
+
+/// What is compared of a block: its bytes, its keys, and its plugins with snippets expanded.
+type Foreign<'f> = (Option<&'f str>, &'f [String], Vec<&'f [String]>);
+
+fn foreign<'f>(
+    text: &'f str,
+    corefile: &'f Corefile,
+    ours: Option<&Managed>,
+) -> impl Iterator<Item = (Foreign<'f>, u32)> {
+    let ours = ours.map(|managed| managed.index);
+    corefile.blocks.iter().enumerate().filter(move |(index, _)| Some(*index) != ours).map(
+        move |(_, block)| {
+            let bytes = block.span.clone().map(|span: Range<usize>| &text[span]);
+            let plugins = block.plugins.iter().map(|plugin| plugin.tokens.as_slice()).collect();
+            ((bytes, block.keys.as_slice(), plugins), block.line)
+        },
+    )
+}
+
+/// A span without the blanks and the line break at its end.
+fn without_break(text: &str, span: &Range<usize>) -> Range<usize> {
+    span.start..span.start + text[span.clone()].trim_end().len()
+}
+
+fn replaced(text: &str, span: &Range<usize>, by: &str) -> String {
+    [&text[..span.start], by, &text[span.end..]].concat()
+}
+
+/// The line ending of a text, judged by its first line.
+fn newline(text: &str) -> &'static str {
+    match text.split_once('\n') {
+        Some((first, _)) if first.ends_with('\r') => "\r\n",
+        Some(_) | None => "\n",
+    }
+}
