@@ -70,6 +70,12 @@ impl Address {
         self.zone.strip_suffix(zone.as_str()).is_some_and(|head| head.ends_with('.'))
     }
 
+    /// Whether the zone is the root zone or lies above `zone`, so that it answers for `zone` as
+    /// long as nobody else does.
+    pub(super) fn serves_above(&self, zone: &HostName) -> bool {
+        self.serves_root() || zone.as_str().strip_suffix(&self.zone).is_some_and(|head| head.ends_with('.'))
+    }
+
     pub(super) fn same_port(&self, port: Option<u16>) -> bool {
         self.port.unwrap_or(DEFAULT_PORT) == port.unwrap_or(DEFAULT_PORT)
     }

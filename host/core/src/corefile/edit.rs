@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use super::address::{Key, may_serve};
+use super::address::Key;
 use super::error::CorefileError;
 use super::managed::{Content, Managed, check_markers, checked_upstreams, find, line_start};
+use super::neighbours::{Warning, check_neighbours};
 use super::parse::{Corefile, ServerBlock};
 use crate::name::{HostName, NameError};
 
@@ -20,24 +21,12 @@ pub struct Edited {
     pub warnings: Vec<Warning>,
 }
 
-/// What an edit leaves as it is although it may surprise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Warning {
-    /// Another server block serves a part of the zone: its names do not reach the central DNS.
-    PartServedElsewhere {
-        /// Line of the server block in the text that was given, from 1.
-        line: u32,
-        /// Its key.
-        key: String,
-    },
-}
-
 /// Makes a Corefile forward `zone` to `upstreams`: inserts our block before the one that serves
 /// the root zone, or updates it where it stands.
 ///
 /// The block listens where the server for the root zone listens (its port, and its `bind` lines).
 /// A block that already says the same is left alone, also when its markers or its formatting are
-/// gone.
+/// gone. Imported files are not seen: whether one of them serves the zone is for the caller to check.
 ///
 /// # Errors
 /// When the zone or an upstream is unusable, when the text is not understood completely, or when
@@ -49,7 +38,8 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
     check_markers(text, &corefile, &zone)?;
     let root = Root::of(text, &corefile)?;
     let managed = find(text, &corefile, &zone, Some(root.port))?;
-    let warnings = check_neighbours(&corefile, managed.as_ref(), &zone, root.port)?;
+    let warnings =
+        check_neighbours(&corefile, managed.as_ref().map(|managed| managed.index), &zone, root.port)?;
 
     let content = Content { zone: &zone, port: root.port, binds: &root.binds, upstreams: &upstreams };
     let mut block = content.render(newline(text));
@@ -72,13 +62,41 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
     // Stray markers of ours around other blocks: the next edit would no longer know what is ours.
     check_markers(&edited, &after, &zone)?;
     let now_managed = find(&edited, &after, &zone, Some(root.port))?;
-    let same_rest =
-        now_managed.as_ref().is_some_and(|now| replaced(&edited, &now.span, "") == replaced(text, &ours, ""));
-    if !same_rest {
-        return Err(CorefileError::ForeignChange { line: 0 });
+    let as_meant = match &now_managed {
+        Some(Managed { index, span }) => {
+            says(&after.blocks[*index], &block)? && replaced(&edited, span, "") == replaced(text, &ours, "")
+        }
+        None => false,
+    };
+    if !as_meant {
+        return Err(CorefileError::ForeignChange);
     }
     check_foreign((text, &corefile, managed.as_ref()), (&edited, &after, now_managed.as_ref()))?;
     Ok(Edited { text: edited, changed: true, warnings })
+}
+
+/// Gives the text of a file of our own that forwards `zone` to `upstreams`, for clusters whose main
+/// Corefile imports server blocks and must not be edited itself. `file` is what the file holds now.
+///
+/// The block listens where the server for the root zone of `main` listens.
+///
+/// # Errors
+/// As [`set_forward`] for `main`, also when our own block stands there: remove that one first.
+/// Other imported files are not seen here.
+pub fn set_forward_in_own_file(
+    main: &str,
+    file: &str,
+    zone: &str,
+    upstreams: &[SocketAddr],
+) -> Result<Edited, CorefileError> {
+    let zone = parse_zone(zone)?;
+    let upstreams = checked_upstreams(upstreams)?;
+    let corefile = understood(main)?;
+    let root = Root::of(main, &corefile)?;
+    let warnings = check_neighbours(&corefile, None, &zone, root.port)?;
+    let content = Content { zone: &zone, port: root.port, binds: &root.binds, upstreams: &upstreams };
+    let text = content.render("\n");
+    Ok(Edited { changed: text != file, text, warnings })
 }
 
 /// Removes our block for `zone`, and nothing else; a text without it stays as it is.
@@ -183,37 +201,6 @@ impl Root {
     }
 }
 
-/// Refuses when another block serves the zone, or may do so.
-fn check_neighbours(
-    corefile: &Corefile,
-    managed: Option<&Managed>,
-    zone: &HostName,
-    port: Option<u16>,
-) -> Result<Vec<Warning>, CorefileError> {
-    let mut warnings = Vec::new();
-    for (index, block) in corefile.blocks.iter().enumerate() {
-        if managed.is_some_and(|managed| managed.index == index) {
-            continue;
-        }
-        for key in &block.keys {
-            let (line, key_text) = (block.line, key.clone());
-            match Key::parse(key) {
-                Key::Plain(address) if address.serves(zone) && address.same_port(port) => {
-                    return Err(CorefileError::ZoneTaken { line, key: key_text });
-                }
-                Key::Plain(address) if address.serves_below(zone) && address.same_port(port) => {
-                    warnings.push(Warning::PartServedElsewhere { line, key: key_text });
-                }
-                Key::Variable if may_serve(key, zone, port) => {
-                    return Err(CorefileError::ZonePerhapsTaken { line, key: key_text });
-                }
-                Key::Plain(_) | Key::OtherTransport | Key::Variable | Key::InvalidPort => {}
-            }
-        }
-    }
-    Ok(warnings)
-}
-
 /// Whether a block means the same as the rendered one.
 fn says(block: &ServerBlock, rendered: &str) -> Result<bool, CorefileError> {
     let wanted = Corefile::parse(rendered)?;
@@ -231,22 +218,11 @@ fn check_foreign(
     (text, before, ours): (&str, &Corefile, Option<&Managed>),
     (edited, after, now_ours): (&str, &Corefile, Option<&Managed>),
 ) -> Result<(), CorefileError> {
-    let mut left = foreign(text, before, ours);
-    let mut right = foreign(edited, after, now_ours);
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => break,
-            (Some((was, _)), Some((is, _))) if was == is => {}
-            (_, right) => {
-                let line = right.map_or(0, |(_, line)| line);
-                return Err(CorefileError::ForeignChange { line });
-            }
-        }
-    }
     let imports = |corefile: &Corefile| -> Vec<String> {
         corefile.file_imports.iter().map(|import| import.pattern.clone()).collect()
     };
-    if imports(before) == imports(after) { Ok(()) } else { Err(CorefileError::ForeignChange { line: 0 }) }
+    let same_blocks = foreign(text, before, ours).eq(foreign(edited, after, now_ours));
+    if same_blocks && imports(before) == imports(after) { Ok(()) } else { Err(CorefileError::ForeignChange) }
 }
 
 /// What is compared of a block: its bytes, its keys, and its plugins with snippets expanded.
@@ -256,13 +232,13 @@ fn foreign<'f>(
     text: &'f str,
     corefile: &'f Corefile,
     ours: Option<&Managed>,
-) -> impl Iterator<Item = (Foreign<'f>, u32)> {
+) -> impl Iterator<Item = Foreign<'f>> {
     let ours = ours.map(|managed| managed.index);
     corefile.blocks.iter().enumerate().filter(move |(index, _)| Some(*index) != ours).map(
         move |(_, block)| {
             let bytes = block.span.clone().map(|span: Range<usize>| &text[span]);
             let plugins = block.plugins.iter().map(|plugin| plugin.tokens.as_slice()).collect();
-            ((bytes, block.keys.as_slice(), plugins), block.line)
+            (bytes, block.keys.as_slice(), plugins)
         },
     )
 }

@@ -135,6 +135,14 @@ pub enum CorefileError {
         /// Its key.
         key: String,
     },
+    /// Our zone would take names away from the cluster: its whole domain, or its services or pods.
+    #[error("line {line}: the zone overlaps {cluster_zone:?}, which the kubernetes plugin serves")]
+    ClusterZone {
+        /// Line of the plugin, from 1.
+        line: u32,
+        /// The zone of the plugin; empty for the root zone.
+        cluster_zone: String,
+    },
     /// Two blocks look like ours.
     #[error("line {line}: a second block for the zone, the first one is on line {first_line}")]
     ManagedTwice {
@@ -167,11 +175,8 @@ pub enum CorefileError {
     #[error("{0} is not an address to forward to")]
     InvalidUpstream(SocketAddr),
     /// The edit would have changed something that is not ours. This is a defect of the editor.
-    #[error("line {line}: the edit would change more than the managed block")]
-    ForeignChange {
-        /// Line in the edited text, from 1; 0 when the text as a whole differs.
-        line: u32,
-    },
+    #[error("the edit would change more than the managed block")]
+    ForeignChange,
 }
 
 impl CorefileError {
@@ -196,7 +201,9 @@ impl CorefileError {
             Self::NoBraces { .. } => {
                 "put braces around the server's plugins: a second server cannot be added otherwise"
             }
-            Self::NoDefaultServer => "check that this is the Corefile of the cluster's own DNS",
+            Self::NoDefaultServer => {
+                "check that this is the Corefile of the cluster's own DNS, and that its port is written out"
+            }
             Self::AmbiguousPort { .. } => "serve the root zone on one port",
             Self::NotWrittenOut { .. } => {
                 "write the server block for the root zone out instead of importing it"
@@ -206,6 +213,9 @@ impl CorefileError {
                 "remove the block, or leave the zone to it and exclude the cluster from forwarding"
             }
             Self::ZonePerhapsTaken { .. } => "write the zone out instead of using an environment variable",
+            Self::ClusterZone { .. } => {
+                "use a base domain apart from the cluster's own domain, for example openmcp.cluster"
+            }
             Self::ManagedTwice { .. } => "remove one of the two blocks: CoreDNS does not start with both",
             Self::UnterminatedMarker { .. } => "remove the marker line",
             Self::InvalidZone { .. } => "use the base domain of the landscape, for example openmcp.cluster",
@@ -213,7 +223,7 @@ impl CorefileError {
             Self::InvalidUpstream(_) => {
                 "give the address of a load balancer or node that serves the central DNS"
             }
-            Self::ForeignChange { .. } => "report this text to the maintainers of openmcp-dns",
+            Self::ForeignChange => "report this text to the maintainers of openmcp-dns",
         }
     }
 
@@ -239,10 +249,11 @@ impl CorefileError {
             | Self::InvalidPort { line, .. }
             | Self::ZoneTaken { line, .. }
             | Self::ZonePerhapsTaken { line, .. }
+            | Self::ClusterZone { line, .. }
             | Self::ManagedTwice { line, .. }
-            | Self::UnterminatedMarker { line }
-            | Self::ForeignChange { line } => Some(line),
+            | Self::UnterminatedMarker { line } => Some(line),
             Self::NoDefaultServer
+            | Self::ForeignChange
             | Self::InvalidZone { .. }
             | Self::NoUpstreams
             | Self::TooManyUpstreams(_)

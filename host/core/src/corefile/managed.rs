@@ -20,17 +20,13 @@ const BEGIN_NOTE: &str = " - do not edit";
 /// Starts the line below our block.
 const END: &str = "# END openmcp-dns managed";
 
-/// Denials kept in the cache: the default of the cache plugin, which wants a number before the TTL.
-const DENIAL_CAPACITY: u32 = 9984;
+/// Arguments of `cache`. An answer is kept 30 seconds at most, like in the default Corefile of kubeadm,
+/// and a denial 5: a new name resolves only after the last denial for it is forgotten, and this is
+/// the lowest TTL that the plugin does not raise. It wants a number of entries before the TTL, which
+/// is its default.
+const CACHE: [&str; 6] = ["30", "{", "denial", "9984", "5", "}"];
 
-/// How long a denial is kept, in seconds. A new name resolves only after the last denial for it is
-/// forgotten, so this is the lowest TTL that the cache plugin does not raise (its default minimum).
-const DENIAL_TTL_SECONDS: u32 = 5;
-
-/// How long an answer is kept at most, in seconds, like the default Corefile of kubeadm.
-const SUCCESS_TTL_SECONDS: u32 = 30;
-
-/// Plugins that our block has. A block for our zone with only these is ours even without markers.
+/// Plugins that our block has, whichever version of this program wrote it.
 const PLUGINS: [&str; 4] = ["errors", "bind", "cache", "forward"];
 
 /// What our block says.
@@ -54,9 +50,10 @@ impl Content<'_> {
         let mut lines =
             vec![format!("{BEGIN}{BEGIN_NOTE}"), format!("{zone}{port} {{"), "    errors".to_owned()];
         lines.extend(binds.iter().map(|bind| format!("    {bind}")));
-        lines.push(format!("    cache {SUCCESS_TTL_SECONDS} {{"));
-        lines.push(format!("        denial {DENIAL_CAPACITY} {DENIAL_TTL_SECONDS}"));
-        lines.push("    }".to_owned());
+        let [ttl, open, denial @ .., close] = CACHE;
+        lines.push(format!("    cache {ttl} {open}"));
+        lines.push(format!("        {}", denial.join(" ")));
+        lines.push(format!("    {close}"));
         let upstreams: Vec<String> = upstreams.iter().map(ToString::to_string).collect();
         lines.push(format!("    forward . {}", upstreams.join(" ")));
         lines.push("}".to_owned());
@@ -100,7 +97,7 @@ pub(super) struct Managed {
 /// Finds our block for `zone`.
 ///
 /// A block between our markers is ours whatever it holds. Without markers, the only block for the
-/// zone on `port` is ours if it has no other plugins than we write. `port` is that of the server
+/// zone on `port` is ours if it says what we write, servers and `bind` aside. `port` is that of the server
 /// for the root zone; `None` if there is no such server, then any port will do.
 pub(super) fn find(
     text: &str,
@@ -143,7 +140,31 @@ pub(super) fn find(
     }))
 }
 
+/// Whether a block says what we write, whatever the servers. The TTLs tell it from the stub that
+/// the manuals of many clusters propose, which a person may have written: that one is not ours to
+/// change or remove. A version that writes something else has to know this form as well.
 fn has_our_content(block: &ServerBlock) -> bool {
+    let plugins: Vec<_> = block.plugins.iter().filter(|plugin| plugin.name != "bind").collect();
+    let mut names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+    names.sort_unstable();
+    block.keys.len() == 1
+        && names == ["cache", "errors", "forward"]
+        && plugins.iter().all(|plugin| {
+            let arguments: Vec<_> = plugin.tokens.iter().skip(1).map(String::as_str).collect();
+            match (plugin.name.as_str(), arguments.as_slice()) {
+                ("errors", []) => true,
+                ("cache", arguments) => arguments == CACHE,
+                ("forward", [".", upstreams @ ..]) => {
+                    !upstreams.is_empty()
+                        && upstreams.iter().all(|upstream| upstream.parse::<SocketAddr>().is_ok())
+                }
+                _ => false,
+            }
+        })
+}
+
+/// Whether a block below our start marker can be one that we wrote.
+fn has_our_plugins(block: &ServerBlock) -> bool {
     block.keys.len() == 1
         && block.plugins.iter().all(|plugin| PLUGINS.contains(&plugin.name.as_str()))
         && block.plugins.iter().any(|plugin| plugin.name == "forward")
@@ -201,8 +222,8 @@ fn stands_above_ours(text: &str, corefile: &Corefile, zone: &HostName, marker: &
     };
     corefile.blocks.iter().find(below).is_some_and(|block| {
         block.keys.iter().any(|key| match Key::parse(key) {
-            // Another landscape's block is known by its content only; the root zone is nobody's.
-            Key::Plain(address) => address.serves(zone) || (has_our_content(block) && !address.serves_root()),
+            // Another landscape's block is known by its plugins only; the root zone is nobody's.
+            Key::Plain(address) => address.serves(zone) || (has_our_plugins(block) && !address.serves_root()),
             Key::OtherTransport | Key::Variable | Key::InvalidPort => false,
         })
     })

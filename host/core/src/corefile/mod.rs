@@ -17,10 +17,12 @@ mod environment;
 mod error;
 mod lexer;
 mod managed;
+mod neighbours;
 mod parse;
 
-pub use edit::{Edited, Warning, remove_forward, set_forward};
+pub use edit::{Edited, remove_forward, set_forward, set_forward_in_own_file};
 pub use error::CorefileError;
 pub use lexer::{Comment, Lexed, Token, lex};
 pub use managed::MAX_UPSTREAMS;
+pub use neighbours::Warning;
 pub use parse::{Corefile, FileImport, Plugin, ServerBlock};
