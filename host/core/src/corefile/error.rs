@@ -174,8 +174,9 @@ pub enum CorefileError {
     /// An address that no packet can be sent to, or that means another host on every node.
     #[error("{0} is not an address to forward to")]
     InvalidUpstream(SocketAddr),
-    /// The edit would have changed something that is not ours. This is a defect of the editor.
-    #[error("the edit would change more than the managed block")]
+    /// The edit would change the meaning of something that is not ours: for example of a comment that
+    /// is stuck to the closing brace of our block, which CoreDNS ends at the next blank.
+    #[error("the edit would change the meaning of what stands around the managed block")]
     ForeignChange,
 }
 
@@ -223,7 +224,9 @@ impl CorefileError {
             Self::InvalidUpstream(_) => {
                 "give the address of a load balancer or node that serves the central DNS"
             }
-            Self::ForeignChange => "report this text to the maintainers of openmcp-dns",
+            Self::ForeignChange => {
+                "put the managed block on lines of its own, or report this text to the maintainers of openmcp-dns"
+            }
         }
     }
 
