@@ -1,8 +1,49 @@
 //! The commands.
+//!
+//! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
+//! starts with `hint:` where there is a next step to name.
 
 mod crds;
 
-/// entry
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Makes every host name of an openMCP landscape resolvable on every cluster of it.
+#[derive(Parser, Debug)]
+#[command(name = "openmcp-dns", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Crds(crds::CrdsArgs),
+}
+
+/// Reads the command line, runs the command and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging();
+    let ended = match cli.command {
+        Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Logs go to stderr; `RUST_LOG` says which.
+fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false)
+        .init();
 }
