@@ -10,12 +10,16 @@
 //! watches their objects, `record` decides and writes, `forward` and `annotate` configure the
 //! clusters, `probe` asks real questions, `report` tells people. `cli` holds the commands.
 
+#![allow(unreachable_pub, reason = "a binary has no outside; here `pub` says what a module offers to others")]
+
 mod api;
 mod cli;
+mod demo;
 mod observe;
 mod probe;
 mod record;
 mod report;
+mod serve;
 
 fn main() -> std::process::ExitCode {
     cli::main()

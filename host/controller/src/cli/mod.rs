@@ -3,7 +3,12 @@
 //! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
 //! starts with `hint:` where there is a next step to name.
 
+pub mod address;
 mod crds;
+mod demo;
+pub mod hint;
+pub mod output;
+pub mod shutdown;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -21,6 +26,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Crds(crds::CrdsArgs),
 }
 
@@ -29,17 +35,34 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging();
     let ended = match cli.command {
+        Command::Demo(args) => block_on(demo::run(args)),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
-    ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    match ended {
+        Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", hint::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command that waits for the outside. Several threads: a policy module may use one up for
+/// as long as its deadline.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // Blocking work that is still under way, such as compiling a module, must not hold up the end.
+    runtime.shutdown_background();
+    result
 }
 
 /// Logs go to stderr; `RUST_LOG` says which.
 fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
