@@ -1,0 +1,252 @@
+//! The records, shared between whoever follows the store and the sockets that answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hickory_proto::rr::{Name, Record, RecordType};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::skydns::{Prefix, parse_key};
+use tracing::warn;
+
+use crate::lookup::{Answer, lookup};
+use crate::node::{Node, Stored, Values};
+use crate::zone::Zone;
+
+/// The records of one zone. Clones share them.
+///
+/// One lock guards them all. Both sides hold it for microseconds: a reader for one question, a writer
+/// for one value, which changes the map in place, so that the cost of a change does not grow with the
+/// number of records. A whole new content is prepared outside of the lock and the old one freed outside
+/// of it. Copying the map for each change would need no lock, but would cost more with every record;
+/// several maps with a lock each would tear names apart from the neighbours that tell whether they
+/// exist.
+#[derive(Clone)]
+pub struct Records {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    prefix: Prefix,
+    /// Path of the zone, which never changes, to be read without the lock.
+    zone_path: String,
+    zone: RwLock<Zone>,
+}
+
+impl Records {
+    /// A zone whose content is not known yet: until the first [`replace`](Self::replace) or
+    /// [`apply`](Self::apply), every question in it is answered with SERVFAIL. A server that has just
+    /// started must not say of names that they do not exist, only because it has not read the store.
+    ///
+    /// `prefix` is where the store has its keys. Keys of names outside of the zone are passed over, so
+    /// several zones can be fed from one store.
+    #[must_use]
+    pub fn new(zone: HostName, prefix: Prefix) -> Self {
+        let mut zone = Zone::new(&zone);
+        zone.advance_serial(unix_seconds());
+        let zone_path = zone.path().to_owned();
+        Self { shared: Arc::new(Shared { prefix, zone_path, zone: RwLock::new(zone) }) }
+    }
+
+    /// Everything the store holds: replaces all.
+    ///
+    /// What is no key of a name in the zone is passed over; what is no value that can be served is
+    /// logged and passed over. Neither harms another value.
+    pub fn replace(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let mut values: BTreeMap<String, Values> = BTreeMap::new();
+        for (key, json) in entries {
+            let Some((path, id)) = self.locate(&key) else { continue };
+            let Some(value) = decode(&key, &json) else { continue };
+            values.entry(path).or_default().insert(id.map(Box::from), value);
+        }
+        let names = values.into_iter().map(|(path, values)| (path, Node::new(values))).collect();
+        let mut zone = self.write();
+        let old = zone.replace(names);
+        zone.advance_serial(unix_seconds());
+        drop(zone);
+        // Now that nobody waits for the lock any more: freeing many names takes a while.
+        drop(old);
+    }
+
+    /// One key has changed; `None` when it is gone.
+    ///
+    /// A value that cannot be served counts as gone, after a line in the log.
+    pub fn apply(&self, key: &str, value: Option<&[u8]>) {
+        let Some((path, id)) = self.locate(key) else { return };
+        let value = value.and_then(|json| decode(key, json));
+        let mut zone = self.write();
+        zone.put(path, id, value);
+        zone.advance_serial(unix_seconds());
+    }
+
+    /// Whether the content of the store is known, be it that it is empty. Before that, a server is not
+    /// ready.
+    #[must_use]
+    pub fn is_filled(&self) -> bool {
+        self.read().is_filled()
+    }
+
+    /// How many values are served.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether no value is served.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Answers one question, with the SOA of the same moment for the case that it is negative.
+    pub(crate) fn answer(&self, name: &Name, record_type: RecordType) -> (Answer, Record) {
+        let zone = self.read();
+        (lookup(&zone, name, record_type), zone.soa(zone.origin()))
+    }
+
+    /// The path and the value id of a key; `None` for a key that is none of the zone.
+    fn locate<'k>(&self, key: &'k str) -> Option<(String, Option<&'k str>)> {
+        let parts = parse_key(&self.shared.prefix, key)?;
+        let path = crate::path::of_labels(parts.labels.iter().copied());
+        path.starts_with(&self.shared.zone_path).then_some((path, parts.value_id))
+    }
+
+    // A poisoned lock is used on: each change is one insertion or removal, so a panic leaves no name half
+    // changed, and the alternative would be to stop answering.
+
+    fn read(&self) -> RwLockReadGuard<'_, Zone> {
+        self.shared.zone.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Zone> {
+        self.shared.zone.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Records {
+    /// Does not list the records: there may be very many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let zone = self.read();
+        f.debug_struct("Records")
+            .field("zone", &zone.origin().to_ascii())
+            .field("len", &zone.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn decode(key: &str, json: &[u8]) -> Option<Stored> {
+    Stored::decode(json)
+        .inspect_err(
+            |error| warn!(key, %error, "unable to serve a stored value; only this value is left out"),
+        )
+        .ok()
+}
+
+/// The time as far as a serial holds it; the serial moves on by one where there is no time.
+fn unix_seconds() -> u32 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(elapsed.as_secs()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_proto::rr::RData;
+
+    fn records() -> Records {
+        Records::new("openmcp.cluster".parse().unwrap(), Prefix::default())
+    }
+
+    fn addresses(records: &Records, name: &str) -> Vec<String> {
+        match records.answer(&Name::from_ascii(name).unwrap(), RecordType::A).0 {
+            Answer::Records { records, .. } => records.iter().map(|record| record.data.to_string()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn serial(records: &Records) -> u32 {
+        match records.answer(&Name::root(), RecordType::A).1.data {
+            RData::SOA(soa) => soa.serial,
+            other => panic!("{other} is no SOA"),
+        }
+    }
+
+    #[test]
+    fn changes_show_at_once_and_are_counted() {
+        let records = records();
+        let clone = records.clone();
+        records.apply("/skydns/cluster/openmcp/svc/0123456789abcdef", Some(br#"{"host":"10.0.0.1"}"#));
+        records.apply("/skydns/cluster/openmcp/svc/1a2b3c4d", Some(br#"{"host":"10.0.0.2"}"#));
+        records.apply("/skydns/cluster/openmcp/svc", Some(br#"{"host":"10.0.0.3"}"#));
+        assert_eq!(addresses(&clone, "svc.openmcp.cluster."), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+        records.apply("/skydns/cluster/openmcp/svc/1a2b3c4d", Some(br#"{"host":"10.0.0.4"}"#));
+        records.apply("/skydns/cluster/openmcp/svc", None);
+        records.apply("/skydns/cluster/openmcp/svc", None);
+        records.apply("/skydns/cluster/openmcp/nowhere", None);
+        assert_eq!(addresses(&clone, "svc.openmcp.cluster."), ["10.0.0.1", "10.0.0.4"]);
+        assert_eq!(clone.len(), 2);
+        records.replace([("/skydns/cluster/openmcp/new".to_owned(), br#"{"host":"10.0.0.5"}"#.to_vec())]);
+        assert_eq!(addresses(&clone, "svc.openmcp.cluster."), Vec::<String>::new());
+        assert_eq!(addresses(&clone, "new.openmcp.cluster."), ["10.0.0.5"]);
+        assert_eq!(clone.len(), 1);
+        records.replace([]);
+        assert!(clone.is_empty());
+        assert_eq!(format!("{clone:?}"), r#"Records { zone: "openmcp.cluster.", len: 0, .. }"#);
+    }
+
+    #[test]
+    fn a_broken_value_loses_itself_alone() {
+        let records = records();
+        let good = br#"{"host":"10.0.0.1"}"#;
+        records.replace([
+            ("/skydns/cluster/openmcp/svc/00000001".to_owned(), b"{".to_vec()),
+            ("/skydns/cluster/openmcp/svc/00000002".to_owned(), good.to_vec()),
+            ("/skydns/cluster/openmcp/svc/00000003".to_owned(), br#"{"host":"a b"}"#.to_vec()),
+            ("/skydns/cluster/openmcp/svc/below".to_owned(), b"\xff".to_vec()),
+            ("/skydns/cluster/other/svc".to_owned(), good.to_vec()),
+            ("/skydns/cluster/openmcp//svc".to_owned(), good.to_vec()),
+            ("/elsewhere/cluster/openmcp/svc".to_owned(), good.to_vec()),
+        ]);
+        assert_eq!(addresses(&records, "svc.openmcp.cluster."), ["10.0.0.1"]);
+        assert_eq!(records.len(), 1);
+        // A good value that is overwritten with a broken one is not what the store says any more.
+        records.apply("/skydns/cluster/openmcp/svc/00000002", Some(b"null"));
+        assert!(records.is_empty());
+    }
+
+    #[test]
+    fn the_serial_moves_with_every_change_of_the_zone_and_only_then() {
+        let records = records();
+        let first = serial(&records);
+        assert!(first > 1_700_000_000, "{first}");
+        records.apply("/skydns/cluster/other/svc", Some(br#"{"host":"10.0.0.1"}"#));
+        assert_eq!(serial(&records), first);
+        records.apply("/skydns/cluster/openmcp/svc", Some(br#"{"host":"10.0.0.1"}"#));
+        let second = serial(&records);
+        assert!(second > first);
+        records.replace([]);
+        assert!(serial(&records) > second);
+    }
+
+    #[test]
+    fn one_change_among_very_many_records_costs_next_to_nothing() {
+        let records = records();
+        records.replace((0..100_000).map(|index| {
+            (
+                format!("/skydns/cluster/openmcp/w{}/svc{index}", index % 100),
+                br#"{"host":"10.0.0.1"}"#.to_vec(),
+            )
+        }));
+        assert_eq!(records.len(), 100_000);
+        let start = std::time::Instant::now();
+        for index in 0..1000 {
+            let key = format!("/skydns/cluster/openmcp/w1/new{index}");
+            records.apply(&key, Some(br#"{"host":"10.0.0.1"}"#));
+            records.apply(&key, None);
+        }
+        // A copy of the map for each change would take minutes; 2000 changes take some milliseconds.
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+        assert_eq!(records.len(), 100_000);
+    }
+}
