@@ -33,7 +33,11 @@ enum Command {
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging();
+    start_logging(match cli.command {
+        // What it has to say stands in its own output.
+        Command::Demo(_) => "warn",
+        Command::Crds(_) => "warn,openmcp_dns=info",
+    });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
@@ -43,7 +47,7 @@ pub fn main() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", hint::describe(&error));
+            output::note(&hint::describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -60,9 +64,8 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 /// Logs go to stderr; `RUST_LOG` says which.
-fn start_logging() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

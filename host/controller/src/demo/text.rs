@@ -304,6 +304,6 @@ mod tests {
         ];
         let text: String = events.iter().map(event).collect();
         assert_eq!(text.lines().count(), events.len());
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text);
     }
 }
