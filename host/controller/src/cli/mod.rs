@@ -4,6 +4,7 @@
 //! starts with `hint:` where there is a next step to name.
 
 mod crds;
+mod run;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Run(Box<run::RunArgs>),
     Crds(crds::CrdsArgs),
 }
 
@@ -29,6 +31,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging();
     let ended = match cli.command {
+        Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| {
@@ -37,9 +40,20 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Runs a command that waits for the outside. Several threads: a policy module may use one up for
+/// as long as its deadline.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // Blocking work that is still under way, such as compiling a module, must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
 /// Logs go to stderr; `RUST_LOG` says which.
 fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

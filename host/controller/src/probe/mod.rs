@@ -2,8 +2,10 @@
 
 mod ask;
 mod expectation;
+mod server;
 mod verify;
 
 pub use ask::{Answer, Asker, AskerError};
 pub use expectation::{Expectation, Verdict};
+pub use server::parse_server;
 pub use verify::{ProbeCounts, Probed, Prober, Probes};
