@@ -4,7 +4,11 @@
 //! starts with `hint:` where there is a next step to name.
 
 mod crds;
+mod demo;
+pub mod hint;
+pub mod output;
 mod run;
+pub mod shutdown;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -22,6 +26,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
     Crds(crds::CrdsArgs),
 }
@@ -31,13 +36,19 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging();
     let ended = match cli.command {
+        Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
-    ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    match ended {
+        Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", hint::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs a command that waits for the outside. Several threads: a policy module may use one up for

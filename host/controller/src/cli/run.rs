@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::{Engine, Limits};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::hint::Hint as _;
+use super::shutdown::Shutdown;
+use crate::address::parse_server;
 use crate::landscape::SecretInventory;
 use crate::probe::Asker;
 use crate::record::{EtcdAddress, EtcdStore};
@@ -57,12 +59,8 @@ pub struct RunArgs {
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
-    #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = server)]
+    #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server)]
     dns_server: Vec<SocketAddr>,
-}
-
-fn server(text: &str) -> Result<SocketAddr, String> {
-    crate::probe::parse_server(text)
 }
 
 /// Runs the command until it is told to end.
@@ -93,13 +91,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         asker,
     };
     let cancel = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let ending = cancel.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        shutdown.requested().await;
         tracing::info!("ending");
         ending.cancel();
     });
@@ -119,7 +114,8 @@ async fn platform(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client> {
         }
         None => kube::Config::infer()
             .await
-            .context("found no way to the platform cluster; give its kubeconfig with --kubeconfig")?,
+            .context("found no way to the platform cluster")
+            .hint("give its kubeconfig with --kubeconfig, or run this in a pod with a service account")?,
     };
     kube::Client::try_from(config).context("failed to make a client for the platform cluster")
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use futures::StreamExt as _;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::xfer::DnsHandle as _;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use thiserror::Error;
 
 /// How long one attempt may take. Longer than CoreDNS needs without etcd (5 s would be), short
@@ -20,10 +21,13 @@ use thiserror::Error;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks one DNS server: over UDP, and over TCP when the answer does not fit.
+///
+/// What the server answers is given as it is. A resolver would ask on for the target of a CNAME where
+/// the answer has no address of it, and an authoritative server refuses names that are not its own.
 #[derive(Clone)]
 pub struct Asker {
     server: SocketAddr,
-    resolver: TokioResolver,
+    connections: NameServerPool<TokioRuntimeProvider>,
 }
 
 /// Why a server cannot be asked at all.
@@ -74,25 +78,20 @@ impl Asker {
     /// Prepares questions to one server.
     ///
     /// # Errors
-    /// When the resolver cannot be built.
+    /// When the connections cannot be prepared.
     pub fn new(server: SocketAddr) -> Result<Self, AskerError> {
         let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
             connection.port = server.port();
             connection
         });
         let name_server = NameServerConfig::new(server.ip(), true, connections.to_vec());
-        let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
         let mut options = ResolverOpts::default();
         options.timeout = TIMEOUT;
-        options.attempts = 1;
-        options.cache_size = 0;
-        options.use_hosts_file = ResolveHosts::Never;
-        options.edns0 = true;
-        let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            .with_options(options)
-            .build()
-            .map_err(|source| AskerError { server, source })?;
-        Ok(Self { server, resolver })
+        let tls = TlsConfig::new().map_err(|source| AskerError { server, source })?;
+        let context = Arc::new(PoolContext::new(options, tls));
+        let connections =
+            NameServerPool::from_config([name_server], context, TokioRuntimeProvider::default());
+        Ok(Self { server, connections })
     }
 
     /// The server.
@@ -108,11 +107,13 @@ impl Asker {
             Ok(name) => name,
             Err(error) => return Answer::NoAnswer(format!("{name:?} cannot be asked for: {error}")),
         };
-        match self.resolver.lookup(name, record_type).await {
-            Ok(lookup) => {
+        let query = Query::query(name, record_type);
+        match self.connections.lookup(query, DnsRequestOptions::default()).next().await {
+            None => Answer::NoAnswer("the connection was closed".to_owned()),
+            Some(Ok(response)) => {
                 let mut values = BTreeSet::new();
                 let mut cnames = BTreeSet::new();
-                for record in lookup.answers() {
+                for record in &response.answers {
                     match &record.data {
                         RData::CNAME(target) if record_type != RecordType::CNAME => {
                             cnames.insert(undotted(&target.0));
@@ -125,13 +126,13 @@ impl Asker {
                 }
                 Answer::Records { values, cnames }
             }
-            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
+            Some(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => match none.response_code {
                 ResponseCode::NXDomain => Answer::NoSuchName,
                 ResponseCode::NoError => Answer::NoData,
                 code => Answer::Failure(mnemonic(code)),
             },
-            Err(NetError::Dns(DnsError::ResponseCode(code))) => Answer::Failure(mnemonic(code)),
-            Err(error) => Answer::NoAnswer(error.to_string()),
+            Some(Err(NetError::Dns(DnsError::ResponseCode(code)))) => Answer::Failure(mnemonic(code)),
+            Some(Err(error)) => Answer::NoAnswer(error.to_string()),
         }
     }
 }

@@ -2,10 +2,8 @@
 
 mod ask;
 mod expectation;
-mod server;
 mod verify;
 
-pub use ask::{Answer, Asker, AskerError};
+pub use ask::{Answer, Asker};
 pub use expectation::{Expectation, Verdict};
-pub use server::parse_server;
 pub use verify::{ProbeCounts, Probed, Prober, Probes};

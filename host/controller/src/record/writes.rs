@@ -41,6 +41,8 @@ pub(super) struct Writes {
     permits: Arc<Semaphore>,
     running: JoinSet<Written>,
     names: HashMap<HostName, Phase>,
+    /// The revision that the mirror shows.
+    seen: i64,
 }
 
 /// A name is not planned anew before the effect of its last transaction is seen in the mirror:
@@ -58,6 +60,7 @@ impl Writes {
             permits: Arc::new(Semaphore::new(CONCURRENCY)),
             running: JoinSet::new(),
             names: HashMap::new(),
+            seen: 0,
         }
     }
 
@@ -101,6 +104,10 @@ impl Writes {
             match self.running.join_next().await {
                 Some(Ok(written)) => {
                     match written.result {
+                        // The watch may be faster than the answer to the transaction.
+                        WriteResult::Done(revision) if revision <= self.seen => {
+                            self.names.remove(&written.plan.name);
+                        }
                         WriteResult::Done(revision) => {
                             self.names.insert(written.plan.name.clone(), Phase::AwaitingEcho(revision));
                         }
@@ -119,6 +126,39 @@ impl Writes {
 
     /// The mirror shows the store as of this revision.
     pub(super) fn seen(&mut self, revision: i64) {
+        self.seen = revision;
         self.names.retain(|_, phase| !matches!(phase, Phase::AwaitingEcho(written) if *written <= revision));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::memory::MemoryStore;
+    use super::*;
+
+    fn plan() -> NamePlan {
+        let name = "a.openmcp.cluster".parse().unwrap();
+        NamePlan { name, changes: Vec::new(), withdrawn_from: BTreeSet::new(), foreign: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_free_again_when_its_change_was_seen_before_or_after_the_answer() {
+        let name = plan().name;
+        for seen_first in [true, false] {
+            let mut writes = Writes::new(Arc::new(MemoryStore::default()));
+            writes.start(plan());
+            assert!(writes.is_busy(&name));
+            if seen_first {
+                writes.seen(1);
+            }
+            assert!(matches!(writes.next().await.result, WriteResult::Done(1)));
+            if !seen_first {
+                assert!(writes.is_busy(&name));
+                writes.seen(1);
+            }
+            assert!(!writes.is_busy(&name), "seen first: {seen_first}");
+        }
     }
 }

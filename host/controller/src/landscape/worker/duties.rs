@@ -9,11 +9,11 @@ use openmcp_dns_core::name::HostName;
 use tokio::time::Instant;
 
 use super::Worker;
+use crate::address::parse_server;
 use crate::annotate::{AnnotateError, annotate};
 use crate::api::conditions::{Duty, Finding, Reason};
 use crate::api::{CLUSTER_DNS_ANNOTATION, Cluster};
 use crate::forward::{self, ForwardError, Layout, Verified};
-use crate::probe::parse_server;
 use crate::record::Summary;
 use crate::report::chain;
 use crate::report::findings::{Findings, probed, reachable, recorded};

@@ -1,0 +1,49 @@
+//! How results are written to stdout.
+
+use std::io::{self, Write as _};
+
+/// For whom the results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Writes to stdout.
+///
+/// # Errors
+/// When nobody reads stdout any more, for example at the end of `| head`.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Whether nobody reads the output any more, which is a reason to end but not an error.
+pub fn is_closed(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A table without borders, in the way of `kubectl`: columns, and two blanks between them.
+pub fn table(head: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(head.iter().map(|cell| cell.to_uppercase()));
+    table
+}
+
+/// The lines of a table without the blanks at their ends, each with `indent` in front.
+pub fn render(table: &comfy_table::Table, indent: &str) -> String {
+    table.lines().fold(String::new(), |mut text, line| {
+        text.push_str(indent);
+        // Every cell has a blank on both sides.
+        text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
+        text.push('\n');
+        text
+    })
+}

@@ -1,0 +1,98 @@
+//! Events: what happens while the demo watches.
+
+use serde::Serialize;
+
+use super::picture::{ClaimPicture, Picture, ProblemPicture};
+
+/// One thing that happened; one line of output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The demo has started.
+    Started(Box<Picture>),
+    /// A name is answered otherwise than before.
+    Answered(Answered),
+    /// What an object asks for is not published, or not as it asks.
+    Claim {
+        /// Name of the cluster.
+        cluster: String,
+        /// The claim.
+        #[serde(flatten)]
+        claim: ClaimPicture,
+    },
+    /// A cluster has another domain, or none.
+    Domain {
+        /// Name of the cluster.
+        cluster: String,
+        /// The domain.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        domain: Option<String>,
+        /// Why there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// Something is wrong with a file or folder.
+    Problem(ProblemPicture),
+    /// A file or folder is as it should be again.
+    Solved {
+        /// The file or folder.
+        file: String,
+    },
+    /// Objects have changed, and no answer with them.
+    Unaffected {
+        /// What changed.
+        causes: Vec<Cause>,
+    },
+    /// A deletion waits, because it would withdraw many names at once.
+    Held {
+        /// Name of the cluster.
+        cluster: String,
+        /// How many names wait.
+        names: usize,
+        /// After how many seconds without a change it goes on.
+        hold_seconds: u32,
+    },
+    /// The demo has ended.
+    Stopped {
+        /// How long it ran.
+        seconds: u64,
+        /// How many names were answered at the end.
+        names: usize,
+        /// How many times the answer to a name has changed.
+        changes: usize,
+    },
+}
+
+/// A name is answered otherwise than before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answered {
+    /// The name.
+    pub name: String,
+    /// `added`, `changed` or `removed`.
+    pub how: &'static str,
+    /// Type and values before; empty when it was not published.
+    pub before: String,
+    /// Type and values now; empty when it is not published any more.
+    pub now: String,
+    /// `ok`, `mismatch` or `no answer`.
+    pub verdict: &'static str,
+    /// What the DNS server answered.
+    pub answer: String,
+    /// The object whose change led to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// From the first notice of a changed file until the probe had the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_milliseconds: Option<f64>,
+}
+
+/// A change of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// The object, for example `Gateway/default/example-gateway`.
+    pub object: String,
+    /// The file it stands in.
+    pub file: String,
+    /// `added`, `changed` or `removed`.
+    pub how: &'static str,
+}

@@ -1,0 +1,116 @@
+//! Folder: reads the files of a landscape.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::document::Syntax;
+use super::files::{Contents, Scan};
+
+/// Longest file that is read, in bytes. A manifest of the API is at most 1.5 MiB; what is longer is
+/// no manifest that somebody wrote.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+
+/// How deep folders are looked into: enough for any order of files, and an end to circles.
+const MAX_DEPTH: usize = 8;
+
+/// Reads all manifests below the folder.
+///
+/// # Errors
+/// When the folder itself cannot be read. What cannot be read below it is part of the result.
+pub fn scan(landscape: &Path) -> io::Result<Scan> {
+    let mut scan = Scan::default();
+    for entry in fs::read_dir(landscape)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // A link counts here, so that a landscape can be put together of folders elsewhere.
+        if !name.starts_with('.') && fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
+            scan_folder(&entry.path(), &name, MAX_DEPTH, &mut scan);
+            scan.folders.insert(name);
+        }
+    }
+    Ok(scan)
+}
+
+fn scan_folder(folder: &Path, name: &str, depth: usize, scan: &mut Scan) {
+    let entries = match fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
+        Ok(entries) => entries,
+        // Deleted since the folder above was listed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => {
+            scan.unreadable.insert(name.to_owned(), error.to_string());
+            return;
+        }
+    };
+    for entry in entries {
+        let file_name = entry.file_name().to_string_lossy().into_owned();
+        if file_name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{name}/{file_name}");
+        match entry.file_type() {
+            Ok(file_type) if file_type.is_dir() => {
+                if depth > 1 {
+                    scan_folder(&entry.path(), &path, depth - 1, scan);
+                }
+            }
+            _ if Syntax::of(&file_name).is_some() => read_file(&entry.path(), path, &mut scan.files),
+            _ => {}
+        }
+    }
+}
+
+fn read_file(file: &Path, name: String, files: &mut BTreeMap<String, Contents>) {
+    let contents = fs::metadata(file).and_then(|metadata| {
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        if metadata.len() > MAX_FILE_BYTES {
+            return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20)));
+        }
+        fs::read(file)
+    });
+    match contents {
+        Ok(bytes) => files.insert(name, Contents::Bytes(bytes)),
+        // Deleted since the folder was listed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => files.insert(name, Contents::Unreadable(error.to_string())),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_are_found_at_any_depth_and_other_files_are_not() {
+        let landscape = tempfile::tempdir().unwrap();
+        let at = |path: &str| landscape.path().join(path);
+        fs::create_dir_all(at("w/deep/er")).unwrap();
+        fs::create_dir_all(at(".git")).unwrap();
+        for file in ["w/a.yaml", "w/deep/er/b.json", "w/.a.yaml", "w/README.md", ".git/c.yaml", "top.yaml"] {
+            fs::write(at(file), "text").unwrap();
+        }
+        fs::create_dir(at("w/folder.yaml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("w/dangling.yaml")).unwrap();
+        let scan = scan(landscape.path()).unwrap();
+        assert_eq!(scan.folders.into_iter().collect::<Vec<_>>(), ["w"]);
+        assert_eq!(scan.files.keys().collect::<Vec<_>>(), ["w/a.yaml", "w/deep/er/b.json"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_manifest_by_its_size_is_named() {
+        let landscape = tempfile::tempdir().unwrap();
+        fs::create_dir(landscape.path().join("w")).unwrap();
+        let file = fs::File::create(landscape.path().join("w/large.yaml")).unwrap();
+        file.set_len(MAX_FILE_BYTES + 1).unwrap();
+        let scan = scan(landscape.path()).unwrap();
+        assert!(matches!(&scan.files["w/large.yaml"], Contents::Unreadable(why) if why.contains("4 MiB")));
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error() {
+        assert_eq!(scan(Path::new("/does/not/exist")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,29 @@
+//! Demo: the whole service on a folder of manifests, in one process.
+//!
+//! ```text
+//! folder ──scan──► Files ──object changes──► Session ──► Service (coordinator, store, DNS server, prober)
+//!    ▲                                          │ ▲                      │
+//!    └──watch                          events ◄─┘ └──── reports, answers ┘
+//! ```
+//! Only the store, the clusters and their watches are stand-ins: decisions, records, DNS answers and
+//! probes are those of the real service.
+
+mod answer;
+mod causes;
+mod clusters;
+mod document;
+pub mod event;
+mod files;
+mod folder;
+mod manifest;
+mod paint;
+pub mod picture;
+mod rules;
+mod run;
+mod service;
+mod session;
+pub mod text;
+mod view;
+mod watcher;
+
+pub use run::{Settings, run};
