@@ -7,6 +7,7 @@ use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::{DnsPolicy, DnsPolicyPre};
 use crate::engine::Engine;
+use crate::limits::{CORE_INSTANCES, MEMORIES, TABLES};
 use crate::ticker;
 
 /// What a call carries: its limits, and which of them it met.
@@ -32,6 +33,19 @@ impl ResourceLimiter for State {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         check("table elements", desired, self.table_elements)
+    }
+
+    // A pool has the same bounds; these are for where there is none.
+    fn instances(&self) -> usize {
+        CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES as usize
     }
 }
 

@@ -5,17 +5,10 @@ use std::sync::Arc;
 use thiserror::Error;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
 
-use crate::limits::Limits;
+use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
 use crate::ticker;
 
-/// Core instances of one component. A component without imports has one; a few more for guests that
-/// are linked of several parts.
-const CORE_INSTANCES: u32 = 8;
-/// Tables of one component, for the same guests.
-const TABLES: u32 = 8;
-/// Memories of one component: the limit on memory is for all of an instance.
-const MEMORIES: u32 = 1;
 /// Native stack of one call in bytes: deep enough for a guest's JSON reader, and small beside a
 /// thread's 2 MiB.
 const STACK_BYTES: usize = 256 << 10;

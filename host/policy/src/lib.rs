@@ -25,9 +25,11 @@ mod inspect;
 mod limits;
 mod load;
 mod module;
+mod outline;
 mod permits;
 mod ticker;
 pub mod vectors;
+mod work;
 
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;

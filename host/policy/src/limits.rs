@@ -32,6 +32,11 @@ pub struct Limits {
     /// Code of one function in bytes. Default 128 KiB: compiling takes more than
     /// proportionally long for large functions.
     pub function_bytes: usize,
+    /// What a module makes the compiler do, in units of one value followed to one place in the code: at
+    /// most this for all of it, and a tenth for one function. Default 2,000,000: the standard module
+    /// takes 50,000, ordinary code about one for each byte, and the worst modules that fit keep the
+    /// compiler busy for about 20 seconds with some 200 MB. Raise it with `module_bytes`.
+    pub compile_work: u64,
     /// Texts of one question in bytes, configuration included. Default 256 KiB; a configuration may
     /// have 64 KiB.
     pub question_bytes: usize,
@@ -55,12 +60,21 @@ impl Default for Limits {
             module_bytes: 2 << 20,
             functions: 20_000,
             function_bytes: 128 << 10,
+            compile_work: 2_000_000,
             question_bytes: 256 << 10,
             answer_bytes: 256 << 10,
             concurrent_calls: NonZeroUsize::new(2 * processors).unwrap_or(at_least).max(at_least),
         }
     }
 }
+
+/// Core instances of one component. A component without imports has one; a few more for guests that
+/// are linked of several parts.
+pub(crate) const CORE_INSTANCES: u32 = 8;
+/// Tables of one component, for the same guests.
+pub(crate) const TABLES: u32 = 8;
+/// Memories of one component: the limit on memory is for all of an instance.
+pub(crate) const MEMORIES: u32 = 1;
 
 /// Longest configuration in bytes, as the contract says.
 pub(crate) const CONFIGURATION_BYTES: usize = 64 << 10;

@@ -51,7 +51,7 @@ pub enum LoadError {
     /// The module failed at a first question.
     #[error("the module failed at {question}")]
     Trial {
-        /// Which question: `describe`, or a vector of the contract.
+        /// Which question: `describe`, `check-configuration`, or a vector of the contract.
         question: String,
         /// How it failed.
         source: PolicyFailure,
@@ -66,7 +66,7 @@ pub enum LoadError {
     },
     /// The module refuses its configuration.
     #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
+    Configuration(ConfigurationError),
     /// The host failed; a bug of ours.
     #[error("the host failed while it loaded the module: {0}")]
     Internal(String),
@@ -154,7 +154,12 @@ impl Engine {
         let instantiable = DnsPolicyPre::new(linked).map_err(refused)?;
         let module = Module::new(self.clone(), instantiable, digest(bytes))
             .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })?;
-        module.check_configuration(configuration)?;
+        module.check_configuration(configuration).map_err(|error| match error {
+            ConfigurationError::Failed { source, .. } => {
+                LoadError::Trial { question: "check-configuration".to_owned(), source }
+            }
+            error => LoadError::Configuration(error),
+        })?;
         let suite = Suite::contract().map_err(|error| LoadError::Internal(error.to_string()))?;
         let mismatch = suite.run(&module, configuration).next();
         let Some(Mismatch { vector, problem }) = mismatch else { return Ok(module) };

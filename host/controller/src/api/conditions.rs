@@ -92,8 +92,6 @@ pub enum Reason {
     HostNameConflict,
     /// A claim points nowhere (reason of Events).
     HostNameUnresolved,
-    /// A claim is published (reason of Events).
-    HostNamePublished,
 }
 
 /// What is known of one duty.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::address::parse_listen;
 use super::output::OutputFormat;
+use crate::address::parse_listen;
 use crate::demo::{Settings, run as run_demo};
 
 /// Runs the whole service on a folder of manifests, without Kubernetes and etcd.

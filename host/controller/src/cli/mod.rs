@@ -3,11 +3,11 @@
 //! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
 //! starts with `hint:` where there is a next step to name.
 
-pub mod address;
 mod crds;
 mod demo;
 pub mod hint;
 pub mod output;
+mod run;
 pub mod shutdown;
 
 use std::io::IsTerminal as _;
@@ -27,6 +27,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Demo(demo::DemoArgs),
+    Run(Box<run::RunArgs>),
     Crds(crds::CrdsArgs),
 }
 
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
+        Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match ended {

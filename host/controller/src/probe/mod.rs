@@ -4,6 +4,6 @@ mod ask;
 mod expectation;
 mod verify;
 
-pub use ask::{Answer, Asker, AskerError};
+pub use ask::{Answer, Asker};
 pub use expectation::{Expectation, Verdict};
 pub use verify::{ProbeCounts, Probed, Prober, Probes};

@@ -24,5 +24,5 @@ pub use coordinator::{Coordinator, Options};
 pub use etcd::{EtcdAddress, EtcdStore};
 pub use memory::MemoryStore;
 pub use messages::{Input, Inputs, Report};
-pub use store::{Commit, KeyValue, Store, StoreError, StoreEvent};
-pub use summary::{HeldSummary, MAX_PROBLEMS, NoDomain, Problem, Summary, explain};
+pub use store::{Store, StoreEvent};
+pub use summary::{HeldSummary, NoDomain, Problem, Summary, explain};

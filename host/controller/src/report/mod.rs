@@ -1,5 +1,10 @@
 //! Report: status, Events and log, for people.
 
+pub mod cluster_dns;
+pub mod dns_policy;
+pub mod events;
+pub mod findings;
+
 use std::error::Error;
 
 /// An error with everything it was caused by, in one line.

@@ -1,0 +1,24 @@
+//! Landscape: which clusters there are, which policy holds for each, and how to get into them.
+//!
+//! ```text
+//! Cluster, DNSPolicy, ClusterDNS ──watch──► Director ──Desired──► Worker (one for each cluster)
+//! ConfigMap with a module ──load──────────►    ▲                    │ observe, annotate, forward,
+//! Secret with a kubeconfig ──Inventory─────────┘                    ▼ status, clean-up
+//! ```
+//! The [`Director`] decides what should be; a worker makes it so for its cluster alone, so that a
+//! cluster that does not answer holds up no other.
+
+mod access;
+mod director;
+mod module;
+mod policy;
+mod select;
+mod tally;
+pub mod watch;
+mod worker;
+
+pub use access::{Inventory, SecretInventory};
+pub use director::Director;
+pub use module::ModuleLoader;
+pub use tally::{Sum, Tallies};
+pub use worker::{Settings, Workers};

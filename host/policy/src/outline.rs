@@ -1,0 +1,159 @@
+//! What a component shows on its outside, and how much there is inside.
+
+use wasmparser::{BinaryReaderError, ComponentExternalKind, Instance, Parser, Payload};
+
+use crate::limits::{CORE_INSTANCES, Limits, TABLES};
+use crate::load::LoadError;
+use crate::work::FunctionTypes;
+
+/// The package of the contract, as it stands in front of an exported interface's name.
+const PACKAGE: &str = "openmcp:dns-policy/";
+/// The interface that a module exports, without its version.
+const INTERFACE: &str = "openmcp:dns-policy/policy@";
+/// The version of the contract that this service speaks; later ones of `0.1` fit as well.
+const VERSION: &str = "0.1.0";
+/// What all versions that fit start with.
+const TRACK: &str = "0.1.";
+
+/// Bytes of a page of memory (core specification, section 2.5.5).
+const PAGE_BYTES: u64 = 65536;
+
+/// Names on the outside of a component.
+#[derive(Default)]
+pub(crate) struct Outline {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+/// What was counted so far inside of a component.
+#[derive(Default)]
+struct Inside {
+    functions: u64,
+    tables: u64,
+    instances: u64,
+    work: u64,
+    types: FunctionTypes,
+}
+
+impl Outline {
+    /// Reads a component from one end to the other, without any trust in it: this comes first.
+    pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Result<Self, LoadError> {
+        let mut outline = Self::default();
+        let mut inside = Inside::default();
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(malformed)?;
+            inside.count(&payload, limits)?;
+            match payload {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(imports) if depth == 0 => {
+                    for import in imports {
+                        outline.imports.push(import.map_err(malformed)?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(exports) if depth == 0 => {
+                    for export in exports {
+                        let export = export.map_err(malformed)?;
+                        if export.kind == ComponentExternalKind::Instance {
+                            outline.exports.push(export.name.name.to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(outline)
+    }
+
+    /// A policy imports nothing: what it decides depends on the question alone.
+    pub(crate) fn check_imports(&self) -> Result<(), LoadError> {
+        if self.imports.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::Imports { names: self.imports.join(", ") })
+    }
+
+    /// Names the version that a module speaks when it is another one: the check of types would only
+    /// say that an export is missing.
+    pub(crate) fn check_version(&self) -> Result<(), LoadError> {
+        let versions: Vec<&str> =
+            self.exports.iter().filter_map(|name| name.strip_prefix(INTERFACE)).collect();
+        if versions.iter().any(|version| version.starts_with(TRACK)) {
+            return Ok(());
+        }
+        let found = match &versions[..] {
+            [] if self.exports.iter().any(|name| name.starts_with(PACKAGE)) => {
+                format!("exports {}, but not its interface policy", self.exports.join(", "))
+            }
+            [] => "does not export it".to_owned(),
+            versions => format!("speaks version {}", versions.join(", ")),
+        };
+        Err(LoadError::Contract(format!(
+            "it must export {INTERFACE}{VERSION} or a later version of {TRACK}x, and {found}"
+        )))
+    }
+}
+
+impl Inside {
+    fn count(&mut self, payload: &Payload<'_>, limits: &Limits) -> Result<(), LoadError> {
+        match payload {
+            Payload::ModuleSection { .. } => {
+                self.types = FunctionTypes::default();
+                Ok(())
+            }
+            Payload::TypeSection(types) => {
+                self.types.read(types.clone()).map_err(malformed)?;
+                Ok(())
+            }
+            Payload::InstanceSection(instances) => {
+                for instance in instances.clone() {
+                    if matches!(instance.map_err(malformed)?, Instance::Instantiate { .. }) {
+                        self.instances += 1;
+                    }
+                }
+                at_most("core instances", self.instances, CORE_INSTANCES.into())
+            }
+            Payload::MemorySection(memories) => {
+                for memory in memories.clone() {
+                    let bytes = memory.map_err(malformed)?.initial.saturating_mul(PAGE_BYTES);
+                    at_most("bytes of memory", bytes, limits.memory_bytes as u64)?;
+                }
+                Ok(())
+            }
+            Payload::TableSection(tables) => {
+                self.tables += u64::from(tables.count());
+                at_most("tables", self.tables, TABLES.into())?;
+                for table in tables.clone() {
+                    let elements = table.map_err(malformed)?.ty.initial;
+                    at_most("table elements", elements, limits.table_elements as u64)?;
+                }
+                Ok(())
+            }
+            Payload::CodeSectionStart { count, .. } => {
+                self.functions += u64::from(*count);
+                at_most("functions", self.functions, limits.functions.into())
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                at_most("bytes in one function", range.end - range.start, limits.function_bytes as u64)?;
+                let work = self.types.work(body).map_err(malformed)?;
+                at_most("units of work for the compiler in one function", work, limits.compile_work / 10)?;
+                self.work = self.work.saturating_add(work);
+                at_most("units of work for the compiler", self.work, limits.compile_work)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn at_most(what: &'static str, found: u64, limit: u64) -> Result<(), LoadError> {
+    if found > limit {
+        return Err(LoadError::TooLarge { what, found, limit });
+    }
+    Ok(())
+}
+
+fn malformed(error: BinaryReaderError) -> LoadError {
+    LoadError::Malformed(error.to_string())
+}

@@ -1,0 +1,5 @@
+(data $foreign (i32.const 3000) "example.com")
+(func $domain (export "openmcp:dns-policy/policy@0.1.0#domain-filter")
+  (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (i32.store (i32.const 4) (i32.const 3000)) (i32.store (i32.const 8) (i32.const 11))
+  (i32.const 0))

@@ -1,0 +1,2 @@
+(func $now unreachable)
+(start $now)

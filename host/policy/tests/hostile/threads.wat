@@ -1,0 +1,1 @@
+(memory $shared 1 1 shared)
