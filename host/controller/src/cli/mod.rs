@@ -5,8 +5,11 @@
 
 mod crds;
 mod demo;
+mod etcd;
 pub mod hint;
 pub mod output;
+mod platform;
+mod probe;
 mod run;
 pub mod shutdown;
 
@@ -28,6 +31,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
+    Probe(Box<probe::ProbeArgs>),
     Crds(crds::CrdsArgs),
 }
 
@@ -36,12 +40,13 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(match cli.command {
         // What it has to say stands in its own output.
-        Command::Demo(_) => "warn",
-        Command::Crds(_) => "warn,openmcp_dns=info",
+        Command::Demo(_) | Command::Probe(_) => "warn",
+        Command::Run(_) | Command::Crds(_) => "warn,openmcp_dns=info",
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Probe(args) => block_on(probe::run(*args)),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match ended {

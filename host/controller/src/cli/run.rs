@@ -1,21 +1,19 @@
 //! `openmcp-dns run`: the service.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
-use super::hint::Hint as _;
+use super::etcd::EtcdOptions;
+use super::platform::platform;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
 use crate::landscape::SecretInventory;
 use crate::probe::Asker;
-use crate::record::{EtcdAddress, EtcdStore};
 use crate::run::{Service, run as run_service};
 
 /// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
@@ -41,21 +39,8 @@ pub struct RunArgs {
     #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
     etcd: Vec<String>,
 
-    /// Certificate authority of etcd's servers (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_CA", value_name = "FILE")]
-    etcd_ca: Option<PathBuf>,
-
-    /// Client certificate for etcd (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_CERT", value_name = "FILE", requires = "etcd_key")]
-    etcd_cert: Option<PathBuf>,
-
-    /// Key of the client certificate (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
-    etcd_key: Option<PathBuf>,
-
-    /// Where the records lie in etcd: the `path` of CoreDNS's etcd plugin
-    #[arg(long, env = "OPENMCP_DNS_ETCD_PREFIX", value_name = "PATH", default_value = "/skydns")]
-    etcd_prefix: String,
+    #[command(flatten)]
+    etcd_options: EtcdOptions,
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
@@ -65,18 +50,9 @@ pub struct RunArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_ca, etcd_cert, etcd_key, etcd_prefix, dns_server } = args;
-    let prefix: Prefix = etcd_prefix.parse().with_context(|| format!("--etcd-prefix {etcd_prefix:?}"))?;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
-    let identity = match (etcd_cert, etcd_key) {
-        (Some(certificate), Some(key)) => Some((read(&certificate)?, read(&key)?)),
-        _ => None,
-    };
-    let ca = etcd_ca.as_deref().map(read).transpose()?;
-    let address = EtcdAddress { endpoints: etcd, ca, identity };
-    let store = EtcdStore::connect(&address, prefix.clone()).await.with_context(|| {
-        format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","))
-    })?;
+    let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
@@ -85,7 +61,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
         platform,
         store: Arc::new(store),
-        prefix,
+        prefix: etcd_options.prefix().clone(),
         engine: Engine::new(Limits::default())?,
         upstreams: dns_server,
         asker,
@@ -101,25 +77,4 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
     run_service(service, cancel).await;
     Ok(())
-}
-
-async fn platform(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client> {
-    let config = match kubeconfig {
-        Some(file) => {
-            let what = || format!("failed to use the kubeconfig {}", file.display());
-            let kubeconfig = Kubeconfig::read_from(file).with_context(what)?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-                .await
-                .with_context(what)?
-        }
-        None => kube::Config::infer()
-            .await
-            .context("found no way to the platform cluster")
-            .hint("give its kubeconfig with --kubeconfig, or run this in a pod with a service account")?,
-    };
-    kube::Client::try_from(config).context("failed to make a client for the platform cluster")
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
 }

@@ -55,7 +55,10 @@ pub struct Done {
 /// A command of the binary, without what the environment of the test might set.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.args(arguments).env_remove("OPENMCP_DNS_SERVER").env_remove("RUST_LOG").env_remove("KUBECONFIG");
+    command.args(arguments);
+    for variable in ["OPENMCP_DNS_SERVER", "OPENMCP_DNS_ETCD", "RUST_LOG", "KUBECONFIG"] {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -79,11 +82,17 @@ pub struct Running {
 impl Running {
     /// Starts the demo, and waits until it shows its picture.
     pub fn start(landscape: &Path) -> Self {
-        let mut child = command(&["demo", landscape.to_str().unwrap(), "--output", "json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::start_at(landscape, "127.0.0.1:0")
+    }
+
+    /// Starts the demo with its DNS server at an address.
+    pub fn start_at(landscape: &Path, listen: &str) -> Self {
+        let mut child =
+            command(&["demo", landscape.to_str().unwrap(), "--output", "json", "--listen", listen])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
