@@ -1,5 +1,7 @@
 //! The demo as people run it: the real binary on the example landscape and on copies of it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::fs;

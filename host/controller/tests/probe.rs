@@ -1,5 +1,7 @@
 //! The probe as people run it: the real binary against the built-in DNS server of a demo.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::fmt::Write as _;

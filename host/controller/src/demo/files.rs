@@ -240,7 +240,7 @@ fn diff(before: &Objects, after: &Objects) -> Vec<ObjectChange> {
     let gone = before.iter().filter(|(key, _)| !after.contains_key(key));
     let removed = gone.map(|(key, placed)| change(key, placed, How::Removed, None));
     let mut changes: Vec<ObjectChange> = set.collect();
-    changes.sort_by_key(|change| rank(change));
+    changes.sort_by_key(rank);
     let mut removed: Vec<ObjectChange> = removed.collect();
     removed.sort_by_key(|change| std::cmp::Reverse(rank(change)));
     changes.extend(removed);

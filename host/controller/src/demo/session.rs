@@ -359,6 +359,7 @@ impl Session {
             None => self.held.remove(&id),
         };
         let held = held.filter(|held| before.as_ref() != Some(held))?;
+        self.causes.settle();
         let hold_seconds = self.rules.hold_seconds();
         Some(Event::Held { cluster: id.name, names: held.names, hold_seconds })
     }

@@ -1,6 +1,7 @@
 //! Runs the binary, and waits for what it says.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(unreachable_pub, reason = "a test has no outside; here `pub` says what the tests use")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
