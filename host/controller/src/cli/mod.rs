@@ -5,9 +5,11 @@
 
 mod crds;
 mod demo;
+mod etcd;
 pub mod hint;
 pub mod output;
 mod run;
+mod serve;
 pub mod shutdown;
 
 use std::io::IsTerminal as _;
@@ -28,6 +30,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
+    Serve(Box<serve::ServeArgs>),
     Crds(crds::CrdsArgs),
 }
 
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match ended {

@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
+use super::etcd::EtcdArgs;
 use super::hint::Hint as _;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
 use crate::landscape::SecretInventory;
 use crate::probe::Asker;
-use crate::record::{EtcdAddress, EtcdStore};
 use crate::run::{Service, run as run_service};
 
 /// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
@@ -37,25 +36,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// Endpoints of the etcd that the central DNS server reads
-    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
-    etcd: Vec<String>,
-
-    /// Certificate authority of etcd's servers (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_CA", value_name = "FILE")]
-    etcd_ca: Option<PathBuf>,
-
-    /// Client certificate for etcd (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_CERT", value_name = "FILE", requires = "etcd_key")]
-    etcd_cert: Option<PathBuf>,
-
-    /// Key of the client certificate (PEM)
-    #[arg(long, env = "OPENMCP_DNS_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
-    etcd_key: Option<PathBuf>,
-
-    /// Where the records lie in etcd: the `path` of CoreDNS's etcd plugin
-    #[arg(long, env = "OPENMCP_DNS_ETCD_PREFIX", value_name = "PATH", default_value = "/skydns")]
-    etcd_prefix: String,
+    #[command(flatten)]
+    etcd: EtcdArgs,
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
@@ -65,18 +47,9 @@ pub struct RunArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_ca, etcd_cert, etcd_key, etcd_prefix, dns_server } = args;
-    let prefix: Prefix = etcd_prefix.parse().with_context(|| format!("--etcd-prefix {etcd_prefix:?}"))?;
+    let RunArgs { kubeconfig, etcd, dns_server } = args;
+    let (store, prefix) = etcd.connect().await?;
     let platform = platform(kubeconfig.as_deref()).await?;
-    let identity = match (etcd_cert, etcd_key) {
-        (Some(certificate), Some(key)) => Some((read(&certificate)?, read(&key)?)),
-        _ => None,
-    };
-    let ca = etcd_ca.as_deref().map(read).transpose()?;
-    let address = EtcdAddress { endpoints: etcd, ca, identity };
-    let store = EtcdStore::connect(&address, prefix.clone()).await.with_context(|| {
-        format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","))
-    })?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
@@ -118,8 +91,4 @@ async fn platform(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client> {
             .hint("give its kubeconfig with --kubeconfig, or run this in a pod with a service account")?,
     };
     kube::Client::try_from(config).context("failed to make a client for the platform cluster")
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
 }
