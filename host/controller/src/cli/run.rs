@@ -14,6 +14,7 @@ use super::hint::Hint as _;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
 use crate::landscape::SecretInventory;
+use crate::metrics::{Metrics, MetricsServer, Readiness};
 use crate::probe::Asker;
 use crate::run::{Service, run as run_service};
 
@@ -43,16 +44,29 @@ pub struct RunArgs {
     /// probed. Without it, no cluster is made to forward, and nothing is probed
     #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server)]
     dns_server: Vec<SocketAddr>,
+
+    /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
+    #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, dns_server } = args;
+    let RunArgs { kubeconfig, etcd, dns_server, metrics_listen } = args;
     let (store, prefix) = etcd.connect().await?;
     let platform = platform(kubeconfig.as_deref()).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
+    }
+    let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    if let Some(address) = metrics_listen {
+        let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+            .await
+            .with_context(|| format!("failed to listen on {address}"))
+            .hint("choose another address with --metrics-listen")?;
+        tracing::info!(address = %server.local_addr()?, "metrics are served");
+        tokio::spawn(server.run());
     }
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
@@ -62,6 +76,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         engine: Engine::new(Limits::default())?,
         upstreams: dns_server,
         asker,
+        metrics,
+        readiness,
     };
     let cancel = CancellationToken::new();
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
