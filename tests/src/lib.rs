@@ -18,6 +18,7 @@
 pub mod api_server;
 pub mod certificates;
 pub mod cluster_dns;
+pub mod conditions;
 pub mod coredns;
 pub mod dns;
 pub mod etcd;

@@ -40,11 +40,14 @@ impl Service {
         Ok(service)
     }
 
-    /// Starts it again after [`Service::stop`].
+    /// Starts it again after [`Service::stop`]; one that runs goes on.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn resume(&mut self) -> anyhow::Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
         ensure!(self.kubeconfig.is_file(), "{} is gone", self.kubeconfig.display());
         let level = std::env::var("OPENMCP_DNS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
         let environment = [("RUST_LOG", level.as_str()), ("NO_COLOR", "1")];

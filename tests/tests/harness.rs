@@ -48,7 +48,7 @@ async fn the_servers_work_together_and_leave_nothing_behind() {
     drop(landscape);
     assert!(!folder.exists(), "{} is left", folder.display());
     wait::wait_until("all servers are gone", RELOAD, async || {
-        let left = processes_with(folder.to_str().unwrap());
+        let left = processes_with(folder.to_str().unwrap())?;
         Ok(if left.is_empty() { Ok(()) } else { Err(left.join("\n")) })
     })
     .await
@@ -56,12 +56,10 @@ async fn the_servers_work_together_and_leave_nothing_behind() {
 }
 
 /// Command lines of running processes that name a folder.
-fn processes_with(folder: &str) -> Vec<String> {
-    std::fs::read_dir("/proc")
-        .unwrap()
+fn processes_with(folder: &str) -> std::io::Result<Vec<String>> {
+    let lines = std::fs::read_dir("/proc")?
         .flatten()
         .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .filter(|line| line.contains(folder))
-        .collect()
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    Ok(lines.filter(|line| line.contains(folder)).collect())
 }

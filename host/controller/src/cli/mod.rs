@@ -11,6 +11,7 @@ pub mod output;
 mod platform;
 mod probe;
 mod run;
+mod serve;
 pub mod shutdown;
 
 use std::io::IsTerminal as _;
@@ -32,6 +33,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
+    Serve(Box<serve::ServeArgs>),
     Crds(crds::CrdsArgs),
 }
 
@@ -41,12 +43,13 @@ pub fn main() -> ExitCode {
     start_logging(match cli.command {
         // What it has to say stands in its own output.
         Command::Demo(_) | Command::Probe(_) => "warn",
-        Command::Run(_) | Command::Crds(_) => "warn,openmcp_dns=info",
+        Command::Run(_) | Command::Serve(_) | Command::Crds(_) => "warn,openmcp_dns=info",
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
+        Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match ended {

@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
-use super::etcd::EtcdOptions;
+use super::etcd::EtcdArgs;
+use super::hint::Hint as _;
 use super::platform::platform;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
 use crate::landscape::SecretInventory;
+use crate::metrics::{Metrics, MetricsServer, Readiness};
 use crate::probe::Asker;
 use crate::run::{Service, run as run_service};
 
@@ -35,36 +37,47 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// Endpoints of the etcd that the central DNS server reads
-    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
-    etcd: Vec<String>,
-
     #[command(flatten)]
-    etcd_options: EtcdOptions,
+    etcd: EtcdArgs,
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
     #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server)]
     dns_server: Vec<SocketAddr>,
+
+    /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
+    #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server } = args;
+    let RunArgs { kubeconfig, etcd, dns_server, metrics_listen } = args;
+    let (store, prefix) = etcd.connect().await?;
     let platform = platform(kubeconfig.as_deref()).await?;
-    let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
+    }
+    let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    if let Some(address) = metrics_listen {
+        let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+            .await
+            .with_context(|| format!("failed to listen on {address}"))
+            .hint("choose another address with --metrics-listen")?;
+        tracing::info!(address = %server.local_addr()?, "metrics are served");
+        tokio::spawn(server.run());
     }
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
         platform,
         store: Arc::new(store),
-        prefix: etcd_options.prefix().clone(),
+        prefix,
         engine: Engine::new(Limits::default())?,
         upstreams: dns_server,
         asker,
+        metrics,
+        readiness,
     };
     let cancel = CancellationToken::new();
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;

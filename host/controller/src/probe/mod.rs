@@ -2,8 +2,10 @@
 
 mod ask;
 mod expectation;
+mod probes;
 mod verify;
 
 pub use ask::{Answer, Asker};
 pub use expectation::{Expectation, Verdict};
-pub use verify::{ProbeCounts, Probed, Prober, Probes};
+pub use probes::{ProbeCounts, Probes};
+pub use verify::{Probed, Prober};

@@ -1,18 +1,16 @@
 //! Checks every recorded name with the central DNS server, and some of them again from time to time.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::proto::rr::RecordType as WireType;
-use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::RecordType;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::ask::{Answer, Asker};
 use super::expectation::{Expectation, Verdict};
+use super::probes::Probes;
 
 /// How long a DNS server may take to answer with a new record before that counts as wrong. CoreDNS
 /// needs a millisecond without its cache, and up to the negative TTL with it.
@@ -29,103 +27,6 @@ const CONCURRENCY: usize = 32;
 /// store is noticed within seconds, and a hundred thousand names cost it seven questions a second.
 const AGAIN_INTERVAL: Duration = Duration::from_secs(15);
 const AGAIN_NAMES: usize = 100;
-
-/// How one name was answered last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Probe {
-    expectation: Expectation,
-    verdict: Option<Verdict>,
-    answer: String,
-}
-
-/// What was answered last, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Probes(Arc<Mutex<HashMap<HostName, Probe>>>);
-
-/// How the names of a cluster are answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProbeCounts {
-    /// Names that are answered as expected.
-    pub matching: usize,
-    /// Names that are answered otherwise.
-    pub mismatching: usize,
-    /// Names that got no answer.
-    pub unanswered: usize,
-    /// Names that have not been asked for yet.
-    pub outstanding: usize,
-    /// One of the names that are not answered as expected, and what was answered.
-    pub example: Option<String>,
-}
-
-impl Probes {
-    /// How the names of each cluster are answered.
-    #[must_use]
-    pub fn by_cluster(&self) -> BTreeMap<ClusterId, ProbeCounts> {
-        let mut counts: BTreeMap<ClusterId, ProbeCounts> = BTreeMap::new();
-        for probe in self.lock().values() {
-            for cluster in &probe.expectation.clusters {
-                let counts = counts.entry(cluster.clone()).or_default();
-                match probe.verdict {
-                    None => counts.outstanding += 1,
-                    Some(Verdict::Match) => counts.matching += 1,
-                    Some(Verdict::Mismatch) => counts.mismatching += 1,
-                    Some(Verdict::NoAnswer) => counts.unanswered += 1,
-                }
-                if matches!(probe.verdict, Some(Verdict::Mismatch | Verdict::NoAnswer)) {
-                    let Expectation { name, records, .. } = &probe.expectation;
-                    let expected: Vec<&str> = records.values().flatten().map(String::as_str).collect();
-                    let expected =
-                        if expected.is_empty() { "nothing".to_owned() } else { expected.join(" ") };
-                    counts.example = Some(format!("{name}: expected {expected}, got {}", probe.answer));
-                }
-            }
-        }
-        counts
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<HostName, Probe>> {
-        // Every change is one insert or remove, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the probe is still wanted: a newer expectation ends the old one's patience.
-    fn is_current(&self, expectation: &Expectation) -> bool {
-        self.lock().get(&expectation.name).is_some_and(|probe| probe.expectation == *expectation)
-    }
-
-    fn begin(&self, expectation: &Expectation) {
-        let probe = Probe { expectation: expectation.clone(), verdict: None, answer: String::new() };
-        self.lock().insert(expectation.name.clone(), probe);
-    }
-
-    fn end(&self, expectation: &Expectation, verdict: Verdict, answer: &Answer) {
-        let mut probes = self.lock();
-        let Some(probe) = probes.get_mut(&expectation.name) else { return };
-        if probe.expectation != *expectation {
-            return;
-        }
-        if verdict == Verdict::Match && expectation.records.is_empty() {
-            // Withdrawn, and seen to be: nothing is left to ask for.
-            probes.remove(&expectation.name);
-        } else {
-            probe.verdict = Some(verdict);
-            probe.answer = answer.to_string();
-        }
-    }
-
-    /// Names after `last` in some fixed order, for asking again.
-    fn some_after(&self, last: Option<&HostName>) -> Vec<Expectation> {
-        let probes = self.lock();
-        let mut names: Vec<&HostName> = probes.keys().collect();
-        names.sort_unstable();
-        let start = last.map_or(0, |last| names.partition_point(|name| *name <= last));
-        let names = names[start..].iter().chain(&names[..start]).take(AGAIN_NAMES);
-        names
-            .filter(|name| probes[**name].verdict.is_some())
-            .map(|name| probes[*name].expectation.clone())
-            .collect()
-    }
-}
 
 /// The result of one check.
 #[derive(Debug)]
@@ -170,7 +71,7 @@ impl Prober {
                     None => return,
                 },
                 _ = again.tick() => {
-                    for expectation in self.probes.some_after(last_again.as_ref()) {
+                    for expectation in self.probes.some_after(last_again.as_ref(), AGAIN_NAMES) {
                         last_again = Some(expectation.name.clone());
                         self.spawn(expectation);
                     }

@@ -27,7 +27,7 @@ impl Worker {
     pub(super) async fn fulfil(&mut self, cluster: &Cluster, zone: &HostName, summary: &Summary) -> Findings {
         let annotated = self.annotate(cluster, zone, summary).await;
         let forwarded = self.forward(cluster, zone).await;
-        let counts = self.settings.probes.by_cluster().remove(&self.id).unwrap_or_default();
+        let counts = self.settings.probes.of_cluster(&self.id);
         Findings::from([
             (Duty::Reachable, self.reachable(summary)),
             (Duty::Forwarded, forwarded),

@@ -21,10 +21,12 @@ impl Coordinator {
         }
         let same = cluster.governance.as_ref().is_some_and(|old| old.decides_like(&governance));
         cluster.governance = Some(governance);
+        // Told of what it knows already, it says nothing: whoever asks again and again would be
+        // answered again and again.
         if !same {
             self.settle_domains(Some(id));
+            self.touch(id);
         }
-        self.touch(id);
     }
 
     /// No policy selects the cluster any more. Its records stay; its watches end, so that what is

@@ -1,0 +1,130 @@
+//! The main job on real servers: a route on one cluster resolves from another, and everything that
+//! may go wrong on the way is reported where somebody looks, while the rest goes on.
+//!
+//! One landscape serves all steps, in the order below; each step leaves all conditions True behind.
+
+mod cluster_dns;
+mod deletion;
+mod names;
+mod policy;
+mod restart;
+mod store;
+mod trouble;
+
+use std::time::Duration;
+
+use openmcp_dns_tests::conditions::{wait_all_good, wait_condition};
+use openmcp_dns_tests::kinds::apply;
+use openmcp_dns_tests::landscape::Landscape;
+use openmcp_dns_tests::manifests::{self, POLICY, accept, gateway, give_addresses};
+use openmcp_dns_tests::service::Service;
+use openmcp_dns_tests::steps::Steps;
+use serde_json::Value;
+
+/// For everything that takes milliseconds unless the machine is busy.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// For answers of a cluster's CoreDNS, which keeps an old one for up to 30 seconds, and for what the
+/// service looks at again only every so often.
+pub(crate) const LATER: Duration = Duration::from_secs(90);
+
+/// The host name of the example.
+pub(crate) const SEED: &str = "svc-abc123.workload01.openmcp.cluster";
+
+/// The landscape with the service.
+pub(crate) struct World {
+    pub(crate) landscape: Landscape,
+    pub(crate) service: Service,
+}
+
+impl World {
+    pub(crate) fn platform(&self) -> kube::Client {
+        self.landscape.platform.client()
+    }
+
+    /// Waits until all is well with every cluster, and gives what each ClusterDNS says.
+    pub(crate) async fn wait_all_good(&self) -> anyhow::Result<Vec<Value>> {
+        let mut all = Vec::new();
+        for cluster in self.landscape.clusters() {
+            all.push(wait_all_good(&self.platform(), cluster.name, LATER).await?);
+        }
+        Ok(all)
+    }
+
+    /// Creates a route on workload01 that its Gateway accepts.
+    pub(crate) async fn publish(&self, route: &str, host_names: &[&str]) -> anyhow::Result<()> {
+        let client = self.landscape.workload01.client();
+        apply(&client, &manifests::route(route, host_names)).await?;
+        accept(&client, route).await
+    }
+
+    /// Everything that the store holds, with revisions.
+    pub(crate) async fn stored(
+        &self,
+    ) -> anyhow::Result<std::collections::BTreeMap<String, openmcp_dns_tests::etcd::Stored>> {
+        self.landscape.store.below("/skydns/").await
+    }
+}
+
+/// The service takes over a landscape: it says so by conditions, annotations and the finalizer.
+async fn the_service_takes_the_landscape_over(world: &World) -> anyhow::Result<()> {
+    wait_condition(&world.platform(), POLICY, "Ready", "True", "Succeeded", LATER).await?;
+    world.wait_all_good().await?;
+    for cluster in world.landscape.clusters() {
+        let reference = manifests::cluster_reference(cluster.name);
+        let object = reference.get(&world.platform()).await?.unwrap_or_default();
+        let domain = &object["metadata"]["annotations"]["dns.openmcp.cloud/base-domain"];
+        assert_eq!(*domain, format!("{}.openmcp.cluster", cluster.name));
+        let finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        assert!(finalizers.contains(&Value::from("platformservice.openmcp.cloud/dns")), "{finalizers:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_on_one_cluster_resolves_from_another() {
+    let landscape = Landscape::start().await.unwrap();
+    landscape.install().await.unwrap();
+    for (cluster, address) in
+        [(&landscape.workload01, "172.18.201.1"), (&landscape.workload02, "172.18.202.1")]
+    {
+        apply(&cluster.client(), &gateway()).await.unwrap();
+        give_addresses(&cluster.client(), &[address]).await.unwrap();
+    }
+    apply(&landscape.platform.client(), &manifests::dns_policy()).await.unwrap();
+    let mut steps = Steps::new(landscape.logs());
+    let service = Service::start(&landscape).unwrap();
+    let mut world = World { landscape, service };
+
+    macro_rules! step {
+        ($step:expr) => {
+            let name = stringify!($step).split('(').next().unwrap_or_default().replace("::", ": ");
+            steps.run(&name.replace('_', " "), $step).await;
+            // A step that failed half way may have left it stopped.
+            world.service.resume().unwrap();
+        };
+    }
+    step!(the_service_takes_the_landscape_over(&world));
+    step!(cluster_dns::nothing_but_our_block_is_new_in_the_corefile(&world));
+    step!(names::the_example_resolves_on_every_cluster(&world));
+    if steps.all_good() {
+        step!(names::a_changed_address_is_followed(&world));
+        step!(names::a_second_host_name_of_a_route_resolves(&world));
+        step!(names::an_ingress_resolves(&world));
+        step!(names::a_deleted_route_no_longer_resolves(&world));
+        step!(policy::a_name_of_another_cluster_is_denied(&world));
+        step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
+        step!(policy::the_module_is_swapped_without_a_restart(&mut world));
+        step!(store::foreign_and_broken_values_are_reported_and_left_alone(&world));
+        step!(cluster_dns::a_block_that_somebody_removed_comes_back(&world));
+        step!(cluster_dns::a_corefile_that_is_not_understood_is_left_alone(&world));
+        step!(trouble::a_cluster_without_the_gateway_api_says_so_until_it_is_installed(&world));
+        step!(trouble::a_kubeconfig_that_is_no_use_is_reported_and_what_is_published_stays(&world));
+        step!(trouble::an_unreachable_cluster_keeps_its_records_and_the_others_go_on(&mut world));
+        step!(restart::a_restarted_service_writes_nothing(&mut world));
+        step!(restart::what_changed_while_the_service_was_down_is_caught_up_with(&mut world));
+        step!(deletion::a_deleted_cluster_is_cleaned_up_and_then_released(&world));
+    }
+    steps.run("the service ends cleanly", deletion::the_service_ends_cleanly(&mut world)).await;
+    steps.finish();
+}

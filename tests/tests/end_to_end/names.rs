@@ -1,0 +1,71 @@
+//! Host names of routes and Ingresses, as clients on other clusters see them.
+
+use openmcp_dns_tests::conditions::wait_object;
+use openmcp_dns_tests::dns::Answer;
+use openmcp_dns_tests::kinds::apply;
+use openmcp_dns_tests::manifests::{
+    cluster_dns_reference, give_addresses, ingress, ingress_reference, route_reference,
+};
+use serde_json::json;
+
+use crate::{LATER, SEED, SOON, World};
+
+pub(crate) async fn the_example_resolves_on_every_cluster(world: &World) -> anyhow::Result<()> {
+    world.publish("example-route", &[SEED]).await?;
+    let expected = Answer::of(["172.18.201.1"]);
+    let landscape = &world.landscape;
+    landscape.central.udp.wait_a(SEED, &expected, SOON).await?;
+    landscape.workload02.dns.udp.wait_a(SEED, &expected, LATER).await?;
+    landscape.workload02.dns.tcp.wait_a(SEED, &expected, SOON).await?;
+    landscape.platform.dns.udp.wait_a(SEED, &expected, LATER).await?;
+    landscape.workload01.dns.udp.wait_a(SEED, &expected, LATER).await?;
+    // Our own probe has seen it as well.
+    let reference = cluster_dns_reference("workload01");
+    wait_object(&world.platform(), reference, "one name is published and probed", SOON, |object| {
+        let status = &object["status"];
+        let probed =
+            status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Probed")?;
+        let seen = probed["status"] == "True" && probed["message"].as_str()?.starts_with("1 names");
+        (status["published"] == 1 && seen).then_some(())
+    })
+    .await
+}
+
+pub(crate) async fn a_changed_address_is_followed(world: &World) -> anyhow::Result<()> {
+    give_addresses(&world.landscape.workload01.client(), &["172.18.201.2"]).await?;
+    let expected = Answer::of(["172.18.201.2"]);
+    world.landscape.central.udp.wait_a(SEED, &expected, SOON).await?;
+    world.landscape.workload02.dns.udp.wait_a(SEED, &expected, LATER).await
+}
+
+pub(crate) async fn a_second_host_name_of_a_route_resolves(world: &World) -> anyhow::Result<()> {
+    let second = "second.workload01.openmcp.cluster";
+    let hosts = json!({ "spec": { "hostnames": [SEED, second] } });
+    route_reference("example-route").merge(&world.landscape.workload01.client(), &hosts).await?;
+    let expected = Answer::of(["172.18.201.2"]);
+    world.landscape.workload02.dns.udp.wait_a(second, &expected, SOON).await?;
+    assert_eq!(world.landscape.central.udp.a(SEED).await, expected);
+    Ok(())
+}
+
+pub(crate) async fn an_ingress_resolves(world: &World) -> anyhow::Result<()> {
+    let (client, name) = (world.landscape.workload02.client(), "shop.workload02.openmcp.cluster");
+    apply(&client, &ingress("shop", name)).await?;
+    // The Ingress controller's part.
+    let status = json!({ "loadBalancer": { "ingress": [{ "ip": "172.18.202.9" }] } });
+    ingress_reference("shop").merge_status(&client, &status).await?;
+    let dns = &world.landscape.workload01.dns;
+    dns.udp.wait_a(name, &Answer::of(["172.18.202.9"]), SOON).await
+}
+
+pub(crate) async fn a_deleted_route_no_longer_resolves(world: &World) -> anyhow::Result<()> {
+    let name = "short-lived.workload01.openmcp.cluster";
+    world.publish("short-lived", &[name]).await?;
+    let dns = &world.landscape.workload02.dns;
+    dns.udp.wait_a(name, &Answer::of(["172.18.201.2"]), SOON).await?;
+    route_reference("short-lived").delete(&world.landscape.workload01.client()).await?;
+    world.landscape.central.udp.wait_a(name, &Answer::NoSuchName, SOON).await?;
+    dns.udp.wait_a(name, &Answer::NoSuchName, LATER).await?;
+    assert_ne!(world.landscape.central.udp.a(SEED).await, Answer::NoSuchName);
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! What the policy module decides, and how it is replaced.
+
+use anyhow::{Context as _, ensure};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::api::{ObjectMeta, PostParams};
+use openmcp_dns_tests::conditions::{wait_condition, wait_event, wait_object, wait_problem};
+use openmcp_dns_tests::dns::Answer;
+use openmcp_dns_tests::manifests::{CLUSTERS, POLICY, route_reference};
+use openmcp_dns_tests::programs::repository;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{LATER, SEED, SOON, World};
+
+pub(crate) async fn a_name_of_another_cluster_is_denied(world: &World) -> anyhow::Result<()> {
+    let name = "stolen.workload02.openmcp.cluster";
+    world.publish("thief", &[name]).await?;
+    let source = "HTTPRoute/default/thief";
+    let code = "outside-domain";
+    let message = wait_problem(&world.platform(), "workload01", source, name, code, SOON).await?;
+    assert!(message.contains("workload01.openmcp.cluster"), "{message}");
+    let client = world.landscape.workload01.client();
+    let note = wait_event(&client, "HTTPRoute", "thief", "HostNameDenied", SOON).await?;
+    assert!(note.contains(name) && note.contains(code), "{note}");
+    assert_eq!(world.landscape.central.udp.a(name).await, Answer::NoSuchName);
+    let stored = world.stored().await?;
+    assert!(!stored.keys().any(|key| key.contains("/stolen/")), "{stored:#?}");
+    route_reference("thief").delete(&client).await?;
+    wait_denied(world, 0).await
+}
+
+pub(crate) async fn a_module_that_is_none_is_refused_and_the_old_one_decides(
+    world: &World,
+) -> anyhow::Result<()> {
+    let active = active_digest(world).await?;
+    let digest = put_module(world, "broken", b"this is no module").await?;
+    use_config_map(world, "broken", &digest).await?;
+    wait_condition(&world.platform(), POLICY, "ModuleActive", "False", "ModuleRejected", SOON).await?;
+    let object = POLICY.get(&world.platform()).await?.context("the DNSPolicy is gone")?;
+    assert_eq!(object["status"]["module"]["activeDigest"], active);
+    assert_ne!(object["status"]["module"]["lastError"], "");
+    // The old one still decides for new names.
+    let name = "decided-by-the-old-one.workload01.openmcp.cluster";
+    world.publish("old-module", &[name]).await?;
+    world.landscape.central.udp.wait_a(name, &Answer::of(["172.18.201.2"]), SOON).await?;
+    route_reference("old-module").delete(&world.landscape.workload01.client()).await?;
+    world.landscape.central.udp.wait_a(name, &Answer::NoSuchName, SOON).await?;
+    use_built_in(world, &active).await
+}
+
+pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -> anyhow::Result<()> {
+    let process = world.service.id()?;
+    let standard = active_digest(world).await?;
+    let file = repository("policies/deny-prefix/deny-prefix.wasm");
+    let module = std::fs::read(&file).with_context(|| format!("failed to read {}", file.display()))?;
+    let digest = put_module(world, "deny-prefix", &module).await?;
+    use_config_map(world, "deny-prefix", &digest).await?;
+    wait_active(world, &digest).await?;
+
+    // The new module denies what the standard one allows, and allows the rest.
+    let (denied, allowed) = ("deny-me.workload01.openmcp.cluster", "allow-me.workload01.openmcp.cluster");
+    world.publish("swapped", &[denied, allowed]).await?;
+    let central = &world.landscape.central.udp;
+    central.wait_a(allowed, &Answer::of(["172.18.201.2"]), SOON).await?;
+    let source = "HTTPRoute/default/swapped";
+    wait_problem(&world.platform(), "workload01", source, denied, "prefix-denied", SOON).await?;
+    let client = world.landscape.workload01.client();
+    let note = wait_event(&client, "HTTPRoute", "swapped", "HostNameDenied", SOON).await?;
+    assert!(note.contains("prefix-denied"), "{note}");
+    assert_eq!(central.a(denied).await, Answer::NoSuchName);
+    assert_eq!(central.a(SEED).await, Answer::of(["172.18.201.2"]));
+
+    // And back: the denied name is published after all.
+    use_built_in(world, &standard).await?;
+    world.landscape.central.udp.wait_a(denied, &Answer::of(["172.18.201.2"]), SOON).await?;
+    ensure!(world.service.id()? == process, "the service was restarted");
+    route_reference("swapped").delete(&world.landscape.workload01.client()).await?;
+    world.landscape.central.udp.wait_a(denied, &Answer::NoSuchName, SOON).await?;
+    wait_denied(world, 0).await
+}
+
+async fn wait_denied(world: &World, count: i64) -> anyhow::Result<()> {
+    let reference = openmcp_dns_tests::manifests::cluster_dns_reference("workload01");
+    let what = format!("{count} claims are denied");
+    wait_object(&world.platform(), reference, &what, SOON, |object| {
+        (object["status"]["denied"] == count).then_some(())
+    })
+    .await
+}
+
+async fn active_digest(world: &World) -> anyhow::Result<String> {
+    wait_object(&world.platform(), POLICY, "a module is active", SOON, |object| {
+        let digest = object.pointer("/status/module/activeDigest")?.as_str()?;
+        (!digest.is_empty()).then(|| digest.to_owned())
+    })
+    .await
+}
+
+async fn wait_active(world: &World, digest: &str) -> anyhow::Result<()> {
+    // The first use of a module compiles it.
+    wait_object(&world.platform(), POLICY, &format!("module {digest} is active"), LATER, |object| {
+        let active = &object["status"]["module"]["activeDigest"];
+        let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+        (*active == digest && current).then_some(())
+    })
+    .await?;
+    wait_condition(&world.platform(), POLICY, "ModuleActive", "True", "Succeeded", SOON).await?;
+    Ok(())
+}
+
+/// Puts a module into a ConfigMap, and gives its digest.
+async fn put_module(world: &World, name: &str, module: &[u8]) -> anyhow::Result<String> {
+    let config_maps: Api<ConfigMap> = Api::namespaced(world.platform(), CLUSTERS);
+    let config_map = ConfigMap {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        binary_data: Some([("module.wasm".to_owned(), ByteString(module.to_vec()))].into()),
+        ..ConfigMap::default()
+    };
+    config_maps.create(&PostParams::default(), &config_map).await.context("failed to create a ConfigMap")?;
+    Ok(Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+async fn use_config_map(world: &World, name: &str, digest: &str) -> anyhow::Result<()> {
+    let config_map = json!({ "namespace": CLUSTERS, "name": name, "key": "module.wasm" });
+    let module = json!({ "builtIn": null, "configMap": config_map, "sha256": digest });
+    POLICY.merge(&world.platform(), &json!({ "spec": { "module": module } })).await
+}
+
+async fn use_built_in(world: &World, digest: &str) -> anyhow::Result<()> {
+    let module = json!({ "builtIn": "standard", "configMap": null, "sha256": null });
+    POLICY.merge(&world.platform(), &json!({ "spec": { "module": module } })).await?;
+    wait_active(world, digest).await
+}
