@@ -51,8 +51,10 @@ impl RulesError {
             Self::BaseDomain { .. } => "name a zone, for example openmcp.cluster",
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
             Self::ConfigMap => "give the module to the demo with --policy FILE",
+            Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
+                "correct spec.configuration of the DNSPolicy"
+            }
             Self::Module(_) => "build the module for the contract in wit/policy.wit",
-            Self::Configuration(_) => "correct spec.configuration of the DNSPolicy",
         }
     }
 }
