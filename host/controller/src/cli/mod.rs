@@ -8,6 +8,8 @@ mod demo;
 mod etcd;
 pub mod hint;
 pub mod output;
+mod platform;
+mod probe;
 mod run;
 mod serve;
 pub mod shutdown;
@@ -30,6 +32,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
+    Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
     Crds(crds::CrdsArgs),
 }
@@ -37,10 +40,15 @@ enum Command {
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging();
+    start_logging(match cli.command {
+        // What it has to say stands in its own output.
+        Command::Demo(_) | Command::Probe(_) => "warn",
+        Command::Run(_) | Command::Serve(_) | Command::Crds(_) => "warn,openmcp_dns=info",
+    });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
     };
@@ -49,7 +57,7 @@ pub fn main() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", hint::describe(&error));
+            output::note(&hint::describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -66,9 +74,8 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 /// Logs go to stderr; `RUST_LOG` says which.
-fn start_logging() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

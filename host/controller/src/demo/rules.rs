@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::api::dns_policy::{DeletionGuard, ModuleSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
+use crate::landscape::selects;
 use crate::record::Governance;
 
 /// The zone where no DNSPolicy names another.
@@ -114,8 +115,8 @@ impl Rules {
     }
 
     /// Whether the policy holds for a cluster.
-    pub fn selects(&self, _cluster: &Cluster) -> bool {
-        self.spec.cluster_selector.is_none()
+    pub fn selects(&self, cluster: &Cluster) -> bool {
+        self.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
     }
 
     /// How a cluster is governed.
