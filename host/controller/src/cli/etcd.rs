@@ -1,4 +1,4 @@
-//! How commands are told where etcd is.
+//! How to reach etcd, for the commands that read or write records.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,28 +13,6 @@ use crate::record::{EtcdAddress, EtcdStore, Store as _, StoreEvent};
 
 /// How long a person waits for the records.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where the records are kept.
-#[derive(clap::Args, Debug)]
-pub struct EtcdArgs {
-    /// Endpoints of the etcd that holds the records
-    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
-    etcd: Vec<String>,
-
-    #[command(flatten)]
-    options: EtcdOptions,
-}
-
-impl EtcdArgs {
-    /// Prepares the connection; nothing is asked of etcd yet.
-    ///
-    /// # Errors
-    /// When an option is unusable.
-    pub async fn connect(self) -> anyhow::Result<(EtcdStore, Prefix)> {
-        let Self { etcd, options } = self;
-        Ok((options.connect(etcd).await?, options.etcd_prefix))
-    }
-}
 
 /// How to reach etcd, besides its endpoints.
 #[derive(clap::Args, Clone, Debug)]
@@ -57,11 +35,16 @@ pub struct EtcdOptions {
 }
 
 impl EtcdOptions {
+    /// Where the records lie.
+    pub const fn prefix(&self) -> &Prefix {
+        &self.etcd_prefix
+    }
+
     /// Prepares the connection.
     ///
     /// # Errors
     /// When a file cannot be read, or an endpoint is no URL.
-    async fn connect(&self, endpoints: Vec<String>) -> anyhow::Result<EtcdStore> {
+    pub async fn connect(&self, endpoints: Vec<String>) -> anyhow::Result<EtcdStore> {
         let Self { etcd_ca, etcd_cert, etcd_key, etcd_prefix } = self;
         let identity = match (etcd_cert, etcd_key) {
             (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
-use super::etcd::EtcdArgs;
+use super::etcd::EtcdOptions;
 use super::hint::Hint as _;
 use super::platform::platform;
 use super::shutdown::Shutdown;
@@ -37,8 +37,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
+    /// Endpoints of the etcd that the central DNS server reads
+    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
+    etcd: Vec<String>,
+
     #[command(flatten)]
-    etcd: EtcdArgs,
+    etcd_options: EtcdOptions,
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
@@ -52,9 +56,9 @@ pub struct RunArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, dns_server, metrics_listen } = args;
-    let (store, prefix) = etcd.connect().await?;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
+    let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
@@ -72,7 +76,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
         platform,
         store: Arc::new(store),
-        prefix,
+        prefix: etcd_options.prefix().clone(),
         engine: Engine::new(Limits::default())?,
         upstreams: dns_server,
         asker,
