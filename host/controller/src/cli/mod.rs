@@ -42,8 +42,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(match cli.command {
         // What it has to say stands in its own output.
-        Command::Demo(_) | Command::Probe(_) => "warn",
-        Command::Run(_) | Command::Serve(_) | Command::Crds(_) => "warn,openmcp_dns=info",
+        Command::Demo(_) | Command::Probe(_) => "warn,kube_client=off",
+        Command::Run(_) | Command::Serve(_) | Command::Crds(_) => "warn,openmcp_dns=info,kube_client=off",
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
@@ -73,7 +73,8 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     result
 }
 
-/// Logs go to stderr; `RUST_LOG` says which.
+/// Logs go to stderr; `RUST_LOG` says which. By default without kube's client: it logs every request that
+/// fails, and what fails is logged here with its reason.
 fn start_logging(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
