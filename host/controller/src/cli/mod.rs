@@ -3,13 +3,16 @@
 //! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
 //! starts with `hint:` where there is a next step to name.
 
+mod completions;
 mod crds;
 mod demo;
 mod etcd;
 pub mod hint;
 pub mod output;
 mod platform;
+mod policy;
 mod probe;
+mod reference;
 mod run;
 mod serve;
 pub mod shutdown;
@@ -17,7 +20,7 @@ pub mod shutdown;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// Makes every host name of an openMCP landscape resolvable on every cluster of it.
@@ -34,7 +37,12 @@ enum Command {
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
+    Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
+    Completions(completions::CompletionsArgs),
+    /// Prints docs/cli.md, made of the same texts as --help
+    #[command(hide = true)]
+    DocsCli,
 }
 
 /// Reads the command line, runs the command and says how it ended.
@@ -42,15 +50,23 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(match cli.command {
         // What it has to say stands in its own output.
-        Command::Demo(_) | Command::Probe(_) => "warn,kube_client=off",
-        Command::Run(_) | Command::Serve(_) | Command::Crds(_) => "warn,openmcp_dns=info,kube_client=off",
+        Command::Demo(_)
+        | Command::Probe(_)
+        | Command::Policy(_)
+        | Command::Crds(_)
+        | Command::Completions(_)
+        | Command::DocsCli => "warn,kube_client=off",
+        Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
+        Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
     };
     match ended {
         Ok(code) => code,
