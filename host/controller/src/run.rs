@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openmcp_dns_core::index::State;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::conditions::Reason;
 use crate::landscape::{Director, Inventory, ModuleLoader, Settings, Tallies, Workers};
+use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
 use crate::record::{Coordinator, Inputs, Options, Report, Store};
 use crate::report::events::Notice;
@@ -41,11 +43,16 @@ pub struct Service {
     pub upstreams: Vec<SocketAddr>,
     /// Asks the central DNS server; `None` where no address is known.
     pub asker: Option<Asker>,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Set when the service is ready.
+    pub readiness: Readiness,
 }
 
 /// Works until it is cancelled.
 pub async fn run(service: Service, cancel: CancellationToken) {
-    let Service { platform, inventory, store, prefix, engine, upstreams, asker } = service;
+    let Service { platform, inventory, store, prefix, engine, upstreams, asker, metrics, readiness } =
+        service;
     let tasks = TaskTracker::new();
     let (inputs, inputs_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = mpsc::channel(4096);
@@ -61,9 +68,9 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         let (results, results_receiver) = mpsc::channel(1024);
         let prober = Prober::new(asker, probes.clone(), results);
         spawn(&tasks, &cancel, prober.run(expectations_receiver));
-        spawn(&tasks, &cancel, tell_of_probes(results_receiver, workers.clone()));
+        spawn(&tasks, &cancel, tell_of_probes(results_receiver, workers.clone(), metrics.clone()));
     }
-    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), expectations));
+    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), expectations, metrics.clone()));
 
     let settings = Settings {
         platform: platform.clone(),
@@ -73,6 +80,8 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         observations,
         probes,
         tallies: Tallies::default(),
+        metrics,
+        readiness,
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
@@ -96,11 +105,15 @@ async fn tell(
     mut reports: mpsc::Receiver<Report>,
     workers: Workers,
     expectations: mpsc::Sender<Expectation>,
+    metrics: Metrics,
 ) {
     while let Some(report) = reports.recv().await {
         match report {
             Report::Claim { cluster, source, uid, host_name, state } => {
                 tracing::debug!(%cluster, %source, host_name, ?state, "claim");
+                if let State::Denied(denial) = &state {
+                    metrics.denied(&denial.code);
+                }
                 if let Some(notice) = Notice::of_claim(source, uid, &host_name, &state) {
                     workers.notify(&cluster, notice);
                 }
@@ -113,6 +126,7 @@ async fn tell(
             Report::Domain(cluster, _) | Report::Touched(cluster) => workers.touch(&cluster),
             Report::Recorded { expectation, changed } => {
                 if changed {
+                    metrics.changed();
                     tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
                 }
                 // Without a prober, nobody listens.
@@ -122,9 +136,10 @@ async fn tell(
     }
 }
 
-async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Workers) {
+async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Workers, metrics: Metrics) {
     while let Some(Probed { expectation, verdict, answer, took }) = results.recv().await {
         tracing::debug!(name = %expectation.name, verdict = verdict.as_str(), %answer, ?took, "probed");
+        metrics.probed(verdict.as_str(), took);
         for cluster in &expectation.clusters {
             workers.touch(cluster);
         }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::api::dns_policy::{DeletionGuard, ModuleSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
+use crate::landscape::selects;
 use crate::record::Governance;
 
 /// The zone where no DNSPolicy names another.
@@ -50,8 +51,10 @@ impl RulesError {
             Self::BaseDomain { .. } => "name a zone, for example openmcp.cluster",
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
             Self::ConfigMap => "give the module to the demo with --policy FILE",
+            Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
+                "correct spec.configuration of the DNSPolicy"
+            }
             Self::Module(_) => "build the module for the contract in wit/policy.wit",
-            Self::Configuration(_) => "correct spec.configuration of the DNSPolicy",
         }
     }
 }
@@ -114,8 +117,8 @@ impl Rules {
     }
 
     /// Whether the policy holds for a cluster.
-    pub fn selects(&self, _cluster: &Cluster) -> bool {
-        self.spec.cluster_selector.is_none()
+    pub fn selects(&self, cluster: &Cluster) -> bool {
+        self.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
     }
 
     /// How a cluster is governed.

@@ -332,6 +332,7 @@ impl Director {
         if self.policies.is_none() || self.access.is_none() {
             return;
         }
+        self.settings.readiness.set();
         let Some(cluster) = self.clusters.as_ref().and_then(|clusters| clusters.get(id)) else { return };
         let desired = self.desired(Arc::clone(cluster), true);
         if self.workers.update(id, &desired) {
@@ -351,7 +352,7 @@ impl Director {
         let state = policy.and_then(|name| policies?.get(&name));
         let governed = match state {
             None => Governed::No,
-            Some(state) => match state.governance(&cluster) {
+            Some(state) => match state.governance(&cluster, &self.settings.metrics) {
                 Some(governance) => Governed::By(Box::new(governance)),
                 None => Governed::NotYet(state.ready().message),
             },

@@ -20,5 +20,6 @@ mod worker;
 pub use access::{Inventory, SecretInventory};
 pub use director::Director;
 pub use module::ModuleLoader;
+pub use select::selects;
 pub use tally::{Sum, Tallies};
 pub use worker::{Settings, Workers};

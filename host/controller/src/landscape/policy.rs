@@ -15,6 +15,7 @@ use super::select;
 use crate::api::conditions::{Finding, Reason};
 use crate::api::dns_policy::{ConfigMapKey, DeletionGuard, ModuleSource, ModuleStatus, SharedName};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
+use crate::metrics::{Measured, Metrics};
 use crate::record::Governance;
 
 /// A module with the configuration that it has accepted. Both change together.
@@ -102,7 +103,7 @@ impl PolicyState {
 
     /// How a cluster is governed by this policy; `None` while no module is active or the spec is
     /// unusable.
-    pub(super) fn governance(&self, cluster: &Cluster) -> Option<Governance> {
+    pub(super) fn governance(&self, cluster: &Cluster, metrics: &Metrics) -> Option<Governance> {
         let active = self.active.as_ref()?;
         let base_domain = self.base_domain().ok()?;
         let id = select::id(cluster);
@@ -118,7 +119,11 @@ impl PolicyState {
         let DeletionGuard { max_percent, free_names, hold_seconds } = self.policy.spec.deletion_guard;
         Some(Governance {
             policy_name: self.policy.name_any(),
-            policy: active.module.clone(),
+            policy: Arc::new(Measured::new(
+                Arc::clone(&active.module),
+                self.policy.name_any(),
+                metrics.clone(),
+            )),
             module_digest: Arc::clone(&active.digest),
             context: Arc::new(Context {
                 base_domain,

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Desired, Governed, Next, Worker};
+use crate::api::conditions::Duty;
 use crate::api::{Cluster, FINALIZER, ZONE_ANNOTATION};
 use crate::record::Input;
 use crate::report::{chain, cluster_dns};
@@ -78,6 +79,9 @@ impl Worker {
     fn end(&mut self) -> Next {
         self.disconnect();
         self.settings.tallies.remove(&self.id);
+        for duty in Duty::ALL {
+            self.settings.metrics.forget(&self.id.namespace, &self.id.name, duty.as_str());
+        }
         Next::Ended
     }
 

@@ -27,6 +27,7 @@ use super::tally::{Tallies, Tally};
 use crate::api::conditions::{Duty, Finding, Reason};
 use crate::api::{Cluster, ClusterDNSStatus, FIELD_MANAGER, FINALIZER};
 use crate::forward::Verified;
+use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
 use crate::probe::Probes;
 use crate::record::{Governance, Input, Summary};
@@ -61,6 +62,10 @@ pub struct Settings {
     pub probes: Probes,
     /// Counts of all clusters.
     pub tallies: Tallies,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Set when all lists have been read.
+    pub readiness: Readiness,
     /// Tasks that are waited for at the end.
     pub tasks: TaskTracker,
     /// Ends everything.
@@ -246,6 +251,10 @@ impl Worker {
             &self.id,
             Tally { policy: now.policy.clone(), published: now.published, denied: now.denied },
         );
+        for (duty, finding) in findings {
+            let ClusterId { namespace, name } = &self.id;
+            self.settings.metrics.condition(namespace, name, duty.as_str(), finding.status);
+        }
         if written == Some(&now) {
             return;
         }

@@ -1,0 +1,218 @@
+//! Metrics in the text format of Prometheus, for machines that watch the service.
+//!
+//! Labels are bounded: never a host name, and of the codes that policy modules choose only the
+//! first [`MAX_CODES`].
+
+mod measured;
+mod server;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+pub use measured::Measured;
+pub use server::{MetricsServer, Readiness};
+
+/// Codes of denials that get a label of their own; a module that makes up more is at fault.
+const MAX_CODES: usize = 50;
+
+/// The label of further codes.
+const OTHER_CODE: &str = "other";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Evaluation {
+    policy: String,
+    function: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    policy: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Denial {
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verdict {
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionOf {
+    namespace: String,
+    cluster: String,
+    condition: &'static str,
+}
+
+/// All metrics. Clones are the same metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    evaluations: Family<Evaluation, Counter>,
+    durations: Family<Evaluation, Histogram, fn() -> Histogram>,
+    fuel: Family<Evaluation, Counter>,
+    failures: Family<Failure, Counter>,
+    denials: Family<Denial, Counter>,
+    probes: Family<Verdict, Counter>,
+    probe_durations: Histogram,
+    changes: Counter,
+    conditions: Family<ConditionOf, Gauge>,
+    codes: Arc<Mutex<BTreeSet<String>>>,
+    registry: Arc<Registry>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("openmcp_dns");
+        let durations: fn() -> Histogram = || Histogram::new(exponential_buckets(1e-6, 2.0, 18));
+        let mut metrics = Self {
+            evaluations: Family::default(),
+            durations: Family::new_with_constructor(durations),
+            fuel: Family::default(),
+            failures: Family::default(),
+            denials: Family::default(),
+            probes: Family::default(),
+            probe_durations: Histogram::new(exponential_buckets(1e-3, 2.0, 15)),
+            changes: Counter::default(),
+            conditions: Family::default(),
+            codes: Arc::default(),
+            registry: Arc::default(),
+        };
+        let Self {
+            evaluations,
+            durations,
+            fuel,
+            failures,
+            denials,
+            probes,
+            probe_durations,
+            changes,
+            conditions,
+            codes: _,
+            registry: _,
+        } = metrics.clone();
+        registry.register("policy_evaluations", "Questions asked of policy modules", evaluations);
+        registry.register("policy_evaluation_seconds", "How long a policy module took", durations);
+        registry.register("policy_fuel", "Fuel that policy modules used, in units of the engine", fuel);
+        registry.register("policy_failures", "Questions that a policy module failed at", failures);
+        registry.register("denials", "Claims that were denied, by code", denials);
+        registry.register("probes", "Checks of names with the central DNS server, by verdict", probes);
+        registry.register(
+            "probe_seconds",
+            "From the request to check a name until the verdict",
+            probe_durations,
+        );
+        registry.register("names_changed", "Names whose records were changed in the store", changes);
+        registry.register(
+            "cluster_condition",
+            "Conditions of clusters: 1 is True, 0 is False, -1 is Unknown",
+            conditions,
+        );
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+}
+
+impl Metrics {
+    /// A question was asked of a policy module.
+    fn evaluated(&self, policy: &str, function: &'static str, took: Duration, fuel: u64) {
+        let labels = Evaluation { policy: policy.to_owned(), function };
+        self.evaluations.get_or_create(&labels).inc();
+        self.durations.get_or_create(&labels).observe(took.as_secs_f64());
+        self.fuel.get_or_create(&labels).inc_by(fuel);
+    }
+
+    /// A policy module failed at a question.
+    fn failed(&self, policy: &str, kind: &'static str) {
+        self.failures.get_or_create(&Failure { policy: policy.to_owned(), kind }).inc();
+    }
+
+    /// A claim was denied.
+    pub fn denied(&self, code: &str) {
+        let code = self.bounded(code);
+        self.denials.get_or_create(&Denial { code }).inc();
+    }
+
+    /// A name was checked.
+    pub fn probed(&self, verdict: &'static str, took: Duration) {
+        self.probes.get_or_create(&Verdict { verdict }).inc();
+        self.probe_durations.observe(took.as_secs_f64());
+    }
+
+    /// A name's records were changed in the store.
+    pub fn changed(&self) {
+        self.changes.inc();
+    }
+
+    /// What a condition of a cluster is: true, false, or unknown.
+    pub fn condition(&self, namespace: &str, cluster: &str, condition: &'static str, status: Option<bool>) {
+        let labels = condition_of(namespace, cluster, condition);
+        self.conditions.get_or_create(&labels).set(status.map_or(-1, i64::from));
+    }
+
+    /// A cluster is no longer ours.
+    pub fn forget(&self, namespace: &str, cluster: &str, condition: &'static str) {
+        self.conditions.remove(&condition_of(namespace, cluster, condition));
+    }
+
+    fn bounded(&self, code: &str) -> String {
+        // Every change is one insert, so a panic elsewhere leaves nothing half done.
+        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        if codes.contains(code) {
+            return code.to_owned();
+        }
+        if codes.len() >= MAX_CODES {
+            return OTHER_CODE.to_owned();
+        }
+        codes.insert(code.to_owned());
+        code.to_owned()
+    }
+
+    /// All metrics as text.
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn condition_of(namespace: &str, cluster: &str, condition: &'static str) -> ConditionOf {
+    ConditionOf { namespace: namespace.to_owned(), cluster: cluster.to_owned(), condition }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_makes_up_codes_does_not_make_up_labels() {
+        let metrics = Metrics::default();
+        for number in 0..200 {
+            metrics.denied(&format!("code-{number}"));
+        }
+        metrics.denied("code-0");
+        let text = metrics.text().unwrap();
+        assert_eq!(text.matches("openmcp_dns_denials_total{").count(), MAX_CODES + 1);
+        assert!(text.contains(r#"openmcp_dns_denials_total{code="other"} 150"#), "{text}");
+        assert!(text.contains(r#"openmcp_dns_denials_total{code="code-0"} 2"#), "{text}");
+    }
+
+    #[test]
+    fn a_forgotten_cluster_leaves_no_series_behind() {
+        let metrics = Metrics::default();
+        metrics.condition("openmcp-system", "w1", "Probed", Some(true));
+        assert!(metrics.text().unwrap().contains("openmcp_dns_cluster_condition{"));
+        metrics.forget("openmcp-system", "w1", "Probed");
+        assert!(!metrics.text().unwrap().contains("openmcp_dns_cluster_condition{"));
+    }
+}
