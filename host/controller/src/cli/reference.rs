@@ -63,7 +63,9 @@ fn section(command: &Command, text: &mut String) {
         text.push_str("\n| argument | meaning |\n|---|---|\n");
     }
     for argument in arguments {
-        let _ = writeln!(text, "| `{}` | {} |", spelling(argument), meaning(argument).replace('|', "\\|"));
+        // A bar would end the cell, even within code.
+        let cells = [spelling(argument), meaning(argument)].map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(text, "| `{}` | {} |", cells[0], cells[1]);
     }
     if let Some(more) = command.get_after_long_help().or(command.get_after_help()) {
         let _ = write!(text, "\n```text\n{}\n```\n", more.to_string().trim());

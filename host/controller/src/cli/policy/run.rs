@@ -21,7 +21,8 @@ use crate::demo::rules::{Given, Rules, RulesError};
 /// Decides on a host name as the service would: which domain the cluster has, whether the name is
 /// allowed, and what is recorded; with the fuel and the time that each question took.
 ///
-/// The host's own rules hold as well: a module can narrow what is published, never widen it.
+/// The host's own rules hold as well: a module can narrow what is published, never widen it. Wildcards
+/// are decided on as with the built-in DNS server; with CoreDNS's etcd plugin the host denies them.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit code: 0 when every name is allowed, 1 when one is denied, 2 when one could not be decided.
