@@ -21,6 +21,7 @@ mod test;
 
 use std::process::ExitCode;
 
+use super::output::note;
 use super::{hint, output};
 
 /// Writes, tests and tries out policy modules.
@@ -84,10 +85,4 @@ pub fn run(args: PolicyArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(2))
         }
     }
-}
-
-/// Writes a line to stderr. Nobody has to read it.
-fn note(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
