@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Cluster, DNSPolicy, ClusterDNS ──watch──► Director ──Desired──► Worker (one for each cluster)
-//! ConfigMap with a module ──load──────────►    ▲                    │ observe, annotate, forward,
+//! module (OCI, https, ConfigMap) ──load───►    ▲                    │ observe, annotate, forward,
 //! Secret with a kubeconfig ──Inventory─────────┘                    ▼ status, clean-up
 //! ```
 //! The [`Director`] decides what should be; a worker makes it so for its cluster alone, so that a
@@ -19,6 +19,6 @@ mod worker;
 
 pub use access::{Inventory, SecretInventory};
 pub use director::Director;
-pub use module::ModuleLoader;
+pub use module::{ModuleLoader, SourceOptions};
 pub use tally::{Sum, Tallies};
 pub use worker::{Settings, Workers};
