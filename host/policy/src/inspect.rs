@@ -26,7 +26,7 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
 }
 
 /// Says what the bytes are, when they are no component.
-fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
+pub(crate) fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
     let not = |found: &'static str| Err(LoadError::NotAComponent { found });
     if bytes.is_empty() {
         return not("an empty file");

@@ -6,9 +6,10 @@
 //!              └──────────┴──────────┴──► LoadError
 //! ```
 //!
-//! A [`Module`] that exists can decide: it has the contract's exports, imports nothing, fits the
+//! A [`Module`] of [`Engine::load`] can decide: it has the contract's exports, imports nothing, fits the
 //! limits, has accepted its configuration, and has answered the contract's [`vectors`]. It implements
-//! [`openmcp_dns_core::policy::Policy`].
+//! [`openmcp_dns_core::policy::Policy`]. Tools for authors take it from [`Engine::compile`], which stops before
+//! the first question about a configuration, and look at its bytes with [`Survey`].
 //!
 //! Every question runs in an instance of its own, with a budget of instructions ([`Limits::fuel`]),
 //! a deadline as a backstop, and a bound on memory and on the size of the answer. So no module can
@@ -27,14 +28,16 @@ mod load;
 mod module;
 mod outline;
 mod permits;
+mod survey;
 mod ticker;
 pub mod vectors;
 mod work;
 
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;
-pub use load::{LoadError, LoadReason};
+pub use load::{LoadError, LoadReason, digest};
 pub use module::{ConfigurationError, Description, Module};
+pub use survey::Survey;
 
 /// The standard policy module, built from `policies/standard`.
 pub const STANDARD: &[u8] = include_bytes!("../../../policies/standard/standard.wasm");

@@ -141,19 +141,33 @@ impl Engine {
     /// # Errors
     /// Says which of these steps failed, and why. Nothing of the module is left behind.
     pub fn load(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
-        // What reads foreign bytes may have bugs; one of them must not end the service.
-        catch_unwind(AssertUnwindSafe(|| self.load_unguarded(bytes, configuration)))
-            .unwrap_or_else(|panic| Err(LoadError::Internal(panic_text(&*panic).to_owned())))
+        guarded(|| self.admit(bytes, configuration))
     }
 
-    fn load_unguarded(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
+    /// Makes a module of bytes as [`Engine::load`] does, up to where it says what it is: whether it
+    /// accepts a configuration and how it answers the vectors is still open.
+    ///
+    /// For tools that ask a module these questions themselves, to show all answers instead of the first
+    /// wrong one. What is to decide comes from [`Engine::load`].
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn compile(&self, bytes: &[u8]) -> Result<Module, LoadError> {
+        guarded(|| self.compile_unguarded(bytes))
+    }
+
+    fn compile_unguarded(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         inspect(bytes, self.limits())?;
         let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(refused)?;
         let linked = Linker::new(self.wasmtime()).instantiate_pre(&component).map_err(refused)?;
         let instantiable = DnsPolicyPre::new(linked).map_err(refused)?;
-        let module = Module::new(self.clone(), instantiable, digest(bytes))
-            .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })?;
+        Module::new(self.clone(), instantiable, digest(bytes))
+            .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })
+    }
+
+    fn admit(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
+        let module = self.compile_unguarded(bytes)?;
         module.check_configuration(configuration).map_err(|error| match error {
             ConfigurationError::Failed { source, .. } => {
                 LoadError::Trial { question: "check-configuration".to_owned(), source }
@@ -171,7 +185,14 @@ impl Engine {
     }
 }
 
-/// SHA-256 as 64 hexadecimal digits.
-fn digest(bytes: &[u8]) -> String {
+/// What reads foreign bytes may have bugs; one of them must not end the service.
+fn guarded<T>(work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(LoadError::Internal(panic_text(&*panic).to_owned())))
+}
+
+/// SHA-256 of a module's bytes as 64 hexadecimal digits, as a DNSPolicy names it.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

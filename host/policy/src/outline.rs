@@ -18,20 +18,22 @@ const TRACK: &str = "0.1.";
 /// Bytes of a page of memory (core specification, section 2.5.5).
 const PAGE_BYTES: u64 = 65536;
 
-/// Names on the outside of a component.
+/// Names on the outside of a component, and what was counted inside.
 #[derive(Default)]
 pub(crate) struct Outline {
-    imports: Vec<String>,
-    exports: Vec<String>,
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+    pub(crate) inside: Inside,
 }
 
 /// What was counted so far inside of a component.
 #[derive(Default)]
-struct Inside {
-    functions: u64,
+pub(crate) struct Inside {
+    pub(crate) functions: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) work: u64,
     tables: u64,
     instances: u64,
-    work: u64,
     types: FunctionTypes,
 }
 
@@ -39,11 +41,10 @@ impl Outline {
     /// Reads a component from one end to the other, without any trust in it: this comes first.
     pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Result<Self, LoadError> {
         let mut outline = Self::default();
-        let mut inside = Inside::default();
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(malformed)?;
-            inside.count(&payload, limits)?;
+            outline.inside.count(&payload, limits)?;
             match payload {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
@@ -74,11 +75,15 @@ impl Outline {
         Err(LoadError::Imports { names: self.imports.join(", ") })
     }
 
+    /// The versions of the contract that a module exports.
+    pub(crate) fn versions(&self) -> Vec<&str> {
+        self.exports.iter().filter_map(|name| name.strip_prefix(INTERFACE)).collect()
+    }
+
     /// Names the version that a module speaks when it is another one: the check of types would only
     /// say that an export is missing.
     pub(crate) fn check_version(&self) -> Result<(), LoadError> {
-        let versions: Vec<&str> =
-            self.exports.iter().filter_map(|name| name.strip_prefix(INTERFACE)).collect();
+        let versions = self.versions();
         if versions.iter().any(|version| version.starts_with(TRACK)) {
             return Ok(());
         }
@@ -117,6 +122,7 @@ impl Inside {
             Payload::MemorySection(memories) => {
                 for memory in memories.clone() {
                     let bytes = memory.map_err(malformed)?.initial.saturating_mul(PAGE_BYTES);
+                    self.memory_bytes = self.memory_bytes.saturating_add(bytes);
                     at_most("bytes of memory", bytes, limits.memory_bytes as u64)?;
                 }
                 Ok(())

@@ -5,7 +5,9 @@
 //! 2 GB, one of 12 kB that only declares variables took 4 GB. By their size they could not be told
 //! from ordinary ones.
 
-use wasmparser::{BinaryReaderError, BlockType, CompositeInnerType, FunctionBody, Operator, TypeSectionReader};
+use wasmparser::{
+    BinaryReaderError, BlockType, CompositeInnerType, FunctionBody, Operator, TypeSectionReader,
+};
 
 /// The types of a core module's functions, as far as they say how many values a block takes.
 #[derive(Default)]

@@ -3,11 +3,14 @@
 //! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
 //! starts with `hint:` where there is a next step to name.
 
+mod completions;
 mod crds;
 mod demo;
 mod etcd;
 pub mod hint;
 pub mod output;
+mod policy;
+mod reference;
 mod run;
 mod serve;
 pub mod shutdown;
@@ -15,7 +18,7 @@ pub mod shutdown;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// Makes every host name of an openMCP landscape resolvable on every cluster of it.
@@ -31,7 +34,12 @@ enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
     Serve(Box<serve::ServeArgs>),
+    Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
+    Completions(completions::CompletionsArgs),
+    /// Prints docs/cli.md, made of the same texts as --help
+    #[command(hide = true)]
+    DocsCli,
 }
 
 /// Reads the command line, runs the command and says how it ended.
@@ -42,7 +50,10 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
+        Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
     };
     match ended {
         Ok(code) => code,

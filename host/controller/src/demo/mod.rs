@@ -10,15 +10,15 @@
 
 mod answer;
 mod causes;
-mod clusters;
-mod document;
+pub mod clusters;
+pub mod document;
 pub mod event;
-mod files;
-mod folder;
-mod manifest;
+pub mod files;
+pub mod folder;
+pub mod manifest;
 mod paint;
 pub mod picture;
-mod rules;
+pub mod rules;
 mod run;
 mod service;
 mod session;

@@ -126,6 +126,11 @@ pub(super) fn parse(yaml: &str) -> Result<Vec<Vector>, String> {
     vectors.into_iter().map(|entry| vector(entry, &base_domain, &cluster, configuration.as_ref())).collect()
 }
 
+/// Reads a claim.
+pub(super) fn parse_claim(yaml: &str) -> Result<ClaimOf, String> {
+    serde_saphyr::from_str(yaml).map(claim).map_err(|error| error.to_string())
+}
+
 fn vector(
     entry: Entry,
     base_domain: &HostName,

@@ -17,7 +17,7 @@ use openmcp_dns_core::name::HostName;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-pub use run::{Mismatch, Problem};
+pub use run::{Answered, Mismatch, Problem, lines};
 
 /// The contract's vectors, by the name of their file.
 const CONTRACT: [(&str, &str); 3] = [
@@ -52,13 +52,32 @@ struct Vector {
     expected: Expected,
 }
 
-/// A claim, with [`DOMAIN`] in its host name.
+/// A claim as a vector has it: its host name may hold `{domain}` for the cluster's domain.
 #[derive(Clone, Debug)]
-struct ClaimOf {
+pub struct ClaimOf {
     host_name: String,
-    source: SourceRef,
-    labels: BTreeMap<String, String>,
-    targets: Vec<String>,
+    /// The object that asks.
+    pub source: SourceRef,
+    /// Labels of the object.
+    pub labels: BTreeMap<String, String>,
+    /// Where the name is to lead.
+    pub targets: Vec<String>,
+}
+
+impl ClaimOf {
+    /// Reads a claim in YAML, as it stands under `claim` of a vector.
+    ///
+    /// # Errors
+    /// Says what is wrong, and where.
+    pub fn parse(yaml: &str) -> Result<Self, SuiteError> {
+        file::parse_claim(yaml).map_err(SuiteError)
+    }
+
+    /// The host name for a cluster of this domain. It has not been checked.
+    #[must_use]
+    pub fn host_name_in(&self, domain: &HostName) -> String {
+        self.host_name.replace(DOMAIN, domain.as_str())
+    }
 }
 
 #[derive(Clone, Debug)]

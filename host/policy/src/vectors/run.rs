@@ -11,7 +11,7 @@ use openmcp_dns_core::record::{RecordSet, RecordType};
 use openmcp_dns_core::resolve::Wanted;
 use thiserror::Error;
 
-use super::{ClaimOf, DOMAIN, Expected, Suite, Vector};
+use super::{ClaimOf, Expected, Suite, Vector};
 use crate::module::{ConfigurationError, Module};
 
 /// A vector that does not hold.
@@ -38,10 +38,28 @@ pub enum Problem {
     #[error("expected {expected}, found {found}")]
     Unexpected {
         /// What the vector expects.
-        expected: String,
+        expected: Answered,
         /// What the module answered.
-        found: String,
+        found: Answered,
     },
+}
+
+/// An answer in words; record sets each on its own, so that two answers can be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Record sets as lines: name, time to live, type, values. Sorted.
+    Records(Vec<String>),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records(lines) => write!(f, "records {lines:?}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
 }
 
 impl Suite {
@@ -52,10 +70,19 @@ impl Suite {
         module: &'a Module,
         configuration: &'a str,
     ) -> impl Iterator<Item = Mismatch> + 'a {
-        self.vectors.iter().filter_map(move |vector| {
-            let problem = vector.run(module, configuration).err()?;
-            Some(Mismatch { vector: vector.name.clone(), problem })
+        self.results(module, configuration).filter_map(|(vector, result)| {
+            let problem = result.err()?;
+            Some(Mismatch { vector: vector.to_owned(), problem })
         })
+    }
+
+    /// As [`Suite::run`], but gives every vector by its name with how it went.
+    pub fn results<'a>(
+        &'a self,
+        module: &'a Module,
+        configuration: &'a str,
+    ) -> impl Iterator<Item = (&'a str, Result<(), Problem>)> + 'a {
+        self.vectors.iter().map(move |vector| (vector.name.as_str(), vector.run(module, configuration)))
     }
 }
 
@@ -76,7 +103,7 @@ impl Vector {
         if self.expected.is_met_by(&answer) {
             return Ok(());
         }
-        Err(Problem::Unexpected { expected: self.expected.to_string(), found: answer.to_string() })
+        Err(Problem::Unexpected { expected: self.expected.in_words(), found: answer.in_words() })
     }
 
     fn ask(&self, module: &Module, configuration: &str) -> Result<Answer, Problem> {
@@ -113,8 +140,8 @@ fn ask_claim(
     claim: &ClaimOf,
     mut answers: Answers,
 ) -> Result<Answer, Problem> {
-    let ClaimOf { host_name, source, labels, targets } = claim;
-    let Ok(host_name) = host_name.replace(DOMAIN, domain.as_str()).parse::<HostName>() else {
+    let ClaimOf { host_name: _, source, labels, targets } = claim;
+    let Ok(host_name) = claim.host_name_in(&domain).parse::<HostName>() else {
         return Ok(Answer::NoName);
     };
     let wanted = Wanted { host_name: host_name.to_string(), targets: targets.clone() };
@@ -221,8 +248,9 @@ impl Expected {
     }
 }
 
-/// Record sets as lines: name, time to live, type, values.
-fn lines(sets: &[RecordSet]) -> Vec<String> {
+/// Record sets as lines: name, time to live, type, values. Sorted.
+#[must_use]
+pub fn lines(sets: &[RecordSet]) -> Vec<String> {
     let mut lines: Vec<String> = sets
         .iter()
         .map(|set| {
@@ -235,28 +263,28 @@ fn lines(sets: &[RecordSet]) -> Vec<String> {
     lines
 }
 
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => write!(f, "any answer"),
-            Self::ConfigurationError(text) => write!(f, "the configuration to be refused with {text:?}"),
-            Self::Domain(domain) => write!(f, "domain {domain}"),
-            Self::DomainError(text) => write!(f, "no domain, with {text:?}"),
-            Self::Denial { code, message } => write!(f, "denial {code} with {message:?}"),
-            Self::Records(lines) => write!(f, "records {lines:?}"),
-        }
+impl Expected {
+    fn in_words(&self) -> Answered {
+        Answered::Other(match self {
+            Self::Any => "any answer".to_owned(),
+            Self::ConfigurationError(text) => format!("the configuration to be refused with {text:?}"),
+            Self::Domain(domain) => format!("domain {domain}"),
+            Self::DomainError(text) => format!("no domain, with {text:?}"),
+            Self::Denial { code, message } => format!("denial {code} with {message:?}"),
+            Self::Records(lines) => return Answered::Records(lines.clone()),
+        })
     }
 }
 
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConfigurationError(message) | Self::DomainError(message) => write!(f, "{message:?}"),
-            Self::Domain(domain) => write!(f, "domain {domain}"),
-            Self::NoName => write!(f, "a host name that is none with the module's domain"),
-            Self::Refused(failure) | Self::Decision(Decision::Undecided(failure)) => failure.fmt(f),
-            Self::Decision(Decision::Deny(denial)) => write!(f, "denial {}: {}", denial.code, denial.message),
-            Self::Decision(Decision::Publish(sets)) => write!(f, "records {:?}", lines(sets)),
-        }
+impl Answer {
+    fn in_words(&self) -> Answered {
+        Answered::Other(match self {
+            Self::ConfigurationError(message) | Self::DomainError(message) => format!("{message:?}"),
+            Self::Domain(domain) => format!("domain {domain}"),
+            Self::NoName => "a host name that is none with the module's domain".to_owned(),
+            Self::Refused(failure) | Self::Decision(Decision::Undecided(failure)) => failure.to_string(),
+            Self::Decision(Decision::Deny(denial)) => format!("denial {}: {}", denial.code, denial.message),
+            Self::Decision(Decision::Publish(sets)) => return Answered::Records(lines(sets)),
+        })
     }
 }

@@ -1,0 +1,155 @@
+//! One of the two modules, and what it makes of a landscape.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::policy::Denial;
+use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_policy::Engine;
+use openmcp_dns_policy::vectors::lines;
+
+use super::super::super::hint::Hint as _;
+use super::super::configuration;
+use super::super::module::ModuleArg;
+use super::landscape::Landscape;
+use crate::api::DNSPolicy;
+use crate::demo::rules::{DEFAULT_BASE_DOMAIN, Given, Rules, RulesError};
+
+/// A claim: cluster, object and host name.
+pub(super) type ClaimKey = (ClusterId, SourceRef, String);
+
+/// What a module makes of a landscape.
+pub(super) struct Side {
+    /// Name and version of the module.
+    pub(super) module: String,
+    /// The domain of each cluster, or why it has none.
+    pub(super) domains: BTreeMap<ClusterId, Result<HostName, String>>,
+    /// What becomes of each claim.
+    pub(super) claims: BTreeMap<ClaimKey, Verdict>,
+    /// Host names that point nowhere, so that no module is asked.
+    pub(super) unresolved: usize,
+}
+
+/// What becomes of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// These records as lines, sorted.
+    Published(Vec<String>),
+    /// It is denied.
+    Denied { code: String, message: String },
+    /// There is no decision, and why.
+    Undecided(String),
+}
+
+impl Side {
+    /// Has a module decide on all claims of a landscape; `config` takes the place of the landscape's
+    /// configuration.
+    pub(super) fn of(
+        engine: &Engine,
+        argument: &ModuleArg,
+        config: Option<&str>,
+        landscape: &Landscape,
+    ) -> anyhow::Result<Self> {
+        let mut policy = match &landscape.policy {
+            Some(policy) => policy.clone(),
+            None => {
+                let spec = serde_json::from_value(serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN }))?;
+                DNSPolicy::new("default", spec)
+            }
+        };
+        if let Some(config) = config {
+            policy.spec.configuration = Some(configuration::read(config)?);
+        }
+        let given = Given { module: Some(argument.read()?.into_owned()), policy: None };
+        let rules = Rules::load(engine, &given, Some(&policy));
+        let hint = rules.as_ref().err().map(|error| match error {
+            RulesError::Module(error) => argument.next_step(error.reason()),
+            error => error.hint().to_owned(),
+        });
+        let rules = rules.hint(hint.unwrap_or_default())?;
+        Ok(Self::decide(&rules, landscape))
+    }
+
+    fn decide(rules: &Rules, landscape: &Landscape) -> Self {
+        let description = rules.module.description();
+        let mut side = Self {
+            module: format!("{} {}", description.name, description.version),
+            domains: domains(rules, landscape),
+            claims: BTreeMap::new(),
+            unresolved: 0,
+        };
+        for (member, objects) in &landscape.clusters {
+            let Some(domain) = side.domains.get(&member.id) else { continue };
+            let governance = rules.governance(&member.id, &member.cluster);
+            let territory = domain.clone().map(|domain| Territory {
+                domain,
+                shared_names: governance.context.shared_names.iter().cloned().collect(),
+                wildcards: governance.wildcards,
+            });
+            for source in objects.sources() {
+                let labels = objects.labels(&source).cloned().unwrap_or_default();
+                let resolution = objects.resolve(&source).unwrap_or_default();
+                side.unresolved += resolution.unresolved.len();
+                for wanted in resolution.wanted {
+                    let verdict = match &territory {
+                        Err(why) => Verdict::Undecided(format!("the cluster has no domain: {why}")),
+                        Ok(territory) => {
+                            let context = &governance.context;
+                            decide(&*rules.module, context, territory, &source, &labels, &wanted).into()
+                        }
+                    };
+                    let Wanted { host_name, targets: _ } = wanted;
+                    side.claims.insert((member.id.clone(), source.clone(), host_name), verdict);
+                }
+            }
+        }
+        side
+    }
+}
+
+/// The domain of each cluster that the policy selects. As in the service, a domain belongs to the oldest
+/// cluster that wants it.
+fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
+    let mut by_age: Vec<_> = landscape
+        .clusters
+        .iter()
+        .map(|(member, _)| member)
+        .filter(|member| rules.selects(&member.cluster))
+        .collect();
+    by_age.sort_by_key(|member| (member.cluster.creation_timestamp().map(|time| time.0), member.id.clone()));
+    let mut taken: Vec<(HostName, ClusterId)> = Vec::new();
+    let mut domains = BTreeMap::new();
+    for member in by_age {
+        let governance = rules.governance(&member.id, &member.cluster);
+        let wanted =
+            cluster_domain(&*rules.module, &governance.context).map_err(|failure| failure.to_string());
+        let domain = wanted.and_then(|domain| {
+            let overlaps =
+                |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);
+            match taken.iter().find(overlaps) {
+                Some((other, owner)) => {
+                    Err(format!("{domain} overlaps with {other}, which belongs to cluster {owner}"))
+                }
+                None => Ok(domain),
+            }
+        });
+        if let Ok(domain) = &domain {
+            taken.push((domain.clone(), member.id.clone()));
+        }
+        domains.insert(member.id.clone(), domain);
+    }
+    domains
+}
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Publish(sets) => Self::Published(lines(&sets)),
+            Decision::Deny(Denial { code, message }) => Self::Denied { code, message },
+            Decision::Undecided(failure) => Self::Undecided(failure.to_string()),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The module that a command is about.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD};
+
+use super::super::hint::{Hint as _, hinted};
+
+/// The name of the module that is built in.
+const BUILT_IN: &str = "standard";
+/// Longest file that is read, in bytes: sixteen times what the largest modules have.
+const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// A module on the command line.
+#[derive(Clone, Debug)]
+pub(super) enum ModuleArg {
+    /// The built-in standard module.
+    Standard,
+    /// A file.
+    File(PathBuf),
+}
+
+impl FromStr for ModuleArg {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(if text == BUILT_IN { Self::Standard } else { Self::File(text.into()) })
+    }
+}
+
+impl fmt::Display for ModuleArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str(BUILT_IN),
+            Self::File(file) => write!(f, "{}", file.display()),
+        }
+    }
+}
+
+impl ModuleArg {
+    /// The module's bytes, whatever they are.
+    pub(super) fn read(&self) -> anyhow::Result<Cow<'static, [u8]>> {
+        let Self::File(file) = self else { return Ok(Cow::Borrowed(STANDARD)) };
+        let what = || format!("failed to read the module {}", file.display());
+        let hint = format!("name a file that `openmcp-dns policy build` wrote, or {BUILT_IN}");
+        let metadata = std::fs::metadata(file).with_context(what).hint(&hint)?;
+        if metadata.is_dir() {
+            let message = format!("{} is a folder, not a module", file.display());
+            let build = format!("build it with `openmcp-dns policy build {}`", file.display());
+            return Err(hinted(message, format!("{build}, and name the .wasm file that it writes")));
+        }
+        if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
+            return Err(hinted(
+                format!("{} is no file of a size that a module can have", file.display()),
+                hint,
+            ));
+        }
+        std::fs::read(file).map(Cow::Owned).with_context(what).hint(hint)
+    }
+
+    /// The module as the service admits it.
+    pub(super) fn admit(&self, engine: &Engine, configuration: &str) -> anyhow::Result<Module> {
+        let admitted = engine.load(&self.read()?, configuration);
+        self.explain(admitted)
+    }
+
+    /// The module before it is asked anything of a configuration.
+    pub(super) fn compile(&self, engine: &Engine) -> anyhow::Result<Module> {
+        let compiled = engine.compile(&self.read()?);
+        self.explain(compiled)
+    }
+
+    fn explain<T>(&self, loaded: Result<T, LoadError>) -> anyhow::Result<T> {
+        let hint = loaded.as_ref().err().map(|error| self.next_step(error.reason()));
+        loaded
+            .with_context(|| format!("the service would refuse the module {self}"))
+            .hint(hint.unwrap_or_default())
+    }
+
+    /// What to do about a module that is refused.
+    pub(super) fn next_step(&self, reason: LoadReason) -> String {
+        match reason {
+            LoadReason::NotAComponent => {
+                "build the module with `openmcp-dns policy build DIR`, which makes a component".to_owned()
+            }
+            LoadReason::Imports => {
+                "build it for wasm32-unknown-unknown, without a standard library that asks for WASI".to_owned()
+            }
+            LoadReason::Contract => {
+                "generate the bindings from wit/policy.wit; `openmcp-dns policy scaffold` writes a guest that does"
+                    .to_owned()
+            }
+            LoadReason::TooLarge | LoadReason::Compile => {
+                "build it in release mode with opt-level \"s\" and strip; docs/policy-authors.md lists the limits"
+                    .to_owned()
+            }
+            LoadReason::Trial | LoadReason::Answer => {
+                format!("`openmcp-dns policy test {self}` shows every vector that does not hold")
+            }
+            LoadReason::Configuration => {
+                "correct the configuration, which is given with --config or in a DNSPolicy".to_owned()
+            }
+            LoadReason::Internal => "this is a bug; please report it with the module".to_owned(),
+        }
+    }
+}
+
+/// The engine with the limits of the service.
+pub(super) fn engine() -> anyhow::Result<Engine> {
+    Ok(Engine::new(Limits::default())?)
+}
