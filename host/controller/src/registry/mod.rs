@@ -22,12 +22,6 @@ mod session;
 pub use artifact::Artifact;
 pub use credentials::{Credentials, CredentialsError, DockerConfig};
 pub use error::RegistryError;
+pub use openmcp_dns_policy::digest as hex_digest;
 pub use reference::{Reference, ReferenceError};
 pub use session::{Access, Registry};
-
-use sha2::{Digest as _, Sha256};
-
-/// SHA-256 as 64 hexadecimal digits.
-pub fn hex_digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -66,11 +66,6 @@ impl Registry {
         Ok(Self { reference, client, base, outside, access, credentials, authorization: None })
     }
 
-    /// The reference that was asked for.
-    pub fn reference(&self) -> &Reference {
-        &self.reference
-    }
-
     /// A URL of the repository.
     pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
         self.base.join(path).map_err(|_| self.elsewhere())
