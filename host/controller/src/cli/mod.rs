@@ -9,7 +9,9 @@ mod demo;
 mod etcd;
 pub mod hint;
 pub mod output;
+mod platform;
 mod policy;
+mod probe;
 mod reference;
 mod run;
 mod serve;
@@ -33,6 +35,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(Box<run::RunArgs>),
+    Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
     Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
@@ -45,10 +48,20 @@ enum Command {
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging();
+    start_logging(match cli.command {
+        // What it has to say stands in its own output.
+        Command::Demo(_)
+        | Command::Probe(_)
+        | Command::Policy(_)
+        | Command::Crds(_)
+        | Command::Completions(_)
+        | Command::DocsCli => "warn,kube_client=off",
+        Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
+    });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
@@ -60,7 +73,7 @@ pub fn main() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", hint::describe(&error));
+            output::note(&hint::describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -76,10 +89,10 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     result
 }
 
-/// Logs go to stderr; `RUST_LOG` says which.
-fn start_logging() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,openmcp_dns=info"));
+/// Logs go to stderr; `RUST_LOG` says which. By default without kube's client: it logs every request that
+/// fails, and what fails is logged here with its reason.
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -22,6 +22,11 @@ pub fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// Writes a line to stderr. Nobody has to read it.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Whether nobody reads the output any more, which is a reason to end but not an error.
 pub fn is_closed(error: &anyhow::Error) -> bool {
     error

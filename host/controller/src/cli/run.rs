@@ -1,17 +1,17 @@
 //! `openmcp-dns run`: the service.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
-use super::etcd::EtcdArgs;
+use super::etcd::EtcdOptions;
 use super::hint::Hint as _;
+use super::platform::platform;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
 use crate::landscape::{SecretInventory, SourceOptions};
@@ -39,8 +39,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
+    /// Endpoints of the etcd that the central DNS server reads
+    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
+    etcd: Vec<String>,
+
     #[command(flatten)]
-    etcd: EtcdArgs,
+    etcd_options: EtcdOptions,
 
     /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
     /// probed. Without it, no cluster is made to forward, and nothing is probed
@@ -88,9 +92,9 @@ impl SourceArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, dns_server, metrics_listen, sources } = args;
-    let (store, prefix) = etcd.connect().await?;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
+    let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
     if asker.is_none() {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
@@ -108,7 +112,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
         platform,
         store: Arc::new(store),
-        prefix,
+        prefix: etcd_options.prefix().clone(),
         engine: Engine::new(Limits::default())?,
         sources: sources.options(),
         upstreams: dns_server,
@@ -127,21 +131,4 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
     run_service(service, cancel).await;
     Ok(())
-}
-
-async fn platform(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client> {
-    let config = match kubeconfig {
-        Some(file) => {
-            let what = || format!("failed to use the kubeconfig {}", file.display());
-            let kubeconfig = Kubeconfig::read_from(file).with_context(what)?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-                .await
-                .with_context(what)?
-        }
-        None => kube::Config::infer()
-            .await
-            .context("found no way to the platform cluster")
-            .hint("give its kubeconfig with --kubeconfig, or run this in a pod with a service account")?,
-    };
-    kube::Client::try_from(config).context("failed to make a client for the platform cluster")
 }

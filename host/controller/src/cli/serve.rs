@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_server::{Records, Server};
 
-use super::etcd::EtcdArgs;
+use super::etcd::EtcdOptions;
 use super::hint::Hint as _;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
@@ -27,8 +27,12 @@ use crate::serve::feed;
     openmcp-dns serve --etcd http://127.0.0.1:2379 --base-domain openmcp.cluster --listen 127.0.0.1:5300
     openmcp-dns probe svc.workload01.openmcp.cluster --server 127.0.0.1:5300")]
 pub struct ServeArgs {
+    /// Endpoints of the etcd that holds the records
+    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
+    etcd: Vec<String>,
+
     #[command(flatten)]
-    etcd: EtcdArgs,
+    etcd_options: EtcdOptions,
 
     /// The zone to answer for: the base domain of the landscape
     #[arg(long, env = "OPENMCP_DNS_BASE_DOMAIN", value_name = "DOMAIN", default_value = "openmcp.cluster")]
@@ -41,9 +45,9 @@ pub struct ServeArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let ServeArgs { etcd, base_domain, listen } = args;
-    let (store, prefix) = etcd.connect().await?;
-    let records = Records::new(base_domain, prefix);
+    let ServeArgs { etcd, etcd_options, base_domain, listen } = args;
+    let store = etcd_options.connect(etcd).await?;
+    let records = Records::new(base_domain, etcd_options.prefix().clone());
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let server = Server::bind(listen, records.clone())
         .await

@@ -81,6 +81,11 @@ impl Causes {
         Some((known.cause, known.since))
     }
 
+    /// What has changed so far has led to something that is told otherwise.
+    pub fn settle(&mut self) {
+        self.rounds.clear();
+    }
+
     /// When to look for changes that led to nothing.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.rounds.front().map(|round| round.since + UNAFFECTED)

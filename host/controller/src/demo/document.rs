@@ -85,7 +85,7 @@ impl Document<'_> {
             Syntax::Yaml => {
                 let options = serde_saphyr::options! { with_snippet: false };
                 serde_saphyr::from_str_with_options(self.text, options).map_err(|error| {
-                    let message = DefaultMessageFormatter.format_message(&error).escape_debug().to_string();
+                    let message = one_line(&DefaultMessageFormatter.format_message(&error));
                     let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
                     let line =
                         line.filter(|line| *line > 0).map_or(self.line, |line| self.first_line + line - 1);
@@ -94,6 +94,11 @@ impl Document<'_> {
             }
         }
     }
+}
+
+/// The message quotes the file, which may hold anything.
+fn one_line(message: &str) -> String {
+    message.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! Pure: whoever scans the folder hands over what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::document::Syntax;
 use super::manifest::{Manifest, Object, ObjectId, Parsed, Problem, parse};
@@ -19,6 +20,16 @@ pub struct Scan {
     pub files: BTreeMap<String, Contents>,
     /// Folders that could not be read, and why. What is known of their files stays.
     pub unreadable: BTreeMap<String, String>,
+    /// Files that somebody is still writing. What is known of them stays until they are written.
+    pub being_written: BTreeSet<String>,
+}
+
+impl Scan {
+    /// Leaves these files below the landscape's folder as they were known before.
+    pub fn leave(&mut self, landscape: &Path, being_written: &BTreeSet<PathBuf>) {
+        let names = being_written.iter().filter_map(|path| path.strip_prefix(landscape).ok());
+        self.being_written.extend(names.map(|name| name.to_string_lossy().into_owned()));
+    }
 }
 
 /// What a file holds.
@@ -103,12 +114,12 @@ impl Files {
     /// What a file held stays while something in it cannot be read: nothing is removed because it
     /// could not be seen. A file that is gone has been seen to be gone.
     pub fn update(&mut self, scan: Scan) -> Vec<ObjectChange> {
-        let Scan { folders, files, unreadable } = scan;
+        let Scan { folders, files, unreadable, being_written } = scan;
         let kept = |file: &str| unreadable.keys().any(|folder| is_in(file, folder));
         self.files.retain(|file, _| files.contains_key(file) || kept(file));
         self.folders.retain(|folder| folders.contains(folder) || unreadable.contains_key(folder));
         self.folders.extend(folders);
-        for (name, contents) in files {
+        for (name, contents) in files.into_iter().filter(|(name, _)| !being_written.contains(name)) {
             let before = self.files.remove(&name);
             let file = match before {
                 Some(file) if file.contents == contents => file,
@@ -229,7 +240,7 @@ fn diff(before: &Objects, after: &Objects) -> Vec<ObjectChange> {
     let gone = before.iter().filter(|(key, _)| !after.contains_key(key));
     let removed = gone.map(|(key, placed)| change(key, placed, How::Removed, None));
     let mut changes: Vec<ObjectChange> = set.collect();
-    changes.sort_by_key(|change| rank(change));
+    changes.sort_by_key(rank);
     let mut removed: Vec<ObjectChange> = removed.collect();
     removed.sort_by_key(|change| std::cmp::Reverse(rank(change)));
     changes.extend(removed);
@@ -272,7 +283,7 @@ mod tests {
         let folders = files.iter().map(|(name, _)| folder_of(name).to_owned()).collect();
         let bytes = |text: &str| Contents::Bytes(text.as_bytes().to_vec());
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), bytes(text))).collect();
-        Scan { folders, files, unreadable: BTreeMap::new() }
+        Scan { folders, files, ..Scan::default() }
     }
 
     /// Changes as text: how, object, file.
@@ -344,6 +355,20 @@ mod tests {
         assert_eq!(changes(&update), [""; 0]);
         assert_eq!(problems(&files), ["v/a.yaml", "w"]);
         assert_eq!(files.folders().len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_left_as_it_was() {
+        let mut files = Files::default();
+        let one = route("one", "a.example");
+        files.update(scan(&[("w/a.yaml", &one)]));
+        let mut half =
+            scan(&[("w/a.yaml", "# only the beginning\n"), ("w/b.yaml", &route("two", "b.example"))]);
+        let writing = ["l/w/a.yaml", "l/w/b.yaml", "elsewhere/w/c.yaml"].map(PathBuf::from);
+        half.leave(Path::new("l"), &writing.into());
+        assert_eq!(changes(&files.update(half)), [""; 0]);
+        let update = files.update(scan(&[("w/a.yaml", "# only the beginning\n")]));
+        assert_eq!(changes(&update), ["removed HTTPRoute/default/one w/a.yaml"]);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub fn scan(landscape: &Path) -> io::Result<Scan> {
 }
 
 fn scan_folder(folder: &Path, name: &str, depth: usize, scan: &mut Scan) {
+    if depth == 0 {
+        return;
+    }
     let entries = match fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
         Ok(entries) => entries,
         // Deleted since the folder above was listed.
@@ -51,9 +54,7 @@ fn scan_folder(folder: &Path, name: &str, depth: usize, scan: &mut Scan) {
         let path = format!("{name}/{file_name}");
         match entry.file_type() {
             Ok(file_type) if file_type.is_dir() => {
-                if depth > 1 {
-                    scan_folder(&entry.path(), &path, depth - 1, scan);
-                }
+                scan_folder(&entry.path(), &path, depth - 1, scan);
             }
             _ if Syntax::of(&file_name).is_some() => read_file(&entry.path(), path, &mut scan.files),
             _ => {}

@@ -303,7 +303,7 @@ mod tests {
             "# a comment first\n---\n{ROUTE}---\n# nothing here\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: n}}\n"
         ));
         assert_eq!(ids(&parsed), ["HTTPRoute/default/r", "Namespace/n"]);
-        assert_eq!(parsed.objects.iter().map(|(_, manifest)| manifest.line).collect::<Vec<_>>(), [3, 8]);
+        assert_eq!(parsed.objects.iter().map(|(_, manifest)| manifest.line).collect::<Vec<_>>(), [3, 9]);
         assert_eq!(parsed.problems, []);
     }
 

@@ -1,11 +1,12 @@
 //! Paint: makes the picture of a session.
 
 use openmcp_dns_core::index::State;
+use openmcp_dns_core::objects::WatchedKind;
 use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::settle::Conflict;
 
 use super::answer;
-use super::manifest::Kind;
+use super::manifest::{Kind, ObjectId};
 use super::picture::{
     ClaimPicture, ClaimState, ClusterPicture, ModulePicture, Picture, ProbePicture, ProblemPicture,
     RecordPicture,
@@ -93,10 +94,8 @@ impl Session {
 
     /// File and line of an object; empty when it is gone.
     fn place(&self, folder: &str, source: &str) -> String {
-        let here = self.files.objects().iter().find(|((other, id), _)| {
-            other == folder && matches!(id.kind, Kind::Watched(_)) && id.to_string() == source
-        });
-        here.map(|(_, placed)| format!("{}:{}", placed.file, placed.manifest.line)).unwrap_or_default()
+        let placed = object_id(source).and_then(|id| self.files.objects().get(&(folder.to_owned(), id)));
+        placed.map(|placed| format!("{}:{}", placed.file, placed.manifest.line)).unwrap_or_default()
     }
 
     fn record_pictures(&self) -> Vec<RecordPicture> {
@@ -157,4 +156,12 @@ impl Session {
         });
         commands.collect()
     }
+}
+
+/// Reads the text form of a source, for example `HTTPRoute/default/example-route`.
+fn object_id(source: &str) -> Option<ObjectId> {
+    let (kind, rest) = source.split_once('/')?;
+    let (namespace, name) = rest.split_once('/')?;
+    let kind = WatchedKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some(ObjectId { kind: Kind::Watched(kind), namespace: namespace.to_owned(), name: name.to_owned() })
 }

@@ -4,18 +4,15 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use kube::ResourceExt as _;
-use openmcp_dns_core::brake::BrakeLimits;
-use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::Context;
 use openmcp_dns_policy::{ConfigurationError, Engine, LoadError, Module, STANDARD};
 use thiserror::Error;
 
 use crate::api::dns_policy::{DeletionGuard, ModuleSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
+use crate::landscape::{Terms, configuration, govern, selects};
 use crate::record::Governance;
 
 /// The zone where no DNSPolicy names another.
@@ -69,8 +66,10 @@ impl RulesError {
             Self::ConfigMap | Self::Remote => "give the module to the demo with --policy FILE",
             Self::File { .. } => "correct spec.module.file.path; it is relative to the landscape's folder",
             Self::ModuleChanged => "start the demo anew to use another module",
+            Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
+                "correct spec.configuration of the DNSPolicy"
+            }
             Self::Module(_) => "build the module for the contract in wit/policy.wit",
-            Self::Configuration(_) => "correct spec.configuration of the DNSPolicy",
         }
     }
 }
@@ -107,7 +106,7 @@ impl Rules {
     pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
         let (name, spec) = spec_of(policy);
         let zone = zone_of(&spec)?;
-        let configuration = configuration_of(&spec);
+        let configuration = configuration(&spec);
         let bytes = match &given.module {
             Some(bytes) => Cow::Borrowed(bytes.as_slice()),
             None => bytes_of(given, &spec.module, engine.limits().module_bytes)?,
@@ -128,52 +127,29 @@ impl Rules {
         if zone_of(&spec)? != self.zone {
             return Err(RulesError::BaseDomainChanged(self.zone.clone()));
         }
-        let configuration = configuration_of(&spec);
+        let configuration = configuration(&spec);
         self.module.check_configuration(&configuration)?;
         Ok(Self { name, zone: self.zone.clone(), module: Arc::clone(&self.module), spec, configuration })
     }
 
     /// Whether the policy holds for a cluster.
-    pub fn selects(&self, _cluster: &Cluster) -> bool {
-        self.spec.cluster_selector.is_none()
+    pub fn selects(&self, cluster: &Cluster) -> bool {
+        self.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
     }
 
     /// How a cluster is governed.
     pub fn governance(&self, id: &ClusterId, cluster: &Cluster) -> Governance {
-        let shared = self.spec.shared_names.iter().filter(|shared| {
-            let mut clusters = shared.clusters.iter();
-            clusters.any(|cluster| cluster.name == id.name && cluster.namespace == id.namespace)
-        });
-        let mut shared_names: Vec<HostName> = shared
-            .filter_map(|shared| shared.name.parse().ok())
-            .filter(|name: &HostName| name.is_below(&self.zone))
-            .collect();
-        shared_names.sort_unstable();
-        shared_names.dedup();
-        let DeletionGuard { max_percent, free_names, hold_seconds } = self.spec.deletion_guard;
-        Governance {
+        let terms = Terms {
             policy_name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
+            spec: &self.spec,
+            zone: self.zone.clone(),
             policy: self.module.clone(),
             module_digest: self.module.digest().into(),
-            context: Arc::new(Context {
-                base_domain: self.zone.clone(),
-                cluster: ClusterFacts {
-                    id: id.clone(),
-                    purposes: cluster.spec.purposes.clone(),
-                    labels: cluster.labels().clone(),
-                },
-                configuration: self.configuration.clone(),
-                shared_names,
-            }),
+            configuration: self.configuration.clone(),
             // The built-in DNS server finds them.
             wildcards: true,
-            brake: BrakeLimits {
-                share_percent: max_percent,
-                free_names: usize::try_from(free_names).unwrap_or(usize::MAX),
-            },
-            hold: Duration::from_secs(hold_seconds.into()),
-            created: cluster.creation_timestamp().map(|time| time.0).unwrap_or_default(),
-        }
+        };
+        govern(terms, id, cluster)
     }
 
     /// After how many seconds a held deletion goes on.
@@ -224,10 +200,6 @@ fn bytes_of(given: &Given, source: &ModuleSource, limit: usize) -> Result<Cow<'s
 fn zone_of(spec: &DNSPolicySpec) -> Result<HostName, RulesError> {
     let text = &spec.base_domain;
     text.parse().map_err(|source| RulesError::BaseDomain { text: text.clone(), source })
-}
-
-fn configuration_of(spec: &DNSPolicySpec) -> String {
-    spec.configuration.as_ref().map_or_else(|| "{}".to_owned(), serde_json::Value::to_string)
 }
 
 #[cfg(test)]

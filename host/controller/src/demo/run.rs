@@ -20,7 +20,7 @@ use super::watcher::Watcher;
 use super::{folder, text};
 use crate::api::DNSPolicy;
 use crate::cli::hint::{Hint as _, hinted};
-use crate::cli::output::{OutputFormat, print};
+use crate::cli::output::{OutputFormat, note, print};
 use crate::cli::shutdown::Shutdown;
 
 /// How long the demo waits until every name is answered: longer than the prober's own patience with
@@ -78,7 +78,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         let events = tokio::select! {
             () = shutdown.requested() => break,
             noticed = watcher.changed() => match scan_folder(&session.folder).await {
-                Ok(scan) => session.take_in(scan, noticed.since).await,
+                Ok(mut scan) => {
+                    scan.leave(&session.folder, &noticed.being_written);
+                    session.take_in(scan, noticed.since).await
+                }
                 Err(error) => session.blind(&error),
             },
             happening = session.next() => session.work(happening).await,
@@ -208,5 +211,5 @@ fn emit(output: OutputFormat, event: &Event) -> anyhow::Result<()> {
 
 /// What takes a moment, for a person who waits.
 fn progress(what: &str) {
-    eprintln!("{what} ...");
+    note(&format!("{what} ..."));
 }

@@ -124,7 +124,7 @@ impl Session {
             self.causes.begin(since);
         }
         let rules_changed = self.update_rules();
-        self.explain(&changes);
+        self.explain(&changes, rules_changed);
         self.reconcile(&changes, rules_changed).await;
         self.new_problems(None)
     }
@@ -162,7 +162,7 @@ impl Session {
         }
     }
 
-    fn explain(&mut self, changes: &[ObjectChange]) {
+    fn explain(&mut self, changes: &[ObjectChange], rules_changed: bool) {
         for change in changes {
             let ObjectChange { folder, id, file, how, object: _ } = change;
             let cause = Cause { object: id.to_string(), file: file.clone(), how: how.as_str() };
@@ -173,6 +173,7 @@ impl Session {
                     }
                 }
                 Kind::Cluster => self.causes.folder_changed(&id.name, &cause),
+                Kind::DnsPolicy if !rules_changed => {}
                 Kind::DnsPolicy => {
                     for folder in self.landscape.members.keys() {
                         self.causes.folder_changed(folder, &cause);
@@ -339,6 +340,7 @@ impl Session {
                     return None;
                 }
                 let cluster = cluster.name;
+                self.causes.of([(cluster.as_str(), "")].into_iter());
                 Some(match domain {
                     Ok(domain) => Event::Domain { cluster, domain: Some(domain.to_string()), message: None },
                     Err(why) => Event::Domain { cluster, domain: None, message: Some(why.to_string()) },
@@ -357,6 +359,7 @@ impl Session {
             None => self.held.remove(&id),
         };
         let held = held.filter(|held| before.as_ref() != Some(held))?;
+        self.causes.settle();
         let hold_seconds = self.rules.hold_seconds();
         Some(Event::Held { cluster: id.name, names: held.names, hold_seconds })
     }

@@ -10,6 +10,7 @@
 
 mod access;
 mod director;
+mod govern;
 mod module;
 mod policy;
 mod select;
@@ -19,6 +20,8 @@ mod worker;
 
 pub use access::{Inventory, SecretInventory};
 pub use director::Director;
+pub use govern::{Terms, configuration, govern};
 pub use module::{ModuleLoader, SourceOptions};
+pub use select::selects;
 pub use tally::{Sum, Tallies};
 pub use worker::{Settings, Workers};

@@ -5,18 +5,14 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use openmcp_dns_core::brake::BrakeLimits;
-use openmcp_dns_core::cluster::ClusterFacts;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::Context;
 use openmcp_dns_policy::{Description, Module};
 
+use super::govern::{Terms, configuration, govern, shared_names};
 use super::module::{Facts, Loaded, ModuleError, Schedule};
 use super::select;
 use crate::api::conditions::{Finding, Reason, now};
-use crate::api::dns_policy::{
-    ConfigMapKey, DeletionGuard, ModuleSource, ModuleStatus, OciSource, SharedName,
-};
+use crate::api::dns_policy::{ConfigMapKey, ModuleSource, ModuleStatus, OciSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
 use crate::metrics::{Measured, Metrics};
 use crate::record::Governance;
@@ -86,10 +82,8 @@ impl PolicyState {
     pub(super) fn request(&mut self) -> (u64, ModuleSource, String) {
         self.request += 1;
         self.schedule.begin();
-        let DNSPolicySpec { module, configuration, .. } = &self.policy.spec;
-        let configuration =
-            configuration.as_ref().map_or_else(|| "{}".to_owned(), serde_json::Value::to_string);
-        (self.request, module.clone(), configuration)
+        let spec = &self.policy.spec;
+        (self.request, spec.module.clone(), configuration(spec))
     }
 
     /// Takes in the answer to a request; gives whether another module or configuration decides now.
@@ -192,65 +186,25 @@ impl PolicyState {
     /// unusable.
     pub(super) fn governance(&self, cluster: &Cluster, metrics: &Metrics) -> Option<Governance> {
         let active = self.active.as_ref()?;
-        let base_domain = self.base_domain().ok()?;
-        let id = select::id(cluster);
-        let shared_names = self
-            .shared_names(&base_domain)
-            .filter(|(shared, _)| shared.clusters.iter().any(|identity| select::is(identity, &id)))
-            .filter_map(|(_, name)| name.ok());
-        let mut shared_names: Vec<HostName> = shared_names.collect();
-        shared_names.sort_unstable();
-        shared_names.dedup();
-        let facts =
-            ClusterFacts { id, purposes: cluster.spec.purposes.clone(), labels: cluster.labels().clone() };
-        let DeletionGuard { max_percent, free_names, hold_seconds } = self.policy.spec.deletion_guard;
-        Some(Governance {
-            policy_name: self.policy.name_any(),
-            policy: Arc::new(Measured::new(
-                Arc::clone(&active.module),
-                self.policy.name_any(),
-                metrics.clone(),
-            )),
+        let policy_name = self.policy.name_any();
+        let measured = Measured::new(Arc::clone(&active.module), policy_name.clone(), metrics.clone());
+        let terms = Terms {
+            policy_name,
+            spec: &self.policy.spec,
+            zone: self.base_domain().ok()?,
+            policy: Arc::new(measured),
             module_digest: Arc::clone(&active.digest),
-            context: Arc::new(Context {
-                base_domain,
-                cluster: facts,
-                configuration: active.configuration.clone(),
-                shared_names,
-            }),
+            configuration: active.configuration.clone(),
             // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself.
             wildcards: false,
-            brake: BrakeLimits {
-                share_percent: max_percent,
-                free_names: usize::try_from(free_names).unwrap_or(usize::MAX),
-            },
-            hold: Duration::from_secs(hold_seconds.into()),
-            created: cluster.creation_timestamp().map(|time| time.0).unwrap_or_default(),
-        })
+        };
+        Some(govern(terms, &select::id(cluster), cluster))
     }
 
     /// The zone of the landscape.
     pub(super) fn base_domain(&self) -> Result<HostName, String> {
         let text = &self.policy.spec.base_domain;
         text.parse().map_err(|error| format!("spec.baseDomain {text:?}: {error}"))
-    }
-
-    /// Each shared name of the spec, or what is wrong with it.
-    fn shared_names<'s>(
-        &'s self,
-        base_domain: &'s HostName,
-    ) -> impl Iterator<Item = (&'s SharedName, Result<HostName, String>)> {
-        self.policy.spec.shared_names.iter().map(move |shared| {
-            let text = &shared.name;
-            let name = match text.parse::<HostName>() {
-                Err(error) => Err(format!("spec.sharedNames: {text:?}: {error}")),
-                Ok(name) if !name.is_below(base_domain) => {
-                    Err(format!("spec.sharedNames: {name} does not lie below {base_domain}"))
-                }
-                Ok(name) => Ok(name),
-            };
-            (shared, name)
-        })
     }
 
     // === status ===
@@ -262,7 +216,7 @@ impl PolicyState {
             Err(error) => return Finding::bad(Reason::InvalidSpec, error),
         };
         let bad_names: Vec<String> =
-            self.shared_names(&base_domain).filter_map(|(_, name)| name.err()).collect();
+            shared_names(&self.policy.spec, &base_domain).filter_map(|(_, name)| name.err()).collect();
         match (&self.active, &self.failure) {
             (None, None) => Finding::unknown(Reason::InProgress, "the policy module is being loaded"),
             (None, Some(Failure { reason, message })) => Finding::bad(

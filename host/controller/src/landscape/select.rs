@@ -27,7 +27,7 @@ pub fn policy_for<'p>(
 
 /// Whether a selector selects a cluster. The identities override the rest, as in openMCP's operator
 /// (`api/clusters/v1alpha1/selectors.go`).
-fn selects(selector: &ClusterSelector, cluster: &Cluster) -> bool {
+pub fn selects(selector: &ClusterSelector, cluster: &Cluster) -> bool {
     let ClusterSelector { match_identities, match_labels, match_expressions, match_purposes } = selector;
     if let Some(identities) = match_identities {
         return identities.iter().any(|identity| is(identity, &id(cluster)));

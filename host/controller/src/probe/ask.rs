@@ -26,7 +26,6 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// the answer has no address of it, and an authoritative server refuses names that are not its own.
 #[derive(Clone)]
 pub struct Asker {
-    server: SocketAddr,
     connections: NameServerPool<TokioRuntimeProvider>,
 }
 
@@ -91,13 +90,7 @@ impl Asker {
         let context = Arc::new(PoolContext::new(options, tls));
         let connections =
             NameServerPool::from_config([name_server], context, TokioRuntimeProvider::default());
-        Ok(Self { server, connections })
-    }
-
-    /// The server.
-    #[must_use]
-    pub const fn server(&self) -> SocketAddr {
-        self.server
+        Ok(Self { connections })
     }
 
     /// Asks one question.

@@ -160,6 +160,10 @@ impl Worker {
             return Next::Ended;
         }
         self.governed = true;
+        // Observations take another way to the coordinator: an answer says that it knows the cluster.
+        if self.connection.is_none() && self.summary().await.is_none() {
+            return Next::Ended;
+        }
         self.connect(desired.access.as_ref()).await;
         let Some(summary) = self.summary().await else { return Next::Ended };
         let findings = self.fulfil(&desired.cluster, &zone, &summary).await;
