@@ -8,6 +8,7 @@
 //!  ├── store   etcd, holds the records
 //!  └── central CoreDNS with the etcd plugin, answers from the store
 //! Service     `openmcp-dns run` against all of it
+//! Registry    docker-registry, with Faults in front of it
 //! ```
 //!
 //! Every server listens on a free port of 127.0.0.1 and ends with the test, also with one that is
@@ -22,12 +23,14 @@ pub mod conditions;
 pub mod coredns;
 pub mod dns;
 pub mod etcd;
+pub mod faults;
 pub mod kinds;
 pub mod landscape;
 pub mod manifests;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod registry;
 pub mod service;
 pub mod steps;
 pub mod wait;

@@ -8,8 +8,8 @@
 //! ```
 //! A folder is one duty of the service: `landscape` knows the clusters and policies, `observe`
 //! watches their objects, `record` decides and writes, `forward` and `annotate` configure the
-//! clusters, `probe` asks real questions, `report` tells people. `run` wires them, `demo` does so
-//! for a folder of manifests, and `cli` holds the commands.
+//! clusters, `probe` asks real questions, `report` tells people. `registry` and `remote` fetch policy
+//! modules. `run` wires them, `demo` does so for a folder of manifests, and `cli` holds the commands.
 
 #![allow(unreachable_pub, reason = "a binary has no outside; here `pub` says what a module offers to others")]
 
@@ -24,6 +24,8 @@ mod metrics;
 mod observe;
 mod probe;
 mod record;
+mod registry;
+mod remote;
 mod report;
 mod run;
 mod serve;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::conditions::Reason;
-use crate::landscape::{Director, Inventory, ModuleLoader, Settings, Tallies, Workers};
+use crate::landscape::{Director, Inventory, ModuleLoader, Settings, SourceOptions, Tallies, Workers};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
 use crate::record::{Coordinator, Inputs, Options, Report, Store};
@@ -39,6 +39,8 @@ pub struct Service {
     pub prefix: Prefix,
     /// Runs policy modules.
     pub engine: Engine,
+    /// Where policy modules may come from.
+    pub sources: SourceOptions,
     /// Addresses of the central DNS server, as the clusters reach them.
     pub upstreams: Vec<SocketAddr>,
     /// Asks the central DNS server; `None` where no address is known.
@@ -51,7 +53,7 @@ pub struct Service {
 
 /// Works until it is cancelled.
 pub async fn run(service: Service, cancel: CancellationToken) {
-    let Service { platform, inventory, store, prefix, engine, upstreams, asker, metrics, readiness } =
+    let Service { platform, inventory, store, prefix, engine, sources, upstreams, asker, metrics, readiness } =
         service;
     let tasks = TaskTracker::new();
     let (inputs, inputs_receiver) = mpsc::channel(256);
@@ -85,7 +87,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
-    Director::start(Arc::new(settings), ModuleLoader::new(engine, platform), workers);
+    Director::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), workers);
 
     cancel.cancelled().await;
     tasks.close();

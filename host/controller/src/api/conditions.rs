@@ -82,7 +82,11 @@ pub enum Reason {
     Mismatch,
     /// The DNS server could not be asked.
     NoAnswer,
-    /// The module could not be fetched, or is refused.
+    /// The module could not be fetched; another attempt follows by itself.
+    ModuleUnavailable,
+    /// The bytes that were fetched are not those that sha256 or the reference names.
+    ModuleDigestMismatch,
+    /// The module, or the source that the spec names, is refused.
     ModuleRejected,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
@@ -156,6 +160,6 @@ fn truncated(message: &str) -> String {
 }
 
 /// Whole seconds, which is what the API server stores.
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use super::module_source::{
+    BuiltIn, CertificateAuthority, ConfigMapKey, FileSource, HttpSource, ModuleSource, OciSource, PullPolicy,
+    SecretReference,
+};
 
 /// Selects clusters of a landscape and says which policy module decides on their host names.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -152,57 +157,6 @@ pub enum PurposeOperator {
     Equals,
 }
 
-/// Where a policy module comes from: exactly one source.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[x_kube(validation = Rule::new("has(self.builtIn) != has(self.configMap)").message("exactly one of builtIn and configMap must be set"))]
-#[x_kube(validation = Rule::new("!has(self.configMap) || has(self.sha256)").message("sha256 must be set with configMap"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ModuleSource {
-    /// A module that is part of the service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub built_in: Option<BuiltIn>,
-
-    /// A module in the `binaryData` of a ConfigMap on the platform cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config_map: Option<ConfigMapKey>,
-
-    /// SHA-256 of the module's bytes, 64 hexadecimal digits in lower case. Other bytes are refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = r"^[a-f0-9]{64}$"))]
-    pub sha256: Option<String>,
-}
-
-impl Default for ModuleSource {
-    fn default() -> Self {
-        Self { built_in: Some(BuiltIn::Standard), config_map: None, sha256: None }
-    }
-}
-
-/// Modules that are part of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum BuiltIn {
-    /// The standard module, see `policies/standard`.
-    Standard,
-}
-
-/// A key of a ConfigMap's `binaryData`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConfigMapKey {
-    /// Namespace of the ConfigMap.
-    pub namespace: String,
-    /// Name of the ConfigMap.
-    pub name: String,
-    /// The key; `module.wasm` when it is not set.
-    #[serde(default = "default_key")]
-    pub key: String,
-}
-
-fn default_key() -> String {
-    "module.wasm".to_owned()
-}
-
 /// A name that clusters may publish outside their own domains.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -291,9 +245,22 @@ pub struct ModuleStatus {
     /// Name and version of the active module, as it describes itself.
     #[serde(default)]
     pub description: String,
-    /// Why the last module was refused; empty when it was not.
+    /// What the last download resolved an OCI reference to: the reference with the digest of the
+    /// manifest. Empty for other sources.
+    #[serde(default)]
+    pub resolved_reference: String,
+    /// When a module was last downloaded or read; not set for the built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_download_time: Option<Time>,
+    /// When a module last became active, or active with another configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_activation_time: Option<Time>,
+    /// What last went wrong with the module in the spec; empty when nothing is wrong.
     #[serde(default)]
     pub last_error: String,
+    /// When a module last could not be fetched or was refused. It stays when all is well again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error_time: Option<Time>,
 }
 
 fn free_json(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

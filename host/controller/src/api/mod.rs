@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod cluster_dns;
 pub mod conditions;
 pub mod dns_policy;
+pub mod module_source;
 
 pub use cluster::Cluster;
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use openmcp_dns_policy::{Engine, Limits};
@@ -13,9 +14,10 @@ use super::hint::Hint as _;
 use super::platform::platform;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
-use crate::landscape::SecretInventory;
+use crate::landscape::{SecretInventory, SourceOptions};
 use crate::metrics::{Metrics, MetricsServer, Readiness};
 use crate::probe::Asker;
+use crate::remote::Outside;
 use crate::run::{Service, run as run_service};
 
 /// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
@@ -52,11 +54,45 @@ pub struct RunArgs {
     /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
     #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    sources: SourceArgs,
+}
+
+/// Where policy modules may come from.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Policy modules")]
+struct SourceArgs {
+    /// Allow plain http to this registry or web server, host or host:port, for sources that ask for it.
+    /// Repeat it for several. Whoever sits on the way sees the credentials
+    #[arg(long, env = "OPENMCP_DNS_INSECURE_REGISTRY", value_name = "HOST", value_delimiter = ',')]
+    insecure_registry: Vec<String>,
+
+    /// Allow modules from files of this machine (`spec.module.file`). For demonstrations and tests:
+    /// whoever may write a DNSPolicy may then have any file read
+    #[arg(long)]
+    allow_file_modules: bool,
+
+    /// How often to look whether the tag of a module has moved, in seconds
+    #[arg(long, env = "OPENMCP_DNS_TAG_CHECK_SECONDS", value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    tag_check_seconds: u64,
+}
+
+impl SourceArgs {
+    fn options(self) -> SourceOptions {
+        let Self { insecure_registry, allow_file_modules, tag_check_seconds } = self;
+        SourceOptions {
+            outside: Outside::new(insecure_registry),
+            allow_files: allow_file_modules,
+            tag_check: Duration::from_secs(tag_check_seconds),
+        }
+    }
 }
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen } = args;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
     let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
@@ -78,6 +114,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         store: Arc::new(store),
         prefix: etcd_options.prefix().clone(),
         engine: Engine::new(Limits::default())?,
+        sources: sources.options(),
         upstreams: dns_server,
         asker,
         metrics,

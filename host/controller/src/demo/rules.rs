@@ -1,5 +1,8 @@
 //! Rules: the policy that holds in the demo, and the module that decides.
 
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use openmcp_dns_core::cluster::ClusterId;
@@ -32,6 +35,20 @@ pub enum RulesError {
     /// The module is in a ConfigMap.
     #[error("spec.module names a ConfigMap, and the demo has none")]
     ConfigMap,
+    /// The module would have to be downloaded.
+    #[error("spec.module names a registry or a web server, and the demo downloads nothing")]
+    Remote,
+    /// The module's file cannot be read.
+    #[error("failed to read {path}, the file that spec.module names")]
+    File {
+        /// The path, with that of the landscape's folder in front.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The module of a running demo stays.
+    #[error("spec.module cannot be changed while the demo runs")]
+    ModuleChanged,
     /// The module is refused.
     #[error("the policy module is refused")]
     Module(#[from] LoadError),
@@ -46,7 +63,9 @@ impl RulesError {
         match self {
             Self::BaseDomain { .. } => "name a zone, for example openmcp.cluster",
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
-            Self::ConfigMap => "give the module to the demo with --policy FILE",
+            Self::ConfigMap | Self::Remote => "give the module to the demo with --policy FILE",
+            Self::File { .. } => "correct spec.module.file.path; it is relative to the landscape's folder",
+            Self::ModuleChanged => "start the demo anew to use another module",
             Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
                 "correct spec.configuration of the DNSPolicy"
             }
@@ -62,6 +81,8 @@ pub struct Given {
     pub module: Option<Vec<u8>>,
     /// A policy.
     pub policy: Option<DNSPolicy>,
+    /// The landscape's folder, in which a policy may name a module.
+    pub folder: PathBuf,
 }
 
 /// The policy that holds, and the module that decides.
@@ -86,12 +107,11 @@ impl Rules {
         let (name, spec) = spec_of(policy);
         let zone = zone_of(&spec)?;
         let configuration = configuration(&spec);
-        let bytes = match (&given.module, &spec.module) {
-            (Some(bytes), _) => bytes.as_slice(),
-            (None, ModuleSource { config_map: Some(_), .. }) => return Err(RulesError::ConfigMap),
-            (None, _) => STANDARD,
+        let bytes = match &given.module {
+            Some(bytes) => Cow::Borrowed(bytes.as_slice()),
+            None => bytes_of(given, &spec.module, engine.limits().module_bytes)?,
         };
-        let module = Arc::new(engine.load(bytes, &configuration)?);
+        let module = Arc::new(engine.load(&bytes, &configuration)?);
         Ok(Self { name, zone, module, spec, configuration })
     }
 
@@ -101,8 +121,8 @@ impl Rules {
     /// When the policy cannot be used; the old rules then stay in force.
     pub fn changed(&self, given: &Given, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
         let (name, spec) = spec_of(policy);
-        if given.module.is_none() && spec.module.config_map.is_some() {
-            return Err(RulesError::ConfigMap);
+        if given.module.is_none() && spec.module != self.spec.module {
+            return Err(not_here(&spec.module).unwrap_or(RulesError::ModuleChanged));
         }
         if zone_of(&spec)? != self.zone {
             return Err(RulesError::BaseDomainChanged(self.zone.clone()));
@@ -153,6 +173,30 @@ fn spec_of(policy: Option<&DNSPolicy>) -> (Option<String>, DNSPolicySpec) {
     (policy.map(kube::ResourceExt::name_any), spec)
 }
 
+/// Why the demo cannot use a source, if it cannot.
+const fn not_here(source: &ModuleSource) -> Option<RulesError> {
+    if source.config_map.is_some() {
+        return Some(RulesError::ConfigMap);
+    }
+    if source.oci.is_some() || source.http.is_some() { Some(RulesError::Remote) } else { None }
+}
+
+/// The module that a policy names. One byte more than `limit` at most, so that what is too large is
+/// seen to be.
+fn bytes_of(given: &Given, source: &ModuleSource, limit: usize) -> Result<Cow<'static, [u8]>, RulesError> {
+    if let Some(error) = not_here(source) {
+        return Err(error);
+    }
+    let Some(file) = &source.file else { return Ok(Cow::Borrowed(STANDARD)) };
+    let path = given.folder.join(&file.path);
+    let at_most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(at_most).read_to_end(&mut bytes))
+        .map_err(|source| RulesError::File { path: path.display().to_string(), source })?;
+    Ok(Cow::Owned(bytes))
+}
+
 fn zone_of(spec: &DNSPolicySpec) -> Result<HostName, RulesError> {
     let text = &spec.base_domain;
     text.parse().map_err(|source| RulesError::BaseDomain { text: text.clone(), source })
@@ -193,6 +237,37 @@ mod tests {
             assert!(error.to_string().contains(expected), "{spec}: {error}");
             assert!(!error.hint().is_empty());
         }
+    }
+
+    #[test]
+    fn a_module_in_a_file_is_found_in_the_landscapes_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.wasm"), STANDARD).unwrap();
+        let given = Given { folder: folder.path().to_owned(), ..Given::default() };
+        let engine = Engine::new(Limits::default()).unwrap();
+        let load = |module: serde_json::Value| {
+            let spec = serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN, "module": module });
+            Rules::load(&engine, &given, Some(&policy(spec)))
+        };
+        let rules = load(serde_json::json!({ "file": { "path": "policy.wasm" } })).unwrap();
+        assert_eq!(rules.module.description().name, "standard");
+        for (module, expected) in [
+            (serde_json::json!({ "file": { "path": "other.wasm" } }), "other.wasm"),
+            (
+                serde_json::json!({ "http": { "url": "https://a.example/b" }, "sha256": "0" }),
+                "downloads nothing",
+            ),
+            (
+                serde_json::json!({ "oci": { "reference": "a.example/b:1" }, "sha256": "0" }),
+                "downloads nothing",
+            ),
+        ] {
+            let error = load(module).unwrap_err();
+            assert!(error.to_string().contains(expected) && !error.hint().is_empty(), "{error}");
+        }
+        let spec = serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN });
+        let error = rules.changed(&given, Some(&policy(spec))).unwrap_err();
+        assert!(matches!(error, RulesError::ModuleChanged), "{error}");
     }
 
     #[test]

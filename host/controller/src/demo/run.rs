@@ -50,7 +50,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let Settings { folder, once, output, listen, policy } = settings;
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
-    let given = given(policy.as_deref())?;
+    let given = Given { folder: folder.clone(), ..given(policy.as_deref())? };
     // From before the first look at the files, so that no change falls in between.
     let mut watcher = if once { None } else { Some(watch(&folder)?) };
     let scan = first_scan(&folder).await?;
@@ -184,7 +184,7 @@ fn given(file: Option<&Path>) -> anyhow::Result<Given> {
     let bytes =
         std::fs::read(file).with_context(|| format!("failed to read {}", file.display())).hint(hint)?;
     if bytes.starts_with(b"\0asm") {
-        return Ok(Given { module: Some(bytes), policy: None });
+        return Ok(Given { module: Some(bytes), ..Given::default() });
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| hinted(format!("{} is neither text nor WebAssembly", file.display()), hint))?;
@@ -198,7 +198,7 @@ fn given(file: Option<&Path>) -> anyhow::Result<Given> {
         _ => None,
     });
     let policy = policy.ok_or_else(|| hinted(format!("{} holds no DNSPolicy", file.display()), hint))?;
-    Ok(Given { module: None, policy: Some(policy) })
+    Ok(Given { policy: Some(policy), ..Given::default() })
 }
 
 fn emit(output: OutputFormat, event: &Event) -> anyhow::Result<()> {

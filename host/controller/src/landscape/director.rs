@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::watcher;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
 use super::access::{Access, AccessEvent};
-use super::module::{Loaded, ModuleLoader};
+use super::module::{Loaded, ModuleError, ModuleLoader};
 use super::policy::PolicyState;
 use super::select;
 use super::watch::{Seen, watch};
@@ -22,10 +22,8 @@ use crate::api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
 use crate::record::Input;
 use crate::report::dns_policy;
 
-/// How often the status of policies is written, and failed loads of modules are tried again.
+/// How often the status of policies is written, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);
-/// Ticks between two attempts to load a module that failed for a reason that may pass.
-const RETRY_TICKS: u32 = 20;
 
 /// What the director is told.
 enum Event {
@@ -36,6 +34,12 @@ enum Event {
     /// The ConfigMap that holds a policy's module has changed.
     ModuleChanged(String),
     Loaded(Box<LoadedModule>),
+    /// What the tag of a policy's module means now.
+    TagResolved {
+        policy: String,
+        request: u64,
+        resolved: Result<String, ModuleError>,
+    },
 }
 
 struct LoadedModule {
@@ -62,9 +66,10 @@ pub struct Director {
     clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
     policies: Option<BTreeMap<String, PolicyState>>,
     module_watches: BTreeMap<String, ModuleWatch>,
+    /// Ends the last load of a policy's module when another one is wanted.
+    loads: BTreeMap<String, DropGuard>,
     access: Option<BTreeMap<ClusterId, Access>>,
     status: dns_policy::Writer,
-    ticks: u32,
 }
 
 impl Director {
@@ -80,8 +85,8 @@ impl Director {
             clusters: None,
             policies: None,
             module_watches: BTreeMap::new(),
+            loads: BTreeMap::new(),
             access: None,
-            ticks: 0,
         };
         director.watch_platform();
         let cancel = settings.cancel.clone();
@@ -150,8 +155,18 @@ impl Director {
             Event::Loaded(loaded) => {
                 let LoadedModule { policy, request, source, configuration, loaded } = *loaded;
                 let state = self.policies.as_mut().and_then(|policies| policies.get_mut(&policy));
-                let changed = state.is_some_and(|state| state.loaded(request, source, configuration, loaded));
+                let changed = state.is_some_and(|state| {
+                    state.follow_tag(self.loader.tag_check());
+                    state.loaded(request, source, configuration, loaded)
+                });
                 if changed { self.all_clusters() } else { Vec::new() }
+            }
+            Event::TagResolved { policy, request, resolved } => {
+                let state = self.policies.as_mut().and_then(|policies| policies.get_mut(&policy));
+                if state.is_some_and(|state| state.resolved(request, resolved)) {
+                    self.load(&policy);
+                }
+                Vec::new()
             }
         }
     }
@@ -207,6 +222,7 @@ impl Director {
                 }
                 self.policies = Some(policies);
                 self.module_watches.retain(|name, _| !old.contains_key(name));
+                self.loads.retain(|name, _| !old.contains_key(name));
                 load.iter().for_each(|name| self.load(name));
             }
             Seen::Set(policy) => {
@@ -223,6 +239,7 @@ impl Director {
                     policies.remove(&name);
                 }
                 self.module_watches.remove(&name);
+                self.loads.remove(&name);
                 self.status.forget(&name);
             }
             Seen::Trouble(message) => return trouble("DNSPolicy", &message),
@@ -290,12 +307,30 @@ impl Director {
             }
         }
         let (loader, events, policy) = (self.loader.clone(), self.events.clone(), policy.to_owned());
+        let cancel = self.settings.cancel.child_token();
+        self.loads.insert(policy.clone(), cancel.clone().drop_guard());
         self.settings.tasks.spawn(async move {
-            let loaded = loader.load(&source, configuration.clone()).await;
+            let loading = loader.load(&source, configuration.clone());
+            let Some(loaded) = cancel.run_until_cancelled(loading).await else { return };
             let loaded = LoadedModule { policy, request, source, configuration, loaded };
             // Nobody may be listening any more.
             let _ = events.send(Event::Loaded(Box::new(loaded))).await;
         });
+    }
+
+    /// Asks what the tags of modules mean now, where it is time to.
+    fn check_tags(&mut self, now: Instant) {
+        let interval = self.loader.tag_check();
+        for (policy, state) in self.policies.iter_mut().flatten() {
+            let Some((request, oci)) = state.take_tag_check(now, interval) else { continue };
+            let (loader, events, policy) = (self.loader.clone(), self.events.clone(), policy.clone());
+            let cancel = self.settings.cancel.clone();
+            self.settings.tasks.spawn(async move {
+                let Some(resolved) = cancel.run_until_cancelled(loader.resolve(&oci)).await else { return };
+                // Nobody may be listening any more.
+                let _ = events.send(Event::TagResolved { policy, request, resolved }).await;
+            });
+        }
     }
 
     fn watch_module(&self, policy: String, key: ConfigMapKey) -> ModuleWatch {
@@ -311,13 +346,12 @@ impl Director {
     }
 
     async fn tick(&mut self) {
-        self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(RETRY_TICKS) {
-            let policies = self.policies.iter().flatten();
-            let failed: Vec<String> =
-                policies.filter(|(_, state)| state.wants_retry()).map(|(name, _)| name.clone()).collect();
-            failed.iter().for_each(|name| self.load(name));
-        }
+        let now = Instant::now();
+        let policies = self.policies.iter().flatten();
+        let due: Vec<String> =
+            policies.filter(|(_, state)| state.is_retry_due(now)).map(|(name, _)| name.clone()).collect();
+        due.iter().for_each(|name| self.load(name));
+        self.check_tags(now);
         for (name, state) in self.policies.iter().flatten() {
             let findings = [("Ready", state.ready()), ("ModuleActive", state.module_active())];
             let sum = self.settings.tallies.sum(name);

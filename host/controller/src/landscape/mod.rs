@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Cluster, DNSPolicy, ClusterDNS ──watch──► Director ──Desired──► Worker (one for each cluster)
-//! ConfigMap with a module ──load──────────►    ▲                    │ observe, annotate, forward,
+//! module (OCI, https, ConfigMap) ──load───►    ▲                    │ observe, annotate, forward,
 //! Secret with a kubeconfig ──Inventory─────────┘                    ▼ status, clean-up
 //! ```
 //! The [`Director`] decides what should be; a worker makes it so for its cluster alone, so that a
@@ -21,7 +21,7 @@ mod worker;
 pub use access::{Inventory, SecretInventory};
 pub use director::Director;
 pub use govern::{Terms, configuration, govern};
-pub use module::ModuleLoader;
+pub use module::{ModuleLoader, SourceOptions};
 pub use select::selects;
 pub use tally::{Sum, Tallies};
 pub use worker::{Settings, Workers};

@@ -1,16 +1,18 @@
 //! One DNSPolicy, and the module that decides for it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_policy::{Description, Module};
 
 use super::govern::{Terms, configuration, govern, shared_names};
-use super::module::{Loaded, ModuleError};
+use super::module::{Facts, Loaded, ModuleError, Schedule};
 use super::select;
-use crate::api::conditions::{Finding, Reason};
-use crate::api::dns_policy::{ConfigMapKey, ModuleSource, ModuleStatus};
+use crate::api::conditions::{Finding, Reason, now};
+use crate::api::dns_policy::{ConfigMapKey, ModuleSource, ModuleStatus, OciSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
 use crate::metrics::{Measured, Metrics};
 use crate::record::Governance;
@@ -21,6 +23,13 @@ struct Active {
     digest: Arc<str>,
     configuration: String,
     source: ModuleSource,
+    since: Time,
+}
+
+/// Why the module in the spec does not decide.
+struct Failure {
+    reason: Reason,
+    message: String,
 }
 
 /// One DNSPolicy, and the module that decides for it.
@@ -29,20 +38,39 @@ pub(super) struct PolicyState {
     active: Option<Active>,
     /// Counts requests to load, so that the answer to an old one is not taken for the newest.
     request: u64,
-    last_fetched_digest: String,
-    last_error: Option<(String, bool)>,
+    schedule: Schedule,
+    /// Of the last download.
+    facts: Facts,
+    failure: Option<Failure>,
+    /// Why it is not known whether a tag has moved.
+    check_trouble: Option<String>,
+    last_error_time: Option<Time>,
 }
 
 impl PolicyState {
     pub(super) fn new(policy: Arc<DNSPolicy>) -> Self {
-        Self { policy, active: None, request: 0, last_fetched_digest: String::new(), last_error: None }
+        Self {
+            policy,
+            active: None,
+            request: 0,
+            schedule: Schedule::default(),
+            facts: Facts::default(),
+            failure: None,
+            check_trouble: None,
+            last_error_time: None,
+        }
     }
 
     /// Takes in a new state of the object; gives whether the module has to be loaded anew.
     pub(super) fn update(&mut self, policy: Arc<DNSPolicy>) -> bool {
         let old = std::mem::replace(&mut self.policy, policy);
         let DNSPolicySpec { module, configuration, .. } = &self.policy.spec;
-        old.spec.module != *module || old.spec.configuration != *configuration
+        let changed = old.spec.module != *module || old.spec.configuration != *configuration;
+        if changed {
+            self.schedule.reset();
+            self.failure = None;
+        }
+        changed
     }
 
     /// The ConfigMap that the module comes from, if it does.
@@ -53,6 +81,7 @@ impl PolicyState {
     /// What to load now, and the number of the request.
     pub(super) fn request(&mut self) -> (u64, ModuleSource, String) {
         self.request += 1;
+        self.schedule.begin();
         let spec = &self.policy.spec;
         (self.request, spec.module.clone(), configuration(spec))
     }
@@ -68,14 +97,18 @@ impl PolicyState {
         if request != self.request {
             return false;
         }
-        let Loaded { fetched_digest, module } = loaded;
-        self.last_fetched_digest = fetched_digest.unwrap_or_default();
+        let Loaded { facts, module } = loaded;
+        let download_time = facts.download_time.clone().or_else(|| self.facts.download_time.take());
+        self.facts = Facts { download_time, ..facts };
         match module {
             Ok(module) => {
-                self.last_error = None;
+                self.failure = None;
+                self.check_trouble = None;
+                self.schedule.ended();
                 let digest: Arc<str> = module.digest().into();
                 tracing::info!(policy = %self.policy.name_any(), %digest, "policy module is active");
-                self.active = Some(Active { module: Arc::new(module), digest, configuration, source });
+                let (module, since) = (Arc::new(module), Time(now()));
+                self.active = Some(Active { module, digest, configuration, source, since });
                 true
             }
             Err(error) => {
@@ -87,13 +120,66 @@ impl PolicyState {
 
     fn note(&mut self, error: &ModuleError) {
         let message = crate::report::chain(error);
-        tracing::warn!(policy = %self.policy.name_any(), %message, "policy module is not used");
-        self.last_error = Some((message, error.is_transient()));
+        // The same trouble is told once, not at every attempt.
+        if self.failure.as_ref().is_none_or(|failure| failure.message != message) {
+            tracing::warn!(policy = %self.policy.name_any(), message, "policy module is not used");
+        }
+        if error.is_transient() {
+            self.schedule.failed(Instant::now());
+        } else {
+            self.schedule.ended();
+        }
+        self.last_error_time = Some(Time(now()));
+        self.failure = Some(Failure { reason: error.reason(), message });
     }
 
-    /// Whether the last attempt to load failed for a reason that may pass by itself.
-    pub(super) fn wants_retry(&self) -> bool {
-        matches!(self.last_error, Some((_, true)))
+    /// Whether it is time to load the module again, after a failure that may have passed.
+    pub(super) fn is_retry_due(&self, now: Instant) -> bool {
+        self.schedule.is_retry_due(now)
+    }
+
+    // === tags that move ===
+
+    /// The reference to look up now, if it is time, and the number of the request that it belongs to.
+    pub(super) fn take_tag_check(&mut self, now: Instant, interval: Duration) -> Option<(u64, OciSource)> {
+        let oci = self.policy.spec.module.oci.as_ref().filter(|oci| oci.is_followed())?;
+        // Before the first download there is nothing to compare with.
+        self.facts.manifest_digest.as_ref()?;
+        self.schedule.take_check(now, interval).then(|| (self.request, oci.clone()))
+    }
+
+    /// From now on, the tag is looked up every so often.
+    pub(super) fn follow_tag(&mut self, interval: Duration) {
+        self.schedule.check_after(Instant::now(), interval);
+    }
+
+    /// Takes in what a tag means now; gives whether the module has to be loaded anew.
+    pub(super) fn resolved(&mut self, request: u64, resolved: Result<String, ModuleError>) -> bool {
+        if request != self.request {
+            return false;
+        }
+        let policy = self.policy.name_any();
+        match resolved {
+            Ok(digest) => {
+                self.check_trouble = None;
+                let moved = self.facts.manifest_digest.as_ref() != Some(&digest);
+                if moved {
+                    tracing::info!(policy, digest, "the tag of the policy module has moved");
+                }
+                moved
+            }
+            // The module that decides is still the right one for all that is known.
+            Err(error) => {
+                let message =
+                    format!("unable to see whether the tag has moved: {}", crate::report::chain(&error));
+                if self.check_trouble.as_ref() != Some(&message) {
+                    tracing::warn!(policy, message, "the policy module stays");
+                }
+                self.last_error_time = Some(Time(now()));
+                self.check_trouble = Some(message);
+                false
+            }
+        }
     }
 
     /// How a cluster is governed by this policy; `None` while no module is active or the spec is
@@ -131,11 +217,11 @@ impl PolicyState {
         };
         let bad_names: Vec<String> =
             shared_names(&self.policy.spec, &base_domain).filter_map(|(_, name)| name.err()).collect();
-        match (&self.active, &self.last_error) {
+        match (&self.active, &self.failure) {
             (None, None) => Finding::unknown(Reason::InProgress, "the policy module is being loaded"),
-            (None, Some((error, _))) => Finding::bad(
-                Reason::ModuleRejected,
-                format!("no module decides, so no name is published under this policy: {error}"),
+            (None, Some(Failure { reason, message })) => Finding::bad(
+                *reason,
+                format!("no module decides, so no name is published under this policy: {message}"),
             ),
             (Some(_), _) if !bad_names.is_empty() => Finding::bad(
                 Reason::InvalidSpec,
@@ -149,18 +235,19 @@ impl PolicyState {
 
     /// Whether the module in the spec is the one that decides.
     pub(super) fn module_active(&self) -> Finding {
-        match (&self.active, &self.last_error) {
+        match (&self.active, &self.failure) {
             (_, None) if !self.is_current() => {
                 Finding::unknown(Reason::InProgress, "the policy module is being loaded")
             }
             (Some(active), None) => Finding::good(format!("module with SHA-256 {} decides", active.digest)),
-            (Some(active), Some((error, _))) => Finding::bad(
-                Reason::ModuleRejected,
-                format!("the module with SHA-256 {} goes on deciding: {error}", active.digest),
+            (Some(active), Some(Failure { reason, message })) => Finding::bad(
+                *reason,
+                format!("the module with SHA-256 {} goes on deciding: {message}", active.digest),
             ),
-            (None, error) => {
-                let error = error.as_ref().map_or("", |(error, _)| error);
-                Finding::bad(Reason::ModuleRejected, error)
+            (None, failure) => {
+                let failure = failure.as_ref();
+                let reason = failure.map_or(Reason::InProgress, |failure| failure.reason);
+                Finding::bad(reason, failure.map_or("", |failure| &failure.message))
             }
         }
     }
@@ -169,16 +256,24 @@ impl PolicyState {
         self.active.as_ref().is_some_and(|active| active.source == self.policy.spec.module)
     }
 
-    /// Digests and errors, for the status.
+    /// Digests, times and errors, for the status.
     pub(super) fn module_status(&self) -> ModuleStatus {
+        let Facts { fetched_digest, manifest_digest, download_time } = &self.facts;
+        let active = self.active.as_ref();
+        let reference = self.policy.spec.module.oci.as_ref().map(|oci| &oci.reference);
+        let resolved = reference.zip(manifest_digest.as_ref()).map(|(reference, digest)| {
+            format!("{}@{digest}", reference.split('@').next().unwrap_or_default())
+        });
+        let failure = self.failure.as_ref().map(|failure| &failure.message);
         ModuleStatus {
-            active_digest: self.active.as_ref().map_or_else(String::new, |active| active.digest.to_string()),
-            last_fetched_digest: self.last_fetched_digest.clone(),
-            description: self
-                .active
-                .as_ref()
-                .map_or_else(String::new, |active| describe(active.module.description())),
-            last_error: self.last_error.as_ref().map_or_else(String::new, |(error, _)| error.clone()),
+            active_digest: active.map_or_else(String::new, |active| active.digest.to_string()),
+            last_fetched_digest: fetched_digest.clone().unwrap_or_default(),
+            resolved_reference: resolved.unwrap_or_default(),
+            description: active.map_or_else(String::new, |active| describe(active.module.description())),
+            last_download_time: download_time.clone(),
+            last_activation_time: active.map(|active| active.since.clone()),
+            last_error: failure.or(self.check_trouble.as_ref()).cloned().unwrap_or_default(),
+            last_error_time: self.last_error_time.clone(),
         }
     }
 }

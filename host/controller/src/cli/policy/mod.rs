@@ -1,7 +1,7 @@
 //! `openmcp-dns policy`: everything that the author of a policy module needs, without a cluster.
 //!
 //! ```text
-//! scaffold ──► build ──► inspect, test, run, bench ──► diff ──► DNSPolicy
+//! scaffold ──► build ──► inspect, test, run, bench ──► diff ──► push ──► DNSPolicy
 //! ```
 //! Every command asks a module as the service does: in fresh instances, within the same limits.
 //! Exit codes are those of `diff` and `grep`: 0 for yes, 1 for no, 2 when there is no answer.
@@ -11,9 +11,12 @@ mod build;
 mod configuration;
 mod diff;
 mod inspect;
+mod login;
 mod manifests;
 mod measured;
 mod module;
+mod pull;
+mod push;
 mod run;
 mod scaffold;
 mod subject;
@@ -53,6 +56,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Bench(bench::BenchArgs),
     Diff(diff::DiffArgs),
+    Push(push::PushArgs),
+    Pull(pull::PullArgs),
 }
 
 /// How a command ended that could be carried out.
@@ -74,6 +79,8 @@ pub fn run(args: PolicyArgs) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Push(args) => push::run(&args),
+        Command::Pull(args) => pull::run(&args),
     };
     match outcome {
         Ok(Outcome::Yes) => Ok(ExitCode::SUCCESS),

@@ -77,7 +77,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     if policy.spec.module.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         note(&format!("spec.module.sha256 of the DNSPolicy names another module; this one has {sha256}"));
     }
-    let given = Given { module: Some(bytes), policy: None };
+    let given = Given { module: Some(bytes), ..Given::default() };
     let rules = Rules::load(&engine()?, &given, Some(&policy));
     let hint = rules.as_ref().err().map(|error| match error {
         RulesError::Module(error) => module.next_step(error.reason()),

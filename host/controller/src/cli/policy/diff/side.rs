@@ -63,7 +63,7 @@ impl Side {
         if let Some(config) = config {
             policy.spec.configuration = Some(configuration::read(config)?);
         }
-        let given = Given { module: Some(argument.read()?.into_owned()), policy: None };
+        let given = Given { module: Some(argument.read()?.into_owned()), ..Given::default() };
         let rules = Rules::load(engine, &given, Some(&policy));
         let hint = rules.as_ref().err().map(|error| match error {
             RulesError::Module(error) => argument.next_step(error.reason()),
