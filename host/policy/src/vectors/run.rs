@@ -119,11 +119,11 @@ impl Vector {
             configuration: configuration.to_owned(),
             shared_names: self.shared_names.clone(),
         };
-        let mut answers = Answers::default();
-        answers.domain = match same_twice("domain-filter", || module.domain_filter_with_fuel(&context))? {
+        let domain = match same_twice("domain-filter", || module.domain_filter_with_fuel(&context))? {
             Ok(domain) => domain,
             Err(failure) => return Ok(Answer::DomainError(failure.message)),
         };
+        let answers = Answers { domain, ..Answers::default() };
         let domain =
             cluster_domain(&answers, &context).map_err(|failure| Problem::NotPermitted(failure.message))?;
         match &self.claim {
