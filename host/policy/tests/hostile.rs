@@ -1,5 +1,7 @@
 //! Modules that are broken or mean harm, one by one. None of them may do more than fail its own call.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests that fails says where by its panic")]
+
 mod common;
 
 use std::time::{Duration, Instant};

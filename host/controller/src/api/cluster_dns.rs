@@ -1,5 +1,7 @@
 //! `ClusterDNS`: what the service did for one cluster. Written by the service only.
 
+#![allow(clippy::duplicated_attributes, reason = "each printed column has a type, and many have the same")]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;

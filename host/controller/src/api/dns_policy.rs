@@ -1,5 +1,7 @@
 //! `DNSPolicy`: which clusters belong to a landscape, and which module decides for them.
 
+#![allow(clippy::duplicated_attributes, reason = "each printed column has a type, and many have the same")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};

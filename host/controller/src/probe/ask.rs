@@ -54,7 +54,7 @@ pub enum Answer {
     /// The server refuses or fails, for example SERVFAIL or REFUSED.
     Failure(String),
     /// No answer at all.
-    NoAnswer(String),
+    Silence(String),
 }
 
 impl fmt::Display for Answer {
@@ -68,7 +68,7 @@ impl fmt::Display for Answer {
             Self::NoSuchName => f.write_str("NXDOMAIN"),
             Self::NoData => f.write_str("NODATA"),
             Self::Failure(code) => f.write_str(code),
-            Self::NoAnswer(why) => write!(f, "no answer: {why}"),
+            Self::Silence(why) => write!(f, "no answer: {why}"),
         }
     }
 }
@@ -98,11 +98,11 @@ impl Asker {
         // A trailing dot: the name is complete, nothing is appended to it.
         let name = match Name::from_ascii(format!("{}.", name.trim_end_matches('.'))) {
             Ok(name) => name,
-            Err(error) => return Answer::NoAnswer(format!("{name:?} cannot be asked for: {error}")),
+            Err(error) => return Answer::Silence(format!("{name:?} cannot be asked for: {error}")),
         };
         let query = Query::query(name, record_type);
         match self.connections.lookup(query, DnsRequestOptions::default()).next().await {
-            None => Answer::NoAnswer("the connection was closed".to_owned()),
+            None => Answer::Silence("the connection was closed".to_owned()),
             Some(Ok(response)) => {
                 let mut values = BTreeSet::new();
                 let mut cnames = BTreeSet::new();
@@ -125,7 +125,7 @@ impl Asker {
                 code => Answer::Failure(mnemonic(code)),
             },
             Some(Err(NetError::Dns(DnsError::ResponseCode(code)))) => Answer::Failure(mnemonic(code)),
-            Some(Err(error)) => Answer::NoAnswer(error.to_string()),
+            Some(Err(error)) => Answer::Silence(error.to_string()),
         }
     }
 }

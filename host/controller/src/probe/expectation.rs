@@ -115,7 +115,7 @@ impl Expectation {
     #[must_use]
     pub fn judge(&self, asked: RecordType, answer: &Answer) -> Verdict {
         let (values, cnames) = match answer {
-            Answer::NoAnswer(_) => return Verdict::NoAnswer,
+            Answer::Silence(_) => return Verdict::NoAnswer,
             Answer::Failure(_) => return Verdict::Mismatch,
             Answer::NoSuchName | Answer::NoData => (BTreeSet::new(), BTreeSet::new()),
             Answer::Records { values, cnames } => (values.clone(), cnames.clone()),
@@ -164,7 +164,7 @@ mod tests {
             (Answer::NoSuchName, Verdict::Mismatch),
             (Answer::NoData, Verdict::Mismatch),
             (Answer::Failure("SERVFAIL".into()), Verdict::Mismatch),
-            (Answer::NoAnswer("timeout".into()), Verdict::NoAnswer),
+            (Answer::Silence("timeout".into()), Verdict::NoAnswer),
         ] {
             assert_eq!(two.judge(RecordType::A, &answer), verdict, "{answer}");
         }

@@ -101,7 +101,7 @@ impl Expected {
     /// Compares an answer with what is expected.
     pub(super) fn judge(&self, question: &Question, answer: &Answer) -> Verdict {
         let fits = match (self, answer) {
-            (_, Answer::NoAnswer(_)) => return Verdict::NoAnswer,
+            (_, Answer::Silence(_)) => return Verdict::NoAnswer,
             (Self::Recorded(expectation), answer) => match stored_type(question.record_type) {
                 Some(record_type) => return judge_recorded(expectation, record_type, answer),
                 None => matches!(answer, Answer::NoData),
@@ -220,7 +220,7 @@ mod tests {
             (values(&["a b"]), WireType::TXT, records(&["\"a b\""], &[]), Verdict::Match),
             (values(&["nxdomain"]), WireType::A, Answer::NoSuchName, Verdict::Match),
             (values(&["NODATA"]), WireType::A, Answer::NoSuchName, Verdict::Mismatch),
-            (values(&["10.0.0.1"]), WireType::A, Answer::NoAnswer("timeout".into()), Verdict::NoAnswer),
+            (values(&["10.0.0.1"]), WireType::A, Answer::Silence("timeout".into()), Verdict::NoAnswer),
             (Source::Anything, WireType::A, records(&["10.0.0.1"], &[]), Verdict::Match),
             (Source::Anything, WireType::A, Answer::NoData, Verdict::Mismatch),
         ] {
