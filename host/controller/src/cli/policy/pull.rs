@@ -24,7 +24,7 @@ Examples:
   openmcp-dns policy pull registry.example/team/my-policy:1.0.0
   openmcp-dns policy pull registry.example/team/my-policy@sha256:<digest> --out old.wasm")]
 pub(super) struct PullArgs {
-    /// Where from: <registry>/<repository>:<tag> or ...@sha256:<digest>
+    /// Where from: REGISTRY/REPOSITORY:TAG, or REGISTRY/REPOSITORY@sha256:DIGEST
     reference: Reference,
 
     /// Where to write the module; otherwise into the current folder, by the repository's name. An existing

@@ -26,7 +26,7 @@ pub(super) struct PushArgs {
     /// The module: a file, or `standard`
     module: ModuleArg,
 
-    /// Where to: <registry>/<repository>:<tag>
+    /// Where to: REGISTRY/REPOSITORY:TAG
     reference: Reference,
 
     /// Configuration to admit the module with, where it does not accept none: JSON, or a JSON or YAML file
