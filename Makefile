@@ -16,5 +16,5 @@ demo: ## Builds, then runs the main job on a folder of manifests; ARGS="--once" 
 test: ## Sets everything up, then runs all checks and tests, those on real servers included
 	@scripts/test
 
-bench: ## Measures the time from a new route to its first right answer, on real servers
+bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench
