@@ -49,7 +49,7 @@ pub struct Coordinator {
     guards: BTreeMap<ClusterId, Guard>,
     index: Index,
     memo: Memo,
-    /// Names to plan; the flag says that the reason is an inference, see [`openmcp_dns_core::brake::Withdrawal::inferred`].
+    /// Names to plan; the flag says that the reason is an inference, see `Withdrawal::inferred`.
     pending: BTreeMap<HostName, bool>,
     conflicts: HashMap<HostName, Vec<Conflict>>,
     writes: Writes,
