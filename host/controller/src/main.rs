@@ -20,6 +20,7 @@ mod cli;
 mod demo;
 mod forward;
 mod landscape;
+mod measured;
 mod metrics;
 mod observe;
 mod probe;

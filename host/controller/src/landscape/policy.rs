@@ -14,7 +14,8 @@ use super::select;
 use crate::api::conditions::{Finding, Reason, now};
 use crate::api::dns_policy::{ConfigMapKey, ModuleSource, ModuleStatus, OciSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
-use crate::metrics::{Measured, Metrics};
+use crate::measured::Measured;
+use crate::metrics::{Metrics, PolicyMetrics};
 use crate::record::Governance;
 
 /// A module with the configuration that it has accepted. Both change together.
@@ -187,7 +188,8 @@ impl PolicyState {
     pub(super) fn governance(&self, cluster: &Cluster, metrics: &Metrics) -> Option<Governance> {
         let active = self.active.as_ref()?;
         let policy_name = self.policy.name_any();
-        let measured = Measured::new(Arc::clone(&active.module), policy_name.clone(), metrics.clone());
+        let witness = PolicyMetrics::new(policy_name.clone(), metrics.clone());
+        let measured = Measured::new(Arc::clone(&active.module), witness);
         let terms = Terms {
             policy_name,
             spec: &self.policy.spec,

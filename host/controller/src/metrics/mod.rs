@@ -3,7 +3,7 @@
 //! Labels are bounded: never a host name, and of the codes that policy modules choose only the
 //! first [`MAX_CODES`].
 
-mod measured;
+mod policy;
 mod server;
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-pub use measured::Measured;
+pub use policy::PolicyMetrics;
 pub use server::{MetricsServer, Readiness};
 
 /// Codes of denials that get a label of their own; a module that makes up more is at fault.

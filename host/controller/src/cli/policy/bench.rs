@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,11 @@ use serde_json::json;
 
 use super::super::hint::{Hint as _, hinted};
 use super::super::output::{OutputFormat, print, render, table};
-use super::measured::{Measured, Question};
 use super::module::{ModuleArg, engine};
+use super::questions::Questions;
 use super::{Outcome, configuration, note};
 use crate::demo::rules::DEFAULT_BASE_DOMAIN;
+use crate::measured::{Measured, Question};
 
 /// Questions that are asked before it counts: the first ones find cold caches.
 const WARM_UP: u64 = 100;
@@ -87,7 +89,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let configuration = configuration::text(config.as_deref())?;
     let engine = engine()?;
     let started = Instant::now();
-    let module = argument.admit(&engine, &configuration)?;
+    let module = Arc::new(argument.admit(&engine, &configuration)?);
     let admission = started.elapsed();
     let subject = subject(&module, configuration)?;
     let until = match seconds {
@@ -189,21 +191,21 @@ impl Until {
     }
 }
 
-fn one_core(module: &Module, subject: &Subject, until: Until) -> anyhow::Result<Vec<Row>> {
-    let measured = Measured::new(module);
+fn one_core(module: &Arc<Module>, subject: &Subject, until: Until) -> anyhow::Result<Vec<Row>> {
+    let measured = Measured::new(Arc::clone(module), Questions::default());
     for _ in 0..WARM_UP {
         if let Decision::Undecided(failure) = subject.decide(&measured) {
             return Err(hinted(failure, "try the module with `openmcp-dns policy test`"));
         }
     }
-    measured.take();
+    measured.witness().take();
     let mut times: BTreeMap<&'static str, (Vec<Duration>, u64)> = BTreeMap::new();
     let (started, mut count) = (Instant::now(), 0);
     while !until.is_reached(count, started) {
         cluster_domain(&measured, &subject.context)?;
         subject.decide(&measured);
         count += 1;
-        for Question { function, fuel, time } in measured.take() {
+        for Question { function, fuel, time, failure: _ } in measured.witness().take() {
             let (all, last_fuel) = times.entry(function).or_default();
             all.push(time);
             *last_fuel = fuel;

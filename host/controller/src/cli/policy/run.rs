@@ -1,5 +1,6 @@
 //! `openmcp-dns policy run`: one whole decision.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
@@ -12,11 +13,12 @@ use serde_json::json;
 
 use super::super::hint::Hint as _;
 use super::super::output::{OutputFormat, print, render, table};
-use super::measured::{Measured, Question};
 use super::module::{ModuleArg, engine};
+use super::questions::Questions;
 use super::subject::{Asked, ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
 use crate::demo::rules::{Given, Rules, RulesError};
+use crate::measured::{Measured, Question};
 
 /// Decides on a host name as the service would: which domain the cluster has, whether the name is
 /// allowed, and what is recorded; with the fuel and the time that each question took.
@@ -90,9 +92,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     }
     let governance = rules.governance(&id, &cluster);
     let context = &*governance.context;
-    let measured = Measured::new(&rules.module);
+    let measured = Measured::new(Arc::clone(&rules.module), Questions::default());
     let domain = cluster_domain(&measured, context);
-    let domain_questions = measured.take();
+    let domain_questions = measured.witness().take();
     let mut decided = Vec::new();
     if let Ok(domain) = &domain {
         let territory = Territory {
@@ -103,7 +105,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         for asked in subject.claims(domain)? {
             let Asked { source, labels, wanted } = &asked;
             let decision = decide(&measured, context, &territory, source, labels, wanted);
-            let questions = measured.take();
+            let questions = measured.witness().take();
             decided.push(Decided { asked, decision, by_module: !questions.is_empty(), questions });
         }
     }
@@ -170,7 +172,7 @@ fn text(report: &Report) -> String {
     let shown = rows.iter().map(|(name, value)| format!("{name:<9} {value}").trim_end().to_owned() + "\n");
     let mut text: String = shown.collect();
     let mut questions = table(&["question", "fuel", "time"]);
-    for Question { function, fuel, time } in all_questions(domain_questions, decided) {
+    for Question { function, fuel, time, failure: _ } in all_questions(domain_questions, decided) {
         questions.add_row([
             (*function).to_owned(),
             fuel.to_string(),
@@ -186,7 +188,7 @@ fn json_text(report: &Report) -> serde_json::Result<String> {
     let Report { module, sha256, cluster, domain, domain_questions, decided } = report;
     let decisions: Vec<serde_json::Value> = decided.iter().map(decision_json).collect();
     let questions: Vec<serde_json::Value> = all_questions(domain_questions, decided)
-        .map(|Question { function, fuel, time }| {
+        .map(|Question { function, fuel, time, failure: _ }| {
             json!({ "function": function, "fuel": fuel, "microseconds": microseconds(*time) })
         })
         .collect();
