@@ -30,6 +30,7 @@ mod remote;
 mod report;
 mod run;
 mod serve;
+mod watch;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -6,7 +6,7 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
 use super::{CONFIG_MAP, NAMESPACE};
-use crate::landscape::watch::{Seen, watch as watch_objects};
+use crate::watch::{Seen, watch as watch_objects};
 
 /// What is known of a cluster's DNS configuration.
 #[derive(Clone, Debug)]

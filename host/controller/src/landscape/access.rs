@@ -9,8 +9,8 @@ use openmcp_dns_core::cluster::ClusterId;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use super::watch::{Seen, watch};
 use crate::api::KUBECONFIG_LABEL;
+use crate::watch::{Seen, watch};
 
 /// Key of a Secret's data that holds the kubeconfig.
 const KUBECONFIG_KEY: &str = "kubeconfig";

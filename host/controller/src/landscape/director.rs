@@ -15,12 +15,12 @@ use super::access::{Access, AccessEvent};
 use super::module::{Loaded, ModuleError, ModuleLoader};
 use super::policy::PolicyState;
 use super::select;
-use super::watch::{Seen, watch};
 use super::worker::{Desired, Governed, Settings, Workers};
 use crate::api::dns_policy::{ConfigMapKey, ModuleSource};
 use crate::api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
 use crate::record::Input;
 use crate::report::dns_policy;
+use crate::watch::{Seen, watch};
 
 /// How often the status of policies is written, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);

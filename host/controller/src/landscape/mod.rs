@@ -15,7 +15,6 @@ mod module;
 mod policy;
 mod select;
 mod tally;
-pub mod watch;
 mod worker;
 
 pub use access::{Inventory, SecretInventory};
