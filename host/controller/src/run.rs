@@ -18,11 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::conditions::Reason;
-use crate::landscape::{Director, Inventory, ModuleLoader, Settings, SourceOptions, Tallies, Workers};
+use crate::landscape::{Director, Inventory, ModuleLoader, Settings, SourceOptions, Workers};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
 use crate::record::{Coordinator, Inputs, Options, Report, Store};
 use crate::report::events::Notice;
+use crate::report::tally::Tallies;
 
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);

@@ -14,7 +14,6 @@ mod govern;
 mod module;
 mod policy;
 mod select;
-mod tally;
 mod worker;
 
 pub use access::{Inventory, SecretInventory};
@@ -22,5 +21,4 @@ pub use director::Director;
 pub use govern::{Terms, configuration, govern};
 pub use module::{ModuleLoader, SourceOptions};
 pub use select::selects;
-pub use tally::{Sum, Tallies};
 pub use worker::{Settings, Workers};

@@ -6,10 +6,10 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::json;
 
+use super::tally::Sum;
 use crate::api::conditions::Finding;
 use crate::api::dns_policy::ModuleStatus;
 use crate::api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER};
-use crate::landscape::Sum;
 
 /// Writes the status of policies, and only when it has changed.
 pub struct Writer {

@@ -4,6 +4,7 @@ pub mod cluster_dns;
 pub mod dns_policy;
 pub mod events;
 pub mod findings;
+pub mod tally;
 
 use std::error::Error;
 

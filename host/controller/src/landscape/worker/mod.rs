@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access::{Access, Inventory};
-use super::tally::{Tallies, Tally};
 use crate::api::conditions::{Duty, Finding, Reason};
 use crate::api::{Cluster, ClusterDNSStatus, FIELD_MANAGER, FINALIZER};
 use crate::forward::Verified;
@@ -32,6 +31,7 @@ use crate::observe::Observation;
 use crate::probe::Probes;
 use crate::record::{Governance, Input, Summary};
 use crate::report::findings::{Findings, status};
+use crate::report::tally::{Tallies, Tally};
 use crate::report::{chain, cluster_dns};
 use clean_up::Leaving;
 use connection::Connection;
