@@ -25,17 +25,17 @@ pub struct Limits {
     pub table_elements: usize,
     /// Size of a module in bytes. Default 2 MiB: compiling takes 50 to 100 times a module's size in
     /// memory and one second for each megabyte. Raise it to 32 MiB for modules in JavaScript or
-    /// Python, and give the service 1 GiB.
+    /// Python, with the two limits below, and give the service 1 GiB.
     pub module_bytes: usize,
     /// Functions in a module. Default 20,000. It bounds what a small module can make the compiler do.
     pub functions: u32,
     /// Code of one function in bytes. Default 128 KiB: compiling takes more than
-    /// proportionally long for large functions.
+    /// proportionally long for large functions. Python's runtime has one of 420 KiB.
     pub function_bytes: usize,
     /// What a module makes the compiler do, in units of one value followed to one place in the code: at
     /// most this for all of it, and a tenth for one function. Default 2,000,000: the standard module
     /// takes 50,000, ordinary code about one for each byte, and the worst modules that fit keep the
-    /// compiler busy for about 20 seconds with some 200 MB. Raise it with `module_bytes`.
+    /// compiler busy for about 20 seconds with some 200 MB. Raise it with `module_bytes`: JavaScript and Python take 5,000,000 to 10,000,000.
     pub compile_work: u64,
     /// Texts of one question in bytes, configuration included. Default 256 KiB; a configuration may
     /// have 64 KiB.
@@ -68,9 +68,9 @@ impl Default for Limits {
     }
 }
 
-/// Core instances of one component. A component without imports has one; a few more for guests that
-/// are linked of several parts.
-pub(crate) const CORE_INSTANCES: u32 = 8;
+/// Core instances of one component. A component without imports has one; guests that are linked of
+/// several parts have more: those of componentize-py 28.
+pub(crate) const CORE_INSTANCES: u32 = 40;
 /// Tables of one component, for the same guests.
 pub(crate) const TABLES: u32 = 8;
 /// Memories of one component: the limit on memory is for all of an instance.
