@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::limits::LimitArgs;
 use super::output::OutputFormat;
 use crate::address::parse_listen;
 use crate::demo::{Settings, run as run_demo};
@@ -49,10 +50,13 @@ pub struct DemoArgs {
     /// to use instead of the built-in standard one; the file is not watched
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs the command.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let DemoArgs { folder, once, output, listen, policy } = args;
-    run_demo(Settings { folder, once, output, listen, policy }).await
+    let DemoArgs { folder, once, output, listen, policy, limits } = args;
+    run_demo(Settings { folder, once, output, listen, policy, engine: limits.engine()? }).await
 }

@@ -8,6 +8,7 @@ mod crds;
 mod demo;
 mod etcd;
 pub mod hint;
+mod limits;
 pub mod output;
 mod platform;
 mod policy;
@@ -33,7 +34,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Demo(demo::DemoArgs),
+    Demo(Box<demo::DemoArgs>),
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
@@ -59,7 +60,7 @@ pub fn main() -> ExitCode {
         Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
     });
     let ended = match cli.command {
-        Command::Demo(args) => block_on(demo::run(args)),
+        Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use openmcp_dns_policy::{Engine, Limits};
 use tokio_util::sync::CancellationToken;
 
 use super::etcd::EtcdOptions;
 use super::hint::Hint as _;
+use super::limits::LimitArgs;
 use super::platform::platform;
 use super::shutdown::Shutdown;
 use crate::address::parse_server;
@@ -57,6 +57,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     sources: SourceArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Where policy modules may come from.
@@ -92,7 +95,7 @@ impl SourceArgs {
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources } = args;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources, limits } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
     let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
@@ -113,7 +116,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         platform,
         store: Arc::new(store),
         prefix: etcd_options.prefix().clone(),
-        engine: Engine::new(Limits::default())?,
+        engine: limits.engine()?,
         sources: sources.options(),
         upstreams: dns_server,
         asker,

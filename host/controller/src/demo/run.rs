@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use openmcp_dns_policy::{Engine, Limits};
+use openmcp_dns_policy::Engine;
 
 use super::clusters::{PLATFORM, landscape};
 use super::document::Syntax;
@@ -28,7 +28,7 @@ use crate::cli::shutdown::Shutdown;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the demo is to do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The landscape.
     pub folder: PathBuf,
@@ -40,6 +40,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// A DNSPolicy or a policy module to use instead of the landscape's.
     pub policy: Option<PathBuf>,
+    /// Runs the policy module.
+    pub engine: Engine,
 }
 
 /// Runs the demo until it is to end.
@@ -48,7 +50,7 @@ pub struct Settings {
 /// When it cannot start, or nobody reads its output any more.
 pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let Settings { folder, once, output, listen, policy } = settings;
+    let Settings { folder, once, output, listen, policy, engine } = settings;
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let given = Given { folder: folder.clone(), ..given(policy.as_deref())? };
     // From before the first look at the files, so that no change falls in between.
@@ -56,7 +58,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let scan = first_scan(&folder).await?;
     let policy = check(&folder, &scan, &given)?;
 
-    let starting = start(folder, listen, given, policy, scan, started);
+    let starting = start(engine, folder, listen, given, policy, scan, started);
     let (mut session, settled) = tokio::select! {
         session = starting => session?,
         () = shutdown.requested() => return Ok(ExitCode::SUCCESS),
@@ -100,6 +102,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
 
 /// Starts all parts and waits until they have done what the files ask for.
 async fn start(
+    engine: Engine,
     folder: PathBuf,
     listen: SocketAddr,
     given: Given,
@@ -115,7 +118,7 @@ async fn start(
     ));
     progress("compiling the policy module");
     let (asked, in_use) = (given.clone(), policy.clone());
-    let rules = tokio::task::spawn_blocking(move || load(&asked, in_use.as_ref())).await??;
+    let rules = tokio::task::spawn_blocking(move || load(&engine, &asked, in_use.as_ref())).await??;
     let service = Service::start(&rules.zone, listen).await?;
     progress(&format!("deciding, recording and probing (DNS server on {})", service.address));
     let mut session = Session::new(folder, service, rules, given, policy);
@@ -124,9 +127,8 @@ async fn start(
     Ok((session, settled))
 }
 
-fn load(given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<Rules> {
-    let engine = Engine::new(Limits::default())?;
-    let rules = Rules::load(&engine, given, policy);
+fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<Rules> {
+    let rules = Rules::load(engine, given, policy);
     let hint = rules.as_ref().err().map_or("", RulesError::hint);
     rules.hint(hint)
 }
