@@ -97,6 +97,15 @@ pub enum ModuleError {
         /// The digest in the spec.
         expected: String,
     },
+    /// It was not compiled, or did not answer its first questions, in time.
+    #[error(
+        "the module was not compiled within {} seconds; make it smaller, or give openmcp-dns more of a processor",
+        .limit.as_secs()
+    )]
+    NotCompiledInTime {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// The module is refused.
     #[error(transparent)]
     Refused(#[from] LoadError),
@@ -115,6 +124,8 @@ impl ModuleError {
             | Self::PullSecret { .. }
             | Self::TooSlow { .. }
             | Self::ReadFile { .. }
+            // Within the limits, only a machine that is busy with other things takes that long.
+            | Self::NotCompiledInTime { .. }
             | Self::Internal(_) => true,
             Self::Registry { source, .. } => !matches!(
                 source,

@@ -43,7 +43,7 @@ async fn download(
         let host = error.url().map_or(host, host_of);
         RemoteError::Unreachable { host, source: error.without_url() }
     })?;
-    read_bounded(expect_success(response, "the module")?, "the module", loader.module_bytes()).await
+    read_bounded(expect_success(response, "the module")?, "the module", loader.module_bytes).await
 }
 
 /// A URL without its query, which may hold a key.

@@ -5,6 +5,7 @@
 //!                                       within FETCH    of these bytes
 //! ```
 
+mod admission;
 mod cache;
 mod config_map;
 mod error;
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use openmcp_dns_policy::{Engine, Module, STANDARD};
-use tokio::sync::Semaphore;
 
+use self::admission::Admission;
 use self::cache::ModuleCache;
 pub use self::error::ModuleError;
 pub(super) use self::schedule::Schedule;
@@ -49,13 +50,13 @@ pub struct SourceOptions {
 /// Fetches, checks and compiles modules, one at a time: compiling uses all processors.
 #[derive(Clone)]
 pub struct ModuleLoader {
-    engine: Engine,
+    admission: Admission,
+    module_bytes: usize,
     platform: kube::Client,
     outside: Outside,
     allow_files: bool,
     tag_check: Duration,
     cache: Arc<ModuleCache>,
-    one_at_a_time: Arc<Semaphore>,
 }
 
 /// What is known of the bytes, also when they are not used.
@@ -87,9 +88,10 @@ impl ModuleLoader {
     /// Loads modules into an engine; objects are read from the platform cluster.
     pub fn new(engine: Engine, platform: kube::Client, options: SourceOptions) -> Self {
         let SourceOptions { outside, allow_files, tag_check } = options;
-        let cache = ModuleCache::new(engine.limits().module_bytes.saturating_mul(CACHED_MODULES));
-        let (cache, one_at_a_time) = (Arc::new(cache), Arc::new(Semaphore::new(1)));
-        Self { engine, platform, outside, allow_files, tag_check, cache, one_at_a_time }
+        let module_bytes = engine.limits().module_bytes;
+        let cache = Arc::new(ModuleCache::new(module_bytes.saturating_mul(CACHED_MODULES)));
+        let admission = Admission::new(engine);
+        Self { admission, module_bytes, platform, outside, allow_files, tag_check, cache }
     }
 
     /// How often a tag is looked up again.
@@ -135,7 +137,7 @@ impl ModuleLoader {
         let bytes = match (config_map, file) {
             (Some(key), _) => config_map::fetch(&self.platform, key).await?,
             (None, Some(_)) if !self.allow_files => return Err(ModuleError::FilesNotAllowed),
-            (None, Some(file)) => file::fetch(file, self.module_bytes()).await?,
+            (None, Some(file)) => file::fetch(file, self.module_bytes).await?,
             (None, None) => return Err(ModuleError::NoSource),
         };
         facts.downloaded();
@@ -155,25 +157,9 @@ impl ModuleLoader {
         if let Some(expected) = source.sha256.clone().filter(|expected| *expected != found) {
             return Err(ModuleError::Digest { origin: origin(source), found, expected });
         }
-        let module = self.admit(Arc::clone(&bytes), configuration).await?;
+        let module = self.admission.load(Arc::clone(&bytes), configuration).await?;
         self.cache.put(&found, &bytes);
         Ok(module)
-    }
-
-    async fn admit(&self, bytes: Arc<[u8]>, configuration: String) -> Result<Module, ModuleError> {
-        // The semaphore is never closed.
-        let permit = Arc::clone(&self.one_at_a_time).acquire_owned().await;
-        let engine = self.engine.clone();
-        let work = move || {
-            // Kept to the end of the work, which goes on when nobody waits for it any more.
-            let _permit = permit;
-            engine.load(&bytes, &configuration)
-        };
-        Ok(tokio::task::spawn_blocking(work).await??)
-    }
-
-    fn module_bytes(&self) -> usize {
-        self.engine.limits().module_bytes
     }
 }
 

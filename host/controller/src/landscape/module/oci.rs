@@ -45,7 +45,7 @@ pub(super) async fn fetch(
         loader.cache.put(&manifest.digest, &bytes);
         return Ok(bytes);
     }
-    let bytes = registry.module(&manifest, loader.module_bytes()).await.map_err(failed)?;
+    let bytes = registry.module(&manifest, loader.module_bytes).await.map_err(failed)?;
     facts.downloaded();
     let bytes: std::sync::Arc<[u8]> = bytes.into();
     loader.cache.put(&manifest.digest, &bytes);
