@@ -367,6 +367,14 @@ fn diff_compares_nothing_when_a_part_of_the_landscape_cannot_be_read() {
 }
 
 #[test]
+fn diff_takes_the_active_module_from_a_running_landscape_only() {
+    policy(&["diff", "active", "standard", "examples/landscape"]).gave_up_because("--kubeconfig");
+    policy(&["diff", "standard", "standard"]).gave_up_because("<FOLDER>");
+    policy(&["diff", "standard", "standard", "examples/landscape", "--kubeconfig", "platform.yaml"])
+        .gave_up_because("cannot be used with");
+}
+
+#[test]
 fn scaffold_refuses_to_overwrite_and_names_that_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let guest = folder.path().join("my-policy");

@@ -96,6 +96,7 @@ pub struct Rules {
     pub module: Arc<Module>,
     spec: DNSPolicySpec,
     configuration: String,
+    wildcards: bool,
 }
 
 impl Rules {
@@ -104,15 +105,33 @@ impl Rules {
     /// # Errors
     /// When the policy cannot be used, or the module is refused.
     pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
-        let (name, spec) = spec_of(policy);
-        let zone = zone_of(&spec)?;
-        let configuration = configuration(&spec);
+        let (_, spec) = spec_of(policy);
+        // What costs nothing to find out comes before the compiler.
+        zone_of(&spec)?;
         let bytes = match &given.module {
             Some(bytes) => Cow::Borrowed(bytes.as_slice()),
             None => bytes_of(given, &spec.module, engine.limits().module_bytes)?,
         };
-        let module = Arc::new(engine.load(&bytes, &configuration)?);
-        Ok(Self { name, zone, module, spec, configuration })
+        let module = engine.load(&bytes, &configuration(&spec))?;
+        Self::with_module(Arc::new(module), policy)
+    }
+
+    /// The rules with a module that was loaded with the policy's configuration.
+    ///
+    /// # Errors
+    /// When the policy cannot be used.
+    pub fn with_module(module: Arc<Module>, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
+        let (name, spec) = spec_of(policy);
+        let zone = zone_of(&spec)?;
+        let configuration = configuration(&spec);
+        // The built-in DNS server finds wildcards.
+        Ok(Self { name, zone, module, spec, configuration, wildcards: true })
+    }
+
+    /// The same rules where the DNS server in use cannot serve wildcards.
+    #[must_use]
+    pub fn without_wildcards(self) -> Self {
+        Self { wildcards: false, ..self }
     }
 
     /// The rules under a policy that has changed. The module stays.
@@ -129,7 +148,8 @@ impl Rules {
         }
         let configuration = configuration(&spec);
         self.module.check_configuration(&configuration)?;
-        Ok(Self { name, zone: self.zone.clone(), module: Arc::clone(&self.module), spec, configuration })
+        let (zone, module) = (self.zone.clone(), Arc::clone(&self.module));
+        Ok(Self { name, zone, module, spec, configuration, wildcards: self.wildcards })
     }
 
     /// Whether the policy holds for a cluster.
@@ -146,8 +166,7 @@ impl Rules {
             policy: self.module.clone(),
             module_digest: self.module.digest().into(),
             configuration: self.configuration.clone(),
-            // The built-in DNS server finds them.
-            wildcards: true,
+            wildcards: self.wildcards,
         };
         govern(terms, id, cluster)
     }

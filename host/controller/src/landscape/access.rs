@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
@@ -57,6 +58,16 @@ impl SecretInventory {
     #[must_use]
     pub const fn new(platform: kube::Client) -> Self {
         Self { platform }
+    }
+
+    /// The access to all clusters as it is now.
+    ///
+    /// # Errors
+    /// When the platform cluster does not list the Secrets.
+    pub async fn list(&self) -> Result<Vec<(ClusterId, Access)>, kube::Error> {
+        let secrets: Api<Secret> = Api::all(self.platform.clone());
+        let listed = secrets.list(&ListParams::default().labels(KUBECONFIG_LABEL)).await?;
+        Ok(listed.items.iter().map(|secret| (cluster_of(secret), access(secret))).collect())
     }
 }
 

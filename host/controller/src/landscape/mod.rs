@@ -16,9 +16,9 @@ mod policy;
 mod select;
 mod worker;
 
-pub use access::{Inventory, SecretInventory};
+pub use access::{Access, Inventory, SecretInventory, client as client_of};
 pub use director::Director;
 pub use govern::{Terms, configuration, govern};
-pub use module::{ModuleLoader, SourceOptions};
-pub use select::selects;
+pub use module::{Loaded, ModuleLoader, SourceOptions};
+pub use select::{id as cluster_id, policy_for, selects};
 pub use worker::{Settings, Workers};

@@ -4,6 +4,7 @@
 //! the others alone. What a watch reports is handed on as it is; nobody here decides anything.
 
 mod discovery;
+mod list;
 mod slim;
 mod watch;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use list::list;
 pub use slim::from_json;
 
 /// What the watches of one cluster report.

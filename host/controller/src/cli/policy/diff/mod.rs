@@ -1,43 +1,55 @@
 //! `openmcp-dns policy diff`: what another module would change.
 
+mod candidate;
 mod compare;
+mod folder;
 mod landscape;
+mod live;
 mod side;
 
 use std::path::PathBuf;
 
+use candidate::Candidate;
 use compare::{Comparison, Kind};
+use landscape::Landscape;
+use live::LiveArgs;
 use serde_json::json;
 use side::{Side, Verdict};
 
+use super::super::block_on;
 use super::super::output::{OutputFormat, print};
 use super::Outcome;
-use super::module::{ModuleArg, engine};
+use super::module::engine;
 
-/// Has two modules decide on every claim of a landscape folder, and shows where they differ: the domains
+/// Has two modules decide on every claim of a landscape, and shows where they differ: the domains
 /// of clusters, names that one denies, other records.
 ///
-/// The folder is one of manifests, as `openmcp-dns demo` reads it. The DNSPolicy in it says the base domain,
-/// the shared names and the configuration; its own module is not looked at. Two denials are the
+/// The landscape is a folder of manifests, as `openmcp-dns demo` reads it, or one that runs: with
+/// --kubeconfig, the objects are read from the API servers of all its clusters, with the access that the
+/// service has, and nothing is written. The DNSPolicy says the base domain, the shared names and the
+/// configuration; its own module is used only where a module is given as `active`. Two denials are the
 /// same when their codes are. With the same module twice, it shows what another configuration would change.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit code: 0 when both decide the same, 1 when they differ, 2 when they cannot be compared.
+Exit code: 0 when both decide the same, 1 when they differ, 2 when they cannot be compared, or not on
+every cluster.
 
 Examples:
   openmcp-dns policy diff standard my-policy.wasm examples/landscape
   openmcp-dns policy diff old.wasm new.wasm landscape --config new-config.yaml
-  openmcp-dns policy diff standard standard landscape --old-config '{}' --config new-config.yaml")]
+  openmcp-dns policy diff standard standard landscape --old-config '{}' --config new-config.yaml
+  openmcp-dns policy diff active new.wasm --kubeconfig platform.yaml")]
 pub(super) struct DiffArgs {
-    /// The module that decides now: a file, or `standard`
-    old: ModuleArg,
+    /// The module that decides now: a file, `standard`, or `active` for the one that the DNSPolicy of a
+    /// running landscape names
+    old: Candidate,
 
-    /// The module that is to decide: a file, or `standard`
-    new: ModuleArg,
+    /// The module that is to decide: a file, `standard` or `active`
+    new: Candidate,
 
     /// The landscape: a folder with one folder of manifests for each cluster
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+    #[arg(value_name = "FOLDER", required_unless_present = "kubeconfig")]
+    folder: Option<PathBuf>,
 
     /// Configuration of the new module instead of the DNSPolicy's: JSON, or a JSON or YAML file
     #[arg(long, value_name = "FILE|JSON")]
@@ -50,24 +62,44 @@ pub(super) struct DiffArgs {
     /// `text` for people, `json` for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     output: OutputFormat,
+
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
-    let DiffArgs { old, new, folder, config, old_config, output } = args;
-    let landscape = landscape::read(folder)?;
-    let engine = engine()?;
-    let old = Side::of(&engine, old, old_config.as_deref(), &landscape)?;
-    let new = Side::of(&engine, new, config.as_deref(), &landscape)?;
-    let comparison = Comparison::of(&old, &new);
-    print(&match output {
-        OutputFormat::Text => text(&old, &new, &comparison),
-        OutputFormat::Json => json_text(&old, &new, &comparison)?,
-    })?;
-    Ok(if comparison.is_same() { Outcome::Yes } else { Outcome::No })
+    block_on(compare(args))
 }
 
-fn text(old: &Side, new: &Side, comparison: &Comparison<'_>) -> String {
+async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
+    let DiffArgs { old, new, folder, config, old_config, output, live } = args;
+    let engine = engine()?;
+    let (landscape, loader) = match folder {
+        Some(folder) => (folder::read(folder)?, None),
+        None => {
+            let (landscape, loader) = live.read(&engine).await?;
+            (landscape, Some(loader))
+        }
+    };
+    let old = old.rules(&engine, old_config.as_deref(), &landscape, loader.as_ref()).await?;
+    let new = new.rules(&engine, config.as_deref(), &landscape, loader.as_ref()).await?;
+    let (old, new) = (Side::of(&old, &landscape), Side::of(&new, &landscape));
+    let comparison = Comparison::of(&old, &new);
+    print(&match output {
+        OutputFormat::Text => text(&old, &new, &comparison, &landscape),
+        OutputFormat::Json => json_text(&old, &new, &comparison, &landscape)?,
+    })?;
+    Ok(if landscape.unknown().next().is_some() {
+        Outcome::Unknown
+    } else if comparison.is_same() {
+        Outcome::Yes
+    } else {
+        Outcome::No
+    })
+}
+
+fn text(old: &Side, new: &Side, comparison: &Comparison<'_>, landscape: &Landscape) -> String {
     let mut text = format!("- {}\n+ {}\n", old.module, new.module);
     for (cluster, old, new) in &comparison.domains {
         text.push_str(&format!("\ndomain of cluster {cluster}\n"));
@@ -108,6 +140,9 @@ fn text(old: &Side, new: &Side, comparison: &Comparison<'_>) -> String {
             old.unresolved
         ));
     }
+    for (cluster, why) in landscape.unknown() {
+        text.push_str(&format!("not compared, but for its domain: cluster {cluster}: {why}\n"));
+    }
     text
 }
 
@@ -121,7 +156,12 @@ fn verdict_lines(verdict: &Option<&Verdict>) -> Vec<String> {
     }
 }
 
-fn json_text(old: &Side, new: &Side, comparison: &Comparison<'_>) -> serde_json::Result<String> {
+fn json_text(
+    old: &Side,
+    new: &Side,
+    comparison: &Comparison<'_>,
+    landscape: &Landscape,
+) -> serde_json::Result<String> {
     let domains: Vec<serde_json::Value> = comparison
         .domains
         .iter()
@@ -148,6 +188,10 @@ fn json_text(old: &Side, new: &Side, comparison: &Comparison<'_>) -> serde_json:
         .collect();
     let counts: serde_json::Map<String, serde_json::Value> =
         Kind::ALL.iter().map(|kind| (kind.as_str().to_owned(), comparison.count(*kind).into())).collect();
+    let not_compared: Vec<serde_json::Value> = landscape
+        .unknown()
+        .map(|(cluster, why)| json!({ "cluster": cluster.to_string(), "reason": why }))
+        .collect();
     let text = serde_json::to_string_pretty(&json!({
         "old": old.module,
         "new": new.module,
@@ -158,6 +202,7 @@ fn json_text(old: &Side, new: &Side, comparison: &Comparison<'_>) -> serde_json:
         "counts": counts,
         "domains": domains,
         "differences": claims,
+        "not_compared": not_compared,
     }))?;
     Ok(format!("{text}\n"))
 }

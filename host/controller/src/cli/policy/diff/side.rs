@@ -8,15 +8,10 @@ use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::Denial;
 use openmcp_dns_core::resolve::Wanted;
-use openmcp_dns_policy::Engine;
 use openmcp_dns_policy::vectors::lines;
 
-use super::super::super::hint::Hint as _;
-use super::super::configuration;
-use super::super::module::ModuleArg;
 use super::landscape::Landscape;
-use crate::api::DNSPolicy;
-use crate::demo::rules::{DEFAULT_BASE_DOMAIN, Given, Rules, RulesError};
+use crate::demo::rules::Rules;
 
 /// A claim: cluster, object and host name.
 pub(super) type ClaimKey = (ClusterId, SourceRef, String);
@@ -45,35 +40,8 @@ pub(super) enum Verdict {
 }
 
 impl Side {
-    /// Has a module decide on all claims of a landscape; `config` takes the place of the landscape's
-    /// configuration.
-    pub(super) fn of(
-        engine: &Engine,
-        argument: &ModuleArg,
-        config: Option<&str>,
-        landscape: &Landscape,
-    ) -> anyhow::Result<Self> {
-        let mut policy = match &landscape.policy {
-            Some(policy) => policy.clone(),
-            None => {
-                let spec = serde_json::from_value(serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN }))?;
-                DNSPolicy::new("default", spec)
-            }
-        };
-        if let Some(config) = config {
-            policy.spec.configuration = Some(configuration::read(config)?);
-        }
-        let given = Given { module: Some(argument.read()?.into_owned()), ..Given::default() };
-        let rules = Rules::load(engine, &given, Some(&policy));
-        let hint = rules.as_ref().err().map(|error| match error {
-            RulesError::Module(error) => argument.next_step(error.reason()),
-            error => error.hint().to_owned(),
-        });
-        let rules = rules.hint(hint.unwrap_or_default())?;
-        Ok(Self::decide(&rules, landscape))
-    }
-
-    fn decide(rules: &Rules, landscape: &Landscape) -> Self {
+    /// What the module of these rules makes of a landscape.
+    pub(super) fn of(rules: &Rules, landscape: &Landscape) -> Self {
         let description = rules.module.description();
         let mut side = Self {
             module: format!("{} {}", description.name, description.version),
@@ -81,8 +49,9 @@ impl Side {
             claims: BTreeMap::new(),
             unresolved: 0,
         };
-        for (member, objects) in &landscape.clusters {
+        for member in &landscape.clusters {
             let Some(domain) = side.domains.get(&member.id) else { continue };
+            let Ok(objects) = &member.objects else { continue };
             let governance = rules.governance(&member.id, &member.cluster);
             let territory = domain.clone().map(|domain| Territory {
                 domain,
@@ -113,12 +82,8 @@ impl Side {
 /// The domain of each cluster that the policy selects. As in the service, a domain belongs to the oldest
 /// cluster that wants it.
 fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
-    let mut by_age: Vec<_> = landscape
-        .clusters
-        .iter()
-        .map(|(member, _)| member)
-        .filter(|member| rules.selects(&member.cluster))
-        .collect();
+    let mut by_age: Vec<_> =
+        landscape.clusters.iter().filter(|member| rules.selects(&member.cluster)).collect();
     by_age.sort_by_key(|member| (member.cluster.creation_timestamp().map(|time| time.0), member.id.clone()));
     let mut taken: Vec<(HostName, ClusterId)> = Vec::new();
     let mut domains = BTreeMap::new();
