@@ -35,8 +35,11 @@ pub struct Stored {
 pub struct Etcd {
     /// Where clients reach it.
     pub endpoint: String,
+    name: String,
+    arguments: Vec<String>,
+    logs: PathBuf,
     client: Client,
-    _process: Process,
+    process: Option<Process>,
 }
 
 impl Etcd {
@@ -66,17 +69,24 @@ impl Etcd {
         if durability == Durability::Unsynced {
             arguments.push("--unsafe-no-fsync".to_owned());
         }
-        let mut process = Process::start(name, &Provided::Etcd.path()?, &arguments, &[], logs)?;
-        let client = process
-            .wait_ready(&format!("{name} answers"), START, async || {
-                let connected = Client::connect([&endpoint], None).await;
-                let mut client = connected.map_err(|error| error.to_string())?;
-                // A linearizable read: there is a leader.
-                client.get("ready", None).await.map_err(|error| error.to_string())?;
-                Ok(client)
-            })
-            .await?;
-        Ok(Self { endpoint, client, _process: process })
+        let (process, client) = run(name, &endpoint, &arguments, logs).await?;
+        let (name, logs) = (name.to_owned(), logs.to_owned());
+        Ok(Self { endpoint, name, arguments, logs, client, process: Some(process) })
+    }
+
+    /// Kills the server; its data stay.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts the server again, on the same port with the same data.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
+        let (process, client) = run(&self.name, &self.endpoint, &self.arguments, &self.logs).await?;
+        (self.process, self.client) = (Some(process), client);
+        Ok(())
     }
 
     /// A client of its own.
@@ -129,4 +139,23 @@ impl Etcd {
         let response = self.client().get("revision", None).await.context("failed to read the revision")?;
         Ok(response.header().context("etcd's answer has no header")?.revision())
     }
+}
+
+async fn run(
+    name: &str,
+    endpoint: &str,
+    arguments: &[String],
+    logs: &Path,
+) -> anyhow::Result<(Process, Client)> {
+    let mut process = Process::start(name, &Provided::Etcd.path()?, arguments, &[], logs)?;
+    let client = process
+        .wait_ready(&format!("{name} answers"), START, async || {
+            let connected = Client::connect([endpoint], None).await;
+            let mut client = connected.map_err(|error| error.to_string())?;
+            // A linearizable read: there is a leader.
+            client.get("ready", None).await.map_err(|error| error.to_string())?;
+            Ok(client)
+        })
+        .await?;
+    Ok((process, client))
 }

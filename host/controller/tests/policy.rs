@@ -369,9 +369,14 @@ fn diff_compares_nothing_when_a_part_of_the_landscape_cannot_be_read() {
 #[test]
 fn diff_takes_the_active_module_from_a_running_landscape_only() {
     policy(&["diff", "active", "standard", "examples/landscape"]).gave_up_because("--kubeconfig");
-    policy(&["diff", "standard", "standard"]).gave_up_because("<FOLDER>");
-    policy(&["diff", "standard", "standard", "examples/landscape", "--kubeconfig", "platform.yaml"])
-        .gave_up_because("cannot be used with");
+    for (further, expected) in [
+        (&[][..], "<FOLDER>"),
+        (&["examples/landscape", "--kubeconfig", "platform.yaml"], "cannot be used with"),
+        (&["examples/landscape", "--policy", "landscape"], "--kubeconfig"),
+    ] {
+        let done = policy(&[&["diff", "standard", "standard"], further].concat());
+        assert!(done.code == 2 && done.stderr.contains(expected), "{done:?}");
+    }
 }
 
 #[test]
