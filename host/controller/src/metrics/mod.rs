@@ -74,7 +74,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("openmcp_dns");
-        let durations: fn() -> Histogram = || Histogram::new(exponential_buckets(1e-6, 2.0, 18));
+        // Up to two seconds: longer than the default deadline of a question.
+        let durations: fn() -> Histogram = || Histogram::new(exponential_buckets(1e-6, 2.0, 22));
         let mut metrics = Self {
             evaluations: Family::default(),
             durations: Family::new_with_constructor(durations),
