@@ -24,6 +24,7 @@ pub mod coredns;
 pub mod dns;
 pub mod etcd;
 pub mod faults;
+pub mod http;
 pub mod kinds;
 pub mod landscape;
 pub mod manifests;

@@ -1,12 +1,14 @@
 //! `openmcp-dns`, the program under test.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
 use crate::landscape::Landscape;
+use crate::ports::free_address;
 use crate::process::Process;
 use crate::programs::openmcp_dns;
 
@@ -15,6 +17,7 @@ const STOP: Duration = Duration::from_secs(30);
 /// `openmcp-dns run`, watching a landscape.
 pub struct Service {
     kubeconfig: PathBuf,
+    metrics: SocketAddr,
     arguments: Vec<String>,
     logs: PathBuf,
     process: Option<Process>,
@@ -29,15 +32,29 @@ impl Service {
         let kubeconfig = landscape.folder().join("service.kubeconfig");
         std::fs::write(&kubeconfig, landscape.platform.api.kubeconfig())
             .with_context(|| format!("failed to write {}", kubeconfig.display()))?;
+        let metrics = free_address()?;
         let arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--etcd={}", landscape.store.endpoint),
             format!("--dns-server={}", landscape.central.udp.address()),
+            format!("--metrics-listen={metrics}"),
         ];
-        let mut service = Self { kubeconfig, arguments, logs: landscape.logs(), process: None };
+        let mut service = Self { kubeconfig, metrics, arguments, logs: landscape.logs(), process: None };
         service.resume()?;
         Ok(service)
+    }
+
+    /// The kubeconfig of the platform cluster.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Where it answers `/metrics`, `/healthz` and `/readyz`.
+    #[must_use]
+    pub const fn metrics(&self) -> SocketAddr {
+        self.metrics
     }
 
     /// Starts it again after [`Service::stop`]; one that runs goes on.
@@ -81,16 +98,22 @@ impl Service {
     }
 }
 
+/// Runs `openmcp-dns`, and gives how it ended.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(arguments: &[&str]) -> anyhow::Result<Output> {
+    let program = openmcp_dns()?;
+    let output = Command::new(&program).args(arguments).output();
+    output.with_context(|| format!("failed to start {}", program.display()))
+}
+
 /// What `openmcp-dns` prints for some arguments.
 ///
 /// # Errors
 /// When it fails.
 pub fn output_of(arguments: &[&str]) -> anyhow::Result<String> {
-    let program: &Path = &openmcp_dns()?;
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .with_context(|| format!("failed to start {}", program.display()))?;
+    let output = run(arguments)?;
     ensure!(
         output.status.success(),
         "openmcp-dns {arguments:?} ended with {}\n{}",

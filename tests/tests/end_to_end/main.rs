@@ -5,6 +5,8 @@
 
 mod cluster_dns;
 mod deletion;
+mod diff;
+mod metrics;
 mod names;
 mod policy;
 mod restart;
@@ -112,6 +114,9 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(names::a_second_host_name_of_a_route_resolves(&world));
         step!(names::an_ingress_resolves(&world));
         step!(names::a_deleted_route_no_longer_resolves(&world));
+        step!(metrics::the_service_says_that_it_lives_and_what_its_policy_does(&world));
+        step!(diff::a_diff_shows_which_names_another_module_would_change(&world));
+        step!(diff::a_diff_names_the_cluster_that_it_could_not_reach(&world));
         step!(policy::a_name_of_another_cluster_is_denied(&world));
         step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
         step!(policy::the_module_is_swapped_without_a_restart(&mut world));
