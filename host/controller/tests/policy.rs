@@ -367,6 +367,21 @@ fn diff_compares_nothing_when_a_part_of_the_landscape_cannot_be_read() {
 }
 
 #[test]
+fn the_environment_says_the_limits_as_it_does_for_the_service() {
+    let inspect = |bytes: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openmcp-dns"));
+        command.args(["policy", "inspect", "standard"]).env("OPENMCP_DNS_POLICY_MODULE_BYTES", bytes);
+        let output = command.env_remove("RUST_LOG").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout) + &text(output.stderr))
+    };
+    let (code, text) = inspect("2048");
+    assert!(code == Some(1) && text.contains("limit 2048") && text.contains("at most 2048"), "{text}");
+    let (code, text) = inspect("0");
+    assert!(code == Some(2) && text.contains("1024..") && text.contains("\nhint: "), "{text}");
+}
+
+#[test]
 fn diff_takes_the_active_module_from_a_running_landscape_only() {
     policy(&["diff", "active", "standard", "examples/landscape"]).gave_up_because("--kubeconfig");
     for (further, expected) in [

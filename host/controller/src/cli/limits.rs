@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::value_parser;
+use clap::{Args as _, Command, FromArgMatches as _, value_parser};
 use openmcp_dns_policy::{Engine, Limits};
+
+use super::hint::hinted;
 
 /// What policy modules may use. Fuel is the limit that modules meet; all others are backstops.
 ///
@@ -92,7 +94,21 @@ impl LimitArgs {
         Ok(Engine::new(self.limits())?)
     }
 
-    fn limits(&self) -> Limits {
+    /// The limits that the environment says, for commands that have no options for them: whoever
+    /// writes a module sets the variables of the service once, and gets its answers.
+    ///
+    /// # Errors
+    /// When a variable is out of range.
+    pub fn from_environment() -> anyhow::Result<Self> {
+        parse(&[]).map_err(|error| {
+            let text = error.to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            hinted(message, "correct the environment variable OPENMCP_DNS_POLICY_... of this limit")
+        })
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> Limits {
         let Self {
             policy_fuel: fuel,
             policy_deadline_ms,
@@ -123,6 +139,11 @@ impl LimitArgs {
     }
 }
 
+fn parse(arguments: &[&str]) -> Result<LimitArgs, clap::Error> {
+    let command = LimitArgs::augment_args(Command::new("openmcp-dns").no_binary_name(true));
+    LimitArgs::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
 /// More than the address space is as good as all of it.
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
@@ -138,15 +159,7 @@ fn milliseconds(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args as _, Command, FromArgMatches as _};
-
     use super::*;
-
-    fn parse(arguments: &[&str]) -> Result<LimitArgs, clap::Error> {
-        let command = LimitArgs::augment_args(Command::new("test"));
-        let all = std::iter::once("test").chain(arguments.iter().copied());
-        LimitArgs::from_arg_matches(&command.try_get_matches_from(all)?)
-    }
 
     #[test]
     fn without_options_the_limits_are_the_defaults() {

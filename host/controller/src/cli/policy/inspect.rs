@@ -35,6 +35,7 @@ struct Report {
     bytes: usize,
     survey: Result<Survey, LoadError>,
     admitted: Result<openmcp_dns_policy::Module, LoadError>,
+    limits: Limits,
 }
 
 /// Runs the command.
@@ -42,10 +43,12 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     let InspectArgs { module, config, output } = args;
     let configuration = configuration::text(config.as_deref())?;
     let bytes = module.read()?;
+    let engine = engine()?;
     let report = Report {
         bytes: bytes.len(),
         survey: Survey::of(&bytes),
-        admitted: engine()?.load(&bytes, &configuration),
+        admitted: engine.load(&bytes, &configuration),
+        limits: engine.limits().clone(),
     };
     let digest = match &report.survey {
         Ok(survey) => survey.digest.clone(),
@@ -59,7 +62,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
 }
 
 fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
-    let limits = Limits::default();
+    let limits = &report.limits;
     let mut lines: Vec<(&str, String)> = vec![("module", module.to_string())];
     if let Ok(admitted) = &report.admitted {
         let description = admitted.description();

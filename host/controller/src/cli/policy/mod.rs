@@ -30,6 +30,8 @@ use super::{hint, output};
 /// Writes, tests and tries out policy modules.
 ///
 /// A module is given as a file (a WebAssembly component), or as `standard`, the module that is built in.
+/// It is asked within the limits of `openmcp-dns run`: the defaults, or what the same environment variables
+/// (OPENMCP_DNS_POLICY_FUEL and others) say.
 #[derive(clap::Args, Debug)]
 #[command(
     arg_required_else_help = true,

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
-use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD};
+use openmcp_dns_policy::{Engine, LoadError, LoadReason, Module, STANDARD};
 
 use super::super::hint::{Hint as _, hinted};
+use super::super::limits::LimitArgs;
 
 /// The name of the module that is built in.
 const BUILT_IN: &str = "standard";
@@ -110,7 +111,7 @@ impl ModuleArg {
     }
 }
 
-/// The engine with the limits of the service.
+/// The engine with the limits of a service in this environment.
 pub(super) fn engine() -> anyhow::Result<Engine> {
-    Ok(Engine::new(Limits::default())?)
+    LimitArgs::from_environment()?.engine()
 }

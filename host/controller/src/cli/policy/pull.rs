@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use openmcp_dns_policy::Limits;
 
 use super::super::block_on;
 use super::super::hint::{Hint as _, hinted};
+use super::super::limits::LimitArgs;
 use super::super::output::print;
 use super::login::{LoginArgs, REGISTRY_HINT};
 use super::{Outcome, note};
@@ -45,12 +45,13 @@ pub(super) fn run(args: &PullArgs) -> anyhow::Result<Outcome> {
         let message = format!("{} is there already", file.display());
         return Err(hinted(message, "name the file to write with --out"));
     }
+    let limits = LimitArgs::from_environment()?.limits();
     let mut registry = login.registry(reference, Access::Pull).hint(REGISTRY_HINT)?;
     note(&format!("pulling {reference} ..."));
     let pulled = block_on(async {
         Ok(async {
             let manifest = registry.manifest().await?;
-            let module = registry.module(&manifest, Limits::default().module_bytes).await?;
+            let module = registry.module(&manifest, limits.module_bytes).await?;
             Ok::<_, crate::registry::RegistryError>((manifest.digest, module))
         }
         .await)
