@@ -387,7 +387,7 @@ fn diff_takes_the_active_module_from_a_running_landscape_only() {
     for (further, expected) in [
         (&[][..], "<FOLDER>"),
         (&["examples/landscape", "--kubeconfig", "platform.yaml"], "cannot be used with"),
-        (&["examples/landscape", "--policy", "landscape"], "--kubeconfig"),
+        (&["examples/landscape", "--policy", "landscape"], "cannot be used with"),
     ] {
         let done = policy(&[&["diff", "standard", "standard"], further].concat());
         assert!(done.code == 2 && done.stderr.contains(expected), "{done:?}");

@@ -45,12 +45,18 @@ pub(super) struct LiveArgs {
     kubeconfig: Option<PathBuf>,
 
     /// Name of the DNSPolicy, where there are several; compared are the clusters that it holds for
-    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    #[arg(long, value_name = "NAME", requires = "kubeconfig", conflicts_with = "folder")]
     policy: Option<String>,
 
     /// Allow plain http to this registry or web server, host or host:port, as `run` does, to download the
     /// module of the DNSPolicy
-    #[arg(long, value_name = "HOST", value_delimiter = ',', requires = "kubeconfig")]
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        requires = "kubeconfig",
+        conflicts_with = "folder"
+    )]
     insecure_registry: Vec<String>,
 }
 
