@@ -24,6 +24,8 @@ pub enum State {
     Undecided(PolicyFailure),
     /// It points nowhere; what was published stays if that is likely to pass.
     Unresolved(UnresolvedReason),
+    /// The policy has been asked for the first time and has not answered yet; what was published stays.
+    Asked,
 }
 
 /// One host name that an object asks for: what has become of it, and what stands published for it.
@@ -43,7 +45,8 @@ pub type Outcomes = BTreeMap<String, Outcome>;
 pub struct Redecided {
     /// Names at which something may have to be published, changed or withdrawn.
     pub names: BTreeSet<HostName>,
-    /// Host names of the object whose state is not what it was, for Events and for people.
+    /// Host names of the object whose state is not what it was, for Events and for people. That the
+    /// policy has been asked is nothing to tell.
     pub changed: Vec<String>,
 }
 
@@ -57,26 +60,33 @@ pub struct Index {
 
 impl Index {
     /// Decides anew on everything that an object asks for. `resolution` is `None` when the object
-    /// is gone. `standing` gives what the store holds for the object; it is asked only where the
-    /// index does not know, which is after a restart.
+    /// is gone. `decide` gives `None` where the answer is still to come: what was known of the host
+    /// name stays until then. `standing` gives what the store holds for the object; it is asked only
+    /// where the index does not know, which is after a restart.
     pub fn redecide(
         &mut self,
         claimant: &Claimant,
         resolution: Option<Resolution>,
-        mut decide: impl FnMut(&Wanted) -> Decision,
+        mut decide: impl FnMut(&Wanted) -> Option<Decision>,
         standing: impl Fn() -> Vec<RecordSet>,
     ) -> Redecided {
         let old = self.by_claimant.remove(claimant).unwrap_or_default();
         let mut new = Outcomes::new();
         let resolution = resolution.unwrap_or_default();
         for wanted in &resolution.wanted {
-            let outcome = match decide(wanted) {
-                Decision::Publish(record_sets) => Outcome { state: State::Published, record_sets },
-                Decision::Deny(denial) => Outcome { state: State::Denied(denial), record_sets: Vec::new() },
-                Decision::Undecided(failure) => Outcome {
+            let outcome = match (decide(wanted), old.get(&wanted.host_name)) {
+                (Some(Decision::Publish(record_sets)), _) => Outcome { state: State::Published, record_sets },
+                (Some(Decision::Deny(denial)), _) => {
+                    Outcome { state: State::Denied(denial), record_sets: Vec::new() }
+                }
+                (Some(Decision::Undecided(failure)), _) => Outcome {
                     state: State::Undecided(failure),
                     record_sets: kept(&old, &wanted.host_name, &standing),
                 },
+                (None, Some(known)) => known.clone(),
+                (None, None) => {
+                    Outcome { state: State::Asked, record_sets: kept(&old, &wanted.host_name, &standing) }
+                }
             };
             new.insert(wanted.host_name.clone(), outcome);
         }
@@ -122,7 +132,9 @@ impl Index {
         names.extend(new_names.iter().cloned());
         let changed = new
             .iter()
-            .filter(|(host, outcome)| old.get(*host).map(|old| &old.state) != Some(&outcome.state))
+            .filter(|(host, outcome)| {
+                outcome.state != State::Asked && old.get(*host).map(|old| &old.state) != Some(&outcome.state)
+            })
             .map(|(host, _)| host.clone())
             .collect();
         if !new_names.is_empty() {
@@ -166,12 +178,92 @@ impl Index {
     }
 }
 
+impl State {
+    /// Whether a policy has been asked, and has answered or failed.
+    const fn is_decided(&self) -> bool {
+        match self {
+            Self::Published | Self::Denied(_) | Self::Undecided(_) => true,
+            Self::Unresolved(_) | Self::Asked => false,
+        }
+    }
+}
+
 /// What stands published for a host name: what the index knows, else what the store holds for the
-/// object. The store does not know which host name led to a record, so all of the object's count.
+/// object. The store does not know which host name led to a record, so all of the object's count,
+/// until a policy has decided on one of its host names.
 fn kept(old: &Outcomes, host_name: &str, standing: impl Fn() -> Vec<RecordSet>) -> Vec<RecordSet> {
-    match old.get(host_name) {
-        Some(outcome) => outcome.record_sets.clone(),
-        None if old.is_empty() => standing(),
-        None => Vec::new(),
+    if old.values().any(|outcome| outcome.state.is_decided()) {
+        return old.get(host_name).map(|outcome| outcome.record_sets.clone()).unwrap_or_default();
+    }
+    standing()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cluster::SourceKind;
+    use crate::policy::FailureKind;
+    use crate::record::RecordValue;
+    use crate::resolve::Unresolved;
+
+    fn claimant() -> Claimant {
+        let source =
+            SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() };
+        (ClusterId::new("default", "w1"), source)
+    }
+
+    fn published() -> Vec<RecordSet> {
+        let values = BTreeSet::from([RecordValue::A([10, 0, 0, 1].into())]);
+        vec![RecordSet { name: "shop.w1.openmcp.cluster".parse().unwrap(), ttl_seconds: 60, values }]
+    }
+
+    fn wants(host_names: &[&str]) -> Option<Resolution> {
+        let wanted = host_names.iter().map(|host_name| Wanted {
+            host_name: (*host_name).to_owned(),
+            targets: vec!["10.0.0.1".to_owned()],
+        });
+        Some(Resolution { wanted: wanted.collect(), ..Resolution::default() })
+    }
+
+    fn desired(index: &Index) -> usize {
+        index.settle(&"shop.w1.openmcp.cluster".parse().unwrap(), None).desired.len()
+    }
+
+    /// After a restart, the routes may be listed before their Gateways.
+    #[test]
+    fn what_the_store_holds_stays_from_the_first_list_until_the_policy_has_answered() {
+        let failure = PolicyFailure { kind: FailureKind::Trap, message: String::new() };
+        for answer in [None, Some(Decision::Undecided(failure))] {
+            let mut index = Index::default();
+            let reason = UnresolvedReason::NoListener("no Gateway is known yet".into());
+            let unresolved = vec![Unresolved { host_name: String::new(), reason }];
+            let without_gateway = Some(Resolution { unresolved, ..Resolution::default() });
+            index.redecide(&claimant(), without_gateway, |_| None, published);
+            let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| answer.clone(), published);
+            assert_eq!(desired(&index), 1, "{answer:?}");
+            assert_eq!(redecided.changed.is_empty(), answer.is_none());
+            let denial = Denial { code: "no".into(), message: String::new() };
+            let redecided = index.redecide(
+                &claimant(),
+                wants(&["shop.w1"]),
+                |_| Some(Decision::Deny(denial.clone())),
+                published,
+            );
+            assert_eq!((redecided.names.len(), desired(&index)), (1, 0));
+        }
+    }
+
+    #[test]
+    fn what_was_decided_stays_while_the_policy_is_asked_again_and_what_is_no_longer_wanted_goes() {
+        let mut index = Index::default();
+        let publish = |_: &Wanted| Some(Decision::Publish(published()));
+        index.redecide(&claimant(), wants(&["shop.w1"]), publish, Vec::new);
+        let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| None, Vec::new);
+        assert_eq!((desired(&index), redecided.changed), (1, Vec::new()));
+        assert_eq!(index.outcomes(&claimant()).unwrap()["shop.w1"].state, State::Published);
+        index.redecide(&claimant(), wants(&["other.w1"]), |_| None, published);
+        assert_eq!(desired(&index), 0);
     }
 }

@@ -53,9 +53,7 @@ pub(crate) async fn a_module_that_is_none_is_refused_and_the_old_one_decides(
 pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -> anyhow::Result<()> {
     let process = world.service.id()?;
     let standard = active_digest(world).await?;
-    let file = repository("policies/deny-prefix/deny-prefix.wasm");
-    let module = std::fs::read(&file).with_context(|| format!("failed to read {}", file.display()))?;
-    let digest = put_module(world, "deny-prefix", &module).await?;
+    let digest = put_deny_prefix(world, "deny-prefix").await?;
     use_config_map(world, "deny-prefix", &digest).await?;
     wait_active(world, &digest).await?;
 
@@ -81,7 +79,7 @@ pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -
     wait_denied(world, 0).await
 }
 
-async fn wait_denied(world: &World, count: i64) -> anyhow::Result<()> {
+pub(crate) async fn wait_denied(world: &World, count: i64) -> anyhow::Result<()> {
     let reference = openmcp_dns_tests::manifests::cluster_dns_reference("workload01");
     let what = format!("{count} claims are denied");
     wait_object(&world.platform(), reference, &what, SOON, |object| {
@@ -90,7 +88,7 @@ async fn wait_denied(world: &World, count: i64) -> anyhow::Result<()> {
     .await
 }
 
-async fn active_digest(world: &World) -> anyhow::Result<String> {
+pub(crate) async fn active_digest(world: &World) -> anyhow::Result<String> {
     wait_object(&world.platform(), POLICY, "a module is active", SOON, |object| {
         let digest = object.pointer("/status/module/activeDigest")?.as_str()?;
         (!digest.is_empty()).then(|| digest.to_owned())
@@ -98,7 +96,7 @@ async fn active_digest(world: &World) -> anyhow::Result<String> {
     .await
 }
 
-async fn wait_active(world: &World, digest: &str) -> anyhow::Result<()> {
+pub(crate) async fn wait_active(world: &World, digest: &str) -> anyhow::Result<()> {
     // The first use of a module compiles it.
     wait_object(&world.platform(), POLICY, &format!("module {digest} is active"), LATER, |object| {
         let active = &object["status"]["module"]["activeDigest"];
@@ -108,6 +106,13 @@ async fn wait_active(world: &World, digest: &str) -> anyhow::Result<()> {
     .await?;
     wait_condition(&world.platform(), POLICY, "ModuleActive", "True", "Succeeded", SOON).await?;
     Ok(())
+}
+
+/// Puts the example that denies a prefix into a ConfigMap, and gives its digest.
+pub(crate) async fn put_deny_prefix(world: &World, name: &str) -> anyhow::Result<String> {
+    let file = repository("policies/deny-prefix/deny-prefix.wasm");
+    let module = std::fs::read(&file).with_context(|| format!("failed to read {}", file.display()))?;
+    put_module(world, name, &module).await
 }
 
 /// Puts a module into a ConfigMap, and gives its digest.
@@ -122,13 +127,13 @@ async fn put_module(world: &World, name: &str, module: &[u8]) -> anyhow::Result<
     Ok(Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-async fn use_config_map(world: &World, name: &str, digest: &str) -> anyhow::Result<()> {
+pub(crate) async fn use_config_map(world: &World, name: &str, digest: &str) -> anyhow::Result<()> {
     let config_map = json!({ "namespace": CLUSTERS, "name": name, "key": "module.wasm" });
     let module = json!({ "builtIn": null, "configMap": config_map, "sha256": digest });
     POLICY.merge(&world.platform(), &json!({ "spec": { "module": module } })).await
 }
 
-async fn use_built_in(world: &World, digest: &str) -> anyhow::Result<()> {
+pub(crate) async fn use_built_in(world: &World, digest: &str) -> anyhow::Result<()> {
     let module = json!({ "builtIn": "standard", "configMap": null, "sha256": null });
     POLICY.merge(&world.platform(), &json!({ "spec": { "module": module } })).await?;
     wait_active(world, digest).await

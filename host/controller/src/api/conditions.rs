@@ -88,6 +88,10 @@ pub enum Reason {
     ModuleDigestMismatch,
     /// The module, or the source that the spec names, is refused.
     ModuleRejected,
+    /// The module in the spec is compared with the one that decides, and decides nothing.
+    Monitored,
+    /// No module decides.
+    NoActiveModule,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
     /// A claim is denied (reason of Events).

@@ -39,6 +39,13 @@ pub use super::module_source::{
     printcolumn(name = "Clusters", type_ = "integer", json_path = ".status.clusters"),
     printcolumn(name = "Names", type_ = "integer", json_path = ".status.names"),
     printcolumn(name = "Denied", type_ = "integer", json_path = ".status.denied"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", priority = 10),
+    printcolumn(
+        name = "Differing",
+        type_ = "integer",
+        json_path = ".status.candidate.differing",
+        priority = 10
+    ),
     printcolumn(name = "Module", type_ = "string", json_path = ".status.module.activeDigest", priority = 10),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -62,6 +69,10 @@ pub struct DNSPolicySpec {
     #[serde(default)]
     pub module: ModuleSource,
 
+    /// Whether the module, with its configuration, decides.
+    #[serde(default)]
+    pub mode: Mode,
+
     /// Configuration of the module, as the module defines it. The module checks it before it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_json")]
@@ -75,6 +86,28 @@ pub struct DNSPolicySpec {
     /// When a deletion is held until somebody confirms it.
     #[serde(default)]
     pub deletion_guard: DeletionGuard,
+}
+
+/// Whether the module in the spec decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Mode {
+    /// It decides.
+    #[default]
+    Enforce,
+    /// It decides nothing: the last one that was enforced goes on. It is asked the same questions, and
+    /// the status says how many answers differ (`status.candidate`).
+    Monitor,
+    /// As `Monitor`, and if it has decided until now, the one that decided before it
+    /// (`status.module.previous`) does so again.
+    Rollback,
+}
+
+impl Mode {
+    /// Whether the module in the spec decides.
+    #[must_use]
+    pub const fn enforces(self) -> bool {
+        matches!(self, Self::Enforce)
+    }
 }
 
 /// Selects clusters in the shape that openMCP's other services use.
@@ -223,6 +256,9 @@ pub struct DNSPolicyStatus {
     /// The module that decides now.
     #[serde(default)]
     pub module: ModuleStatus,
+    /// With mode `Monitor` or `Rollback`: how the module in the spec would decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateStatus>,
     /// How many clusters the policy holds for.
     #[serde(default)]
     pub clusters: i64,
@@ -263,6 +299,66 @@ pub struct ModuleStatus {
     /// When a module last could not be fetched or was refused. It stays when all is well again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error_time: Option<Time>,
+    /// The module that decides now, with its configuration. A restarted service goes on with it when the
+    /// module in the spec is refused, or only monitored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<ModuleChoice>,
+    /// The module that decided before, with its configuration; mode `Rollback` brings it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<ModuleChoice>,
+}
+
+/// A module with its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleChoice {
+    /// SHA-256 of the module.
+    pub sha256: String,
+    /// Where it comes from, as `spec.module` says it. Text of another version of the service may hold
+    /// what this one does not know.
+    #[schemars(schema_with = "free_json")]
+    pub module: serde_json::Value,
+    /// Its configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "free_json")]
+    pub configuration: Option<serde_json::Value>,
+}
+
+/// How a module that only watches would decide.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CandidateStatus {
+    /// SHA-256 of the module.
+    pub sha256: String,
+    /// Name and version of the module, as it describes itself.
+    pub description: String,
+    /// Whether it has been asked about everything.
+    pub complete: bool,
+    /// How many claims were compared.
+    pub compared: i64,
+    /// How many decisions would be others, domains of clusters included.
+    pub differing: i64,
+    /// The first ten of them.
+    #[serde(default)]
+    pub differences: Vec<DecisionDifference>,
+}
+
+/// A decision that would be another one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionDifference {
+    /// Namespace and name of the cluster.
+    pub cluster: String,
+    /// Kind, namespace and name of the object that asks; empty for the cluster's domain.
+    pub source: String,
+    /// The host name as the object has it; empty for the cluster's domain.
+    pub host_name: String,
+    /// What would change, in words.
+    pub change: String,
+    /// What holds.
+    pub active: String,
+    /// What the candidate says.
+    pub candidate: String,
 }
 
 fn free_json(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

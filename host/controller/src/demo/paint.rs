@@ -72,7 +72,7 @@ impl Session {
             State::Published => ClaimState::Published,
             State::Denied(_) => ClaimState::Denied,
             State::Unresolved(_) => ClaimState::Unresolved,
-            State::Undecided(_) => ClaimState::Undecided,
+            State::Undecided(_) | State::Asked => ClaimState::Undecided,
         };
         let (cluster, source, host_name) = key;
         let file = self.place(&cluster.name, source);

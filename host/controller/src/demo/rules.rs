@@ -10,7 +10,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_policy::{ConfigurationError, Engine, LoadError, Module, STANDARD};
 use thiserror::Error;
 
-use crate::api::dns_policy::{DeletionGuard, ModuleSource};
+use crate::api::dns_policy::{DeletionGuard, Mode, ModuleSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
 use crate::landscape::{Terms, configuration, govern, selects};
 use crate::record::Governance;
@@ -183,6 +183,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> (Option<String>, DNSPolicySpec) {
             base_domain: DEFAULT_BASE_DOMAIN.to_owned(),
             cluster_selector: None,
             module: ModuleSource::default(),
+            mode: Mode::default(),
             configuration: None,
             shared_names: Vec::new(),
             deletion_guard: DeletionGuard::default(),
@@ -302,7 +303,7 @@ mod tests {
         let rules = Rules::load(&engine, &Given::default(), Some(&policy)).unwrap();
         let shared = |name: &str| {
             let governance = rules.governance(&ClusterId::new("s", name), &Cluster::default());
-            governance.context.shared_names.iter().map(ToString::to_string).collect::<Vec<_>>()
+            governance.mandate.context.shared_names.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(shared("w1"), ["shop.openmcp.cluster"]);
         assert_eq!(shared("w2"), [""; 0]);

@@ -13,10 +13,10 @@ use tokio_util::sync::DropGuard;
 
 use super::access::{Access, AccessEvent};
 use super::module::{Loaded, ModuleError, ModuleLoader};
-use super::policy::PolicyState;
+use super::policy::{PolicyState, Request, Wanted};
 use super::select;
 use super::worker::{Desired, Governed, Settings, Workers};
-use crate::api::dns_policy::{ConfigMapKey, ModuleSource};
+use crate::api::dns_policy::ConfigMapKey;
 use crate::api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
 use crate::record::Input;
 use crate::report::dns_policy;
@@ -44,9 +44,7 @@ enum Event {
 
 struct LoadedModule {
     policy: String,
-    request: u64,
-    source: ModuleSource,
-    configuration: String,
+    request: Request,
     loaded: Loaded,
 }
 
@@ -67,7 +65,7 @@ pub struct Director {
     policies: Option<BTreeMap<String, PolicyState>>,
     module_watches: BTreeMap<String, ModuleWatch>,
     /// Ends the last load of a policy's module when another one is wanted.
-    loads: BTreeMap<String, DropGuard>,
+    loads: BTreeMap<(String, Wanted), DropGuard>,
     access: Option<BTreeMap<ClusterId, Access>>,
     status: dns_policy::Writer,
 }
@@ -149,22 +147,22 @@ impl Director {
             }
             Event::Access(event) => self.access_seen(event),
             Event::ModuleChanged(policy) => {
-                self.load(&policy);
+                self.load(&policy, Wanted::Spec);
                 Vec::new()
             }
             Event::Loaded(loaded) => {
-                let LoadedModule { policy, request, source, configuration, loaded } = *loaded;
+                let LoadedModule { policy, request, loaded } = *loaded;
                 let state = self.policies.as_mut().and_then(|policies| policies.get_mut(&policy));
                 let changed = state.is_some_and(|state| {
                     state.follow_tag(self.loader.tag_check());
-                    state.loaded(request, source, configuration, loaded)
+                    state.loaded(request, loaded)
                 });
                 if changed { self.all_clusters() } else { Vec::new() }
             }
             Event::TagResolved { policy, request, resolved } => {
                 let state = self.policies.as_mut().and_then(|policies| policies.get_mut(&policy));
                 if state.is_some_and(|state| state.resolved(request, resolved)) {
-                    self.load(&policy);
+                    self.load(&policy, Wanted::Spec);
                 }
                 Vec::new()
             }
@@ -222,8 +220,8 @@ impl Director {
                 }
                 self.policies = Some(policies);
                 self.module_watches.retain(|name, _| !old.contains_key(name));
-                self.loads.retain(|name, _| !old.contains_key(name));
-                load.iter().for_each(|name| self.load(name));
+                self.loads.retain(|(name, _), _| !old.contains_key(name));
+                load.iter().for_each(|(name, wanted)| self.load(name, *wanted));
             }
             Seen::Set(policy) => {
                 let name = policy.name_any();
@@ -231,7 +229,7 @@ impl Director {
                 let mut load = Vec::new();
                 let state = take_in_policy(policies.remove(&name), *policy, &mut load);
                 policies.insert(name, state);
-                load.iter().for_each(|name| self.load(name));
+                load.iter().for_each(|(name, wanted)| self.load(name, *wanted));
             }
             Seen::Removed(policy) => {
                 let name = policy.name_any();
@@ -239,7 +237,7 @@ impl Director {
                     policies.remove(&name);
                 }
                 self.module_watches.remove(&name);
-                self.loads.remove(&name);
+                self.loads.retain(|(policy, _), _| *policy != name);
                 self.status.forget(&name);
             }
             Seen::Trouble(message) => return trouble("DNSPolicy", &message),
@@ -290,12 +288,12 @@ impl Director {
 
     // === modules ===
 
-    /// Loads a policy's module, and follows the ConfigMap that it comes from.
-    fn load(&mut self, policy: &str) {
+    /// Loads one of a policy's modules; follows the ConfigMap that the one in the spec comes from.
+    fn load(&mut self, policy: &str, wanted: Wanted) {
         let Some(state) = self.policies.as_mut().and_then(|policies| policies.get_mut(policy)) else {
             return;
         };
-        let (request, source, configuration) = state.request();
+        let Some(request) = state.request(wanted) else { return };
         match state.config_map().cloned() {
             None => {
                 self.module_watches.remove(policy);
@@ -308,11 +306,11 @@ impl Director {
         }
         let (loader, events, policy) = (self.loader.clone(), self.events.clone(), policy.to_owned());
         let cancel = self.settings.cancel.child_token();
-        self.loads.insert(policy.clone(), cancel.clone().drop_guard());
+        self.loads.insert((policy.clone(), wanted), cancel.clone().drop_guard());
         self.settings.tasks.spawn(async move {
-            let loading = loader.load(&source, configuration.clone());
+            let loading = loader.load(&request.source, request.configuration.clone());
             let Some(loaded) = cancel.run_until_cancelled(loading).await else { return };
-            let loaded = LoadedModule { policy, request, source, configuration, loaded };
+            let loaded = LoadedModule { policy, request, loaded };
             // Nobody may be listening any more.
             let _ = events.send(Event::Loaded(Box::new(loaded))).await;
         });
@@ -348,14 +346,16 @@ impl Director {
     async fn tick(&mut self) {
         let now = Instant::now();
         let policies = self.policies.iter().flatten();
-        let due: Vec<String> =
-            policies.filter(|(_, state)| state.is_retry_due(now)).map(|(name, _)| name.clone()).collect();
-        due.iter().for_each(|name| self.load(name));
+        let due: Vec<(String, Wanted)> = policies
+            .flat_map(|(name, state)| state.due(now).into_iter().map(|wanted| (name.clone(), wanted)))
+            .collect();
+        due.iter().for_each(|(name, wanted)| self.load(name, *wanted));
         self.check_tags(now);
         for (name, state) in self.policies.iter().flatten() {
-            let findings = [("Ready", state.ready()), ("ModuleActive", state.module_active())];
             let sum = self.settings.tallies.sum(name);
-            self.status.write(&state.policy, &findings, state.module_status(), sum).await;
+            let findings = [("Ready", state.ready()), ("ModuleActive", state.module_active(&sum))];
+            let (module, candidate) = (state.module_status(), state.candidate_status(&sum));
+            self.status.write(&state.policy, &findings, module, candidate, sum).await;
         }
     }
 
@@ -397,22 +397,27 @@ impl Director {
     }
 }
 
-/// Takes in a policy; notes its name where its module has to be loaded.
-fn take_in_policy(old: Option<PolicyState>, policy: DNSPolicy, load: &mut Vec<String>) -> PolicyState {
+/// Takes in a policy; notes which of its modules have to be loaded.
+fn take_in_policy(
+    old: Option<PolicyState>,
+    policy: DNSPolicy,
+    load: &mut Vec<(String, Wanted)>,
+) -> PolicyState {
     let name = policy.name_any();
     let policy = Arc::new(policy);
-    match old {
+    let (state, wanted) = match old {
         Some(mut state) => {
-            if state.update(policy) {
-                load.push(name);
-            }
-            state
+            let wanted = state.update(policy);
+            (state, wanted)
         }
         None => {
-            load.push(name);
-            PolicyState::new(policy)
+            let state = PolicyState::new(policy);
+            let wanted = state.first();
+            (state, wanted)
         }
-    }
+    };
+    load.extend(wanted.into_iter().map(|wanted| (name.clone(), wanted)));
+    state
 }
 
 /// A watch of the platform cluster has trouble. It goes on trying, and nothing changes until then.

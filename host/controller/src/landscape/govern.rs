@@ -12,7 +12,7 @@ use openmcp_dns_core::policy::{Context, Policy};
 use super::select;
 use crate::api::dns_policy::{DeletionGuard, SharedName};
 use crate::api::{Cluster, DNSPolicySpec};
-use crate::record::Governance;
+use crate::record::{Governance, Mandate};
 
 /// What is the same for all clusters of a policy.
 pub struct Terms<'t> {
@@ -49,10 +49,13 @@ pub fn govern(terms: Terms<'_>, id: &ClusterId, cluster: &Cluster) -> Governance
     let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;
     Governance {
         policy_name,
-        policy,
-        module_digest,
-        context: Arc::new(Context { base_domain: zone, cluster: facts, configuration, shared_names }),
-        wildcards,
+        mandate: Mandate {
+            policy,
+            module_digest,
+            context: Arc::new(Context { base_domain: zone, cluster: facts, configuration, shared_names }),
+            wildcards,
+        },
+        candidate: None,
         brake: BrakeLimits {
             share_percent: max_percent,
             free_names: usize::try_from(free_names).unwrap_or(usize::MAX),

@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use openmcp_dns_core::brake::BrakeLimits;
+use openmcp_dns_core::cluster::SourceRef;
 use openmcp_dns_core::decide::Territory;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Objects, WatchedKind};
-use openmcp_dns_core::policy::{Context, Policy, PolicyFailure};
+use openmcp_dns_core::policy::PolicyFailure;
 use openmcp_dns_core::skydns::Owner;
 use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::decider::{Mandate, Subject};
+use super::shadow::Shadow;
+use super::summary::Summary;
 
 /// Under which policy a cluster stands.
 #[derive(Clone)]
@@ -19,13 +25,9 @@ pub struct Governance {
     /// Name of the DNSPolicy.
     pub policy_name: String,
     /// The module that decides.
-    pub policy: Arc<dyn Policy>,
-    /// SHA-256 of the module, as hexadecimal digits.
-    pub module_digest: Arc<str>,
-    /// What the module is told besides the claim.
-    pub context: Arc<Context>,
-    /// Whether the DNS server in use can serve wildcards.
-    pub wildcards: bool,
+    pub mandate: Mandate,
+    /// A module that is compared with it, and decides nothing.
+    pub candidate: Option<Mandate>,
     /// When a deletion is held.
     pub brake: BrakeLimits,
     /// After how long without a change a held deletion goes on.
@@ -36,34 +38,57 @@ pub struct Governance {
 
 impl Governance {
     pub(super) fn owner(&self) -> Owner {
-        Owner { landscape: self.context.base_domain.clone(), cluster: self.context.cluster.id.clone() }
+        let context = &self.mandate.context;
+        Owner { landscape: context.base_domain.clone(), cluster: context.cluster.id.clone() }
     }
 
     /// Whether decisions under `other` may be different ones.
     pub(super) fn decides_like(&self, other: &Self) -> bool {
-        self.module_digest == other.module_digest
-            && self.context == other.context
-            && self.wildcards == other.wildcards
-            && self.created == other.created
+        self.mandate.answers_like(&other.mandate) && self.created == other.created
     }
 }
 
 /// The cluster's domain, or why it has none.
 pub(super) type Domain = Result<Arc<Territory>, super::summary::NoDomain>;
 
+/// A governance that comes into force when its module has decided on all claims of the cluster.
+pub(super) struct Next {
+    pub(super) governance: Governance,
+    /// Of the job that asks.
+    pub(super) ticket: u64,
+    pub(super) _ends_job: DropGuard,
+}
+
 /// One cluster.
 #[derive(Default)]
 pub(super) struct Cluster {
     pub(super) governance: Option<Governance>,
+    pub(super) next: Option<Next>,
     /// What the policy says, before other clusters are looked at.
     pub(super) wanted_domain: Option<Result<HostName, PolicyFailure>>,
     pub(super) domain: Option<Domain>,
     pub(super) objects: Objects,
     pub(super) watches: BTreeMap<WatchedKind, WatchState>,
+    /// Objects that the module has been asked about.
+    pub(super) waiting: BTreeMap<SourceRef, Waiting>,
+    /// Ends the questions that are under way.
+    pub(super) asking: CancellationToken,
+    pub(super) shadow: Option<Shadow>,
+    /// Who wants to know how the cluster is, once the next governance is in force.
+    pub(super) summaries: Vec<oneshot::Sender<Summary>>,
     /// Set when the `Cluster` is being deleted: all its records are withdrawn.
     pub(super) release: Option<oneshot::Sender<()>>,
     /// Whose records are withdrawn.
     pub(super) released: Option<Owner>,
+}
+
+/// An object that the module has been asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// Of the job that asks; the answer to an older one is not taken.
+    pub(super) ticket: u64,
+    /// See `Withdrawal::inferred`.
+    pub(super) inferred: bool,
 }
 
 /// State of one watch.
@@ -78,6 +103,24 @@ pub enum WatchState {
 }
 
 impl Cluster {
+    /// Nobody waits any longer for what the module was asked.
+    pub(super) fn stop_asking(&mut self) {
+        self.waiting.clear();
+        std::mem::take(&mut self.asking).cancel();
+    }
+
+    /// What the object asks for, with all that a module is told of it.
+    pub(super) fn subjects(&self, source: &SourceRef) -> impl Iterator<Item = Subject> {
+        let labels = self.objects.labels(source).cloned().unwrap_or_default();
+        let source = source.clone();
+        let wanted = self.objects.resolve(&source).unwrap_or_default().wanted;
+        wanted.into_iter().map(move |wanted| Subject {
+            source: source.clone(),
+            labels: labels.clone(),
+            wanted,
+        })
+    }
+
     pub(super) fn is_in_sync(&self, kind: WatchedKind) -> bool {
         self.watches.get(&kind) == Some(&WatchState::InSync)
     }

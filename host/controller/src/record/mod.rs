@@ -6,23 +6,28 @@
 //!                ▼ Report                         StoreEvent ◄── follow ───┘
 //! ```
 //! One task, the [`Coordinator`], owns all state, so there are no locks and one change sees one
-//! module and one configuration. Only transactions run beside it, with a bound.
+//! module and one configuration. Beside it run transactions, with a bound, and the policy modules, each
+//! in a thread of its own.
 
 mod cluster;
 mod coordinator;
+mod decider;
 mod etcd;
 mod held;
 mod memo;
 mod memory;
 mod messages;
+mod shadow;
 mod store;
 mod summary;
 mod writes;
 
 pub use cluster::{Governance, WatchState};
 pub use coordinator::{Coordinator, Options};
+pub use decider::Mandate;
 pub use etcd::{EtcdAddress, EtcdStore};
 pub use memory::MemoryStore;
 pub use messages::{Input, Inputs, Report};
+pub use shadow::{Comparison, Differing, MAX_DIFFERENCES};
 pub use store::{Store, StoreEvent};
 pub use summary::{HeldSummary, NoDomain, Problem, Summary, explain};

@@ -9,6 +9,7 @@ use openmcp_dns_core::objects::WatchedKind;
 use openmcp_dns_core::policy::PolicyFailure;
 
 use super::cluster::WatchState;
+use super::shadow::Comparison;
 
 /// Most problems that a summary lists; the counts are complete.
 pub const MAX_PROBLEMS: usize = 20;
@@ -67,6 +68,8 @@ pub struct Summary {
     pub pending: usize,
     /// A deletion that waits for a confirmation.
     pub held: Option<HeldSummary>,
+    /// How a candidate would decide; `None` where there is none.
+    pub comparison: Option<Comparison>,
 }
 
 /// A claim that is not published.
@@ -91,11 +94,11 @@ pub struct HeldSummary {
     pub token: String,
 }
 
-/// Code and message of a claim's state; `None` when it is published.
+/// Code and message of a claim's state; `None` when it is published, or nobody knows yet.
 #[must_use]
 pub fn explain(state: &State) -> Option<(String, String)> {
     match state {
-        State::Published => None,
+        State::Published | State::Asked => None,
         State::Denied(denial) => Some((denial.code.clone(), denial.message.clone())),
         State::Undecided(failure) => Some(("policy-failed".to_owned(), failure.to_string())),
         State::Unresolved(reason) => Some(("unresolved".to_owned(), reason.to_string())),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::tally::Sum;
 use crate::api::conditions::Finding;
-use crate::api::dns_policy::ModuleStatus;
+use crate::api::dns_policy::{CandidateStatus, ModuleStatus};
 use crate::api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER};
 
 /// Writes the status of policies, and only when it has changed.
@@ -35,6 +35,7 @@ impl Writer {
         policy: &DNSPolicy,
         findings: &[(&str, Finding)],
         module: ModuleStatus,
+        candidate: Option<CandidateStatus>,
         sum: Sum,
     ) {
         let name = policy.name_any();
@@ -46,11 +47,12 @@ impl Writer {
             .iter()
             .map(|(condition_type, finding)| finding.condition(condition_type, Some(generation), previous))
             .collect();
-        let Sum { clusters, published, denied } = sum;
+        let Sum { clusters, published, denied, .. } = sum;
         let status = DNSPolicyStatus {
             observed_generation: generation,
             conditions,
             module,
+            candidate,
             clusters,
             names: published,
             denied,

@@ -38,7 +38,7 @@ impl Notice {
             State::Denied(_) => Reason::HostNameDenied,
             State::Undecided(_) => Reason::PolicyFailed,
             State::Unresolved(reason) if !reason.is_transient() => Reason::HostNameUnresolved,
-            State::Published | State::Unresolved(_) => return None,
+            State::Published | State::Unresolved(_) | State::Asked => return None,
         };
         let (code, why) = explain(state)?;
         Some(Self { source, uid, reason, message: format!("{host_name:?} is not published ({code}): {why}") })

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use openmcp_dns_core::cluster::ClusterId;
 
+use crate::record::{Comparison, Differing, MAX_DIFFERENCES};
+
 /// Counts of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -14,6 +16,8 @@ pub struct Tally {
     pub published: i64,
     /// Claims that are denied.
     pub denied: i64,
+    /// How the policy's candidate would decide; `None` where there is none.
+    pub comparison: Option<Comparison>,
 }
 
 /// Counts of all clusters. Clones are the same counts.
@@ -21,7 +25,7 @@ pub struct Tally {
 pub struct Tallies(Arc<Mutex<BTreeMap<ClusterId, Tally>>>);
 
 /// Sum over the clusters of one policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     /// How many clusters.
     pub clusters: i64,
@@ -29,6 +33,32 @@ pub struct Sum {
     pub published: i64,
     /// Claims that are denied.
     pub denied: i64,
+    /// Clusters for which the policy's candidate has not been asked about everything.
+    pub incomplete: usize,
+    /// Claims that were decided by the policy's candidate as well.
+    pub compared: usize,
+    /// Decisions that would be others.
+    pub differing: usize,
+    /// The first of them.
+    pub first: Vec<(ClusterId, Differing)>,
+}
+
+impl Sum {
+    fn add(&mut self, cluster: &ClusterId, tally: &Tally) {
+        let Tally { policy: _, published, denied, comparison } = tally;
+        self.clusters += 1;
+        self.published += published;
+        self.denied += denied;
+        let Some(Comparison { complete, compared, differing, first }) = comparison else {
+            self.incomplete += 1;
+            return;
+        };
+        self.incomplete += usize::from(!complete);
+        self.compared += compared;
+        self.differing += differing;
+        let room = MAX_DIFFERENCES.saturating_sub(self.first.len());
+        self.first.extend(first.iter().take(room).map(|differing| (cluster.clone(), differing.clone())));
+    }
 }
 
 impl Tallies {
@@ -45,11 +75,11 @@ impl Tallies {
     /// Adds up the clusters of one policy.
     #[must_use]
     pub fn sum(&self, policy: &str) -> Sum {
-        self.lock().values().filter(|tally| tally.policy == policy).fold(Sum::default(), |sum, tally| Sum {
-            clusters: sum.clusters + 1,
-            published: sum.published + tally.published,
-            denied: sum.denied + tally.denied,
-        })
+        let mut sum = Sum::default();
+        for (cluster, tally) in self.lock().iter().filter(|(_, tally)| tally.policy == policy) {
+            sum.add(cluster, tally);
+        }
+        sum
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ClusterId, Tally>> {

@@ -91,7 +91,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         note("the clusterSelector of the DNSPolicy does not select this cluster; it is asked all the same");
     }
     let governance = rules.governance(&id, &cluster);
-    let context = &*governance.context;
+    let context = &*governance.mandate.context;
     let measured = Measured::new(Arc::clone(&rules.module), Questions::default());
     let domain = cluster_domain(&measured, context);
     let domain_questions = measured.witness().take();
@@ -100,7 +100,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         let territory = Territory {
             domain: domain.clone(),
             shared_names: context.shared_names.iter().cloned().collect(),
-            wildcards: governance.wildcards,
+            wildcards: governance.mandate.wildcards,
         };
         for asked in subject.claims(domain)? {
             let Asked { source, labels, wanted } = &asked;

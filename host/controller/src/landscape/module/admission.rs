@@ -67,7 +67,8 @@ mod tests {
     use super::*;
     use crate::api::DNSPolicy;
     use crate::api::conditions::Reason;
-    use crate::landscape::policy::PolicyState;
+    use crate::landscape::policy::{PolicyState, Wanted};
+    use crate::report::tally::Sum;
 
     fn admission(limit: Duration) -> Admission {
         Admission { limit, ..Admission::new(Engine::new(Limits::default()).unwrap()) }
@@ -102,10 +103,9 @@ mod tests {
         let spec = serde_json::from_value(serde_json::json!({ "baseDomain": "openmcp.cluster" })).unwrap();
         let mut state = PolicyState::new(Arc::new(DNSPolicy::new("p", spec)));
         let mut load = |module| {
-            let (request, source, configuration) = state.request();
-            let changed =
-                state.loaded(request, source, configuration, Loaded { facts: Facts::default(), module });
-            (changed, state.module_active())
+            let request = state.request(Wanted::Spec).unwrap();
+            let changed = state.loaded(request, Loaded { facts: Facts::default(), module });
+            (changed, state.module_active(&Sum::default()))
         };
         let good = admission(ADMISSION).load(STANDARD.into(), "{}".to_owned()).await;
         assert!(load(good).0);

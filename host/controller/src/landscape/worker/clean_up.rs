@@ -147,7 +147,7 @@ impl Worker {
 /// The landscape's zone: from the policy, or as the `Cluster` carries it.
 fn zone(desired: &Desired) -> Option<HostName> {
     match &desired.governed {
-        Governed::By(governance) => Some(governance.context.base_domain.clone()),
+        Governed::By(governance) => Some(governance.mandate.context.base_domain.clone()),
         Governed::No | Governed::NotYet(_) => {
             desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
         }

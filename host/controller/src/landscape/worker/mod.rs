@@ -155,7 +155,7 @@ impl Worker {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
-        let zone = governance.context.base_domain.clone();
+        let zone = governance.mandate.context.base_domain.clone();
         if self.settings.inputs.send(Input::Govern(self.id.clone(), governance)).await.is_err() {
             return Next::Ended;
         }
@@ -253,7 +253,12 @@ impl Worker {
         let now = status(summary, findings, generation, address, previous);
         self.settings.tallies.set(
             &self.id,
-            Tally { policy: now.policy.clone(), published: now.published, denied: now.denied },
+            Tally {
+                policy: now.policy.clone(),
+                published: now.published,
+                denied: now.denied,
+                comparison: summary.comparison.clone(),
+            },
         );
         for (duty, finding) in findings {
             let ClusterId { namespace, name } = &self.id;

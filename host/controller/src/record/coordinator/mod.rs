@@ -4,9 +4,12 @@ mod claims;
 mod following;
 mod govern;
 mod planning;
+mod shadow;
 mod summary;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +21,8 @@ use openmcp_dns_core::settle::Conflict;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Governance};
+use super::decider::{Answer, Deciders, Role};
 use super::held::Guard;
 use super::memo::Memo;
 use super::messages::{Input, Inputs, Report};
@@ -49,6 +53,8 @@ pub struct Coordinator {
     guards: BTreeMap<ClusterId, Guard>,
     index: Index,
     memo: Memo,
+    deciders: Deciders,
+    answers: mpsc::UnboundedReceiver<Answer>,
     /// Names to plan; the flag says that the reason is an inference, see `Withdrawal::inferred`.
     pending: BTreeMap<HostName, bool>,
     conflicts: HashMap<HostName, Vec<Conflict>>,
@@ -65,6 +71,7 @@ impl Coordinator {
         let (events, store_events) = mpsc::channel(256);
         let followed = Arc::clone(&store);
         tokio::spawn(async move { followed.follow(events).await });
+        let (deciders, answers) = Deciders::new();
         let coordinator = Self {
             mirror: Mirror::new(prefix),
             mirrored: false,
@@ -73,6 +80,8 @@ impl Coordinator {
             guards: BTreeMap::new(),
             index: Index::default(),
             memo: Memo::default(),
+            deciders,
+            answers,
             pending: BTreeMap::new(),
             conflicts: HashMap::new(),
             writes: Writes::new(store),
@@ -91,22 +100,28 @@ impl Coordinator {
                 biased;
                 Some(event) = store_events.recv() => self.store_event(event),
                 written = self.writes.next() => self.written(written),
+                Some(answer) = self.answers.recv() => self.answered(answer),
                 input = inputs.inputs.recv() => match input {
                     Some(input) => self.input(input),
                     None => return,
                 },
-                Some((cluster, observation)) = inputs.observations.recv() => {
+                // What stands published has to be known first: it stays where a module does not decide.
+                Some((cluster, observation)) = inputs.observations.recv(), if self.mirrored => {
                     self.observation(&cluster, observation);
                 }
-                _ = tick.tick() => self.release_held(),
+                _ = tick.tick() => self.tick(),
             }
             // Whatever else has arrived belongs to the same round.
             for _ in 0..BATCH {
                 if let Ok(event) = store_events.try_recv() {
                     self.store_event(event);
+                } else if let Ok(answer) = self.answers.try_recv() {
+                    self.answered(answer);
                 } else if let Ok(input) = inputs.inputs.try_recv() {
                     self.input(input);
-                } else if let Ok((cluster, observation)) = inputs.observations.try_recv() {
+                } else if self.mirrored
+                    && let Ok((cluster, observation)) = inputs.observations.try_recv()
+                {
                     self.observation(&cluster, observation);
                 } else {
                     break;
@@ -131,16 +146,29 @@ impl Coordinator {
                 let names = self.guards.entry(cluster).or_default().confirm(&token);
                 self.pending.extend(names.into_iter().map(|name| (name, true)));
             }
-            Input::Summarise(cluster, answer) => {
-                // Nobody may be waiting any more.
-                let _ = answer.send(self.summary(&cluster));
-            }
+            Input::Summarise(cluster, answer) => match self.clusters.get_mut(&cluster) {
+                // Its module is being asked; what is about to change is nothing to tell.
+                Some(known) if known.next.is_some() => known.summaries.push(answer),
+                _ => {
+                    // Nobody may be waiting any more.
+                    let _ = answer.send(self.summary(&cluster));
+                }
+            },
         }
     }
-}
 
-/// Asks a policy module from within the async runtime: a call takes microseconds, but a bad module
-/// may take as long as its deadline, and other tasks must not wait behind it.
-fn ask<T>(question: impl FnOnce() -> T) -> T {
-    tokio::task::block_in_place(question)
+    fn tick(&mut self) {
+        self.release_held();
+        let mut used = BTreeSet::new();
+        for cluster in self.clusters.values() {
+            let next = cluster.next.as_ref().map(|next| &next.governance);
+            for Governance { policy_name, candidate, .. } in cluster.governance.iter().chain(next) {
+                used.insert((policy_name.as_str(), Role::Standing));
+                if candidate.is_some() {
+                    used.insert((policy_name.as_str(), Role::Candidate));
+                }
+            }
+        }
+        self.deciders.keep(|policy, role| used.contains(&(policy, role)));
+    }
 }

@@ -93,7 +93,7 @@ impl Coordinator {
     /// The innermost zone that a name lies in.
     pub(super) fn landscape_of(&self, name: &HostName) -> Option<HostName> {
         let governed = self.clusters.values().filter_map(|cluster| cluster.governance.as_ref());
-        let zones = governed.map(|governance| &governance.context.base_domain);
+        let zones = governed.map(|governance| &governance.mandate.context.base_domain);
         let released = self.clusters.values().filter_map(|cluster| cluster.released.as_ref());
         zones
             .chain(released.map(|owner| &owner.landscape))

@@ -17,6 +17,16 @@ impl Coordinator {
         self.outbox.extend(self.clusters.keys().cloned().map(Report::Touched));
     }
 
+    /// Answers who has asked for a summary while the cluster's module was being asked.
+    pub(super) fn answer_summaries(&mut self, id: &ClusterId) {
+        let Some(cluster) = self.clusters.get_mut(id) else { return };
+        let asked = std::mem::take(&mut cluster.summaries);
+        for answer in asked {
+            // Nobody may be waiting any more.
+            let _ = answer.send(self.summary(id));
+        }
+    }
+
     pub(super) fn summary(&self, id: &ClusterId) -> Summary {
         let Some(cluster) = self.clusters.get(id) else { return Summary::default() };
         let domain = cluster.domain.as_ref().filter(|_| cluster.governance.is_some());
@@ -28,7 +38,7 @@ impl Coordinator {
             }),
             watches: cluster.watches.clone(),
             store_trouble: self.store_trouble.clone(),
-            pending: self.pending.len() + self.writes.count(),
+            pending: self.pending.len() + self.writes.count() + cluster.waiting.len(),
             ..Summary::default()
         };
         for (source, outcomes) in self.index.of_cluster(id) {
@@ -38,6 +48,7 @@ impl Coordinator {
                     State::Denied(_) => summary.denied += 1,
                     State::Undecided(_) => summary.undecided += 1,
                     State::Unresolved(_) => summary.unresolved += 1,
+                    State::Asked => {}
                 }
                 if summary.problems.len() < MAX_PROBLEMS
                     && let Some((code, message)) = explain(&outcome.state)
@@ -65,6 +76,10 @@ impl Coordinator {
             };
             summary.foreign_names = self.mirror.names_of(&governance.owner()).filter(foreign).count();
         }
+        summary.comparison = cluster
+            .shadow
+            .as_ref()
+            .map(|shadow| shadow.compare(cluster.wanted_domain.as_ref(), self.index.of_cluster(id)));
         summary.held = self
             .guards
             .get(id)

@@ -55,8 +55,8 @@ impl Side {
             let governance = rules.governance(&member.id, &member.cluster);
             let territory = domain.clone().map(|domain| Territory {
                 domain,
-                shared_names: governance.context.shared_names.iter().cloned().collect(),
-                wildcards: governance.wildcards,
+                shared_names: governance.mandate.context.shared_names.iter().cloned().collect(),
+                wildcards: governance.mandate.wildcards,
             });
             for source in objects.sources() {
                 let labels = objects.labels(&source).cloned().unwrap_or_default();
@@ -66,7 +66,7 @@ impl Side {
                     let verdict = match &territory {
                         Err(why) => Verdict::Undecided(format!("the cluster has no domain: {why}")),
                         Ok(territory) => {
-                            let context = &governance.context;
+                            let context = &governance.mandate.context;
                             decide(&*rules.module, context, territory, &source, &labels, &wanted).into()
                         }
                     };
@@ -89,8 +89,8 @@ fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<H
     let mut domains = BTreeMap::new();
     for member in by_age {
         let governance = rules.governance(&member.id, &member.cluster);
-        let wanted =
-            cluster_domain(&*rules.module, &governance.context).map_err(|failure| failure.to_string());
+        let wanted = cluster_domain(&*rules.module, &governance.mandate.context)
+            .map_err(|failure| failure.to_string());
         let domain = wanted.and_then(|domain| {
             let overlaps =
                 |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);

@@ -1,0 +1,290 @@
+//! The coordinator on a store in memory, with policies that do as they are told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use openmcp_dns_core::brake::BrakeLimits;
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
+use openmcp_dns_core::policy::{Claim, Context, Denial, Policy, PolicyFailure, ProposedRecordSet, Verdict};
+use openmcp_dns_core::record::RecordType;
+use openmcp_dns_core::skydns::Prefix;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::observe::Observation;
+use crate::record::{
+    Coordinator, Governance, Input, Inputs, Mandate, MemoryStore, Options, Report, Store, StoreEvent, Summary,
+};
+
+/// A policy whose answers are held back until the gate opens.
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let open = self.open.lock().unwrap();
+        drop(self.opened.wait_while(open, |open| !*open).unwrap());
+    }
+}
+
+/// Gives each cluster its name as its domain, denies names with a prefix, and records addresses.
+#[derive(Clone, Default)]
+struct Denies {
+    prefix: Option<&'static str>,
+    gate: Option<Arc<Gate>>,
+}
+
+impl Policy for Denies {
+    fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
+        Ok(format!("{}.{}", context.cluster.id.name, context.base_domain))
+    }
+
+    fn validate_hostname(&self, _: &Context, _: &HostName, claim: &Claim) -> Result<Verdict, PolicyFailure> {
+        if let Some(gate) = &self.gate {
+            gate.pass();
+        }
+        let denied = self.prefix.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
+        let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
+        Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
+    }
+
+    fn name_records(
+        &self,
+        _: &Context,
+        _: &HostName,
+        claim: &Claim,
+    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
+        Ok(vec![ProposedRecordSet {
+            name: claim.host_name.to_string(),
+            record_type: RecordType::A,
+            ttl_seconds: 60,
+            values: claim.targets.clone(),
+        }])
+    }
+}
+
+/// A running coordinator.
+struct Running {
+    store: Arc<MemoryStore>,
+    inputs: mpsc::Sender<Input>,
+    observations: mpsc::Sender<(ClusterId, Observation)>,
+}
+
+fn id(cluster: &str) -> ClusterId {
+    ClusterId::new("default", cluster)
+}
+
+fn mandate(cluster: &str, policy: &Denies) -> Mandate {
+    let digest = format!("{:?} {}", policy.prefix, policy.gate.is_some());
+    Mandate {
+        policy: Arc::new(policy.clone()),
+        module_digest: digest.into(),
+        context: Arc::new(Context {
+            base_domain: "openmcp.cluster".parse().unwrap(),
+            cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
+            configuration: "{}".to_owned(),
+            shared_names: Vec::new(),
+        }),
+        wildcards: false,
+    }
+}
+
+impl Running {
+    fn start(store: &Arc<MemoryStore>) -> Self {
+        let (reports, mut told) = mpsc::channel::<Report>(16);
+        tokio::spawn(async move { while told.recv().await.is_some() {} });
+        let (inputs, received_inputs) = mpsc::channel(16);
+        let (observations, received) = mpsc::channel(16);
+        let kept: Arc<dyn Store> = store.clone();
+        let (coordinator, events) = Coordinator::new(kept, Options { prefix: Prefix::default(), reports });
+        let received = Inputs { inputs: received_inputs, observations: received };
+        tokio::spawn(coordinator.run(received, events));
+        Self { store: Arc::clone(store), inputs, observations }
+    }
+
+    /// Puts a cluster under a policy of its own.
+    async fn govern(&self, cluster: &str, policy: &Denies, candidate: Option<&Denies>) {
+        let governance = Governance {
+            policy_name: format!("of-{cluster}"),
+            mandate: mandate(cluster, policy),
+            candidate: candidate.map(|candidate| mandate(cluster, candidate)),
+            brake: BrakeLimits { share_percent: 30, free_names: 2 },
+            hold: Duration::from_secs(600),
+            created: Timestamp::UNIX_EPOCH,
+        };
+        self.inputs.send(Input::Govern(id(cluster), Box::new(governance))).await.unwrap();
+        self.summary(cluster).await;
+    }
+
+    /// These are all Ingresses of a cluster.
+    async fn list(&self, cluster: &str, labels: &[&str]) {
+        let ingress = |label: &&str| {
+            let ingress = serde_json::json!({
+                "metadata": { "name": label, "namespace": "default", "uid": label },
+                "spec": { "rules": [{ "host": format!("{label}.{cluster}.openmcp.cluster") }] },
+                "status": { "loadBalancer": { "ingress": [{ "ip": "10.0.0.1" }] } },
+            });
+            Watched::Ingress(serde_json::from_value(ingress).unwrap())
+        };
+        let change = Change::Replaced(WatchedKind::Ingress, labels.iter().map(ingress).collect());
+        self.observations.send((id(cluster), Observation::Change(change))).await.unwrap();
+    }
+
+    async fn summary(&self, cluster: &str) -> Summary {
+        let (sender, answer) = oneshot::channel();
+        self.inputs.send(Input::Summarise(id(cluster), sender)).await.unwrap();
+        answer.await.unwrap()
+    }
+
+    /// Waits until a cluster's summary is as it should be.
+    async fn wait(&self, cluster: &str, is_so: impl Fn(&Summary) -> bool) -> Summary {
+        for _ in 0..1000 {
+            let summary = self.summary(cluster).await;
+            if is_so(&summary) {
+                return summary;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("after 10 seconds: {:#?}", self.summary(cluster).await);
+    }
+
+    async fn published(&self, cluster: &str, count: usize) {
+        self.wait(cluster, |summary| summary.published == count && summary.pending == 0).await;
+    }
+
+    /// Revision of the store and how many keys it holds.
+    async fn stored(&self) -> (i64, usize) {
+        let (sender, mut events) = mpsc::channel(1);
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move { store.follow(sender).await });
+        match events.recv().await {
+            Some(StoreEvent::Replaced { revision, entries }) => (revision, entries.len()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const MANY: [&str; 10] = ["a", "b", "c", "d", "e", "evil-1", "evil-2", "evil-3", "evil-4", "evil-5"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_does_not_answer_holds_up_no_other() {
+    let running = Running::start(&Arc::default());
+    let gate = Arc::new(Gate::default());
+    let slow = Denies { gate: Some(Arc::clone(&gate)), ..Denies::default() };
+    running.govern("slow", &slow, None).await;
+    running.govern("fast", &Denies::default(), None).await;
+    running.list("slow", &MANY).await;
+    running.list("fast", &MANY).await;
+    running.published("fast", MANY.len()).await;
+    let waiting = running.summary("slow").await;
+    assert_eq!((waiting.published, waiting.undecided), (0, 0));
+    assert!(waiting.pending >= MANY.len(), "{waiting:#?}");
+    gate.open();
+    running.published("slow", MANY.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_module_is_compared_as_a_whole_before_anything_is_written() {
+    let running = Running::start(&Arc::default());
+    running.govern("w1", &Denies::default(), None).await;
+    running.list("w1", &MANY).await;
+    running.published("w1", MANY.len()).await;
+    let before = running.stored().await;
+
+    // Half of the names: more than the brake lets go.
+    running.govern("w1", &Denies { prefix: Some("evil"), ..Denies::default() }, None).await;
+    let held = running.wait("w1", |summary| summary.held.is_some()).await;
+    assert_eq!(held.denied, 5);
+    let held = held.held.unwrap();
+    assert_eq!(held.names, 5);
+    assert_eq!(running.stored().await, before, "something was written");
+
+    running.inputs.send(Input::Confirm(id("w1"), held.token)).await.unwrap();
+    running.wait("w1", |summary| summary.held.is_none() && summary.pending == 0).await;
+    assert_eq!(running.stored().await.1, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_published_stays_while_a_module_is_asked_after_a_restart() {
+    let store: Arc<MemoryStore> = Arc::default();
+    let running = Running::start(&store);
+    running.govern("w1", &Denies::default(), None).await;
+    running.list("w1", &MANY).await;
+    running.published("w1", MANY.len()).await;
+    let before = running.stored().await;
+    drop(running);
+
+    let running = Running::start(&store);
+    let gate = Arc::new(Gate::default());
+    running.govern("w1", &Denies { gate: Some(Arc::clone(&gate)), ..Denies::default() }, None).await;
+    running.list("w1", &MANY).await;
+    running.wait("w1", |summary| summary.pending >= MANY.len()).await;
+    assert_eq!(running.stored().await, before);
+    gate.open();
+    running.published("w1", MANY.len()).await;
+    assert_eq!(running.stored().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_module_decides_until_the_new_one_has_decided_everything() {
+    let running = Running::start(&Arc::default());
+    running.govern("w1", &Denies::default(), None).await;
+    running.list("w1", &MANY).await;
+    running.published("w1", MANY.len()).await;
+    let gate = Arc::new(Gate::default());
+    let new = Denies { prefix: Some("a"), gate: Some(Arc::clone(&gate)) };
+    let governing = running.govern("w1", &new, None);
+    let meanwhile = async {
+        // What comes in the meantime is decided on as well.
+        running.list("w1", &[&MANY[..], &["avocado", "late"]].concat()).await;
+        gate.open();
+    };
+    tokio::join!(governing, meanwhile);
+    running.wait("w1", |summary| summary.published == MANY.len() && summary.pending == 0).await;
+    let summary = running.summary("w1").await;
+    assert_eq!((summary.published, summary.denied), (10, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_is_compared_and_decides_nothing() {
+    let running = Running::start(&Arc::default());
+    let candidate = Denies { prefix: Some("evil"), ..Denies::default() };
+    running.govern("w1", &Denies::default(), Some(&candidate)).await;
+    running.list("w1", &MANY).await;
+    running.published("w1", MANY.len()).await;
+    let complete = |summary: &Summary| {
+        summary.comparison.as_ref().is_some_and(|comparison| comparison.complete && comparison.compared > 0)
+    };
+    let comparison = running.wait("w1", complete).await.comparison.unwrap();
+    assert_eq!((comparison.compared, comparison.differing), (10, 5));
+    let first = &comparison.first[0];
+    assert_eq!((first.host_name.as_str(), first.change), ("evil-1.w1.openmcp.cluster", "newly denied"));
+    assert_eq!(first.active, "evil-1.w1.openmcp.cluster 60 A 10.0.0.1");
+
+    // It follows what changes.
+    running.list("w1", &MANY[..6]).await;
+    let one =
+        |summary: &Summary| summary.comparison.as_ref().is_some_and(|comparison| comparison.differing == 1);
+    assert_eq!(running.wait("w1", one).await.comparison.unwrap().compared, 6);
+
+    // A candidate that hangs keeps nobody waiting, and one that is gone leaves nothing behind.
+    let gate = Arc::new(Gate::default());
+    let hangs = Denies { gate: Some(Arc::clone(&gate)), ..Denies::default() };
+    running.govern("w1", &Denies::default(), Some(&hangs)).await;
+    running.list("w1", &MANY).await;
+    running.published("w1", MANY.len()).await;
+    running.govern("w1", &Denies::default(), None).await;
+    assert_eq!(running.summary("w1").await.comparison, None);
+    gate.open();
+}
