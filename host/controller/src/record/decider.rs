@@ -51,7 +51,8 @@ impl Mandate {
     }
 
     /// Where a cluster with this domain may publish.
-    pub(super) fn territory(&self, domain: HostName) -> Territory {
+    #[must_use]
+    pub fn territory(&self, domain: HostName) -> Territory {
         let shared_names = self.context.shared_names.iter().cloned().collect();
         Territory { domain, shared_names, wildcards: self.wildcards }
     }

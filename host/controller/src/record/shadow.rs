@@ -9,10 +9,10 @@ use openmcp_dns_core::decide::{Decision, Territory};
 use openmcp_dns_core::index::{Outcomes, State};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::PolicyFailure;
-use openmcp_dns_policy::vectors::lines;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::decider::{Decisions, Mandate};
+use crate::report::decision::decision_lines;
 
 /// Most differences that a comparison lists; the count is complete.
 pub const MAX_DIFFERENCES: usize = 10;
@@ -137,8 +137,8 @@ impl Shadow {
                     source: Some(source.clone()),
                     host_name: host_name.clone(),
                     change: Difference::as_str(change),
-                    active: in_words(active.as_ref()),
-                    candidate: in_words(candidate),
+                    active: decision_lines(active.as_ref()).join("; "),
+                    candidate: decision_lines(candidate).join("; "),
                 });
             }
         }
@@ -181,14 +181,4 @@ pub struct Differing {
     pub active: String,
     /// What the candidate says, for people.
     pub candidate: String,
-}
-
-fn in_words(decision: Option<&Decision>) -> String {
-    match decision {
-        Some(Decision::Publish(record_sets)) if record_sets.is_empty() => "allowed, no records".to_owned(),
-        Some(Decision::Publish(record_sets)) => lines(record_sets).join("; "),
-        Some(Decision::Deny(denial)) => format!("denied ({}): {}", denial.code, denial.message),
-        Some(Decision::Undecided(failure)) => format!("undecided: {}", failure.message),
-        None => "undecided".to_owned(),
-    }
 }

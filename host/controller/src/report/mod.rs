@@ -1,6 +1,7 @@
 //! Report: status, Events and log, for people.
 
 pub mod cluster_dns;
+pub mod decision;
 pub mod dns_policy;
 pub mod events;
 pub mod findings;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Denial, PolicyFailure};
 use openmcp_dns_core::record::{RecordSet, RecordType};
@@ -97,11 +97,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let domain_questions = measured.witness().take();
     let mut decided = Vec::new();
     if let Ok(domain) = &domain {
-        let territory = Territory {
-            domain: domain.clone(),
-            shared_names: context.shared_names.iter().cloned().collect(),
-            wildcards: governance.mandate.wildcards,
-        };
+        let territory = governance.mandate.territory(domain.clone());
         for asked in subject.claims(domain)? {
             let Asked { source, labels, wanted } = &asked;
             let decision = decide(&measured, context, &territory, source, labels, wanted);

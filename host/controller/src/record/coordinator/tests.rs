@@ -141,6 +141,38 @@ impl Running {
         self.observations.send((id(cluster), Observation::Change(change))).await.unwrap();
     }
 
+    /// These are all objects of the other kinds: a Gateway with routes.
+    fn routed(cluster: &str, labels: &[&str]) -> Vec<Change> {
+        let gateway = serde_json::json!({
+            "metadata": { "name": "gateway", "namespace": "default", "uid": "g" },
+            "spec": { "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }] },
+            "status": { "addresses": [{ "value": "10.0.0.2" }] },
+        });
+        let gateway = Watched::Gateway(serde_json::from_value(gateway).unwrap());
+        let route = |label: &&str| {
+            let parent = serde_json::json!({ "name": "gateway" });
+            let route = serde_json::json!({
+                "metadata": { "name": label, "namespace": "default", "uid": label },
+                "spec": { "hostnames": [format!("{label}.{cluster}.openmcp.cluster")], "parentRefs": [parent] },
+                "status": { "parents": [{
+                    "parentRef": parent,
+                    "conditions": [{ "type": "Accepted", "status": "True" }],
+                }] },
+            });
+            Watched::HttpRoute(serde_json::from_value(route).unwrap())
+        };
+        vec![
+            Change::Replaced(WatchedKind::Gateway, vec![gateway]),
+            Change::Replaced(WatchedKind::HttpRoute, labels.iter().map(route).collect()),
+            Change::Replaced(WatchedKind::Ingress, Vec::new()),
+            Change::Replaced(WatchedKind::Namespace, Vec::new()),
+        ]
+    }
+
+    async fn observe(&self, cluster: &str, change: Change) {
+        self.observations.send((id(cluster), Observation::Change(change))).await.unwrap();
+    }
+
     async fn summary(&self, cluster: &str) -> Summary {
         let (sender, answer) = oneshot::channel();
         self.inputs.send(Input::Summarise(id(cluster), sender)).await.unwrap();
@@ -287,4 +319,38 @@ async fn a_candidate_is_compared_and_decides_nothing() {
     running.govern("w1", &Denies::default(), None).await;
     assert_eq!(running.summary("w1").await.comparison, None);
     gate.open();
+}
+
+/// Whatever comes first after a restart: a list, an answer, or the swap to another module.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_that_is_swapped_right_after_a_restart_withdraws_nothing() {
+    let store: Arc<MemoryStore> = Arc::default();
+    let running = Running::start(&store);
+    running.govern("w1", &Denies::default(), None).await;
+    for change in Running::routed("w1", &MANY) {
+        running.observe("w1", change).await;
+    }
+    running.published("w1", MANY.len()).await;
+    let before = running.stored().await;
+    drop(running);
+    for round in 0..200 {
+        let running = Running::start(&store);
+        running.govern("w1", &Denies::default(), None).await;
+        let mut changes = Running::routed("w1", &MANY);
+        fastrand::shuffle(&mut changes);
+        let swap_before = round % 5;
+        for (number, change) in changes.into_iter().enumerate() {
+            if number == swap_before {
+                running.govern("w1", &Denies { prefix: Some("other"), ..Denies::default() }, None).await;
+            }
+            running.observe("w1", change).await;
+            if fastrand::bool() {
+                running.summary("w1").await;
+            }
+        }
+        running.published("w1", MANY.len()).await;
+        let summary = running.summary("w1").await;
+        assert_eq!(summary.held, None, "round {round}");
+        assert_eq!(running.stored().await, before, "round {round}");
+    }
 }

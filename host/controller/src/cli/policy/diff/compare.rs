@@ -3,24 +3,11 @@
 use std::collections::BTreeSet;
 
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::compare::{Difference, difference};
+use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::name::HostName;
 
-use super::side::{ClaimKey, Side, Verdict};
-
-/// How a claim is decided differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It is denied now.
-    NewlyDenied,
-    /// It is published now.
-    NewlyAllowed,
-    /// It is published with other records.
-    OtherRecords,
-    /// It is denied with another code.
-    OtherDenial,
-    /// There is no decision any more: what is published stays, what is new is not published.
-    NoLongerDecided,
-}
+use super::side::{ClaimKey, Side};
 
 /// The domain of a cluster on one side; `None` when the policy does not select the cluster.
 type Domain<'s> = Option<&'s Result<HostName, String>>;
@@ -36,7 +23,7 @@ pub(super) struct Comparison<'s> {
     /// Clusters with another domain.
     pub(super) domains: Vec<(&'s ClusterId, Domain<'s>, Domain<'s>)>,
     /// Claims with another decision.
-    pub(super) claims: Vec<(Kind, &'s ClaimKey, Option<&'s Verdict>, Option<&'s Verdict>)>,
+    pub(super) claims: Vec<(Difference, &'s ClaimKey, Option<&'s Decision>, Option<&'s Decision>)>,
 }
 
 impl<'s> Comparison<'s> {
@@ -70,63 +57,7 @@ impl<'s> Comparison<'s> {
     }
 
     /// How many claims differ in this way.
-    pub(super) fn count(&self, kind: Kind) -> usize {
+    pub(super) fn count(&self, kind: Difference) -> usize {
         self.claims.iter().filter(|(found, ..)| *found == kind).count()
-    }
-}
-
-impl Kind {
-    /// All of them, what hurts most first.
-    pub(super) const ALL: [Self; 5] =
-        [Self::NewlyDenied, Self::NoLongerDecided, Self::OtherRecords, Self::NewlyAllowed, Self::OtherDenial];
-
-    /// In words.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::NewlyDenied => "newly denied",
-            Self::NewlyAllowed => "newly allowed",
-            Self::OtherRecords => "other records",
-            Self::OtherDenial => "denied for another reason",
-            Self::NoLongerDecided => "no longer decided",
-        }
-    }
-}
-
-fn difference(old: Option<&Verdict>, new: Option<&Verdict>) -> Option<Kind> {
-    use Verdict::{Denied, Published, Undecided};
-    match (old, new) {
-        (Some(Published(old)), Some(Published(new))) => (old != new).then_some(Kind::OtherRecords),
-        (Some(Denied { code: old, .. }), Some(Denied { code: new, .. })) => {
-            (old != new).then_some(Kind::OtherDenial)
-        }
-        (None | Some(Undecided(_)), None | Some(Undecided(_))) => None,
-        (_, Some(Published(_))) => Some(Kind::NewlyAllowed),
-        (_, Some(Denied { .. })) => Some(Kind::NewlyDenied),
-        (_, None | Some(Undecided(_))) => Some(Kind::NoLongerDecided),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_pair_of_verdicts_has_its_difference() {
-        let published = |value: &str| Verdict::Published(vec![value.to_owned()]);
-        let denied = |code: &str| Verdict::Denied { code: code.to_owned(), message: String::new() };
-        let undecided = Verdict::Undecided("why".to_owned());
-        for (old, new, expected) in [
-            (published("a"), published("a"), None),
-            (published("a"), published("b"), Some(Kind::OtherRecords)),
-            (published("a"), denied("x"), Some(Kind::NewlyDenied)),
-            (published("a"), undecided.clone(), Some(Kind::NoLongerDecided)),
-            (denied("x"), published("a"), Some(Kind::NewlyAllowed)),
-            (denied("x"), denied("x"), None),
-            (denied("x"), denied("y"), Some(Kind::OtherDenial)),
-            (undecided.clone(), denied("x"), Some(Kind::NewlyDenied)),
-            (undecided.clone(), undecided, None),
-        ] {
-            assert_eq!(difference(Some(&old), Some(&new)), expected, "{old:?} {new:?}");
-        }
     }
 }

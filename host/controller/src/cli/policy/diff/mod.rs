@@ -10,16 +10,18 @@ mod side;
 use std::path::PathBuf;
 
 use candidate::Candidate;
-use compare::{Comparison, Kind};
+use compare::Comparison;
 use landscape::Landscape;
 use live::LiveArgs;
+use openmcp_dns_core::compare::Difference;
 use serde_json::json;
-use side::{Side, Verdict};
+use side::Side;
 
 use super::super::block_on;
 use super::super::output::{OutputFormat, print};
 use super::Outcome;
 use super::module::engine;
+use crate::report::decision::decision_lines;
 
 /// Has two modules decide on every claim of a landscape, and shows where they differ: the domains
 /// of clusters, names that one denies, other records.
@@ -113,17 +115,18 @@ fn text(old: &Side, new: &Side, comparison: &Comparison<'_>, landscape: &Landsca
     }
     for (kind, (cluster, source, host_name), old, new) in &comparison.claims {
         text.push_str(&format!("\n{}: {host_name} ({source} of cluster {cluster})\n", kind.as_str()));
-        for (sign, verdict, other) in [('-', old, new), ('+', new, old)] {
-            for line in verdict_lines(verdict) {
+        let (old, new) = (decision_lines(*old), decision_lines(*new));
+        for (sign, lines, other) in [('-', &old, &new), ('+', &new, &old)] {
+            for line in lines {
                 // Records that stay are no difference.
-                if !matches!(other, Some(Verdict::Published(lines)) if lines.contains(&line)) {
+                if !other.contains(line) {
                     text.push_str(&format!("  {sign} {line}\n"));
                 }
             }
         }
     }
     text.push_str(&format!("\n{} claims: {} decided the same", comparison.total, comparison.same));
-    for kind in Kind::ALL {
+    for kind in Difference::ALL {
         let count = comparison.count(kind);
         if count > 0 {
             text.push_str(&format!(", {count} {}", kind.as_str()));
@@ -144,16 +147,6 @@ fn text(old: &Side, new: &Side, comparison: &Comparison<'_>, landscape: &Landsca
         text.push_str(&format!("not compared, but for its domain: cluster {cluster}: {why}\n"));
     }
     text
-}
-
-fn verdict_lines(verdict: &Option<&Verdict>) -> Vec<String> {
-    match verdict {
-        Some(Verdict::Published(lines)) if lines.is_empty() => vec!["no records".to_owned()],
-        Some(Verdict::Published(lines)) => lines.clone(),
-        Some(Verdict::Denied { code, message }) => vec![format!("denied, {code}: {message}")],
-        Some(Verdict::Undecided(why)) => vec![format!("undecided: {why}")],
-        None => vec!["not asked".to_owned()],
-    }
 }
 
 fn json_text(
@@ -181,13 +174,15 @@ fn json_text(
                 "cluster": cluster.to_string(),
                 "object": source.to_string(),
                 "host_name": host_name,
-                "old": verdict_lines(old),
-                "new": verdict_lines(new),
+                "old": decision_lines(*old),
+                "new": decision_lines(*new),
             })
         })
         .collect();
-    let counts: serde_json::Map<String, serde_json::Value> =
-        Kind::ALL.iter().map(|kind| (kind.as_str().to_owned(), comparison.count(*kind).into())).collect();
+    let counts: serde_json::Map<String, serde_json::Value> = Difference::ALL
+        .iter()
+        .map(|kind| (kind.as_str().to_owned(), comparison.count(*kind).into()))
+        .collect();
     let not_compared: Vec<serde_json::Value> = landscape
         .unknown()
         .map(|(cluster, why)| json!({ "cluster": cluster.to_string(), "reason": why }))

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::Denial;
+use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use openmcp_dns_core::resolve::Wanted;
-use openmcp_dns_policy::vectors::lines;
 
 use super::landscape::Landscape;
 use crate::demo::rules::Rules;
@@ -23,20 +22,9 @@ pub(super) struct Side {
     /// The domain of each cluster, or why it has none.
     pub(super) domains: BTreeMap<ClusterId, Result<HostName, String>>,
     /// What becomes of each claim.
-    pub(super) claims: BTreeMap<ClaimKey, Verdict>,
+    pub(super) claims: BTreeMap<ClaimKey, Decision>,
     /// Host names that point nowhere, so that no module is asked.
     pub(super) unresolved: usize,
-}
-
-/// What becomes of a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// These records as lines, sorted.
-    Published(Vec<String>),
-    /// It is denied.
-    Denied { code: String, message: String },
-    /// There is no decision, and why.
-    Undecided(String),
 }
 
 impl Side {
@@ -53,25 +41,24 @@ impl Side {
             let Some(domain) = side.domains.get(&member.id) else { continue };
             let Ok(objects) = &member.objects else { continue };
             let governance = rules.governance(&member.id, &member.cluster);
-            let territory = domain.clone().map(|domain| Territory {
-                domain,
-                shared_names: governance.mandate.context.shared_names.iter().cloned().collect(),
-                wildcards: governance.mandate.wildcards,
-            });
+            let territory = domain.clone().map(|domain| governance.mandate.territory(domain));
             for source in objects.sources() {
                 let labels = objects.labels(&source).cloned().unwrap_or_default();
                 let resolution = objects.resolve(&source).unwrap_or_default();
                 side.unresolved += resolution.unresolved.len();
                 for wanted in resolution.wanted {
-                    let verdict = match &territory {
-                        Err(why) => Verdict::Undecided(format!("the cluster has no domain: {why}")),
+                    let decision = match &territory {
+                        Err(why) => Decision::Undecided(PolicyFailure {
+                            kind: FailureKind::Refused,
+                            message: format!("the cluster has no domain: {why}"),
+                        }),
                         Ok(territory) => {
                             let context = &governance.mandate.context;
-                            decide(&*rules.module, context, territory, &source, &labels, &wanted).into()
+                            decide(&*rules.module, context, territory, &source, &labels, &wanted)
                         }
                     };
                     let Wanted { host_name, targets: _ } = wanted;
-                    side.claims.insert((member.id.clone(), source.clone(), host_name), verdict);
+                    side.claims.insert((member.id.clone(), source.clone(), host_name), decision);
                 }
             }
         }
@@ -107,14 +94,4 @@ fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<H
         domains.insert(member.id.clone(), domain);
     }
     domains
-}
-
-impl From<Decision> for Verdict {
-    fn from(decision: Decision) -> Self {
-        match decision {
-            Decision::Publish(sets) => Self::Published(lines(&sets)),
-            Decision::Deny(Denial { code, message }) => Self::Denied { code, message },
-            Decision::Undecided(failure) => Self::Undecided(failure.to_string()),
-        }
-    }
 }
