@@ -83,8 +83,8 @@ impl Index {
                     state: State::Undecided(failure),
                     record_sets: kept(&old, &wanted.host_name, &standing),
                 },
-                (None, Some(known)) => known.clone(),
-                (None, None) => {
+                (None, Some(known)) if known.state.is_decided() => known.clone(),
+                (None, _) => {
                     Outcome { state: State::Asked, record_sets: kept(&old, &wanted.host_name, &standing) }
                 }
             };
@@ -235,10 +235,14 @@ mod tests {
     #[test]
     fn what_the_store_holds_stays_from_the_first_list_until_the_policy_has_answered() {
         let failure = PolicyFailure { kind: FailureKind::Trap, message: String::new() };
-        for answer in [None, Some(Decision::Undecided(failure))] {
+        let answers = [None, Some(Decision::Undecided(failure))];
+        // A route without host names of its own has those of its listeners, which are not known yet.
+        for (answer, host_name) in
+            answers.into_iter().flat_map(|answer| ["", "shop.w1"].map(|name| (answer.clone(), name)))
+        {
             let mut index = Index::default();
             let reason = UnresolvedReason::NoListener("no Gateway is known yet".into());
-            let unresolved = vec![Unresolved { host_name: String::new(), reason }];
+            let unresolved = vec![Unresolved { host_name: host_name.to_owned(), reason }];
             let without_gateway = Some(Resolution { unresolved, ..Resolution::default() });
             index.redecide(&claimant(), without_gateway, |_| None, published);
             let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| answer.clone(), published);

@@ -52,6 +52,8 @@ pub(crate) async fn a_module_is_monitored_enforced_and_taken_back_by_one_field(
 
     // A restarted service knows what decides, and what only watches.
     world.service.stop().await?;
+    let nothing = json!({ "candidate": null, "module": { "activeDigest": "" } });
+    POLICY.merge_status(&world.platform(), &nothing).await?;
     world.service.resume()?;
     wait_differing(world, 1).await?;
     assert_eq!(active_digest(world).await?, standard);
@@ -65,7 +67,10 @@ pub(crate) async fn a_module_is_monitored_enforced_and_taken_back_by_one_field(
     world.service.resume()?;
     set_mode(world, "Rollback").await?;
     world.landscape.central.udp.wait_a(DENIED, &address, SOON).await?;
-    assert_eq!(active_digest(world).await?, standard);
+    wait_object(&world.platform(), POLICY, "the module before is active", SOON, |object| {
+        (object["status"]["module"]["activeDigest"] == standard).then_some(())
+    })
+    .await?;
     wait_differing(world, 1).await?;
 
     set_mode(world, "Enforce").await?;
