@@ -60,6 +60,18 @@ impl Guest {
         self
     }
 
+    /// Leaves out the definitions that start so.
+    pub(crate) fn without(mut self, start: &str) -> Self {
+        self.forms.retain(|(_, form)| !form.starts_with(start));
+        self
+    }
+
+    /// Of another contract, given as text.
+    pub(crate) fn of_contract(mut self, contract: &str) -> Self {
+        self.contract = contract.to_owned();
+        self
+    }
+
     /// The core module as text.
     pub(crate) fn text(&self) -> String {
         let forms: String = self.forms.iter().map(|(_, form)| format!("{form}\n")).collect();
