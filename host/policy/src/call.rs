@@ -63,6 +63,7 @@ fn check(what: &'static str, asked: usize, limit: usize) -> wasmtime::Result<boo
 const ANSWER_TOO_LARGE: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// What a call gave, and what it cost.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome<T> {
     pub(crate) answer: Result<T, PolicyFailure>,
     pub(crate) fuel: u64,

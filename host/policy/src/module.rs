@@ -38,7 +38,7 @@ pub struct Description {
 }
 
 /// Why a configuration is not used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigurationError {
     /// It is too long.
     #[error("the configuration has {found} bytes, at most {CONFIGURATION_BYTES} are possible")]
@@ -65,7 +65,7 @@ pub enum ConfigurationError {
 }
 
 impl Module {
-    /// Asks a compiled module what it is.
+    /// Asks a compiled module what it is, twice.
     pub(crate) fn new(
         engine: Engine,
         version: &'static Version,
@@ -73,7 +73,14 @@ impl Module {
         digest: String,
     ) -> Result<Self, PolicyFailure> {
         let caller = Caller::new(engine);
-        let Description { name, version: number, summary } = guest.describe(&caller).answer?;
+        let first = guest.describe(&caller);
+        if guest.describe(&caller) != first {
+            return Err(PolicyFailure {
+                kind: FailureKind::InvalidAnswer,
+                message: "describe does not give the same answer to the same question".to_owned(),
+            });
+        }
+        let Description { name, version: number, summary } = first.answer?;
         let description = Description { name: tidy(name), version: tidy(number), summary: tidy(summary) };
         Ok(Self { caller, version, guest, digest, description })
     }

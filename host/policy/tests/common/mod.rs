@@ -43,7 +43,11 @@ impl Guest {
     /// Replaces definitions and adds others.
     pub(crate) fn with(mut self, text: &str) -> Self {
         for (name, form) in forms(text) {
-            match self.forms.iter_mut().find(|(other, _)| *other == name && !name.is_empty()) {
+            let known = match name.as_str() {
+                "" => None,
+                name => self.forms.iter_mut().find(|(other, _)| other == name),
+            };
+            match known {
                 Some((_, replaced)) => *replaced = form,
                 None => self.forms.push((name, form)),
             }
