@@ -9,25 +9,30 @@
 extern crate alloc;
 
 // The standard module's own sources: they find each other under the crate's root.
-#[allow(dead_code, unreachable_pub, reason = "the module uses more of it than the rules that are measured")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::all,
+    reason = "the module uses more of it, and is linted with the guest"
+)]
 #[path = "../../../../policies/standard/src/configuration.rs"]
 mod configuration;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/domain.rs"]
 mod domain;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/fields.rs"]
 mod fields;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/hostname.rs"]
 mod hostname;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/json.rs"]
 mod json;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/records.rs"]
 mod records;
-#[allow(dead_code, unreachable_pub, reason = "see configuration")]
+#[allow(dead_code, unreachable_pub, clippy::all, reason = "see configuration")]
 #[path = "../../../../policies/standard/src/rule.rs"]
 mod rule;
 

@@ -70,7 +70,7 @@ fn run(engine: &Engine, meanwhile: impl FnOnce(&RwLock<Module>)) -> (Figures, us
     };
     std::thread::scope(|scope| {
         let threads = std::thread::available_parallelism().unwrap().get();
-        let deciding: Vec<_> = (0..threads).map(|_| scope.spawn(&ask)).collect();
+        let deciding: Vec<_> = (0..threads).map(|_| scope.spawn(ask)).collect();
         meanwhile(&current);
         done.store(true, Ordering::Relaxed);
         let times = deciding.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
