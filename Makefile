@@ -4,7 +4,7 @@
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench
+.PHONY: help demo test bench bench-policy
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -18,3 +18,6 @@ test: ## Sets everything up, then runs all checks and tests, those on real serve
 
 bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench
+
+bench-policy: ## Measures the policy engine beside native code and Rego, and a swap under load
+	@scripts/bench-policy

@@ -1,13 +1,15 @@
 //! One call of a module: a fresh instance, its limits, and what a failure means.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use wasmtime::{ResourceLimiter, Store, Trap};
 
-use crate::bindings::{DnsPolicy, DnsPolicyPre};
 use crate::engine::Engine;
-use crate::limits::{CORE_INSTANCES, MEMORIES, TABLES};
+use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
+use crate::permits::Permits;
 use crate::ticker;
 
 /// What a call carries: its limits, and which of them it met.
@@ -61,33 +63,69 @@ fn check(what: &'static str, asked: usize, limit: usize) -> wasmtime::Result<boo
 const ANSWER_TOO_LARGE: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// What a call gave, and what it cost.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome<T> {
     pub(crate) answer: Result<T, PolicyFailure>,
     pub(crate) fuel: u64,
 }
 
-/// Runs `ask` in a fresh instance. `function` is its name in the contract, for messages.
-pub(crate) fn call<T>(
-    engine: &Engine,
-    module: &DnsPolicyPre<State>,
-    function: &'static str,
-    ask: impl FnOnce(&mut Store<State>, &DnsPolicy) -> wasmtime::Result<T>,
-) -> Outcome<T> {
-    let _permit = engine.permits().take();
-    // The store is made and dropped inside, so nothing that a panic leaves half done is seen again.
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(engine, module, function, ask)));
-    outcome.unwrap_or_else(|panic| {
-        let message =
-            format!("{function}: the host panicked while it ran the module: {}", panic_text(&*panic));
-        Outcome { answer: Err(PolicyFailure { kind: FailureKind::Internal, message }), fuel: 0 }
-    })
+impl<T> Outcome<T> {
+    /// Changes the answer, where there is one.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+        Outcome { answer: self.answer.map(change), fuel: self.fuel }
+    }
+}
+
+/// Runs the calls of one module.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    engine: Engine,
+    /// How many calls of this module may run at once.
+    share: Arc<Permits>,
+}
+
+impl Caller {
+    /// For a module of this engine.
+    pub(crate) fn new(engine: Engine) -> Self {
+        let share = Arc::new(Permits::new(share(engine.limits().concurrent_calls)));
+        Self { engine, share }
+    }
+
+    /// The limits of each call.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.engine.limits()
+    }
+
+    /// Runs `ask`, which makes an instance in the store and calls it. `function` is its name in the
+    /// contract, for messages.
+    pub(crate) fn call<T>(
+        &self,
+        function: &'static str,
+        ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Outcome<T> {
+        // The module's own share comes first: what waits there stands in nobody's way.
+        let _share = self.share.take();
+        let _permit = self.engine.permits().take();
+        // The store is made and dropped inside, so nothing that a panic leaves half done is seen again.
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(&self.engine, function, ask)));
+        outcome.unwrap_or_else(|panic| {
+            let message =
+                format!("{function}: the host panicked while it ran the module: {}", panic_text(&*panic));
+            Outcome { answer: Err(PolicyFailure { kind: FailureKind::Internal, message }), fuel: 0 }
+        })
+    }
+}
+
+/// The calls that one module may run at once: half of all, so that a module whose calls take as long as
+/// they may never keeps another one from being asked.
+fn share(calls: NonZeroUsize) -> NonZeroUsize {
+    NonZeroUsize::new(calls.get() / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn run<T>(
     engine: &Engine,
-    module: &DnsPolicyPre<State>,
     function: &'static str,
-    ask: impl FnOnce(&mut Store<State>, &DnsPolicy) -> wasmtime::Result<T>,
+    ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Outcome<T> {
     let limits = engine.limits();
     let state = State { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements };
@@ -97,8 +135,7 @@ fn run<T>(
     store.set_hostcall_fuel(limits.answer_bytes);
     let answer = store
         .set_fuel(limits.fuel)
-        .and_then(|()| module.instantiate(&mut store))
-        .and_then(|instance| ask(&mut store, &instance))
+        .and_then(|()| ask(&mut store))
         .map_err(|error| failure(function, &error, engine));
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     Outcome { answer, fuel }
@@ -137,4 +174,35 @@ fn failure(function: &str, error: &wasmtime::Error, engine: &Engine) -> PolicyFa
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller() -> Caller {
+        Caller::new(Engine::new(Limits::default()).unwrap())
+    }
+
+    #[test]
+    fn a_panic_of_the_host_fails_one_call_and_gives_its_place_back() {
+        let caller = caller();
+        // More often than calls may run at once: a lost permit would block the last of them for ever.
+        for _ in 0..2 * caller.limits().concurrent_calls.get() {
+            let outcome = caller.call::<()>("describe", |_| panic!("a bug of the host"));
+            let failure = outcome.answer.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Internal);
+            assert_eq!(
+                failure.message,
+                "describe: the host panicked while it ran the module: a bug of the host"
+            );
+        }
+        assert_eq!(caller.call("describe", |_| Ok(7)).answer, Ok(7));
+    }
+
+    #[test]
+    fn one_module_gets_half_of_the_calls_and_at_least_one() {
+        let share = |calls: usize| share(NonZeroUsize::new(calls).unwrap()).get();
+        assert_eq!([1, 2, 3, 4, 16].map(share), [1, 1, 1, 2, 8]);
+    }
 }

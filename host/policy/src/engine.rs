@@ -5,6 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
 
+use crate::bindings::{SPOKEN, Version};
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
 use crate::ticker;
@@ -27,6 +28,7 @@ struct Shared {
     limits: Limits,
     permits: Permits,
     pooled: bool,
+    versions: &'static [Version],
 }
 
 /// Why no engine can be made.
@@ -49,6 +51,11 @@ impl Engine {
     /// # Errors
     /// When the machine cannot run it: its settings do not depend on any input.
     pub fn new(limits: Limits) -> Result<Self, EngineError> {
+        Self::speaking(SPOKEN, limits)
+    }
+
+    /// Makes an engine that speaks these versions of the contract.
+    pub(crate) fn speaking(versions: &'static [Version], limits: Limits) -> Result<Self, EngineError> {
         let (engine, pooled) = match wasmtime::Engine::new(config(&limits).allocation_strategy(pool(&limits)))
         {
             Ok(engine) => (engine, true),
@@ -64,7 +71,7 @@ impl Engine {
         };
         ticker::start(&engine).map_err(EngineError::Ticker)?;
         let permits = Permits::new(limits.concurrent_calls);
-        Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled }) })
+        Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled, versions }) })
     }
 
     /// The limits of every module of this engine.
@@ -81,6 +88,10 @@ impl Engine {
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.shared.engine
+    }
+
+    pub(crate) fn versions(&self) -> &'static [Version] {
+        self.shared.versions
     }
 
     pub(crate) fn permits(&self) -> &Permits {

@@ -3,12 +3,15 @@
 use wasmparser::{Encoding, Parser, Payload, Validator};
 use wit_parser::{Resolve, WorldId};
 
-use crate::limits::Limits;
+use crate::bindings::Version;
+use crate::engine::Engine;
 use crate::load::LoadError;
 use crate::outline::Outline;
 
-/// Checks everything that can be said of a module without running it.
-pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+/// Checks everything that can be said of a module without running it. Gives the version of the contract
+/// in which it is asked.
+pub(crate) fn inspect(bytes: &[u8], engine: &Engine) -> Result<&'static Version, LoadError> {
+    let limits = engine.limits();
     if bytes.len() > limits.module_bytes {
         return Err(LoadError::TooLarge {
             what: "bytes",
@@ -19,10 +22,11 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
     check_form(bytes)?;
     let outline = Outline::of(bytes, limits)?;
     outline.check_imports()?;
-    outline.check_version()?;
+    let version = outline.version(engine.versions())?;
     // The next step reads the module with less care than the engine does.
     Validator::new().validate_all(bytes).map_err(|error| LoadError::Malformed(error.to_string()))?;
-    check_types(bytes)
+    check_types(bytes, version)?;
+    Ok(version)
 }
 
 /// Says what the bytes are, when they are no component.
@@ -57,18 +61,18 @@ pub(crate) fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
 
 /// Compares the types of the module's functions with the contract's. Compiling and linking do not:
 /// a record with a field too many would be noticed only when an instance is made.
-fn check_types(bytes: &[u8]) -> Result<(), LoadError> {
-    let (resolve, world) = contract()?;
+fn check_types(bytes: &[u8], version: &Version) -> Result<(), LoadError> {
+    let (resolve, world) = contract(version)?;
     wit_component::targets(&resolve, world, bytes, true)
         .map_err(|error| LoadError::Contract(format!("its types differ from the contract's: {error:#}")))
 }
 
-/// The contract that is built in.
-fn contract() -> Result<(Resolve, WorldId), LoadError> {
+/// A version of the contract that is built in.
+fn contract(version: &Version) -> Result<(Resolve, WorldId), LoadError> {
     let failed =
         |error: &dyn std::fmt::Display| LoadError::Internal(format!("the built-in contract: {error:#}"));
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("policy.wit", crate::CONTRACT).map_err(|error| failed(&error))?;
+    let package = resolve.push_str("policy.wit", version.wit).map_err(|error| failed(&error))?;
     let world = resolve.select_world(&[package], Some("dns-policy")).map_err(|error| failed(&error))?;
     Ok((resolve, world))
 }

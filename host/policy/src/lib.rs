@@ -19,6 +19,10 @@
 //! Nothing here is async. [`Engine::load`] compiles and takes tens of milliseconds for a small module:
 //! async callers give it to a blocking thread. A question takes tens of microseconds.
 
+// Helpers of the tests name the crate as its users do.
+#[cfg(test)]
+extern crate self as openmcp_dns_policy;
+
 mod bindings;
 mod call;
 mod engine;
@@ -28,6 +32,7 @@ mod load;
 mod module;
 mod outline;
 mod permits;
+mod question;
 mod survey;
 mod ticker;
 pub mod vectors;
@@ -42,5 +47,5 @@ pub use survey::Survey;
 /// The standard policy module, built from `policies/standard`.
 pub const STANDARD: &[u8] = include_bytes!("../../../policies/standard/standard.wasm");
 
-/// The policy contract that this service speaks, as text.
+/// The latest version of the policy contract that this service speaks, as text.
 pub const CONTRACT: &str = include_str!("../../../wit/policy.wit");

@@ -44,7 +44,8 @@ pub struct Limits {
     /// record sets of 64 long values.
     pub answer_bytes: usize,
     /// How many calls may run at once; more wait. Default: two for each processor, at least 4. Memory is
-    /// set aside for each, so this bounds what all modules together may use.
+    /// set aside for each, so this bounds what all modules together may use. One module gets at most
+    /// half of them, so that a slow one does not keep the others from being asked.
     pub concurrent_calls: NonZeroUsize,
 }
 

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::DnsPolicyPre;
 use crate::call::panic_text;
 use crate::engine::Engine;
 use crate::inspect::inspect;
@@ -157,12 +156,12 @@ impl Engine {
     }
 
     fn compile_unguarded(&self, bytes: &[u8]) -> Result<Module, LoadError> {
-        inspect(bytes, self.limits())?;
+        let version = inspect(bytes, self)?;
         let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(refused)?;
         let linked = Linker::new(self.wasmtime()).instantiate_pre(&component).map_err(refused)?;
-        let instantiable = DnsPolicyPre::new(linked).map_err(refused)?;
-        Module::new(self.clone(), instantiable, digest(bytes))
+        let guest = (version.bind)(linked).map_err(refused)?;
+        Module::new(self.clone(), version, guest, digest(bytes))
             .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })
     }
 

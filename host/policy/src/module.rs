@@ -1,25 +1,27 @@
 //! A module that can decide.
 
 use std::fmt;
+use std::sync::Arc;
 
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
     Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use thiserror::Error;
-use wasmtime::Store;
 
-use crate::bindings::{self, DnsPolicy, DnsPolicyPre, contract};
-use crate::call::{State, call};
+use crate::bindings::{Guest, Version};
+use crate::call::{Caller, Outcome};
 use crate::engine::Engine;
 use crate::limits::CONFIGURATION_BYTES;
+use crate::question::{claim_bytes, context_bytes};
 
 /// A loaded module: compiled, tried, ready to decide. Cheap to clone, and usable from many threads at
 /// once.
 #[derive(Clone)]
 pub struct Module {
-    engine: Engine,
-    instantiable: DnsPolicyPre<State>,
+    caller: Caller,
+    version: &'static Version,
+    guest: Arc<dyn Guest>,
     digest: String,
     description: Description,
 }
@@ -36,7 +38,7 @@ pub struct Description {
 }
 
 /// Why a configuration is not used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigurationError {
     /// It is too long.
     #[error("the configuration has {found} bytes, at most {CONFIGURATION_BYTES} are possible")]
@@ -63,18 +65,24 @@ pub enum ConfigurationError {
 }
 
 impl Module {
-    /// Asks a compiled module what it is.
+    /// Asks a compiled module what it is, twice.
     pub(crate) fn new(
         engine: Engine,
-        instantiable: DnsPolicyPre<State>,
+        version: &'static Version,
+        guest: Arc<dyn Guest>,
         digest: String,
     ) -> Result<Self, PolicyFailure> {
-        let answer = call(&engine, &instantiable, "describe", |store, instance| {
-            instance.openmcp_dns_policy_policy().call_describe(store)
-        });
-        let contract::Description { name, version, summary } = answer.answer?;
-        let description = Description { name: tidy(name), version: tidy(version), summary: tidy(summary) };
-        Ok(Self { engine, instantiable, digest, description })
+        let caller = Caller::new(engine);
+        let first = guest.describe(&caller);
+        if guest.describe(&caller) != first {
+            return Err(PolicyFailure {
+                kind: FailureKind::InvalidAnswer,
+                message: "describe does not give the same answer to the same question".to_owned(),
+            });
+        }
+        let Description { name, version: number, summary } = first.answer?;
+        let description = Description { name: tidy(name), version: tidy(number), summary: tidy(summary) };
+        Ok(Self { caller, version, guest, digest, description })
     }
 
     /// SHA-256 of the module's bytes as 64 hexadecimal digits.
@@ -89,23 +97,40 @@ impl Module {
         &self.description
     }
 
+    /// The version of the contract in which the module is asked, for example `0.1.0`: the service's own
+    /// number of it, where the module's is another one that fits.
+    #[must_use]
+    pub fn contract_version(&self) -> &'static str {
+        self.version.number
+    }
+
     /// Asks the module whether it accepts a configuration, as [`Engine::load`] has done for the first.
     ///
     /// # Errors
     /// When the module refuses it, with the module's own words, or fails.
     pub fn check_configuration(&self, configuration: &str) -> Result<(), ConfigurationError> {
+        self.check_configuration_with_fuel(configuration).0
+    }
+
+    /// As [`Module::check_configuration`], with the fuel that the question took.
+    ///
+    /// # Errors
+    /// As [`Module::check_configuration`].
+    pub fn check_configuration_with_fuel(
+        &self,
+        configuration: &str,
+    ) -> (Result<(), ConfigurationError>, u64) {
         if configuration.len() > CONFIGURATION_BYTES {
-            return Err(ConfigurationError::TooLarge { found: configuration.len() });
+            return (Err(ConfigurationError::TooLarge { found: configuration.len() }), 0);
         }
+        let Outcome { answer, fuel } = self.guest.check_configuration(&self.caller, configuration);
         let module = || self.description.name.clone();
-        let answer = self.ask("check-configuration", 0, |store, instance| {
-            instance.openmcp_dns_policy_policy().call_check_configuration(store, configuration)
-        });
-        match answer.0 {
+        let answer = match answer {
             Ok(Ok(())) => Ok(()),
             Ok(Err(message)) => Err(ConfigurationError::Refused { module: module(), message: tidy(message) }),
             Err(source) => Err(ConfigurationError::Failed { module: module(), source }),
-        }
+        };
+        (answer, fuel)
     }
 
     /// The cluster's domain, and the fuel that the question took.
@@ -113,12 +138,7 @@ impl Module {
     /// # Errors
     /// As [`Policy::domain_filter`].
     pub fn domain_filter_with_fuel(&self, context: &Context) -> (Result<String, PolicyFailure>, u64) {
-        let context = bindings::context(context);
-        let (answer, fuel) =
-            self.ask("domain-filter", bindings::context_bytes(&context), |store, instance| {
-                instance.openmcp_dns_policy_policy().call_domain_filter(store, &context)
-            });
-        (answer.and_then(|answer| refused("domain-filter", answer)), fuel)
+        self.ask("domain-filter", context_bytes(context), |guest| guest.domain_filter(&self.caller, context))
     }
 
     /// The verdict on a claim, and the fuel that the question took.
@@ -131,14 +151,9 @@ impl Module {
         domain: &HostName,
         claim: &Claim,
     ) -> (Result<Verdict, PolicyFailure>, u64) {
-        let (context, claim) = (bindings::context(context), bindings::claim(claim));
-        let bytes = bindings::context_bytes(&context) + bindings::claim_bytes(&claim);
-        let (answer, fuel) = self.ask("validate-hostname", bytes, |store, instance| {
-            let policy = instance.openmcp_dns_policy_policy();
-            policy.call_validate_hostname(store, &context, domain.as_str(), &claim)
-        });
-        let answer = answer.and_then(|answer| refused("validate-hostname", answer));
-        (answer.map(bindings::verdict), fuel)
+        self.ask("validate-hostname", context_bytes(context) + claim_bytes(claim), |guest| {
+            guest.validate_hostname(&self.caller, context, domain, claim)
+        })
     }
 
     /// The record sets of a claim, and the fuel that the question took.
@@ -151,31 +166,26 @@ impl Module {
         domain: &HostName,
         claim: &Claim,
     ) -> (Result<Vec<ProposedRecordSet>, PolicyFailure>, u64) {
-        let (context, claim) = (bindings::context(context), bindings::claim(claim));
-        let bytes = bindings::context_bytes(&context) + bindings::claim_bytes(&claim);
-        let (answer, fuel) = self.ask("name-records", bytes, |store, instance| {
-            let policy = instance.openmcp_dns_policy_policy();
-            policy.call_name_records(store, &context, domain.as_str(), &claim)
-        });
-        let answer = answer.and_then(|answer| refused("name-records", answer));
-        (answer.map(bindings::record_sets), fuel)
+        self.ask("name-records", context_bytes(context) + claim_bytes(claim), |guest| {
+            guest.name_records(&self.caller, context, domain, claim)
+        })
     }
 
     /// Asks one question of at most the allowed size.
     fn ask<T>(
         &self,
-        function: &'static str,
+        function: &str,
         question_bytes: usize,
-        ask: impl FnOnce(&mut Store<State>, &DnsPolicy) -> wasmtime::Result<T>,
+        ask: impl FnOnce(&dyn Guest) -> Outcome<Result<T, String>>,
     ) -> (Result<T, PolicyFailure>, u64) {
-        let limit = self.engine.limits().question_bytes;
+        let limit = self.caller.limits().question_bytes;
         if question_bytes > limit {
             let message =
                 format!("{function}: the question has {question_bytes} bytes, at most {limit} are allowed");
             return (Err(PolicyFailure { kind: FailureKind::TooLarge, message }), 0);
         }
-        let outcome = call(&self.engine, &self.instantiable, function, ask);
-        (outcome.answer, outcome.fuel)
+        let Outcome { answer, fuel } = ask(&*self.guest);
+        (answer.and_then(|answer| refused(function, answer)), fuel)
     }
 }
 
@@ -205,8 +215,12 @@ impl Policy for Module {
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine: _, instantiable: _, digest, description } = self;
-        f.debug_struct("Module").field("digest", digest).field("description", description).finish()
+        let Self { caller: _, guest: _, version, digest, description } = self;
+        f.debug_struct("Module")
+            .field("contract_version", &version.number)
+            .field("digest", digest)
+            .field("description", description)
+            .finish()
     }
 }
 

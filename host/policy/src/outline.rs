@@ -2,18 +2,13 @@
 
 use wasmparser::{BinaryReaderError, ComponentExternalKind, Instance, Parser, Payload};
 
+use crate::bindings::{INTERFACE, Version};
 use crate::limits::{CORE_INSTANCES, Limits, TABLES};
 use crate::load::LoadError;
 use crate::work::FunctionTypes;
 
 /// The package of the contract, as it stands in front of an exported interface's name.
 const PACKAGE: &str = "openmcp:dns-policy/";
-/// The interface that a module exports, without its version.
-const INTERFACE: &str = "openmcp:dns-policy/policy@";
-/// The version of the contract that this service speaks; later ones of `0.1` fit as well.
-const VERSION: &str = "0.1.0";
-/// What all versions that fit start with.
-const TRACK: &str = "0.1.";
 
 /// Bytes of a page of memory (core specification, section 2.5.5).
 const PAGE_BYTES: u64 = 65536;
@@ -80,13 +75,16 @@ impl Outline {
         self.exports.iter().filter_map(|name| name.strip_prefix(INTERFACE)).collect()
     }
 
-    /// Names the version that a module speaks when it is another one: the check of types would only
-    /// say that an export is missing.
-    pub(crate) fn check_version(&self) -> Result<(), LoadError> {
+    /// The version in which a module is asked: of those that both sides speak, the latest. Names the
+    /// version that a module speaks when it is another one: the check of types would only say that an
+    /// export is missing.
+    pub(crate) fn version(&self, spoken: &'static [Version]) -> Result<&'static Version, LoadError> {
         let versions = self.versions();
-        if versions.iter().any(|version| version.starts_with(TRACK)) {
-            return Ok(());
+        let fits = |version: &&Version| versions.iter().any(|number| version.fits(number));
+        if let Some(version) = spoken.iter().rev().find(fits) {
+            return Ok(version);
         }
+        let spoken: Vec<String> = spoken.iter().map(Version::to_string).collect();
         let found = match &versions[..] {
             [] if self.exports.iter().any(|name| name.starts_with(PACKAGE)) => {
                 format!("exports {}, but not its interface policy", self.exports.join(", "))
@@ -94,9 +92,7 @@ impl Outline {
             [] => "does not export it".to_owned(),
             versions => format!("speaks version {}", versions.join(", ")),
         };
-        Err(LoadError::Contract(format!(
-            "it must export {INTERFACE}{VERSION} or a later version of {TRACK}x, and {found}"
-        )))
+        Err(LoadError::Contract(format!("it must export {}, and {found}", spoken.join(", or "))))
     }
 }
 

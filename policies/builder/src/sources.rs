@@ -48,7 +48,10 @@ impl Sources {
         }
         collect(&guest.join("src"), "src", &mut files)?;
         collect(&contract(guest)?, "wit", &mut files)?;
-        files.retain(|path, _| !path.starts_with("wit/") || path.ends_with(".wit"));
+        // Nor do the released contracts that the current one is compared with make a module.
+        files.retain(|path, _| {
+            !path.starts_with("wit/") || path.ends_with(".wit") && !path.starts_with("wit/released/")
+        });
         Ok(Self { files })
     }
 
@@ -162,6 +165,8 @@ mod tests {
         std::fs::write(guest.join("target/lib.rs"), "text").unwrap();
         std::fs::create_dir_all(root.path().join("wit/vectors")).unwrap();
         std::fs::write(root.path().join("wit/vectors/a.yaml"), "text").unwrap();
+        std::fs::create_dir_all(root.path().join("wit/released/0.1.0")).unwrap();
+        std::fs::write(root.path().join("wit/released/0.1.0/policy.wit"), "package a:b@0.1.0;").unwrap();
         std::fs::write(guest.join("src/lib.rs"), "fn a() {}\r\n").unwrap();
         assert_eq!(digest(&guest), before);
     }

@@ -108,10 +108,17 @@ impl Vector {
 
     fn ask(&self, module: &Module, configuration: &str) -> Result<Answer, Problem> {
         let configuration = self.configuration.as_deref().unwrap_or(configuration);
-        match module.check_configuration(configuration) {
-            Ok(()) => {}
-            Err(ConfigurationError::Failed { source, .. }) => return Err(Problem::Failed(source)),
-            Err(error) => return Ok(Answer::ConfigurationError(error.to_string())),
+        let checked = same_twice("check-configuration", || {
+            let (answer, fuel) = module.check_configuration_with_fuel(configuration);
+            match answer {
+                Err(ConfigurationError::Failed { source, .. }) => (Err(source), fuel),
+                answer => (Ok(answer), fuel),
+            }
+        })?;
+        match checked {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Ok(Answer::ConfigurationError(error.to_string())),
+            Err(failure) => return Err(Problem::Failed(failure)),
         }
         let context = Context {
             base_domain: self.base_domain.clone(),
@@ -286,5 +293,60 @@ impl Answer {
             Self::Decision(Decision::Deny(denial)) => format!("denial {}: {}", denial.code, denial.message),
             Self::Decision(Decision::Publish(sets)) => return Answered::Records(lines(sets)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    type Once = (Result<&'static str, PolicyFailure>, u64);
+
+    /// Asks what answers as told, one answer after the other.
+    fn ask(answers: [Once; 2]) -> Result<Result<&'static str, PolicyFailure>, Problem> {
+        let asked = Cell::new(0);
+        let result = same_twice("a-question", || {
+            asked.set(asked.get() + 1);
+            answers[asked.get() - 1].clone()
+        });
+        assert!(asked.get() == 2 || matches!(result, Err(Problem::Failed(_))), "asked {} times", asked.get());
+        result
+    }
+
+    fn failure(kind: FailureKind) -> PolicyFailure {
+        PolicyFailure { kind, message: "why".to_owned() }
+    }
+
+    #[test]
+    fn the_same_answer_for_the_same_fuel_is_taken() {
+        assert!(matches!(ask([(Ok("a"), 7), (Ok("a"), 7)]), Ok(Ok("a"))));
+        let refused = failure(FailureKind::Refused);
+        let result = ask([(Err(refused.clone()), 7), (Err(refused.clone()), 7)]);
+        assert!(matches!(result, Ok(Err(error)) if error == refused));
+    }
+
+    #[test]
+    fn an_answer_fuel_or_failure_that_differs_the_second_time_is_not_permitted() {
+        for second in [
+            (Ok("b"), 7),
+            (Ok("a"), 8),
+            (Err(failure(FailureKind::Refused)), 7),
+            (Err(failure(FailureKind::Trap)), 7),
+        ] {
+            match ask([(Ok("a"), 7), second.clone()]) {
+                Err(Problem::NotPermitted(why)) => {
+                    assert!(why.starts_with("a-question does not give"), "{why}")
+                }
+                other => panic!("{second:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_that_is_not_the_modules_own_error_counts_at_once() {
+        let result = ask([(Err(failure(FailureKind::Trap)), 7), (Ok("a"), 7)]);
+        assert!(matches!(result, Err(Problem::Failed(failure)) if failure.kind == FailureKind::Trap));
     }
 }

@@ -43,7 +43,11 @@ impl Guest {
     /// Replaces definitions and adds others.
     pub(crate) fn with(mut self, text: &str) -> Self {
         for (name, form) in forms(text) {
-            match self.forms.iter_mut().find(|(other, _)| *other == name && !name.is_empty()) {
+            let known = match name.as_str() {
+                "" => None,
+                name => self.forms.iter_mut().find(|(other, _)| other == name),
+            };
+            match known {
                 Some((_, replaced)) => *replaced = form,
                 None => self.forms.push((name, form)),
             }
@@ -57,6 +61,18 @@ impl Guest {
         for (_, form) in &mut self.forms {
             *form = form.replace(from, to);
         }
+        self
+    }
+
+    /// Leaves out the definitions that start so.
+    pub(crate) fn without(mut self, start: &str) -> Self {
+        self.forms.retain(|(_, form)| !form.starts_with(start));
+        self
+    }
+
+    /// Of another contract, given as text.
+    pub(crate) fn of_contract(mut self, contract: &str) -> Self {
+        self.contract = contract.to_owned();
         self
     }
 
