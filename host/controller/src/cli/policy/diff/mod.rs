@@ -56,7 +56,7 @@ pub(super) struct DiffArgs {
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
     let DiffArgs { old, new, folder, config, old_config, output } = args;
     let landscape = landscape::read(folder)?;
-    let engine = engine()?;
+    let engine = engine(&[old, new])?;
     let old = Side::of(&engine, old, old_config.as_deref(), &landscape)?;
     let new = Side::of(&engine, new, config.as_deref(), &landscape)?;
     let comparison = Comparison::of(&old, &new);
