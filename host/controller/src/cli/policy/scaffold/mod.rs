@@ -86,7 +86,7 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
     // A large module belongs into a registry, not into version control.
     let (ignored, note) = if language.has_runtime() {
         (
-            format!("/target/\n/{module}\n"),
+            format!("/target/\n/{module}\n__pycache__/\n"),
             "The module brings the runtime of its language along: the service takes it with raised limits, which \
              `openmcp-dns policy inspect` names. Push it to a registry instead of committing it.",
         )
