@@ -77,7 +77,7 @@ impl Limits {
     #[must_use]
     pub fn for_language_runtimes() -> Self {
         Self {
-            // A question takes some hundred thousand, one with a hundred targets 12 million in JavaScript.
+            // A question takes up to 3 million in JavaScript, one with more than 64 targets above 10 million.
             fuel: 100_000_000,
             // 9 MB (JavaScript) and 13 MB (Python) at first, and what a decision takes.
             memory_bytes: 64 << 20,

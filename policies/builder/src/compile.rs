@@ -106,7 +106,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), CompileError> {
 pub(crate) fn empty_folder(path: &Path) -> Result<(), CompileError> {
     let failed = |source| CompileError::Write { path: path.into(), source };
     match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
         _ => std::fs::create_dir_all(path).map_err(failed),
     }
 }

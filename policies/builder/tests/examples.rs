@@ -1,6 +1,8 @@
 //! The examples whose modules are not committed, since they bring the runtime of their language along: they
 //! are built where their tools are, once for each state of their sources, and decide as their vectors say.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy_builder::{
