@@ -42,7 +42,7 @@ pub use engine::{Engine, EngineError};
 pub use limits::Limits;
 pub use load::{LoadError, LoadReason, digest};
 pub use module::{ConfigurationError, Description, Module};
-pub use survey::Survey;
+pub use survey::{SizeLimit, Survey};
 
 /// The standard policy module, built from `policies/standard`.
 pub const STANDARD: &[u8] = include_bytes!("../../../policies/standard/standard.wasm");

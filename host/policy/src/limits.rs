@@ -69,9 +69,35 @@ impl Default for Limits {
     }
 }
 
-/// Core instances of one component. A component without imports has one; guests that are linked of
-/// several parts have more: those of componentize-py 28.
-pub(crate) const CORE_INSTANCES: u32 = 40;
+impl Limits {
+    /// What a module needs that brings the runtime of its language along: JavaScript (componentize-js, 12 MB) or
+    /// Python (componentize-py, 18 MB). The tools for authors take them for every module; the service
+    /// does when its options say so.
+    ///
+    /// Compiling such a module takes ten seconds and 600 MB, so the defaults refuse it. The deadline stays.
+    #[must_use]
+    pub fn for_language_runtimes() -> Self {
+        Self {
+            // A question takes up to 3 million in JavaScript, one with more than 64 targets above 10 million.
+            fuel: 100_000_000,
+            // 9 MB (JavaScript) and 13 MB (Python) at first, and what a decision takes.
+            memory_bytes: 64 << 20,
+            // 12 MB and 18 MB, and what an author adds in libraries.
+            module_bytes: 32 << 20,
+            // 13,000 each.
+            functions: 40_000,
+            // Interpreters have one large loop: 172 kB and 427 kB.
+            function_bytes: 1 << 20,
+            // 9 and 5 million units, an interpreter's loop a good part of them.
+            compile_work: 40_000_000,
+            ..Self::default()
+        }
+    }
+}
+
+/// Core instances of one component. A component without imports has one; Python has 38, one for each
+/// library that it is linked of and what stands between them.
+pub(crate) const CORE_INSTANCES: u32 = 48;
 /// Tables of one component, for the same guests.
 pub(crate) const TABLES: u32 = 8;
 /// Memories of one component: the limit on memory is for all of an instance.

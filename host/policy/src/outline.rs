@@ -27,6 +27,10 @@ pub(crate) struct Inside {
     pub(crate) functions: u64,
     pub(crate) memory_bytes: u64,
     pub(crate) work: u64,
+    /// The most that one function has, and one table.
+    pub(crate) function_bytes: u64,
+    pub(crate) function_work: u64,
+    pub(crate) table_elements: u64,
     tables: u64,
     instances: u64,
     types: FunctionTypes,
@@ -128,6 +132,7 @@ impl Inside {
                 at_most("tables", self.tables, TABLES.into())?;
                 for table in tables.clone() {
                     let elements = table.map_err(malformed)?.ty.initial;
+                    self.table_elements = self.table_elements.max(elements);
                     at_most("table elements", elements, limits.table_elements as u64)?;
                 }
                 Ok(())
@@ -138,8 +143,11 @@ impl Inside {
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                at_most("bytes in one function", range.end - range.start, limits.function_bytes as u64)?;
+                let bytes = range.end - range.start;
+                self.function_bytes = self.function_bytes.max(bytes);
+                at_most("bytes in one function", bytes, limits.function_bytes as u64)?;
                 let work = self.types.work(body).map_err(malformed)?;
+                self.function_work = self.function_work.max(work);
                 at_most("units of work for the compiler in one function", work, limits.compile_work / 10)?;
                 self.work = self.work.saturating_add(work);
                 at_most("units of work for the compiler", self.work, limits.compile_work)

@@ -1,8 +1,11 @@
 //! Makes a component of a core module, and stamps it with what it was built from.
 
+use std::path::Path;
+
 use thiserror::Error;
 use wasmparser::{Parser, Payload};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 /// Custom section with the digest of the sources, as 64 hexadecimal digits.
 const SOURCES_SECTION: &str = "openmcp:source-sha256";
@@ -24,6 +27,9 @@ pub enum EncodeError {
     /// The module does not fit the contract that it was generated from.
     #[error("failed to make a component of the compiled module: {0}")]
     Component(String),
+    /// The contract in the guest's folder, or above it, cannot be read.
+    #[error("failed to read the contract: {0}")]
+    Contract(String),
 }
 
 impl Stamp {
@@ -52,16 +58,30 @@ impl Stamp {
     }
 }
 
-/// Makes a stamped component of a core module that carries its world (as wit-bindgen writes it).
-pub(crate) fn encode(core: &[u8], stamp: &Stamp) -> Result<Vec<u8>, EncodeError> {
+/// Writes the contract into a core module, for compilers that do not know of it.
+pub(crate) fn with_contract(mut core: Vec<u8>, contract: &Path) -> Result<Vec<u8>, EncodeError> {
+    let failed = |error: &dyn std::fmt::Display| EncodeError::Contract(format!("{error:#}"));
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(contract).map_err(|error| failed(&error))?;
+    let world = resolve.select_world(&[package], Some("dns-policy")).map_err(|error| failed(&error))?;
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8, false)
+        .map_err(|error| failed(&error))?;
+    Ok(core)
+}
+
+/// Makes a component of a core module that carries its world (as wit-bindgen writes it).
+pub(crate) fn encode(core: &[u8]) -> Result<Vec<u8>, EncodeError> {
     // The chain of causes is what names the function that does not fit.
     let failed = |error: &dyn std::fmt::Display| EncodeError::Component(format!("{error:#}"));
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(core).map_err(|error| failed(&error))?;
-    let mut component = encoder.encode().map_err(|error| failed(&error))?;
-    append_section(&mut component, SOURCES_SECTION, stamp.sources.as_bytes());
-    append_section(&mut component, TOOLCHAIN_SECTION, stamp.toolchain.as_bytes());
-    Ok(component)
+    encoder.encode().map_err(|error| failed(&error))
+}
+
+/// Writes into a component what it was built from.
+pub(crate) fn stamp(component: &mut Vec<u8>, stamp: &Stamp) {
+    append_section(component, SOURCES_SECTION, stamp.sources.as_bytes());
+    append_section(component, TOOLCHAIN_SECTION, stamp.toolchain.as_bytes());
 }
 
 /// Appends a custom section: id 0, the size, the name with its size, the content.
@@ -96,11 +116,10 @@ mod tests {
 
     #[test]
     fn a_stamp_can_be_read_back_however_long_it_is() {
-        let stamp = Stamp { sources: "ab".repeat(32), toolchain: "rustc ".repeat(50) };
+        let expected = Stamp { sources: "ab".repeat(32), toolchain: "rustc ".repeat(50) };
         let mut component = EMPTY.to_vec();
-        append_section(&mut component, SOURCES_SECTION, stamp.sources.as_bytes());
-        append_section(&mut component, TOOLCHAIN_SECTION, stamp.toolchain.as_bytes());
-        assert_eq!(Stamp::of(&component), Some(stamp));
+        stamp(&mut component, &expected);
+        assert_eq!(Stamp::of(&component), Some(expected));
     }
 
     #[test]
@@ -112,8 +131,7 @@ mod tests {
 
     #[test]
     fn a_core_module_without_a_world_is_refused() {
-        let stamp = Stamp { sources: String::new(), toolchain: String::new() };
-        let error = encode(b"no module", &stamp).unwrap_err().to_string();
+        let error = encode(b"no module").unwrap_err().to_string();
         assert!(error.starts_with("failed to make a component"), "{error}");
     }
 }

@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy::vectors::{Mismatch, Suite, SuiteError};
-use openmcp_dns_policy::{Engine, EngineError, Limits, LoadError};
+use openmcp_dns_policy::{Engine, EngineError, LoadError};
 use thiserror::Error;
+
+use crate::language::Language;
+use crate::sources::SourcesError;
 
 /// Why a built module is not what its author says.
 #[derive(Debug, Error)]
 pub enum DecisionsError {
+    /// The folder is no guest.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
     /// There is no engine to run it.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -42,12 +48,15 @@ pub enum DecisionsError {
 }
 
 /// Loads a module, which asks it the contract's vectors, and then asks those in the folder `vectors`
-/// of its guest, where there is one. Gives their number.
+/// of its guest, where there is one. Gives their number. The limits are the service's, or for a guest that
+/// brings the runtime of its language along [`Limits::for_language_runtimes`].
+///
+/// [`Limits::for_language_runtimes`]: openmcp_dns_policy::Limits::for_language_runtimes
 ///
 /// # Errors
 /// With the first vector that does not hold.
 pub fn check_decisions(guest: &Path, module: &[u8]) -> Result<usize, DecisionsError> {
-    let module = Engine::new(Limits::default())?.load(module, "{}")?;
+    let module = Engine::new(Language::of(guest)?.limits())?.load(module, "{}")?;
     let mut count = Suite::contract()
         .map_err(|source| DecisionsError::Suite { path: "the contract".into(), source })?
         .len();

@@ -1,26 +1,38 @@
 //! Builds policy modules.
 //!
 //! ```text
-//! sources ──toolchain──► core module ──encode──► component ──stamp──► committed .wasm
-//!    └───────────────── digest ───────────────────────────────┘              │
-//!                          └───────────────── check ◄────────────────────────┘
+//! sources ──toolchain──► core module ──encode──► component ──stamp──► .wasm
+//!    └───────────────── digest ───────────────────────────────┘         │
+//!                          └───────────────── check ◄───────────────────┘
 //! ```
 //!
-//! A built module is committed beside its sources, so that nobody needs a WebAssembly toolchain to
-//! build the service. The stamp is what keeps the two together: it holds the digest of the sources,
+//! A guest is written in Rust, C, JavaScript or Python ([`Language`]); the tools for the last two make the
+//! component themselves. A small module is committed beside its sources, so that nobody needs a
+//! WebAssembly toolchain to build the service. The stamp is what keeps the two together: it holds the digest of the sources,
 //! and [`check`] compares it with the sources as they are now, without any toolchain.
 
+mod c;
 mod compile;
 mod component;
 mod decisions;
+mod javascript;
+mod language;
+mod python;
+mod rust;
+mod search;
 mod sources;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
 
+pub use c::CToolchain;
 pub use compile::CompileError;
 pub use component::{EncodeError, Stamp};
 pub use decisions::{DecisionsError, check_decisions};
+pub use javascript::JavaScriptToolchain;
+pub use language::Language;
+pub use python::PythonToolchain;
+pub use rust::RustToolchain;
 pub use sources::{Sources, SourcesError};
 use thiserror::Error;
 pub use toolchain::{NoToolchain, Toolchain};
@@ -78,18 +90,20 @@ pub enum CheckError {
     },
 }
 
-/// Compiles the guest in a folder and makes a stamped component of it. The same sources and the
-/// same toolchain give the same bytes.
+/// Compiles the guest in a folder and makes a stamped component of it. For Rust and C the same sources
+/// and the same toolchain give the same bytes.
 ///
-/// Takes up to two minutes, during which the compiler writes its progress to stderr.
+/// Takes up to two minutes, during which the tools write their progress to stderr; `say` gets a line
+/// before each long step.
 ///
 /// # Errors
 /// When the folder is no guest, or when the guest does not compile or does not fit the contract.
-pub fn build(guest: &Path, toolchain: &Toolchain) -> Result<Vec<u8>, BuildError> {
+pub fn build(guest: &Path, toolchain: &Toolchain, say: &dyn Fn(&str)) -> Result<Vec<u8>, BuildError> {
     let sources = Sources::of(guest)?;
-    let core = compile::compile(guest, toolchain)?;
+    let mut component = toolchain.compile(guest, sources.contract(), say)?;
     let stamp = Stamp { sources: sources.digest(), toolchain: toolchain.version().to_owned() };
-    Ok(component::encode(&core, &stamp)?)
+    component::stamp(&mut component, &stamp);
+    Ok(component)
 }
 
 /// Checks that a built module belongs to the sources in a folder; gives the module and its stamp.
@@ -120,7 +134,7 @@ pub fn module_path(guest: &Path) -> Result<PathBuf, SourcesError> {
     Ok(guest.join(name))
 }
 
-/// The guests in a folder: those of its folders that hold a Rust guest's cargo settings. Sorted.
+/// The guests in a folder, by name: those of its folders whose language can be told.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -129,7 +143,8 @@ pub fn guests(folder: &Path) -> Result<Vec<PathBuf>, SourcesError> {
     let mut guests = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.join(".cargo/config.toml").is_file() {
+        // This tool is no guest, though it has a Cargo.toml.
+        if Language::of(&path).is_ok() && path.join("vectors").is_dir() {
             guests.push(path);
         }
     }

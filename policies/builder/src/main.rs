@@ -21,7 +21,7 @@ enum Command {
     ///
     /// Example: openmcp-dns-policy-builder build policies/standard
     Build {
-        /// Folder of the guest, with its Cargo.toml.
+        /// Folder of the guest.
         guest: PathBuf,
         /// Where to write the module; `<folder>/<folder's name>.wasm` when not given.
         #[arg(long)]
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn build(guest: &Path, out: Option<PathBuf>) -> anyhow::Result<()> {
-    let component = builder::build(guest, &builder::Toolchain::find()?)?;
+    let component = build_now(guest, &toolchain(guest)?)?;
     let out = match out {
         Some(out) => out,
         None => builder::module_path(guest)?,
@@ -65,35 +65,80 @@ fn build(guest: &Path, out: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn toolchain(guest: &Path) -> anyhow::Result<builder::Toolchain> {
+    Ok(builder::Toolchain::find(builder::Language::of(guest)?)?)
+}
+
+fn build_now(guest: &Path, toolchain: &builder::Toolchain) -> anyhow::Result<Vec<u8>> {
+    Ok(builder::build(guest, toolchain, &|step| eprintln!("{}: {step}", guest.display()))?)
+}
+
 fn check(guests: Vec<PathBuf>, no_build: bool) -> anyhow::Result<()> {
     let guests = if guests.is_empty() { builder::guests(Path::new("policies"))? } else { guests };
     for guest in &guests {
-        let path = builder::module_path(guest)?;
-        let (module, stamp) = builder::check(guest, &path)?;
-        let count = builder::check_decisions(guest, &module).with_context(|| path.display().to_string())?;
-        println!("{}: built from these sources, {count} vectors hold", path.display());
-        if no_build {
-            continue;
+        if builder::Language::of(guest)?.has_runtime() {
+            check_large(guest, no_build)?;
+        } else {
+            check_committed(guest, no_build)?;
         }
-        let toolchain = match builder::Toolchain::find() {
-            Ok(toolchain) => toolchain,
-            Err(why) => {
-                println!("{}: skipped a fresh build: {why}", guest.display());
-                continue;
-            }
-        };
-        let fresh = builder::build(guest, &toolchain)?;
-        let count = builder::check_decisions(guest, &fresh)
-            .with_context(|| format!("a fresh build of {}", guest.display()))?;
-        // Another compiler writes other instructions for the same sources; the same one must not.
-        let bytes = match (fresh == module, stamp.toolchain == toolchain.version()) {
-            (true, _) => "the same bytes",
-            (false, false) => "other bytes by another compiler",
-            (false, true) => {
-                anyhow::bail!("{}: a fresh build with the same compiler has other bytes", path.display())
-            }
-        };
-        println!("{}: built afresh: {bytes}, {count} vectors hold", guest.display());
     }
+    Ok(())
+}
+
+fn check_committed(guest: &Path, no_build: bool) -> anyhow::Result<()> {
+    let path = builder::module_path(guest)?;
+    let (module, stamp) = builder::check(guest, &path)?;
+    let count = builder::check_decisions(guest, &module).with_context(|| path.display().to_string())?;
+    println!("{}: built from these sources, {count} vectors hold", path.display());
+    if no_build {
+        return Ok(());
+    }
+    let toolchain = match toolchain(guest) {
+        Ok(toolchain) => toolchain,
+        Err(why) => {
+            println!("{}: skipped a fresh build: {why}", guest.display());
+            return Ok(());
+        }
+    };
+    let fresh = build_now(guest, &toolchain)?;
+    let count = builder::check_decisions(guest, &fresh)
+        .with_context(|| format!("a fresh build of {}", guest.display()))?;
+    // Another compiler writes other instructions for the same sources; the same one must not.
+    let bytes = match (fresh == module, stamp.toolchain == toolchain.version()) {
+        (true, _) => "the same bytes",
+        (false, false) => "other bytes by another compiler",
+        (false, true) => {
+            anyhow::bail!("{}: a fresh build with the same compiler has other bytes", path.display())
+        }
+    };
+    println!("{}: built afresh: {bytes}, {count} vectors hold", guest.display());
+    Ok(())
+}
+
+/// The module of a guest that brings its runtime along is not committed: it is there when it was built
+/// here, and is built now when it is not, or when it was built from other sources.
+fn check_large(guest: &Path, no_build: bool) -> anyhow::Result<()> {
+    let path = builder::module_path(guest)?;
+    let module = match (builder::check(guest, &path), no_build) {
+        (Ok((module, _)), _) => module,
+        (Err(why), true) => {
+            println!("{}: skipped: {why}", guest.display());
+            return Ok(());
+        }
+        (Err(_), false) => match toolchain(guest) {
+            Ok(toolchain) => {
+                let module = build_now(guest, &toolchain)?;
+                std::fs::write(&path, &module)
+                    .with_context(|| format!("failed to write {}", path.display()))?;
+                module
+            }
+            Err(why) => {
+                println!("{}: skipped: {why}", guest.display());
+                return Ok(());
+            }
+        },
+    };
+    let count = builder::check_decisions(guest, &module).with_context(|| path.display().to_string())?;
+    println!("{}: built from these sources, {count} vectors hold", path.display());
     Ok(())
 }

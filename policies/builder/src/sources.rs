@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// What decides the bytes of a module, in a guest's folder.
-const FILES: [&str; 3] = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
+use crate::language::Language;
 
 /// The sources of a guest.
 pub struct Sources {
     /// Content by path, `/` between the parts on every system: its order is the digest's order.
     files: BTreeMap<String, Vec<u8>>,
+    language: Language,
+    contract: PathBuf,
 }
 
 /// Why a folder is no guest.
@@ -27,6 +28,31 @@ pub enum SourcesError {
         /// Why.
         source: std::io::Error,
     },
+    /// No file says in which language the guest is written.
+    #[error(
+        "{} is no guest: it has none of {}",
+        guest.display(),
+        Language::ALL.map(|language| format!("{} ({language})", language.marker())).join(", ")
+    )]
+    NoLanguage {
+        /// The folder.
+        guest: PathBuf,
+    },
+    /// Two languages have their file there.
+    #[error(
+        "{} is a guest in {first} ({}) and in {second} ({}): keep one of the files",
+        guest.display(),
+        first.marker(),
+        second.marker()
+    )]
+    TwoLanguages {
+        /// The folder.
+        guest: PathBuf,
+        /// One of them.
+        first: Language,
+        /// Another one.
+        second: Language,
+    },
     /// No contract is near.
     #[error("neither {} nor a folder above it has a folder wit with the policy contract (policy.wit)", guest.display())]
     NoContract {
@@ -36,23 +62,39 @@ pub enum SourcesError {
 }
 
 impl Sources {
-    /// Collects the sources of the guest in a folder: its manifests, everything below `src`, and
+    /// Collects the sources of the guest in a folder: what pins its tools, everything below `src`, and
     /// the contract, which is the `wit` folder in the guest's folder or the nearest one above it.
     ///
     /// # Errors
     /// When something of it is missing.
     pub fn of(guest: &Path) -> Result<Self, SourcesError> {
+        let language = Language::of(guest)?;
+        let contract = contract(guest)?;
         let mut files = BTreeMap::new();
-        for name in FILES {
-            files.insert(name.to_owned(), read(&guest.join(name))?);
+        for name in language.files() {
+            files.insert((*name).to_owned(), read(&guest.join(name))?);
         }
         collect(&guest.join("src"), "src", &mut files)?;
-        collect(&contract(guest)?, "wit", &mut files)?;
+        collect(&contract, "wit", &mut files)?;
         // Nor do the released contracts that the current one is compared with make a module.
         files.retain(|path, _| {
             !path.starts_with("wit/") || path.ends_with(".wit") && !path.starts_with("wit/released/")
         });
-        Ok(Self { files })
+        // What an interpreter leaves behind is no source.
+        files.retain(|path, _| !path.contains("__pycache__/"));
+        Ok(Self { files, language, contract })
+    }
+
+    /// The language that they are written in.
+    #[must_use]
+    pub const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The folder of the contract.
+    #[must_use]
+    pub fn contract(&self) -> &Path {
+        &self.contract
     }
 
     /// SHA-256 over paths and contents as 64 hexadecimal digits. Each is preceded by its length, so
@@ -127,7 +169,7 @@ mod tests {
             std::fs::create_dir_all(root.path().join(folder)).unwrap();
         }
         std::fs::write(root.path().join("wit/policy.wit"), "package a:b;").unwrap();
-        for name in FILES {
+        for name in Language::Rust.files() {
             std::fs::write(guest.join(name), name).unwrap();
         }
         std::fs::write(guest.join("src/lib.rs"), "fn a() {}\n").unwrap();
@@ -168,6 +210,8 @@ mod tests {
         std::fs::create_dir_all(root.path().join("wit/released/0.1.0")).unwrap();
         std::fs::write(root.path().join("wit/released/0.1.0/policy.wit"), "package a:b@0.1.0;").unwrap();
         std::fs::write(guest.join("src/lib.rs"), "fn a() {}\r\n").unwrap();
+        std::fs::create_dir_all(guest.join("src/__pycache__")).unwrap();
+        std::fs::write(guest.join("src/__pycache__/a.pyc"), "bytes").unwrap();
         assert_eq!(digest(&guest), before);
     }
 

@@ -87,7 +87,7 @@ struct Subject {
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let BenchArgs { module: argument, decisions, seconds, config, output } = args;
     let configuration = configuration::text(config.as_deref())?;
-    let engine = engine()?;
+    let engine = engine(&[argument])?;
     let started = Instant::now();
     let module = Arc::new(argument.admit(&engine, &configuration)?);
     let admission = started.elapsed();

@@ -14,9 +14,9 @@ use super::{Outcome, note};
 /// Builds a policy module: compiles the guest in a folder, makes a component of it, and stamps it with
 /// the digest of its sources.
 ///
-/// It takes a Rust toolchain for wasm32-unknown-unknown, by rustup or, where rustup cannot add the target, as
-/// Debian packages it; the first build takes up to two minutes. The same sources and toolchain give the
-/// same bytes.
+/// The language is told by the guest's files: Cargo.toml for Rust, src/decisions.c for C, package.json for
+/// JavaScript, src/decisions.py for Python. A tool that is missing is named with what installs it. The
+/// first build takes up to two minutes; for JavaScript and Python it fetches the pinned packages.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit code: 0 when the module was built, 2 when not.
@@ -25,7 +25,7 @@ Examples:
   openmcp-dns policy build my-policy
   openmcp-dns policy build policies/standard --out /tmp/standard.wasm")]
 pub(super) struct BuildArgs {
-    /// The guest: a folder with Cargo.toml and src, as `openmcp-dns policy scaffold` makes it
+    /// The guest: a folder as `openmcp-dns policy scaffold` makes it
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
@@ -38,22 +38,19 @@ pub(super) struct BuildArgs {
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
     let BuildArgs { folder, out } = args;
     let hint = "name the folder of a guest; `openmcp-dns policy scaffold DIR --language rust` makes one";
-    builder::Sources::of(folder).with_context(|| format!("{} is no guest", folder.display())).hint(hint)?;
+    let sources = builder::Sources::of(folder)
+        .with_context(|| format!("{} is no guest", folder.display()))
+        .hint(hint)?;
     let out = match out {
         Some(out) => out.clone(),
         None => builder::module_path(folder).hint(hint)?,
     };
-    let toolchain = builder::Toolchain::find()
-        .hint("install one of the two toolchains that are named above, then run this again")?;
-    note(&format!(
-        "building {} with {}; the first build takes a minute or two ...",
-        folder.display(),
-        toolchain.version()
-    ));
+    let language = sources.language();
+    let toolchain =
+        builder::Toolchain::find(language).hint("install what is named above, then run this again")?;
+    note(&format!("building {}, a guest in {language}, with {}", folder.display(), toolchain.version()));
     let started = Instant::now();
-    let module = builder::build(folder, &toolchain).hint(
-        "correct what the compiler says; bindings come from wit/policy.wit and must be exported with export!",
-    )?;
+    let module = builder::build(folder, &toolchain, &note).hint(next_step(language))?;
     std::fs::write(&out, &module)
         .with_context(|| format!("failed to write {}", out.display()))
         .hint("choose another file with --out")?;
@@ -64,4 +61,22 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
     ));
     print(&format!("{}: {} bytes, sha256 {}\n", out.display(), module.len(), digest(&module)))?;
     Ok(Outcome::Yes)
+}
+
+/// What to do when a guest does not become a module.
+const fn next_step(language: builder::Language) -> &'static str {
+    match language {
+        builder::Language::Rust => {
+            "correct what the compiler says; bindings come from wit/policy.wit and must be exported with export!"
+        }
+        builder::Language::C => {
+            "correct what the compiler says; a function of the contract that is missing is an undefined symbol, see src/bindings/dns_policy.h"
+        }
+        builder::Language::JavaScript => {
+            "correct what is named above; the file that package.json names as main must export `policy`, with a function for each decision"
+        }
+        builder::Language::Python => {
+            "correct what is named above; src/decisions.py must have a class `Policy` with a function for each decision"
+        }
+    }
 }

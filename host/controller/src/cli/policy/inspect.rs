@@ -4,14 +4,16 @@ use openmcp_dns_policy::{Limits, LoadError, Survey};
 use serde_json::json;
 
 use super::super::output::{OutputFormat, print};
-use super::module::{ModuleArg, engine};
+use super::module::{ModuleArg, engine, raised_options, service_limits};
 use super::{Outcome, configuration};
 
 /// Says what a module is: what it calls itself, which contract it speaks, what it was built from, and
-/// whether the service would use it.
+/// whether the service would use it. A module that is larger than the service takes by default, such as
+/// one in JavaScript or Python, is looked at all the same: the options of `openmcp-dns run` that must be
+/// raised for it are named.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-Exit code: 0 when the service would use the module, 1 when not, 2 when it cannot be read.
+Exit code: 0 when the service would use the module (if need be with raised limits), 1 when not, 2 when it cannot be read.
 
 Examples:
   openmcp-dns policy inspect standard
@@ -43,12 +45,11 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     let InspectArgs { module, config, output } = args;
     let configuration = configuration::text(config.as_deref())?;
     let bytes = module.read()?;
-    let engine = engine()?;
     let report = Report {
         bytes: bytes.len(),
         survey: Survey::of(&bytes),
-        admitted: engine.load(&bytes, &configuration),
-        limits: engine.limits().clone(),
+        admitted: engine(&[module])?.load(&bytes, &configuration),
+        limits: service_limits()?,
     };
     let digest = match &report.survey {
         Ok(survey) => survey.digest.clone(),
@@ -82,6 +83,10 @@ fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
             format!("{} bytes at first (limit {})", survey.memory_bytes, limits.memory_bytes),
         ));
         lines.push(("compile work", format!("{} (limit {})", survey.compile_work, limits.compile_work)));
+        let options = raised_options(survey, limits);
+        if !options.is_empty() {
+            lines.push(("raised limits", format!("openmcp-dns run needs at least {}", options.join(" "))));
+        }
         for (name, content) in &survey.annotations {
             lines.push(("annotation", format!("{name} = {content}")));
         }
@@ -89,6 +94,7 @@ fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
     lines.push((
         "admitted",
         match &report.admitted {
+            Ok(_) if needs_raised_limits(report) => "yes, with raised limits".to_owned(),
             Ok(_) => "yes".to_owned(),
             Err(error) => format!("no, {}: {}", error.reason().as_str(), crate::report::chain(error)),
         },
@@ -97,6 +103,10 @@ fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
         lines.push(("next step", module.next_step(error.reason())));
     }
     lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
+}
+
+fn needs_raised_limits(report: &Report) -> bool {
+    report.survey.as_ref().is_ok_and(|survey| !raised_options(survey, &report.limits).is_empty())
 }
 
 fn json_text(module: &ModuleArg, digest: &str, report: &Report) -> serde_json::Result<String> {
@@ -116,6 +126,7 @@ fn json_text(module: &ModuleArg, digest: &str, report: &Report) -> serde_json::R
         "functions": survey.map(|survey| survey.functions),
         "memory_bytes": survey.map(|survey| survey.memory_bytes),
         "compile_work": survey.map(|survey| survey.compile_work),
+        "raised_limits": survey.map(|survey| raised_options(survey, &report.limits)),
         "annotations": survey.map(|survey| &survey.annotations),
         "admitted": report.admitted.is_ok(),
         "reason": error.map(|error| error.reason().as_str()),

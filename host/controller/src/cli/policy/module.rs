@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
-use openmcp_dns_policy::{Engine, LoadError, LoadReason, Module, STANDARD};
+use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD, SizeLimit, Survey};
 
 use super::super::hint::{Hint as _, hinted};
 use super::super::limits::LimitArgs;
+use super::note;
 
 /// The name of the module that is built in.
 const BUILT_IN: &str = "standard";
@@ -66,13 +67,17 @@ impl ModuleArg {
 
     /// The module as the service admits it.
     pub(super) fn admit(&self, engine: &Engine, configuration: &str) -> anyhow::Result<Module> {
-        let admitted = engine.load(&self.read()?, configuration);
+        let bytes = self.read()?;
+        note_raised_options(&bytes)?;
+        let admitted = engine.load(&bytes, configuration);
         self.explain(admitted)
     }
 
     /// The module before it is asked anything of a configuration.
     pub(super) fn compile(&self, engine: &Engine) -> anyhow::Result<Module> {
-        let compiled = engine.compile(&self.read()?);
+        let bytes = self.read()?;
+        note_raised_options(&bytes)?;
+        let compiled = engine.compile(&bytes);
         self.explain(compiled)
     }
 
@@ -111,7 +116,58 @@ impl ModuleArg {
     }
 }
 
-/// The engine with the limits of a service in this environment.
-pub(super) fn engine() -> anyhow::Result<Engine> {
-    LimitArgs::from_environment()?.engine()
+/// The limits of a service in this environment.
+pub(super) fn service_limits() -> anyhow::Result<Limits> {
+    Ok(LimitArgs::from_environment()?.limits())
+}
+
+/// The engine for some modules. Its limits are the service's, or, when one of the modules is larger than
+/// they allow, those that modules in JavaScript and Python need: the service takes such a module when its
+/// options say so, see [`raised_options`].
+pub(super) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
+    let limits = service_limits()?;
+    let is_large = |module: &&ModuleArg| {
+        // What cannot be read is refused by the command, with the reason.
+        let survey = module.read().ok().and_then(|bytes| Survey::of(&bytes).ok());
+        survey.is_some_and(|survey| !raised_options(&survey, &limits).is_empty())
+    };
+    let large = modules.iter().any(is_large);
+    Ok(Engine::new(if large { Limits::for_language_runtimes() } else { limits })?)
+}
+
+/// Says on stderr when the service takes a module only with raised limits.
+pub(super) fn note_raised_options(module: &[u8]) -> anyhow::Result<()> {
+    let limits = service_limits()?;
+    let options = Survey::of(module).map(|survey| raised_options(&survey, &limits)).unwrap_or_default();
+    if !options.is_empty() {
+        note(&format!("openmcp-dns run needs raised limits for this module, at least {}", options.join(" ")));
+        note("compiling it takes 10 to 30 seconds ...");
+    }
+    Ok(())
+}
+
+/// The options of `openmcp-dns run` that a module needs, with the least value that it can do with; empty
+/// when it fits the limits.
+pub(super) fn raised_options(survey: &Survey, limits: &Limits) -> Vec<String> {
+    let mut options: Vec<String> = survey
+        .beyond(limits)
+        .into_iter()
+        .map(|(limit, needed)| {
+            let option = match limit {
+                SizeLimit::ModuleBytes => "--policy-module-bytes",
+                SizeLimit::MemoryBytes => "--policy-memory-bytes",
+                SizeLimit::Functions => "--policy-functions",
+                SizeLimit::FunctionBytes => "--policy-function-bytes",
+                SizeLimit::CompileWork => "--policy-compile-work",
+                SizeLimit::TableElements => "--policy-table-elements",
+            };
+            format!("{option} {needed}")
+        })
+        .collect();
+    let fuel = Limits::for_language_runtimes().fuel;
+    if !options.is_empty() && limits.fuel < fuel {
+        // What the tools give to such a module; its code does not say what it takes.
+        options.push(format!("--policy-fuel {fuel}"));
+    }
+    options
 }

@@ -41,7 +41,7 @@ pub(super) struct PushArgs {
 pub(super) fn run(args: &PushArgs) -> anyhow::Result<Outcome> {
     let PushArgs { module, reference, config, login } = args;
     note("compiling and admitting the module ...");
-    let admitted = module.admit(&engine()?, &configuration::text(config.as_deref())?)?;
+    let admitted = module.admit(&engine(&[module])?, &configuration::text(config.as_deref())?)?;
     let bytes = module.read()?.into_owned();
     let (size, sha256) = (bytes.len(), hex_digest(&bytes));
     let artifact = Artifact::new(bytes, admitted.description());

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::super::hint::Hint as _;
 use super::super::output::{OutputFormat, print, render, table};
-use super::module::{ModuleArg, engine};
+use super::module::{ModuleArg, engine, note_raised_options};
 use super::questions::Questions;
 use super::subject::{Asked, ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
@@ -79,8 +79,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     if policy.spec.module.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         note(&format!("spec.module.sha256 of the DNSPolicy names another module; this one has {sha256}"));
     }
+    note_raised_options(&bytes)?;
     let given = Given { module: Some(bytes), ..Given::default() };
-    let rules = Rules::load(&engine()?, &given, Some(&policy));
+    let rules = Rules::load(&engine(&[module])?, &given, Some(&policy));
     let hint = rules.as_ref().err().map(|error| match error {
         RulesError::Module(error) => module.next_step(error.reason()),
         error => error.hint().to_owned(),

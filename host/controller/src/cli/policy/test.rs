@@ -63,7 +63,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
     let TestArgs { module, vectors, config, verbose, output } = args;
     let configuration = configuration::text(config.as_deref())?;
     let suites = suites(module, vectors)?;
-    let compiled = module.compile(&engine()?)?;
+    let compiled = module.compile(&engine(&[module])?)?;
     let mut rows = Vec::new();
     for Named { file, suite } in &suites {
         rows.extend(suite.results(&compiled, &configuration).map(|(vector, result)| Row {

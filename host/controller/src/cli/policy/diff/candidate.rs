@@ -36,6 +36,14 @@ impl FromStr for Candidate {
 }
 
 impl Candidate {
+    /// The module, if one is given.
+    pub(super) const fn given(&self) -> Option<&ModuleArg> {
+        match self {
+            Self::Given(module) => Some(module),
+            Self::Active => None,
+        }
+    }
+
     /// The rules of a landscape with this module; `config` takes the place of the landscape's
     /// configuration. `loader` loads the module of a running landscape's policy.
     ///

@@ -76,7 +76,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
 
 async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
     let DiffArgs { old, new, folder, config, old_config, output, live } = args;
-    let engine = engine()?;
+    let engine = engine(&[old, new].into_iter().filter_map(Candidate::given).collect::<Vec<_>>())?;
     let (landscape, loader) = match folder {
         Some(folder) => (folder::read(folder)?, None),
         None => {

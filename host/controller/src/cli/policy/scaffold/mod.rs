@@ -1,11 +1,17 @@
 //! `openmcp-dns policy scaffold`: a complete guest to start from.
 
+mod c;
+mod example;
+mod javascript;
 mod lock;
+mod python;
 mod rust;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use openmcp_dns_policy::CONTRACT;
+use openmcp_dns_policy_builder::Language;
 
 use super::super::hint::{Hint as _, hinted};
 use super::super::output::print;
@@ -19,7 +25,8 @@ Exit code: 0 when the guest was written, 2 when not.
 
 Examples:
   openmcp-dns policy scaffold my-policy --language rust
-  openmcp-dns policy scaffold policies/tenant --language rust --name tenant-guard")]
+  openmcp-dns policy scaffold my-policy --language python
+  openmcp-dns policy scaffold policies/tenant --language c --name tenant-names")]
 pub(super) struct ScaffoldArgs {
     /// Where to write it: a folder that does not exist, or is empty
     #[arg(value_name = "DIR")]
@@ -34,11 +41,6 @@ pub(super) struct ScaffoldArgs {
     name: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
-    Rust,
-}
-
 /// A file of the guest: its path below the folder, and what stands in it.
 type File = (&'static str, String);
 
@@ -50,9 +52,7 @@ pub(super) fn run(args: &ScaffoldArgs) -> anyhow::Result<Outcome> {
         None => folder_name(folder)?,
     };
     check_name(&name)?;
-    let files = match language {
-        Language::Rust => rust::files(&name, &in_folder(folder)),
-    };
+    let files = files(*language, &name, &in_folder(folder));
     check_free(folder)?;
     let mut written = String::new();
     for (path, content) in files {
@@ -73,6 +73,37 @@ pub(super) fn run(args: &ScaffoldArgs) -> anyhow::Result<Outcome> {
         folder.join(in_folder(folder)).display()
     ));
     Ok(Outcome::Yes)
+}
+
+/// The files of a guest that calls itself `name`; `module` is the file's name that it is built to.
+fn files(language: Language, name: &str, module: &str) -> Vec<File> {
+    let (mut files, source) = match language {
+        Language::Rust => (rust::files(name), "src/lib.rs"),
+        Language::C => (c::files(name), "src/decisions.c"),
+        Language::JavaScript => (javascript::files(name), "src/decisions.js"),
+        Language::Python => (python::files(name), "src/decisions.py"),
+    };
+    // A large module belongs into a registry, not into version control.
+    let (ignored, note) = if language.has_runtime() {
+        (
+            format!("/target/\n/{module}\n__pycache__/\n"),
+            "The module brings the runtime of its language along: the service takes it with raised limits, which \
+             `openmcp-dns policy inspect` names. Push it to a registry instead of committing it.",
+        )
+    } else {
+        (
+            "/target/\n".to_owned(),
+            "Commit the built module with the sources: it holds the digest of the sources that it was built from.",
+        )
+    };
+    let readme = include_str!("../../../../templates/guest.md")
+        .replace("{{name}}", name)
+        .replace("{{language}}", &language.to_string())
+        .replace("{{module}}", module)
+        .replace("{{source}}", source)
+        .replace("{{module note}}", note);
+    files.extend([("README.md", readme), (".gitignore", ignored), ("wit/policy.wit", CONTRACT.to_owned())]);
+    files
 }
 
 /// The file's name that `policy build` gives to the module.
@@ -126,6 +157,32 @@ fn check_free(folder: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_left_of_the_name_and_the_place_of_the_example() {
+        let left =
+            ["deny-prefix", "DenyPrefix", "tenant-guard", "geo-label", "name-pattern", "../../wit", "{{"];
+        for language in Language::ALL {
+            let files = files(language, "mine", "mine.wasm");
+            for (path, content) in &files {
+                for left in left {
+                    assert!(!content.contains(left), "{path} of a guest in {language} has {left}");
+                }
+            }
+            let named = files.iter().filter(|(_, content)| content.contains("mine")).count();
+            // The README, and at least the file that says the name, and the vectors.
+            assert!(named >= 3, "{language}: {named}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_recognised_as_one_of_its_language() {
+        for language in Language::ALL {
+            let paths: Vec<&str> =
+                files(language, "mine", "mine.wasm").iter().map(|(path, _)| *path).collect();
+            assert!(paths.contains(&language.marker()), "{language}: {paths:?}");
+        }
+    }
 
     #[test]
     fn names_that_cannot_be_part_of_a_package_name_are_refused() {
