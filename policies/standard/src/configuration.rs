@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::domain;
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::json;
 use crate::rule::Rule;
 
@@ -50,7 +50,7 @@ impl Configuration {
     /// Reads JSON text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let json = json::parse(text).map_err(|error| format!("the configuration is no JSON: {error}"))?;
-        let mut fields = Fields::of(String::new(), json)?;
+        let mut fields = Fields::of(Path::Root, json)?;
         let default = Self::default();
         let configuration = Self {
             domain_template: fields.text("domainTemplate")?.unwrap_or(default.domain_template),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::bindings::exports::openmcp::dns_policy::policy::{Claim, Context, Denial};
 use crate::configuration::{MAX_LABEL_BYTES, check_ttl};
-use crate::fields::Fields;
+use crate::fields::{Fields, Path};
 use crate::json::Value;
 
 /// One rule. It selects claims by `kinds`, `namespaces` and `purposes`; a list that is not given
@@ -38,8 +38,8 @@ pub struct Rule {
 
 impl Rule {
     /// Reads a rule.
-    pub fn read(path: &str, value: Value) -> Result<Self, String> {
-        let mut fields = Fields::of(path.into(), value)?;
+    pub fn read(path: Path<'_>, value: Value) -> Result<Self, String> {
+        let mut fields = Fields::of(path, value)?;
         let rule = Self {
             kinds: fields.texts("kinds")?,
             namespaces: fields.texts("namespaces")?,
