@@ -8,7 +8,7 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Wasm
 use crate::bindings::{SPOKEN, Version};
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
-use crate::ticker;
+use crate::{compilers, ticker};
 
 /// Native stack of one call in bytes: deep enough for a guest's JSON reader, and small beside a
 /// thread's 2 MiB.
@@ -69,6 +69,7 @@ impl Engine {
                 (engine, false)
             }
         };
+        compilers::step_back();
         ticker::start(&engine).map_err(EngineError::Ticker)?;
         let permits = Permits::new(limits.concurrent_calls);
         Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled, versions }) })

@@ -25,6 +25,7 @@ extern crate self as openmcp_dns_policy;
 
 mod bindings;
 mod call;
+mod compilers;
 mod engine;
 mod inspect;
 mod limits;
