@@ -90,7 +90,7 @@ fn changes_no_record(module: &Module, what: &str) -> FailureKind {
     };
     let resolution = || Some(Resolution { wanted: vec![wanted()], ..Resolution::default() });
     let mut index = Index::default();
-    index.redecide(&claimant, resolution(), |_| Decision::Publish(vec![published.clone()]), Vec::new);
+    index.redecide(&claimant, resolution(), |_| Some(Decision::Publish(vec![published.clone()])), Vec::new);
     let before = index.settle(&claim.host_name, None);
     assert_eq!(before.desired.len(), 1);
     let mut kind = None;
@@ -103,14 +103,14 @@ fn changes_no_record(module: &Module, what: &str) -> FailureKind {
                 Decision::Undecided(failure) => kind = Some(failure.kind),
                 other => panic!("{what}: {other:?}"),
             }
-            decision
+            Some(decision)
         },
         || panic!("{what}: the index knows what is published"),
     );
     assert_eq!(index.settle(&claim.host_name, None), before, "{what}");
     // A name that was not published stays unpublished.
     let mut index = Index::default();
-    index.redecide(&claimant, resolution(), |wanted| decision(module, wanted), Vec::new);
+    index.redecide(&claimant, resolution(), |wanted| Some(decision(module, wanted)), Vec::new);
     assert!(index.settle(&claim.host_name, None).desired.is_empty(), "{what}");
     kind.unwrap()
 }
@@ -259,7 +259,7 @@ fn a_claim_that_is_undecided_says_so() {
     let claimant = (ClusterId::new("default", "workload01"), claim.source);
     let mut index = Index::default();
     let resolution = Some(Resolution { wanted: vec![wanted()], ..Resolution::default() });
-    index.redecide(&claimant, resolution, |wanted| decision(&module, wanted), Vec::new);
+    index.redecide(&claimant, resolution, |wanted| Some(decision(&module, wanted)), Vec::new);
     let outcomes = index.outcomes(&claimant).unwrap();
     assert!(matches!(outcomes[OWN].state, State::Undecided(_)));
 }
