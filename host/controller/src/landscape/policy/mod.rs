@@ -187,6 +187,9 @@ impl PolicyState {
                 tracing::info!(policy, %digest, ?mode, "policy module is loaded");
                 self.check_trouble = None;
                 self.modules.admitted(mode, module);
+                if mode.enforces() {
+                    self.need_no_other();
+                }
             }
             Wanted::Remembered => {
                 tracing::info!(policy, %digest, "policy module that decided before is loaded");
@@ -195,6 +198,17 @@ impl PolicyState {
             }
         }
         true
+    }
+
+    /// The module in the spec decides. The one that decided before may be gone from its source by now; it
+    /// is loaded only when somebody wants it back.
+    fn need_no_other(&mut self) {
+        if self.to_restore.take().is_some() {
+            let status = self.policy.status.as_ref();
+            self.previous = status.and_then(|status| status.module.active.clone());
+            self.remembered.schedule.ended();
+            self.remembered.failure = None;
+        }
     }
 
     fn note(&mut self, wanted: Wanted, error: &ModuleError) {
@@ -305,5 +319,59 @@ impl PolicyState {
     pub(super) fn base_domain(&self) -> Result<HostName, String> {
         let text = &self.policy.spec.base_domain;
         text.parse().map_err(|error| format!("spec.baseDomain {text:?}: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openmcp_dns_policy::{Engine, Limits, STANDARD};
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::tally::Sum;
+
+    fn policy(mode: &str, configuration: &serde_json::Value) -> Arc<DNSPolicy> {
+        let module = json!({ "builtIn": "standard" });
+        let spec = json!({ "baseDomain": "openmcp.cluster", "mode": mode, "configuration": configuration });
+        let active = json!({ "sha256": "", "module": module, "configuration": { "ttlSeconds": 30 } });
+        let mut policy = DNSPolicy::new("p", serde_json::from_value(spec).unwrap());
+        policy.status = Some(serde_json::from_value(json!({ "module": { "active": active } })).unwrap());
+        Arc::new(policy)
+    }
+
+    #[test]
+    fn a_module_that_decided_before_a_restart_is_missed_only_by_whoever_wants_it_back() {
+        let mut state = PolicyState::new(policy("Enforce", &json!({})));
+        assert_eq!(state.first(), [Wanted::Remembered, Wanted::Spec]);
+
+        let request = state.request(Wanted::Remembered).unwrap();
+        assert_eq!(request.configuration, "{\"ttlSeconds\":30}");
+        let gone = Loaded { facts: Facts::default(), module: Err(ModuleError::NoSource) };
+        assert!(!state.loaded(request, gone));
+        assert_eq!(state.module_active(&Sum::default()).status, Some(false));
+
+        let request = state.request(Wanted::Spec).unwrap();
+        let module = Engine::new(Limits::default()).unwrap().load(STANDARD, &request.configuration);
+        let loaded = Loaded { facts: Facts::default(), module: Ok(module.unwrap()) };
+        assert!(state.loaded(request, loaded));
+        assert_eq!(state.module_active(&Sum::default()).status, Some(true));
+        let previous = state.module_status().previous.unwrap();
+        assert_eq!(previous.configuration, Some(json!({ "ttlSeconds": 30 })));
+
+        assert_eq!(state.update(policy("Rollback", &json!({}))), [Wanted::Spec, Wanted::Remembered]);
+        assert_eq!(state.request(Wanted::Remembered).unwrap().configuration, "{\"ttlSeconds\":30}");
+    }
+
+    #[test]
+    fn a_restarted_service_restores_what_decides_instead_of_the_module_in_the_spec() {
+        let same = json!({ "ttlSeconds": 30 });
+        for (mode, configuration, expected) in [
+            ("Enforce", &same, &[Wanted::Spec][..]),
+            ("Monitor", &same, &[Wanted::Remembered, Wanted::Spec]),
+            ("Monitor", &json!({}), &[Wanted::Remembered, Wanted::Spec]),
+            ("Rollback", &json!({}), &[Wanted::Remembered, Wanted::Spec]),
+        ] {
+            assert_eq!(PolicyState::new(policy(mode, configuration)).first(), expected, "{mode}");
+        }
     }
 }
