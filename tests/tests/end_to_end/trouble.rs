@@ -1,11 +1,13 @@
 //! Clusters that cannot be reached, or lack something: a condition says so, nothing is withdrawn,
 //! and the others go on.
 
-use openmcp_dns_tests::conditions::wait_condition;
+use openmcp_dns_tests::conditions::{wait_condition, wait_object};
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
 use openmcp_dns_tests::landscape::gateway_api_crds;
 use openmcp_dns_tests::manifests::{self, accept, cluster_dns_reference, kubeconfig_secret, route_reference};
+
+use serde_json::Value;
 
 use crate::{LATER, SEED, SOON, World};
 
@@ -54,9 +56,17 @@ pub(crate) async fn an_unreachable_cluster_keeps_its_records_and_the_others_go_o
     world.wait_all_good().await?;
     let stored = world.stored().await?;
     assert!(before.iter().all(|(key, value)| stored.get(key) == Some(value)), "{before:#?}\n{stored:#?}");
+    let reference = cluster_dns_reference("workload02");
+    let published = |object: &Value| object["status"]["published"].as_u64();
+    let with_it = reference.get(&world.platform()).await?.as_ref().and_then(published).unwrap_or_default();
     route_reference("meanwhile").delete(&world.landscape.workload02.client()).await?;
     let gone = "meanwhile.workload02.openmcp.cluster";
-    world.landscape.central.udp.wait_a(gone, &Answer::NoSuchName, SOON).await
+    world.landscape.central.udp.wait_a(gone, &Answer::NoSuchName, SOON).await?;
+    // The status follows the answer.
+    wait_object(&world.platform(), reference, "one claim less is published", SOON, |object| {
+        (published(object)? + 1 == with_it).then_some(())
+    })
+    .await
 }
 
 async fn while_unreachable(
