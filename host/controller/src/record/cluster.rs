@@ -17,7 +17,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::decider::{Mandate, Subject};
 use super::shadow::Shadow;
-use super::summary::Summary;
 
 /// Under which policy a cluster stands.
 #[derive(Clone)]
@@ -74,8 +73,6 @@ pub(super) struct Cluster {
     /// Ends the questions that are under way.
     pub(super) asking: CancellationToken,
     pub(super) shadow: Option<Shadow>,
-    /// Who wants to know how the cluster is, once the next governance is in force.
-    pub(super) summaries: Vec<oneshot::Sender<Summary>>,
     /// Set when the `Cluster` is being deleted: all its records are withdrawn.
     pub(super) release: Option<oneshot::Sender<()>>,
     /// Whose records are withdrawn.

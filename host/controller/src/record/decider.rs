@@ -1,13 +1,14 @@
 //! Asks policy modules, each in a thread of its own.
 //!
 //! ```text
-//! Coordinator ──Job──► thread of the policy ──────────────┐
-//!      ▲      ──Job──► thread of the policy's candidate ──┤
-//!      └───────────────────── Answer ─────────────────────┘
+//! Coordinator ──Job──► thread of the policy's module ──────────┐
+//!      ▲      ──Job──► thread of the one that takes its place ─┤
+//!      │      ──Job──► thread of its candidate ────────────────┤
+//!      └───────────────────────── Answer ──────────────────────┘
 //! ```
 //! A question takes microseconds, but a bad module takes as long as its limits allow, and there are as
 //! many questions as claims. So nobody waits for a module but those who asked it: a policy's questions
-//! stand behind one another, never behind those of another policy.
+//! stand behind one another, never behind those of another policy or of a module that does not decide yet.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) enum Role {
     /// The module decides.
     Standing,
+    /// The module will decide, once it has done so on everything that there is.
+    Coming,
     /// The module is only compared with the one that decides.
     Candidate,
 }

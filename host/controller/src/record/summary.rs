@@ -64,7 +64,8 @@ pub struct Summary {
     pub foreign_names: usize,
     /// Why the store cannot be written or read; `None` when all is well.
     pub store_trouble: Option<String>,
-    /// Names whose changes have not been written yet.
+    /// What is under way: names to write, objects that the module is asked about, and a module that
+    /// has not come into force because it has not decided on everything.
     pub pending: usize,
     /// A deletion that waits for a confirmation.
     pub held: Option<HeldSummary>,

@@ -84,7 +84,7 @@ pub fn recorded(summary: &Summary) -> Finding {
         );
     }
     if summary.pending > 0 {
-        return Finding::unknown(Reason::InProgress, "changes are being written");
+        return Finding::unknown(Reason::InProgress, "changes are being decided on or written");
     }
     if summary.foreign_names > 0 {
         return Finding {

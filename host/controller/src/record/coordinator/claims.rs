@@ -29,12 +29,7 @@ impl Coordinator {
                 let affected = cluster.objects.apply(change);
                 if let Some(kind) = listed {
                     cluster.watches.insert(kind, WatchState::InSync);
-                    // What the store holds and nobody asked for in this list may have to go.
-                    if let Some(governance) = &cluster.governance {
-                        let owner = governance.owner();
-                        let names = self.mirror.names_of(&owner);
-                        self.pending.extend(names.cloned().map(|name| (name, true)));
-                    }
+                    self.review(id);
                     self.touch(id);
                 }
                 self.shadow_claims(id, &affected);
@@ -49,6 +44,16 @@ impl Coordinator {
                 cluster.watches.insert(kind, WatchState::Trouble(message));
                 self.touch(id);
             }
+        }
+    }
+
+    /// What the store holds of a cluster and nobody asks for may have to go.
+    pub(super) fn review(&mut self, id: &ClusterId) {
+        let Some(governance) = self.clusters.get(id).and_then(|cluster| cluster.governance.as_ref()) else {
+            return;
+        };
+        for name in self.mirror.names_of(&governance.owner()) {
+            self.pending.entry(name.clone()).or_insert(true);
         }
     }
 
@@ -114,10 +119,10 @@ impl Coordinator {
     /// Takes in what a module has answered.
     pub(super) fn answered(&mut self, answer: Answer) {
         let id = answer.cluster.clone();
-        match (answer.role, &answer.domain) {
-            (Role::Candidate, _) => self.compared(&id, answer),
-            (Role::Standing, Some(_)) => self.decided(&id, answer),
-            (Role::Standing, None) => {
+        match answer.role {
+            Role::Candidate => self.compared(&id, answer),
+            Role::Coming => self.decided(&id, answer),
+            Role::Standing => {
                 let Some(cluster) = self.clusters.get(&id) else { return };
                 // An object that has changed since has been asked about anew.
                 let sources: BTreeMap<SourceRef, bool> = answer

@@ -33,7 +33,6 @@ impl Coordinator {
             cluster.next = None;
             cluster.governance = Some(governance);
             self.follow_candidate(id);
-            self.answer_summaries(id);
             return;
         }
         match &mut cluster.next {
@@ -51,7 +50,7 @@ impl Coordinator {
         let cancelled = CancellationToken::new();
         let job = Job {
             policy_name: governance.policy_name.clone(),
-            role: Role::Standing,
+            role: Role::Coming,
             cluster: id.clone(),
             ticket,
             mandate: governance.mandate.clone(),
@@ -78,10 +77,11 @@ impl Coordinator {
             cluster.stop_asking();
             self.settle_domains(Some((id, &decisions)));
             self.memo.extend(decisions);
+            // The lists may have come before.
+            self.review(id);
             self.follow_candidate(id);
             self.touch(id);
         }
-        self.answer_summaries(id);
     }
 
     /// No policy selects the cluster any more. Its records stay; its watches end, so that what is
@@ -94,7 +94,6 @@ impl Coordinator {
         cluster.watches.clear();
         cluster.stop_asking();
         self.touch(id);
-        self.answer_summaries(id);
     }
 
     /// Settles the domains of all clusters: one cluster's may depend on another's, when both want the
@@ -150,7 +149,6 @@ impl Coordinator {
         self.redecide(id, sources, false);
         // The domain is free for another cluster now.
         self.settle_domains(None);
-        self.answer_summaries(id);
     }
 
     pub(super) fn finish_releases(&mut self) {

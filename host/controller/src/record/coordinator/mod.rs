@@ -146,14 +146,10 @@ impl Coordinator {
                 let names = self.guards.entry(cluster).or_default().confirm(&token);
                 self.pending.extend(names.into_iter().map(|name| (name, true)));
             }
-            Input::Summarise(cluster, answer) => match self.clusters.get_mut(&cluster) {
-                // Its module is being asked; what is about to change is nothing to tell.
-                Some(known) if known.next.is_some() => known.summaries.push(answer),
-                _ => {
-                    // Nobody may be waiting any more.
-                    let _ = answer.send(self.summary(&cluster));
-                }
-            },
+            Input::Summarise(cluster, answer) => {
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.summary(&cluster));
+            }
         }
     }
 
@@ -161,8 +157,10 @@ impl Coordinator {
         self.release_held();
         let mut used = BTreeSet::new();
         for cluster in self.clusters.values() {
-            let next = cluster.next.as_ref().map(|next| &next.governance);
-            for Governance { policy_name, candidate, .. } in cluster.governance.iter().chain(next) {
+            if let Some(next) = &cluster.next {
+                used.insert((next.governance.policy_name.as_str(), Role::Coming));
+            }
+            if let Some(Governance { policy_name, candidate, .. }) = &cluster.governance {
                 used.insert((policy_name.as_str(), Role::Standing));
                 if candidate.is_some() {
                     used.insert((policy_name.as_str(), Role::Candidate));

@@ -17,28 +17,21 @@ impl Coordinator {
         self.outbox.extend(self.clusters.keys().cloned().map(Report::Touched));
     }
 
-    /// Answers who has asked for a summary while the cluster's module was being asked.
-    pub(super) fn answer_summaries(&mut self, id: &ClusterId) {
-        let Some(cluster) = self.clusters.get_mut(id) else { return };
-        let asked = std::mem::take(&mut cluster.summaries);
-        for answer in asked {
-            // Nobody may be waiting any more.
-            let _ = answer.send(self.summary(id));
-        }
-    }
-
     pub(super) fn summary(&self, id: &ClusterId) -> Summary {
         let Some(cluster) = self.clusters.get(id) else { return Summary::default() };
         let domain = cluster.domain.as_ref().filter(|_| cluster.governance.is_some());
+        let standing = cluster.governance.as_ref();
+        let coming = cluster.next.as_ref().map(|next| &next.governance);
+        let names = self.pending.len() + self.writes.count();
         let mut summary = Summary {
-            policy: cluster.governance.as_ref().map(|governance| governance.policy_name.clone()),
+            policy: standing.or(coming).map(|governance| governance.policy_name.clone()),
             domain: domain.map(|domain| match domain {
                 Ok(territory) => Ok(territory.domain.clone()),
                 Err(why) => Err(why.clone()),
             }),
             watches: cluster.watches.clone(),
             store_trouble: self.store_trouble.clone(),
-            pending: self.pending.len() + self.writes.count() + cluster.waiting.len(),
+            pending: names + cluster.waiting.len() + usize::from(coming.is_some()),
             ..Summary::default()
         };
         for (source, outcomes) in self.index.of_cluster(id) {
