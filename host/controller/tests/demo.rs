@@ -163,6 +163,8 @@ fn a_signal_ends_the_demo_with_a_last_line() {
 fn what_cannot_start_says_what_to_do() {
     let empty = tempfile::tempdir().unwrap();
     let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let large = empty.path().join("large.wasm");
+    fs::write(&large, [b"\0asm\r\0\x01\0", &[0; 2 << 20][..]].concat()).unwrap();
     for (arguments, expected) in [
         (vec!["demo".to_owned(), "/does/not/exist".to_owned()], "/does/not/exist"),
         (vec!["demo".to_owned(), "/does/not/exist".to_owned(), "--once".to_owned()], "/does/not/exist"),
@@ -176,6 +178,26 @@ fn what_cannot_start_says_what_to_do() {
                 BINARY.to_owned(),
             ],
             "neither text nor WebAssembly",
+        ),
+        (
+            vec![
+                "demo".to_owned(),
+                example().to_owned(),
+                "--once".to_owned(),
+                "--policy".to_owned(),
+                path(&large),
+            ],
+            "raise the limits (`openmcp-dns policy inspect`",
+        ),
+        (
+            vec![
+                "demo".to_owned(),
+                example().to_owned(),
+                "--once".to_owned(),
+                "--policy-fuel".to_owned(),
+                "1000".to_owned(),
+            ],
+            "raise --policy-fuel",
         ),
         (
             vec![

@@ -13,11 +13,7 @@ use crate::outline::Outline;
 pub(crate) fn inspect(bytes: &[u8], engine: &Engine) -> Result<&'static Version, LoadError> {
     let limits = engine.limits();
     if bytes.len() > limits.module_bytes {
-        return Err(LoadError::TooLarge {
-            what: "bytes",
-            found: bytes.len() as u64,
-            limit: limits.module_bytes as u64,
-        });
+        return Err(LoadError::TooManyBytes { limit: limits.module_bytes });
     }
     check_form(bytes)?;
     let outline = Outline::of(bytes, limits)?;

@@ -26,6 +26,12 @@ pub enum LoadError {
         /// How much is allowed.
         limit: u64,
     },
+    /// There are too many bytes; nobody has counted them all.
+    #[error("the module has more than {limit} bytes")]
+    TooManyBytes {
+        /// How many are allowed.
+        limit: usize,
+    },
     /// The bytes are something else.
     #[error("a WebAssembly component is needed, this is {found}")]
     NotAComponent {
@@ -117,7 +123,7 @@ impl LoadError {
     #[must_use]
     pub const fn reason(&self) -> LoadReason {
         match self {
-            Self::TooLarge { .. } => LoadReason::TooLarge,
+            Self::TooLarge { .. } | Self::TooManyBytes { .. } => LoadReason::TooLarge,
             Self::NotAComponent { .. } | Self::Malformed(_) => LoadReason::NotAComponent,
             Self::Imports { .. } => LoadReason::Imports,
             Self::Contract(_) => LoadReason::Contract,

@@ -101,7 +101,13 @@ pub(crate) async fn a_file_takes_an_operator_who_allows_it(world: &mut World) ->
     assert!(message.contains("--allow-file-modules"), "{message}");
     world.run_service(&["--allow-file-modules"])?;
     world.wait_active(&digest(&module)).await?;
+    let large = world.file("large.wasm", &[b"\0asm\r\0\x01\0", &[0; 2 << 20][..]].concat())?;
     for (path, reason, expected) in [
+        (
+            large.to_str().unwrap_or_default(),
+            "ModuleRejected",
+            "raise the limits (`openmcp-dns policy inspect`",
+        ),
         ("file.wasm", "ModuleRejected", "not absolute"),
         ("/dev/zero", "ModuleRejected", "no file"),
         ("/nowhere/module.wasm", "ModuleUnavailable", "unable to read"),

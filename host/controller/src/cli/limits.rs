@@ -16,7 +16,7 @@ use super::hint::hinted;
 #[command(next_help_heading = "Policy limits")]
 pub struct LimitArgs {
     /// Instructions that one question to a module may run; one is about one nanosecond. The standard
-    /// module takes some ten thousand, one in Python a hundred thousand, one in JavaScript three times that.
+    /// module takes some ten thousand, one in Python some hundred thousand, one in JavaScript some million.
     /// Raise it for a module that fails with OutOfFuel; a hostile module can then keep a processor busy
     /// for that much longer
     #[arg(long, env = "OPENMCP_DNS_POLICY_FUEL", value_name = "INSTRUCTIONS",

@@ -14,6 +14,7 @@ use crate::api::dns_policy::{DeletionGuard, Mode, ModuleSource};
 use crate::api::{Cluster, DNSPolicy, DNSPolicySpec};
 use crate::landscape::{Terms, configuration, govern, selects};
 use crate::record::Governance;
+use crate::report::refused::operators_step;
 
 /// The zone where no DNSPolicy names another.
 pub const DEFAULT_BASE_DOMAIN: &str = "openmcp.cluster";
@@ -59,7 +60,7 @@ pub enum RulesError {
 
 impl RulesError {
     /// The next step.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
             Self::BaseDomain { .. } => "name a zone, for example openmcp.cluster",
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
@@ -69,7 +70,9 @@ impl RulesError {
             Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
                 "correct spec.configuration of the DNSPolicy"
             }
-            Self::Module(_) => "build the module for the contract in wit/policy.wit",
+            Self::Module(error) => {
+                operators_step(error).unwrap_or("build the module for the contract in wit/policy.wit")
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod decision;
 pub mod dns_policy;
 pub mod events;
 pub mod findings;
+pub mod refused;
 pub mod tally;
 
 use std::error::Error;

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::api::conditions::Reason;
 use crate::registry::{CredentialsError, ReferenceError, RegistryError};
 use crate::remote::RemoteError;
+use crate::report::refused::operators_step;
 
 /// Why a module is not used.
 #[derive(Debug, Error)]
@@ -107,7 +108,7 @@ pub enum ModuleError {
         limit: Duration,
     },
     /// The module is refused.
-    #[error(transparent)]
+    #[error("{0}{step}", step = operators_step(.0).map(|step| format!("; {step}")).unwrap_or_default())]
     Refused(#[from] LoadError),
     /// A bug of ours.
     #[error("the task that loads modules ended early")]
