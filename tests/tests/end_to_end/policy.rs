@@ -37,7 +37,7 @@ pub(crate) async fn a_module_that_is_none_is_refused_and_the_old_one_decides(
     let active = active_digest(world).await?;
     let digest = put_module(world, "broken", b"this is no module").await?;
     use_config_map(world, "broken", &digest).await?;
-    wait_condition(&world.platform(), POLICY, "ModuleActive", "False", "ModuleRejected", SOON).await?;
+    wait_condition(&world.platform(), POLICY, "ModuleActive", "False", "ModuleInvalid", SOON).await?;
     let object = POLICY.get(&world.platform()).await?.context("the DNSPolicy is gone")?;
     assert_eq!(object["status"]["module"]["activeDigest"], active);
     assert_ne!(object["status"]["module"]["lastError"], "");

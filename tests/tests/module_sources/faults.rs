@@ -43,7 +43,7 @@ pub(crate) async fn a_module_without_an_end_is_not_read_to_it(world: &World) -> 
     let sha256 = world.push_bytes(&marked("endless")?, "faulty/endless:1")?;
     world.faults.set(Fault::Endless);
     world.set(&world.faulty("faulty/endless:1", &sha256)).await?;
-    let message = world.wait_inactive("ModuleRejected").await?;
+    let message = world.wait_inactive("ModuleTooLarge").await?;
     assert!(message.contains("more than 2097152 bytes"), "{message}");
     world.faults.set(Fault::None);
     world.reset().await

@@ -85,12 +85,25 @@ pub(crate) async fn what_is_no_component_is_refused_with_a_reason(world: &World)
         world.elsewhere.serve(Content::Bytes(bytes.to_vec()));
         let url = format!("http://{}/module.wasm", world.elsewhere.address);
         world.set(&http(&url, &Value::Null, &digest(bytes))).await?;
-        let message = world.wait_inactive("ModuleRejected").await?;
+        let message = world.wait_inactive("ModuleInvalid").await?;
         assert!(message.contains(expected), "{message}");
         assert_eq!(world.active().await?, before);
         world.reset().await?;
     }
     Ok(())
+}
+
+pub(crate) async fn a_configuration_that_the_module_refuses_is_told_in_its_words(
+    world: &World,
+) -> anyhow::Result<()> {
+    let before = world.active().await?;
+    let configured = |configuration: Value| json!({ "spec": { "configuration": configuration } });
+    POLICY.merge(&world.client(), &configured(json!({ "ttlSeconds": "long" }))).await?;
+    let message = world.wait_inactive("ConfigurationRefused").await?;
+    assert!(message.contains("ttlSeconds"), "{message}");
+    assert_eq!(world.active().await?, before);
+    POLICY.merge(&world.client(), &configured(Value::Null)).await?;
+    world.reset().await
 }
 
 pub(crate) async fn a_file_takes_an_operator_who_allows_it(world: &mut World) -> anyhow::Result<()> {
@@ -105,7 +118,7 @@ pub(crate) async fn a_file_takes_an_operator_who_allows_it(world: &mut World) ->
     for (path, reason, expected) in [
         (
             large.to_str().unwrap_or_default(),
-            "ModuleRejected",
+            "ModuleTooLarge",
             "raise the limits (`openmcp-dns policy inspect`",
         ),
         ("file.wasm", "ModuleRejected", "not absolute"),

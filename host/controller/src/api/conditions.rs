@@ -86,8 +86,24 @@ pub enum Reason {
     ModuleUnavailable,
     /// The bytes that were fetched are not those that sha256 or the reference names.
     ModuleDigestMismatch,
-    /// The module, or the source that the spec names, is refused.
+    /// The source that the spec names is refused.
     ModuleRejected,
+    /// The module is larger than allowed, or would keep the compiler busy for too long.
+    ModuleTooLarge,
+    /// What was fetched is no WebAssembly component, or a damaged one.
+    ModuleInvalid,
+    /// The module imports something; a policy imports nothing.
+    ModuleImports,
+    /// The module does not fit the contract.
+    ContractMismatch,
+    /// The engine cannot compile the module.
+    ModuleNotCompiled,
+    /// The module failed at one of the contract's questions.
+    ModuleFailed,
+    /// The module answered one of the contract's questions as the contract does not permit.
+    AnswerInvalid,
+    /// The module does not accept spec.configuration.
+    ConfigurationRefused,
     /// The module in the spec is compared with the one that decides, and decides nothing.
     Monitored,
     /// No module decides.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openmcp_dns_policy::LoadError;
+use openmcp_dns_policy::{LoadError, LoadReason};
 use thiserror::Error;
 
 use crate::api::conditions::Reason;
@@ -152,13 +152,26 @@ impl ModuleError {
             Self::Digest { .. } | Self::Registry { source: RegistryError::Digest { .. }, .. } => {
                 Reason::ModuleDigestMismatch
             }
-            Self::Registry {
-                source: RegistryError::NotAModule { .. } | RegistryError::Remote(RemoteError::TooLarge { .. }),
-                ..
-            }
-            | Self::Http { source: RemoteError::TooLarge { .. }, .. } => Reason::ModuleRejected,
+            Self::Registry { source: RegistryError::NotAModule { .. }, .. } => Reason::ModuleInvalid,
+            Self::Registry { source: RegistryError::Remote(RemoteError::TooLarge { .. }), .. }
+            | Self::Http { source: RemoteError::TooLarge { .. }, .. } => Reason::ModuleTooLarge,
+            Self::Refused(error) => refused(error.reason()),
             error if error.is_transient() => Reason::ModuleUnavailable,
             _ => Reason::ModuleRejected,
         }
+    }
+}
+
+const fn refused(reason: LoadReason) -> Reason {
+    match reason {
+        LoadReason::TooLarge => Reason::ModuleTooLarge,
+        LoadReason::NotAComponent => Reason::ModuleInvalid,
+        LoadReason::Imports => Reason::ModuleImports,
+        LoadReason::Contract => Reason::ContractMismatch,
+        LoadReason::Compile => Reason::ModuleNotCompiled,
+        LoadReason::Trial => Reason::ModuleFailed,
+        LoadReason::Answer => Reason::AnswerInvalid,
+        LoadReason::Configuration => Reason::ConfigurationRefused,
+        LoadReason::Internal => Reason::ModuleRejected,
     }
 }
