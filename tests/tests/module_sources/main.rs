@@ -47,6 +47,7 @@ async fn modules_come_from_where_a_policy_says() {
         step!(others::a_module_comes_over_https_with_its_digest(&world));
         step!(others::what_is_no_component_is_refused_with_a_reason(&world));
         step!(others::a_configuration_that_the_module_refuses_is_told_in_its_words(&world));
+        step!(oci::a_module_in_python_takes_raised_limits(&mut world));
         step!(others::a_file_takes_an_operator_who_allows_it(&mut world));
     }
     step!(world.no_secret_was_written());

@@ -2,6 +2,7 @@
 
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::manifests::CLUSTERS;
+use openmcp_dns_tests::programs::repository;
 use openmcp_dns_tests::registry::{PASSWORD, docker_config};
 use serde_json::json;
 
@@ -135,6 +136,28 @@ pub(crate) async fn a_moved_tag_is_noticed_and_the_old_module_decides(world: &Wo
     // It moves back.
     world.push_bytes(&first, "moved/module:latest")?;
     world.wait_active(&sha256).await?;
+    world.reset().await
+}
+
+/// As the README of the policies says: with the limits of which the command line and the condition speak.
+pub(crate) async fn a_module_in_python_takes_raised_limits(world: &mut World) -> anyhow::Result<()> {
+    let file = repository("policies/name-pattern/name-pattern.wasm");
+    let Ok(module) = std::fs::read(&file) else {
+        println!("skipped: {} is not built; the tests of policies/builder do that", file.display());
+        return Ok(());
+    };
+    let sha256 = world.push_bytes(&module, "large/module:1")?;
+    world.set(&world.oci("large/module:1", &sha256)?).await?;
+    let message = world.wait_inactive("ModuleTooLarge").await?;
+    assert!(message.contains("2097152 bytes"), "{message}");
+    world.run_service(&[
+        "--policy-module-bytes=33554432",
+        "--policy-function-bytes=1048576",
+        "--policy-compile-work=10000000",
+    ])?;
+    world.wait_active(&sha256).await?;
+    world.run_service(&[])?;
+    world.wait_inactive("ModuleTooLarge").await?;
     world.reset().await
 }
 
