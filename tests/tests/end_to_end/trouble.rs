@@ -6,7 +6,6 @@ use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
 use openmcp_dns_tests::landscape::gateway_api_crds;
 use openmcp_dns_tests::manifests::{self, accept, cluster_dns_reference, kubeconfig_secret, route_reference};
-
 use serde_json::Value;
 
 use crate::{LATER, SEED, SOON, World};

@@ -47,6 +47,9 @@ pub enum RulesError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another module than the one in the spec should decide.
+    #[error("spec.mode is {0:?}, so the module in spec.module does not decide, and the demo has no other")]
+    NotEnforced(Mode),
     /// The module of a running demo stays.
     #[error("spec.module cannot be changed while the demo runs")]
     ModuleChanged,
@@ -66,6 +69,9 @@ impl RulesError {
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
             Self::ConfigMap | Self::Remote => "give the module to the demo with --policy FILE",
             Self::File { .. } => "correct spec.module.file.path; it is relative to the landscape's folder",
+            Self::NotEnforced(_) => {
+                "set spec.mode to Enforce, or compare two modules with `openmcp-dns policy diff`"
+            }
             Self::ModuleChanged => "start the demo anew to use another module",
             Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
                 "correct spec.configuration of the DNSPolicy"
@@ -111,6 +117,7 @@ impl Rules {
         let (_, spec) = spec_of(policy);
         // What costs nothing to find out comes before the compiler.
         zone_of(&spec)?;
+        check_mode(given, spec.mode)?;
         let bytes = match &given.module {
             Some(bytes) => Cow::Borrowed(bytes.as_slice()),
             None => bytes_of(given, &spec.module, engine.limits().module_bytes)?,
@@ -146,6 +153,7 @@ impl Rules {
         if given.module.is_none() && spec.module != self.spec.module {
             return Err(not_here(&spec.module).unwrap_or(RulesError::ModuleChanged));
         }
+        check_mode(given, spec.mode)?;
         if zone_of(&spec)? != self.zone {
             return Err(RulesError::BaseDomainChanged(self.zone.clone()));
         }
@@ -220,6 +228,14 @@ fn bytes_of(given: &Given, source: &ModuleSource, limit: usize) -> Result<Cow<'s
     Ok(Cow::Owned(bytes))
 }
 
+/// There is one module, so it has to be one that decides.
+const fn check_mode(given: &Given, mode: Mode) -> Result<(), RulesError> {
+    match (&given.module, mode) {
+        (Some(_), _) | (None, Mode::Enforce) => Ok(()),
+        (None, Mode::Monitor | Mode::Rollback) => Err(RulesError::NotEnforced(mode)),
+    }
+}
+
 fn zone_of(spec: &DNSPolicySpec) -> Result<HostName, RulesError> {
     let text = &spec.base_domain;
     text.parse().map_err(|source| RulesError::BaseDomain { text: text.clone(), source })
@@ -251,6 +267,7 @@ mod tests {
                 }),
                 "ConfigMap",
             ),
+            (serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN, "mode": "Monitor" }), "does not decide"),
             (
                 serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN, "configuration": { "unknown": 1 } }),
                 "refuses its configuration",
