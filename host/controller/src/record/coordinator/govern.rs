@@ -68,6 +68,7 @@ impl Coordinator {
         let Some(next) = cluster.next.take_if(|next| next.ticket == answer.ticket) else { return };
         let Answer { domain, decisions, .. } = answer;
         let old = cluster.governance.replace(next.governance);
+        let is_first = old.is_none();
         // Asked once more, it has failed once more: nothing is new, and nobody is told.
         let is_news = !matches!(&domain, Some(Err(_)))
             || cluster.wanted_domain != domain
@@ -77,8 +78,10 @@ impl Coordinator {
             cluster.stop_asking();
             self.settle_domains(Some((id, &decisions)));
             self.memo.extend(decisions);
-            // The lists may have come before.
-            self.review(id);
+            if is_first {
+                // Lists that came before found nobody whose records to review.
+                self.review(id);
+            }
             self.follow_candidate(id);
             self.touch(id);
         }

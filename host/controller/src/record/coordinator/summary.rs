@@ -19,10 +19,9 @@ impl Coordinator {
 
     pub(super) fn summary(&self, id: &ClusterId) -> Summary {
         let Some(cluster) = self.clusters.get(id) else { return Summary::default() };
-        let domain = cluster.domain.as_ref().filter(|_| cluster.governance.is_some());
         let standing = cluster.governance.as_ref();
+        let domain = cluster.domain.as_ref().filter(|_| standing.is_some());
         let coming = cluster.next.as_ref().map(|next| &next.governance);
-        let names = self.pending.len() + self.writes.count();
         let mut summary = Summary {
             policy: standing.or(coming).map(|governance| governance.policy_name.clone()),
             domain: domain.map(|domain| match domain {
@@ -31,7 +30,10 @@ impl Coordinator {
             }),
             watches: cluster.watches.clone(),
             store_trouble: self.store_trouble.clone(),
-            pending: names + cluster.waiting.len() + usize::from(coming.is_some()),
+            pending: self.pending.len()
+                + self.writes.count()
+                + cluster.waiting.len()
+                + usize::from(coming.is_some()),
             ..Summary::default()
         };
         for (source, outcomes) in self.index.of_cluster(id) {
@@ -62,7 +64,7 @@ impl Coordinator {
                 });
             }
         }
-        if let Some(governance) = &cluster.governance {
+        if let Some(governance) = standing {
             let foreign = |name: &&HostName| {
                 let stored = self.mirror.at(name).into_iter().flatten();
                 stored.into_iter().any(|(_, stored)| stored.owner().is_none())
