@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
+use openmcp_dns_policy::LoadReason;
 use serde::Serialize;
 
 /// One duty of the service for one cluster; the condition types of `ClusterDNS`.
@@ -38,7 +39,7 @@ impl Duty {
 }
 
 /// Why a condition is what it is. Also the reason of Events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// All is as it should be.
     Succeeded,
@@ -88,22 +89,8 @@ pub enum Reason {
     ModuleDigestMismatch,
     /// The source that the spec names is refused.
     ModuleRejected,
-    /// The module is larger than allowed, or would keep the compiler busy for too long.
-    ModuleTooLarge,
-    /// What was fetched is no WebAssembly component, or a damaged one.
-    ModuleInvalid,
-    /// The module imports something; a policy imports nothing.
-    ModuleImports,
-    /// The module does not fit the contract.
-    ContractMismatch,
-    /// The engine cannot compile the module.
-    ModuleNotCompiled,
-    /// The module failed at one of the contract's questions.
-    ModuleFailed,
-    /// The module answered one of the contract's questions as the contract does not permit.
-    AnswerInvalid,
-    /// The module does not accept spec.configuration.
-    ConfigurationRefused,
+    /// The module is refused.
+    Refused(LoadReason),
     /// The module in the spec is compared with the one that decides, and decides nothing.
     Monitored,
     /// No module decides.
@@ -116,6 +103,15 @@ pub enum Reason {
     HostNameConflict,
     /// A claim points nowhere (reason of Events).
     HostNameUnresolved,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(reason) => f.write_str(reason.as_str()),
+            reason => write!(f, "{reason:?}"),
+        }
+    }
 }
 
 /// What is known of one duty.
@@ -166,7 +162,7 @@ impl Finding {
         Condition {
             type_: condition_type.to_owned(),
             status: status.to_owned(),
-            reason: format!("{:?}", self.reason),
+            reason: self.reason.to_string(),
             message: truncated(&self.message),
             last_transition_time,
             observed_generation: generation,

@@ -70,7 +70,7 @@ fn event(notice: Notice) -> (Event, ObjectReference) {
     message.truncate(message.floor_char_boundary(MAX_NOTE_BYTES));
     let event = Event {
         type_: EventType::Warning,
-        reason: format!("{reason:?}"),
+        reason: reason.to_string(),
         note: Some(message),
         action: "Publish".to_owned(),
         secondary: None,

@@ -152,26 +152,18 @@ impl ModuleError {
             Self::Digest { .. } | Self::Registry { source: RegistryError::Digest { .. }, .. } => {
                 Reason::ModuleDigestMismatch
             }
-            Self::Registry { source: RegistryError::NotAModule { .. }, .. } => Reason::ModuleInvalid,
+            Self::Registry { source: RegistryError::NotAModule { .. }, .. } => {
+                Reason::Refused(LoadReason::NotAComponent)
+            }
             Self::Registry { source: RegistryError::Remote(RemoteError::TooLarge { .. }), .. }
-            | Self::Http { source: RemoteError::TooLarge { .. }, .. } => Reason::ModuleTooLarge,
-            Self::Refused(error) => refused(error.reason()),
+            | Self::Http { source: RemoteError::TooLarge { .. }, .. } => {
+                Reason::Refused(LoadReason::TooLarge)
+            }
+            // A bug of ours says nothing of the module.
+            Self::Refused(LoadError::Internal(_)) => Reason::ModuleRejected,
+            Self::Refused(error) => Reason::Refused(error.reason()),
             error if error.is_transient() => Reason::ModuleUnavailable,
             _ => Reason::ModuleRejected,
         }
-    }
-}
-
-const fn refused(reason: LoadReason) -> Reason {
-    match reason {
-        LoadReason::TooLarge => Reason::ModuleTooLarge,
-        LoadReason::NotAComponent => Reason::ModuleInvalid,
-        LoadReason::Imports => Reason::ModuleImports,
-        LoadReason::Contract => Reason::ContractMismatch,
-        LoadReason::Compile => Reason::ModuleNotCompiled,
-        LoadReason::Trial => Reason::ModuleFailed,
-        LoadReason::Answer => Reason::AnswerInvalid,
-        LoadReason::Configuration => Reason::ConfigurationRefused,
-        LoadReason::Internal => Reason::ModuleRejected,
     }
 }
