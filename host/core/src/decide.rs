@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::SourceRef;
 use crate::name::{HostName, NameError};
 use crate::policy::{Claim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict};
-use crate::record::{RecordSet, RecordType, RecordValue};
+use crate::record::{RecordSet, RecordType, RecordValue, lines};
 use crate::resolve::Wanted;
 
 /// Shortest time to live in seconds that is published.
@@ -43,6 +43,25 @@ pub enum Decision {
     Deny(Denial),
     /// The policy did not decide: what was published stays, a new name is not published.
     Undecided(PolicyFailure),
+}
+
+impl Decision {
+    /// The decision for people: its records, sorted, or one line that says why there are none.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Publish(record_sets) if record_sets.is_empty() => vec!["no records".to_owned()],
+            Self::Publish(record_sets) => lines(record_sets),
+            Self::Deny(denial) => vec![format!("denied, {}: {}", denial.code, denial.message)],
+            Self::Undecided(failure) => vec![format!("undecided: {failure}")],
+        }
+    }
+
+    /// As [`Self::lines`], where perhaps nobody was asked.
+    #[must_use]
+    pub fn lines_of(decision: Option<&Self>) -> Vec<String> {
+        decision.map_or_else(|| vec!["not asked".to_owned()], Self::lines)
+    }
 }
 
 /// Codes of the denials that the host itself gives.

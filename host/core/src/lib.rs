@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod compare;
 pub mod corefile;
 pub mod decide;
+mod error;
 pub mod index;
 pub mod mirror;
 pub mod name;
@@ -23,3 +24,5 @@ pub mod record;
 pub mod resolve;
 pub mod settle;
 pub mod skydns;
+
+pub use error::chain;

@@ -169,6 +169,21 @@ impl RecordSet {
     }
 }
 
+/// Record sets as lines: name, time to live, type, values. Sorted.
+#[must_use]
+pub fn lines(sets: &[RecordSet]) -> Vec<String> {
+    let mut lines: Vec<String> = sets
+        .iter()
+        .map(|set| {
+            let record_type = set.record_type().map_or("", RecordType::as_str);
+            let values: Vec<String> = set.values.iter().map(ToString::to_string).collect();
+            format!("{} {} {record_type} {}", set.name, set.ttl_seconds, values.join(" "))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,6 +30,7 @@ mod engine;
 mod inspect;
 mod limits;
 mod load;
+pub mod metered;
 mod module;
 mod outline;
 mod permits;
@@ -41,8 +42,9 @@ mod work;
 
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;
-pub use load::{LoadError, LoadReason, digest};
+pub use load::{LoadError, digest};
 pub use module::{ConfigurationError, Description, Module};
+pub use openmcp_dns_core::policy::LoadReason;
 pub use survey::{SizeLimit, Survey};
 
 /// The standard policy module, built from `policies/standard`.

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use openmcp_dns_core::policy::PolicyFailure;
+use openmcp_dns_core::policy::{LoadReason, PolicyFailure};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::{Component, Linker};
@@ -75,47 +75,6 @@ pub enum LoadError {
     /// The host failed; a bug of ours.
     #[error("the host failed while it loaded the module: {0}")]
     Internal(String),
-}
-
-/// Why a module is not used, as a condition reason and metric label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LoadReason {
-    /// Something of the module is larger than allowed.
-    TooLarge,
-    /// The bytes are no component, or a damaged one.
-    NotAComponent,
-    /// The module imports something.
-    Imports,
-    /// The module does not fit the contract.
-    Contract,
-    /// The module cannot be compiled.
-    Compile,
-    /// The module failed at a first question.
-    Trial,
-    /// The module answered a first question as the contract does not permit.
-    Answer,
-    /// The module refuses its configuration.
-    Configuration,
-    /// A bug of ours.
-    Internal,
-}
-
-impl LoadReason {
-    /// The reason in the form of a condition reason.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLarge => "ModuleTooLarge",
-            Self::NotAComponent => "ModuleInvalid",
-            Self::Imports => "ModuleImports",
-            Self::Contract => "ContractMismatch",
-            Self::Compile => "ModuleNotCompiled",
-            Self::Trial => "ModuleFailed",
-            Self::Answer => "AnswerInvalid",
-            Self::Configuration => "ConfigurationRefused",
-            Self::Internal => "Internal",
-        }
-    }
 }
 
 impl LoadError {

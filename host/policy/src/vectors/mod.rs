@@ -17,7 +17,7 @@ use openmcp_dns_core::name::HostName;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-pub use run::{Answered, Mismatch, Problem, lines};
+pub use run::{Answered, Mismatch, Problem};
 
 /// The contract's vectors, by the name of their file.
 const CONTRACT: [(&str, &str); 3] = [

@@ -7,7 +7,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
     Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
-use openmcp_dns_core::record::{RecordSet, RecordType};
+use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::Wanted;
 use thiserror::Error;
 
@@ -253,21 +253,6 @@ impl Expected {
             _ => false,
         }
     }
-}
-
-/// Record sets as lines: name, time to live, type, values. Sorted.
-#[must_use]
-pub fn lines(sets: &[RecordSet]) -> Vec<String> {
-    let mut lines: Vec<String> = sets
-        .iter()
-        .map(|set| {
-            let record_type = set.record_type().map_or("", RecordType::as_str);
-            let values: Vec<String> = set.values.iter().map(ToString::to_string).collect();
-            format!("{} {} {record_type} {}", set.name, set.ttl_seconds, values.join(" "))
-        })
-        .collect();
-    lines.sort();
-    lines
 }
 
 impl Expected {

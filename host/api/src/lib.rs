@@ -1,0 +1,38 @@
+//! The kinds of the Kubernetes API that the service defines or reads.
+//!
+//! `dns.openmcp.cloud` is ours; the CRDs in `crds/` are generated from these types. The openMCP
+//! `Cluster` is read only, and only the fields that are used.
+
+#![allow(unreachable_pub, reason = "what kube's derives write beside the types is not ours to name")]
+
+pub mod cluster;
+pub mod cluster_dns;
+pub mod conditions;
+pub mod dns_policy;
+pub mod module_source;
+
+pub use cluster::Cluster;
+pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
+pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
+
+/// Field manager of everything that the service applies.
+pub const FIELD_MANAGER: &str = "openmcp-dns";
+
+/// Finalizer on `Cluster` objects, the one that openMCP's own DNS service uses.
+pub const FINALIZER: &str = "platformservice.openmcp.cloud/dns";
+
+/// Annotation on `Cluster` objects that holds the cluster's domain.
+pub const BASE_DOMAIN_ANNOTATION: &str = "dns.openmcp.cloud/base-domain";
+
+/// Annotation on `Cluster` objects that holds the landscape's zone.
+pub const ZONE_ANNOTATION: &str = "dns.openmcp.cloud/zone";
+
+/// Annotation that an operator sets on a `Cluster`: the address (IP or IP:port) at which the
+/// platform reaches that cluster's own DNS, so that it can be probed.
+pub const CLUSTER_DNS_ANNOTATION: &str = "dns.openmcp.cloud/cluster-dns-address";
+
+/// Annotation that an operator sets on a `ClusterDNS` to let a held deletion go on.
+pub const CONFIRM_ANNOTATION: &str = "dns.openmcp.cloud/confirm-deletion";
+
+/// Label on the Secret with a cluster's kubeconfig: the name of the `Cluster` beside it.
+pub const KUBECONFIG_LABEL: &str = "dns.openmcp.cloud/cluster";

@@ -1,0 +1,96 @@
+//! How to reach etcd, for the commands that read or write records.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use openmcp_dns_core::mirror::Mirror;
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_store::{EtcdAddress, Store, StoreEvent, connect_etcd};
+use tokio::sync::mpsc;
+
+use crate::terminal::hint::{Hint as _, hinted};
+
+/// How long a person waits for the records.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How to reach etcd, besides its endpoints.
+#[derive(clap::Args, Clone, Debug)]
+pub struct EtcdOptions {
+    /// Certificate authority of etcd's servers (PEM)
+    #[arg(long, env = "OPENMCP_DNS_ETCD_CA", value_name = "FILE")]
+    etcd_ca: Option<PathBuf>,
+
+    /// Client certificate for etcd (PEM)
+    #[arg(long, env = "OPENMCP_DNS_ETCD_CERT", value_name = "FILE", requires = "etcd_key")]
+    etcd_cert: Option<PathBuf>,
+
+    /// Key of the client certificate (PEM)
+    #[arg(long, env = "OPENMCP_DNS_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
+    etcd_key: Option<PathBuf>,
+
+    /// Where the records lie in etcd: the `path` of CoreDNS's etcd plugin
+    #[arg(long, env = "OPENMCP_DNS_ETCD_PREFIX", value_name = "PATH", default_value = "/skydns")]
+    etcd_prefix: Prefix,
+}
+
+impl EtcdOptions {
+    /// Where the records lie.
+    pub const fn prefix(&self) -> &Prefix {
+        &self.etcd_prefix
+    }
+
+    /// Prepares the connection.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or an endpoint is no URL.
+    pub async fn connect(&self, endpoints: Vec<String>) -> anyhow::Result<Arc<dyn Store>> {
+        let Self { etcd_ca, etcd_cert, etcd_key, etcd_prefix } = self;
+        let identity = match (etcd_cert, etcd_key) {
+            (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+            _ => None,
+        };
+        let ca = etcd_ca.as_deref().map(read).transpose()?;
+        let address = EtcdAddress { endpoints, ca, identity };
+        connect_etcd(&address, etcd_prefix.clone())
+            .await
+            .with_context(|| {
+                format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","))
+            })
+            .hint("give the endpoints as URLs, for example http://127.0.0.1:2379")
+    }
+
+    /// Reads all records once.
+    ///
+    /// # Errors
+    /// When etcd cannot be reached in time.
+    pub async fn read(&self, endpoints: Vec<String>) -> anyhow::Result<Mirror> {
+        let what = format!("failed to read the records from etcd at {}", endpoints.join(","));
+        let hint = "check --etcd and the certificates; without --etcd, --expect says what to expect";
+        let store = self.connect(endpoints).await?;
+        let (events, mut received) = mpsc::channel(16);
+        let following = tokio::spawn(async move { store.follow(events).await });
+        let first = tokio::time::timeout(PATIENCE, received.recv()).await;
+        following.abort();
+        match first {
+            Ok(Some(StoreEvent::Replaced { revision: _, entries })) => {
+                let mut mirror = Mirror::new(self.etcd_prefix.clone());
+                for entry in entries {
+                    mirror.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)));
+                }
+                Ok(mirror)
+            }
+            Ok(Some(StoreEvent::Trouble(message))) => Err(hinted(format!("{what}: {message}"), hint)),
+            Ok(Some(StoreEvent::Changed { .. }) | None) | Err(_) => {
+                Err(hinted(format!("{what}: no answer within {} s", PATIENCE.as_secs()), hint))
+            }
+        }
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file)
+        .with_context(|| format!("failed to read {}", file.display()))
+        .hint("give a file in PEM format")
+}

@@ -1,0 +1,102 @@
+//! The commands.
+//!
+//! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
+//! starts with `hint:` where there is a next step to name.
+
+mod completions;
+mod crds;
+mod demo;
+mod etcd;
+mod limits;
+mod platform;
+mod policy;
+mod probe;
+mod reference;
+mod run;
+mod serve;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::terminal::{hint, output};
+
+/// Makes every host name of an openMCP landscape resolvable on every cluster of it.
+#[derive(Parser, Debug)]
+#[command(name = "openmcp-dns", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Demo(Box<demo::DemoArgs>),
+    Run(Box<run::RunArgs>),
+    Probe(Box<probe::ProbeArgs>),
+    Serve(Box<serve::ServeArgs>),
+    Policy(policy::PolicyArgs),
+    Crds(crds::CrdsArgs),
+    Completions(completions::CompletionsArgs),
+    /// Prints docs/cli.md, made of the same texts as --help
+    #[command(hide = true)]
+    DocsCli,
+}
+
+/// Reads the command line, runs the command and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(match cli.command {
+        // What it has to say stands in its own output.
+        Command::Demo(_)
+        | Command::Probe(_)
+        | Command::Policy(_)
+        | Command::Crds(_)
+        | Command::Completions(_)
+        | Command::DocsCli => "warn,kube_client=off",
+        Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
+    });
+    let ended = match cli.command {
+        Command::Demo(args) => block_on(demo::run(*args)),
+        Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Probe(args) => block_on(probe::run(*args)),
+        Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Policy(args) => policy::run(args),
+        Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
+        Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
+    };
+    match ended {
+        Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(&hint::describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command that waits for the outside. Several threads: a policy module may use one up for
+/// as long as its deadline.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // Blocking work that is still under way, such as compiling a module, must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+/// Logs go to stderr; `RUST_LOG` says which. By default without kube's client: it logs every request that
+/// fails, and what fails is logged here with its reason.
+fn start_logging(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false)
+        .init();
+}

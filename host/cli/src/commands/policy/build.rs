@@ -1,0 +1,82 @@
+//! `openmcp-dns policy build`: compiles a guest to a policy module.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use openmcp_dns_policy::digest;
+use openmcp_dns_policy_builder as builder;
+
+use super::{Outcome, note};
+use crate::terminal::hint::Hint as _;
+use crate::terminal::output::print;
+
+/// Builds a policy module: compiles the guest in a folder, makes a component of it, and stamps it with
+/// the digest of its sources.
+///
+/// The language is told by the guest's files: Cargo.toml for Rust, src/decisions.c for C, package.json for
+/// JavaScript, src/decisions.py for Python. A tool that is missing is named with what installs it. The
+/// first build takes up to two minutes; for JavaScript and Python it fetches the pinned packages.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Exit code: 0 when the module was built, 2 when not.
+
+Examples:
+  openmcp-dns policy build my-policy
+  openmcp-dns policy build policies/standard --out /tmp/standard.wasm")]
+pub(super) struct BuildArgs {
+    /// The guest: a folder as `openmcp-dns policy scaffold` makes it
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// Where to write the module; otherwise into the guest's folder, by its name
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
+    let BuildArgs { folder, out } = args;
+    let hint = "name the folder of a guest; `openmcp-dns policy scaffold DIR --language rust` makes one";
+    let sources = builder::Sources::of(folder)
+        .with_context(|| format!("{} is no guest", folder.display()))
+        .hint(hint)?;
+    let out = match out {
+        Some(out) => out.clone(),
+        None => builder::module_path(folder).hint(hint)?,
+    };
+    let language = sources.language();
+    let toolchain =
+        builder::Toolchain::find(language).hint("install what is named above, then run this again")?;
+    note(&format!("building {}, a guest in {language}, with {}", folder.display(), toolchain.version()));
+    let started = Instant::now();
+    let module = builder::build(folder, &toolchain, &note).hint(next_step(language))?;
+    std::fs::write(&out, &module)
+        .with_context(|| format!("failed to write {}", out.display()))
+        .hint("choose another file with --out")?;
+    note(&format!(
+        "built in {} s; try it: openmcp-dns policy test {}",
+        started.elapsed().as_secs(),
+        out.display()
+    ));
+    print(&format!("{}: {} bytes, sha256 {}\n", out.display(), module.len(), digest(&module)))?;
+    Ok(Outcome::Yes)
+}
+
+/// What to do when a guest does not become a module.
+const fn next_step(language: builder::Language) -> &'static str {
+    match language {
+        builder::Language::Rust => {
+            "correct what the compiler says; bindings come from wit/policy.wit and must be exported with export!"
+        }
+        builder::Language::C => {
+            "correct what the compiler says; a function of the contract that is missing is an undefined symbol, see src/bindings/dns_policy.h"
+        }
+        builder::Language::JavaScript => {
+            "correct what is named above; the file that package.json names as main must export `policy`, with a function for each decision"
+        }
+        builder::Language::Python => {
+            "correct what is named above; src/decisions.py must have a class `Policy` with a function for each decision"
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `openmcp-dns policy inspect`: what a module is, and whether the service would use it.
+
+use openmcp_dns_policy::{Limits, LoadError, Survey};
+use serde_json::json;
+
+use super::module::{ModuleArg, engine, raised_options, service_limits};
+use super::{Outcome, configuration};
+use crate::terminal::output::{OutputFormat, print};
+
+/// Says what a module is: what it calls itself, which contract it speaks, what it was built from, and
+/// whether the service would use it. A module that is larger than the service takes by default, such as
+/// one in JavaScript or Python, is looked at all the same: the options of `openmcp-dns run` that must be
+/// raised for it are named.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Exit code: 0 when the service would use the module (if need be with raised limits), 1 when not, 2 when it cannot be read.
+
+Examples:
+  openmcp-dns policy inspect standard
+  openmcp-dns policy inspect my-policy.wasm --config '{\"ttlSeconds\": 30}'
+  openmcp-dns policy inspect my-policy.wasm --output json | jq -r .sha256")]
+pub(super) struct InspectArgs {
+    /// The module: a file, or `standard`
+    module: ModuleArg,
+
+    /// Configuration that the module would be used with: JSON, or a JSON or YAML file
+    #[arg(long, value_name = "FILE|JSON")]
+    config: Option<String>,
+
+    /// `text` for people, `json` for programs
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    output: OutputFormat,
+}
+
+/// What was found out.
+struct Report {
+    bytes: usize,
+    survey: Result<Survey, LoadError>,
+    admitted: Result<openmcp_dns_policy::Module, LoadError>,
+    limits: Limits,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
+    let InspectArgs { module, config, output } = args;
+    let configuration = configuration::text(config.as_deref())?;
+    let bytes = module.read()?;
+    let report = Report {
+        bytes: bytes.len(),
+        survey: Survey::of(&bytes),
+        admitted: engine(&[module])?.load(&bytes, &configuration),
+        limits: service_limits()?,
+    };
+    let digest = match &report.survey {
+        Ok(survey) => survey.digest.clone(),
+        Err(_) => openmcp_dns_policy::digest(&bytes),
+    };
+    print(&match output {
+        OutputFormat::Text => text(module, &digest, &report),
+        OutputFormat::Json => json_text(module, &digest, &report)?,
+    })?;
+    Ok(if report.admitted.is_ok() { Outcome::Yes } else { Outcome::No })
+}
+
+fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
+    let limits = &report.limits;
+    let mut lines: Vec<(&str, String)> = vec![("module", module.to_string())];
+    if let Ok(admitted) = &report.admitted {
+        let description = admitted.description();
+        lines.push(("name", description.name.clone()));
+        lines.push(("version", description.version.clone()));
+        lines.push(("summary", description.summary.clone()));
+    }
+    lines.push(("sha256", digest.to_owned()));
+    lines.push(("size", format!("{} bytes (limit {})", report.bytes, limits.module_bytes)));
+    if let Ok(survey) = &report.survey {
+        lines.push(("contract", list(&survey.contract_versions)));
+        lines.push(("exports", list(&survey.exports)));
+        lines.push(("imports", list(&survey.imports)));
+        lines.push(("functions", format!("{} (limit {})", survey.functions, limits.functions)));
+        lines.push((
+            "memory",
+            format!("{} bytes at first (limit {})", survey.memory_bytes, limits.memory_bytes),
+        ));
+        lines.push(("compile work", format!("{} (limit {})", survey.compile_work, limits.compile_work)));
+        let options = raised_options(survey, limits);
+        if !options.is_empty() {
+            lines.push(("raised limits", format!("openmcp-dns run needs at least {}", options.join(" "))));
+        }
+        for (name, content) in &survey.annotations {
+            lines.push(("annotation", format!("{name} = {content}")));
+        }
+    }
+    lines.push((
+        "admitted",
+        match &report.admitted {
+            Ok(_) if needs_raised_limits(report) => "yes, with raised limits".to_owned(),
+            Ok(_) => "yes".to_owned(),
+            Err(error) => format!("no, {}: {}", error.reason().as_str(), openmcp_dns_core::chain(error)),
+        },
+    ));
+    if let Err(error) = &report.admitted {
+        lines.push(("next step", module.next_step(error.reason())));
+    }
+    lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
+}
+
+fn needs_raised_limits(report: &Report) -> bool {
+    report.survey.as_ref().is_ok_and(|survey| !raised_options(survey, &report.limits).is_empty())
+}
+
+fn json_text(module: &ModuleArg, digest: &str, report: &Report) -> serde_json::Result<String> {
+    let description = report.admitted.as_ref().ok().map(|module| module.description());
+    let survey = report.survey.as_ref().ok();
+    let error = report.admitted.as_ref().err();
+    let text = serde_json::to_string_pretty(&json!({
+        "module": module.to_string(),
+        "name": description.map(|description| &description.name),
+        "version": description.map(|description| &description.version),
+        "summary": description.map(|description| &description.summary),
+        "sha256": digest,
+        "bytes": report.bytes,
+        "contract_versions": survey.map(|survey| &survey.contract_versions),
+        "exports": survey.map(|survey| &survey.exports),
+        "imports": survey.map(|survey| &survey.imports),
+        "functions": survey.map(|survey| survey.functions),
+        "memory_bytes": survey.map(|survey| survey.memory_bytes),
+        "compile_work": survey.map(|survey| survey.compile_work),
+        "raised_limits": survey.map(|survey| raised_options(survey, &report.limits)),
+        "annotations": survey.map(|survey| &survey.annotations),
+        "admitted": report.admitted.is_ok(),
+        "reason": error.map(|error| error.reason().as_str()),
+        "message": error.map(|error| openmcp_dns_core::chain(error)),
+    }))?;
+    Ok(format!("{text}\n"))
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}

@@ -1,0 +1,219 @@
+//! What a decision is about: a cluster, and the host names that are claimed in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use openmcp_dns_core::cluster::{ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::objects::{Change, Objects};
+use openmcp_dns_core::resolve::{Resolution, Wanted};
+use openmcp_dns_policy::vectors::ClaimOf;
+
+use super::{manifests, note};
+use crate::demo::manifest::Object;
+use crate::demo::rules::DEFAULT_BASE_DOMAIN;
+use crate::terminal::hint::{Hint as _, hinted};
+use openmcp_dns_api::{Cluster, DNSPolicy};
+
+/// The claim: one of three.
+#[derive(clap::Args, Debug)]
+pub(super) struct SubjectArgs {
+    #[command(flatten)]
+    what: What,
+
+    /// Manifests that the object needs, such as its Gateway (with the addresses in its status) or the
+    /// Namespace of a route; can be given several times
+    #[arg(long, value_name = "FILE", requires = "object")]
+    gateway: Vec<PathBuf>,
+
+    /// Address or host name that the name leads to; can be given several times. With --object it takes the
+    /// place of what the status of the Gateway or Ingress says
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "claim")]
+    target: Vec<String>,
+}
+
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// A claim as a vector has it: a YAML file with hostName, and if wanted kind, namespace, object, labels
+    /// and targets
+    #[arg(long, value_name = "FILE")]
+    claim: Option<PathBuf>,
+
+    /// An HTTPRoute or Ingress: a decision on each of its host names
+    #[arg(long, value_name = "FILE")]
+    object: Option<PathBuf>,
+
+    /// A host name; `{domain}` in it stands for the domain of the cluster
+    #[arg(long, value_name = "NAME", requires = "target")]
+    host: Option<String>,
+}
+
+/// The cluster that asks.
+#[derive(clap::Args, Debug)]
+pub(super) struct ClusterArgs {
+    /// Name of the Cluster
+    #[arg(long, value_name = "NAME", default_value = "workload01")]
+    cluster: String,
+
+    /// Namespace of the Cluster
+    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    namespace: String,
+
+    /// Purpose of the Cluster; can be given several times
+    #[arg(long, value_name = "PURPOSE", default_value = "workload")]
+    purpose: Vec<String>,
+
+    /// Label of the Cluster; can be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
+    label: Vec<(String, String)>,
+}
+
+/// The policy that holds: the flags, where there is no DNSPolicy.
+#[derive(clap::Args, Debug)]
+pub(super) struct PolicyOptions {
+    /// A DNSPolicy: its base domain, configuration and shared names hold
+    #[arg(long, value_name = "FILE", conflicts_with = "base_domain")]
+    policy: Option<PathBuf>,
+
+    /// Zone of the landscape
+    #[arg(long, value_name = "DOMAIN", default_value = DEFAULT_BASE_DOMAIN)]
+    base_domain: String,
+
+    /// Configuration of the module: JSON, or a JSON or YAML file; takes the place of what --policy says
+    #[arg(long, value_name = "FILE|JSON")]
+    config: Option<String>,
+}
+
+/// One host name that one object asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) source: SourceRef,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) wanted: Wanted,
+}
+
+impl ClusterArgs {
+    /// The resource.
+    pub(super) fn resource(&self) -> (ClusterId, Cluster) {
+        let Self { cluster: name, namespace, purpose, label } = self;
+        let mut cluster = Cluster::default();
+        cluster.metadata.name = Some(name.clone());
+        cluster.metadata.namespace = Some(namespace.clone());
+        cluster.metadata.labels = Some(label.iter().cloned().collect());
+        cluster.spec.purposes.clone_from(purpose);
+        (ClusterId::new(namespace, name), cluster)
+    }
+}
+
+impl PolicyOptions {
+    /// The policy that holds.
+    pub(super) fn policy(&self) -> anyhow::Result<DNSPolicy> {
+        let Self { policy, base_domain, config } = self;
+        let mut policy = match policy {
+            Some(file) => manifests::policy(file)?,
+            None => {
+                let spec = serde_json::from_value(serde_json::json!({ "baseDomain": base_domain }))?;
+                DNSPolicy::new("command-line", spec)
+            }
+        };
+        if let Some(config) = config {
+            policy.spec.configuration = Some(super::configuration::read(config)?);
+        }
+        Ok(policy)
+    }
+}
+
+impl SubjectArgs {
+    /// The claims, in a cluster of this domain.
+    ///
+    /// # Errors
+    /// When nothing is claimed.
+    pub(super) fn claims(&self, domain: &HostName) -> anyhow::Result<Vec<Asked>> {
+        let Self { what: What { claim, object, host }, gateway, target } = self;
+        match (claim, object, host) {
+            (Some(file), ..) => {
+                let what = || format!("failed to read the claim {}", file.display());
+                let hint = "write `hostName: shop.{domain}`, and the other fields of a claim in wit/vectors/README.md";
+                let yaml = std::fs::read_to_string(file).with_context(what).hint(hint)?;
+                let claim = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
+                let host_name = claim.host_name_in(domain);
+                let ClaimOf { source, labels, targets, .. } = claim;
+                Ok(vec![Asked { source, labels, wanted: Wanted { host_name, targets } }])
+            }
+            (None, Some(file), _) => from_objects(file, gateway, target),
+            (None, None, Some(host)) => {
+                let source = SourceRef {
+                    kind: SourceKind::HttpRoute,
+                    namespace: "default".to_owned(),
+                    name: "command-line".to_owned(),
+                };
+                let host_name = host.replace("{domain}", domain.as_str());
+                let wanted = Wanted { host_name, targets: sorted(target) };
+                Ok(vec![Asked { source, labels: BTreeMap::new(), wanted }])
+            }
+            // Clap sees to it that one is given.
+            (None, None, None) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The host names of all routes and ingresses in a file.
+fn from_objects(file: &Path, others: &[PathBuf], target: &[String]) -> anyhow::Result<Vec<Asked>> {
+    let mut objects = Objects::default();
+    let mut add = |found: Vec<Object>| {
+        for object in found {
+            if let Object::Watched(object) = object {
+                objects.apply(Change::Set(object));
+            }
+        }
+    };
+    for other in others {
+        add(manifests::read(other)?);
+    }
+    add(manifests::read(file)?);
+    let mut asked = Vec::new();
+    let mut reasons = Vec::new();
+    for source in objects.sources() {
+        let labels = objects.labels(&source).cloned().unwrap_or_default();
+        let Resolution { wanted, unresolved } = objects.resolve(&source).unwrap_or_default();
+        let mut ask = |wanted| asked.push(Asked { source: source.clone(), labels: labels.clone(), wanted });
+        for wanted in wanted {
+            let targets = if target.is_empty() { wanted.targets } else { sorted(target) };
+            ask(Wanted { host_name: wanted.host_name, targets });
+        }
+        for unresolved in unresolved {
+            if target.is_empty() || unresolved.host_name.is_empty() {
+                reasons.push(format!("{} of {source}: {}", unresolved.host_name, unresolved.reason));
+            } else {
+                ask(Wanted { host_name: unresolved.host_name, targets: sorted(target) });
+            }
+        }
+    }
+    let hint = "give the Gateway with --gateway, with its addresses and the route's acceptance in the status; or the addresses with --target";
+    if asked.is_empty() {
+        let message = if reasons.is_empty() {
+            format!("{} holds no HTTPRoute or Ingress with a host name", file.display())
+        } else {
+            format!("no host name leads anywhere: {}", reasons.join("; "))
+        };
+        return Err(hinted(message, hint));
+    }
+    for reason in reasons {
+        note(&format!("passed over: {reason}"));
+    }
+    Ok(asked)
+}
+
+fn sorted(targets: &[String]) -> Vec<String> {
+    let mut targets = targets.to_vec();
+    targets.sort();
+    targets.dedup();
+    targets
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

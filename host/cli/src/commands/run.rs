@@ -1,0 +1,138 @@
+//! `openmcp-dns run`: the service.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::etcd::EtcdOptions;
+use super::limits::LimitArgs;
+use super::platform::platform;
+use crate::terminal::hint::Hint as _;
+use crate::terminal::shutdown::Shutdown;
+use openmcp_dns_modules::SourceOptions;
+use openmcp_dns_modules::remote::UntrustedHttp;
+use openmcp_dns_service::address::parse_server;
+use openmcp_dns_service::landscape::SecretInventory;
+use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
+use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::run::{Service, run as run_service};
+
+/// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
+/// routes of every cluster, records host names in etcd, and makes every cluster's DNS forward to the
+/// central DNS server.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  Inside of the platform cluster, configured by the environment:
+    openmcp-dns run
+
+  From untrusted_http, against a central CoreDNS that reads the same etcd:
+    openmcp-dns run --kubeconfig platform.yaml --etcd http://10.0.0.5:2379 --dns-server 172.18.200.53
+
+  More to read on stderr:
+    RUST_LOG=openmcp_dns=debug openmcp-dns run ...")]
+pub struct RunArgs {
+    /// Kubeconfig of the platform cluster; without it, the service account of the pod or the usual
+    /// places (KUBECONFIG, ~/.kube/config) are used
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Endpoints of the etcd that the central DNS server reads
+    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
+    etcd: Vec<String>,
+
+    #[command(flatten)]
+    etcd_options: EtcdOptions,
+
+    /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
+    /// probed. Without it, no cluster is made to forward, and nothing is probed
+    #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server)]
+    dns_server: Vec<SocketAddr>,
+
+    /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
+    #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    sources: SourceArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// Where policy modules may come from.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Policy modules")]
+struct SourceArgs {
+    /// Allow plain http to this registry or web server, host or host:port, for sources that ask for it.
+    /// Repeat it for several. Whoever sits on the way sees the credentials
+    #[arg(long, env = "OPENMCP_DNS_INSECURE_REGISTRY", value_name = "HOST", value_delimiter = ',')]
+    insecure_registry: Vec<String>,
+
+    /// Allow modules from files of this machine (`spec.module.file`). For demonstrations and tests:
+    /// whoever may write a DNSPolicy may then have any file read
+    #[arg(long)]
+    allow_file_modules: bool,
+
+    /// How often to look whether the tag of a module has moved, in seconds
+    #[arg(long, env = "OPENMCP_DNS_TAG_CHECK_SECONDS", value_name = "SECONDS", default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    tag_check_seconds: u64,
+}
+
+impl SourceArgs {
+    fn options(self) -> SourceOptions {
+        let Self { insecure_registry, allow_file_modules, tag_check_seconds } = self;
+        SourceOptions {
+            untrusted_http: UntrustedHttp::new(insecure_registry),
+            allow_files: allow_file_modules,
+            tag_check: Duration::from_secs(tag_check_seconds),
+        }
+    }
+}
+
+/// Runs the command until it is told to end.
+pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources, limits } = args;
+    let platform = platform(kubeconfig.as_deref()).await?;
+    let store = etcd_options.connect(etcd).await?;
+    let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
+    if asker.is_none() {
+        tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
+    }
+    let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    if let Some(address) = metrics_listen {
+        let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+            .await
+            .with_context(|| format!("failed to listen on {address}"))
+            .hint("choose another address with --metrics-listen")?;
+        tracing::info!(address = %server.local_addr()?, "metrics are served");
+        tokio::spawn(server.run());
+    }
+    let service = Service {
+        inventory: Arc::new(SecretInventory::new(platform.clone())),
+        platform,
+        store,
+        prefix: etcd_options.prefix().clone(),
+        engine: limits.engine()?,
+        sources: sources.options(),
+        upstreams: dns_server,
+        asker,
+        metrics,
+        readiness,
+    };
+    let cancel = CancellationToken::new();
+    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
+    let ending = cancel.clone();
+    tokio::spawn(async move {
+        shutdown.requested().await;
+        tracing::info!("ending");
+        ending.cancel();
+    });
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
+    run_service(service, cancel).await;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! View: what the store holds, for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::mirror::{Mirror, Stored};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::record::RecordType;
+use openmcp_dns_core::skydns::Prefix;
+
+use openmcp_dns_store::StoreEvent;
+
+/// One value in the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Value {
+    /// Its type.
+    pub record_type: RecordType,
+    /// The value as text.
+    pub text: String,
+    /// Time to live in seconds.
+    pub ttl_seconds: u32,
+    /// The cluster that published it.
+    pub cluster: ClusterId,
+    /// The object it comes from, for example `HTTPRoute/default/example-route`.
+    pub source: String,
+}
+
+/// What the store holds. Clones are the same view.
+#[derive(Clone)]
+pub struct View(Arc<Mutex<Mirror>>);
+
+impl View {
+    /// An empty view.
+    pub fn new(prefix: Prefix) -> Self {
+        Self(Arc::new(Mutex::new(Mirror::new(prefix))))
+    }
+
+    /// Takes over what the store reports.
+    pub fn take_in(&self, event: &StoreEvent) {
+        let mut mirror = self.lock();
+        let changes = match event {
+            StoreEvent::Replaced { revision: _, entries } => {
+                *mirror = Mirror::new(mirror.prefix().clone());
+                entries
+            }
+            StoreEvent::Changed { revision: _, changes } => changes,
+            StoreEvent::Trouble(_) => return,
+        };
+        for change in changes {
+            let value = change.value.as_deref().map(|value| (value, change.mod_revision));
+            mirror.apply(&change.key, value);
+        }
+    }
+
+    /// The values at a name, sorted.
+    pub fn at(&self, name: &HostName) -> BTreeSet<Value> {
+        values(&self.lock(), name)
+    }
+
+    /// Everything.
+    pub fn all(&self) -> BTreeMap<HostName, BTreeSet<Value>> {
+        let mirror = self.lock();
+        let names = mirror.owners().flat_map(|owner| mirror.names_of(owner));
+        names.map(|name| (name.clone(), values(&mirror, name))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mirror> {
+        // A panic while the lock is held is a bug of ours; what is shown may then lack a value.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn values(mirror: &Mirror, name: &HostName) -> BTreeSet<Value> {
+    mirror.at(name).into_iter().flat_map(BTreeMap::values).filter_map(value).collect()
+}
+
+fn value(stored: &Stored) -> Option<Value> {
+    let entry = stored.entry.as_ref().ok()?;
+    let value = entry.value().ok()?;
+    Some(Value {
+        record_type: value.record_type(),
+        text: value.to_string(),
+        ttl_seconds: entry.ttl_seconds(),
+        cluster: stored.owner()?.cluster,
+        source: entry.source.clone().unwrap_or_default(),
+    })
+}

@@ -1,0 +1,5 @@
+//! Terminal: how results and errors are printed, and when a person wants an end.
+
+pub mod hint;
+pub mod output;
+pub mod shutdown;

@@ -1,0 +1,91 @@
+//! Events on routes and Ingresses, in the cluster where their author looks.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use openmcp_dns_core::cluster::{SourceKind, SourceRef};
+use openmcp_dns_core::index::State;
+use tokio::sync::{mpsc, watch};
+
+use crate::record::explain;
+use openmcp_dns_api::FIELD_MANAGER;
+use openmcp_dns_api::conditions::Reason;
+
+/// Events that wait to be written for one cluster. More are dropped: after a restart, or when a
+/// module fails, every claim may have one, and the status has the counts.
+const QUEUE: usize = 512;
+
+/// The longest note that the API server takes, in bytes (`events.k8s.io/v1` Event).
+const MAX_NOTE_BYTES: usize = 1024;
+
+/// What to tell the author of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The object.
+    pub source: SourceRef,
+    /// Its unique identifier.
+    pub uid: String,
+    /// For machines.
+    pub reason: Reason,
+    /// For people.
+    pub message: String,
+}
+
+impl Notice {
+    /// What to tell of a claim's state; `None` where there is nothing to do for its author.
+    #[must_use]
+    pub fn of_claim(source: SourceRef, uid: String, host_name: &str, state: &State) -> Option<Self> {
+        let reason = match state {
+            State::Denied(_) => Reason::HostNameDenied,
+            State::Undecided(_) => Reason::PolicyFailed,
+            State::Unresolved(reason) if !reason.is_transient() => Reason::HostNameUnresolved,
+            State::Published | State::Unresolved(_) | State::Asked => return None,
+        };
+        let (code, why) = explain(state)?;
+        Some(Self { source, uid, reason, message: format!("{host_name:?} is not published ({code}): {why}") })
+    }
+}
+
+/// The queue of one cluster's notices.
+pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
+    mpsc::channel(QUEUE)
+}
+
+/// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
+/// reached are dropped.
+pub async fn write(mut notices: mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
+    let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
+    while let Some(notice) = notices.recv().await {
+        let Some(client) = client.borrow().clone() else { continue };
+        let (event, object) = event(notice);
+        if let Err(error) = Recorder::new(client, reporter.clone()).publish(&event, &object).await {
+            let message = openmcp_dns_core::chain(&error);
+            tracing::warn!(kind = object.kind, namespace = object.namespace, name = object.name, %message,
+                "unable to write an Event");
+        }
+    }
+}
+
+fn event(notice: Notice) -> (Event, ObjectReference) {
+    let Notice { source, uid, reason, mut message } = notice;
+    message.truncate(message.floor_char_boundary(MAX_NOTE_BYTES));
+    let event = Event {
+        type_: EventType::Warning,
+        reason: reason.to_string(),
+        note: Some(message),
+        action: "Publish".to_owned(),
+        secondary: None,
+    };
+    let api_version = match source.kind {
+        SourceKind::HttpRoute => "gateway.networking.k8s.io/v1",
+        SourceKind::Ingress => "networking.k8s.io/v1",
+    };
+    let object = ObjectReference {
+        api_version: Some(api_version.to_owned()),
+        kind: Some(source.kind.as_str().to_owned()),
+        namespace: Some(source.namespace),
+        name: Some(source.name),
+        uid: Some(uid),
+        ..ObjectReference::default()
+    };
+    (event, object)
+}

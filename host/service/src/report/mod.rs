@@ -1,0 +1,7 @@
+//! Report: status, Events and log, for people.
+
+pub mod cluster_dns;
+pub mod dns_policy;
+pub mod events;
+pub mod findings;
+pub mod tally;

@@ -1,0 +1,152 @@
+//! Wires the duties together, from the platform's API server to the store and back to people.
+//!
+//! ```text
+//! Director ──► Workers ──Input, observations──► Coordinator ──► Store
+//!                 ▲                                  │ Report
+//!                 └──────── touch, notify ◄──────────┼──► Prober
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openmcp_dns_core::index::State;
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_policy::Engine;
+use openmcp_dns_store::Store;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::landscape::{Director, Inventory, Settings, Workers};
+use crate::metrics::{Metrics, Readiness};
+use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
+use crate::record::{Coordinator, Inputs, Options, Report};
+use crate::report::events::Notice;
+use crate::report::tally::Tallies;
+use openmcp_dns_api::conditions::Reason;
+use openmcp_dns_modules::{ModuleLoader, SourceOptions};
+
+/// How long tasks may take to end after they were told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the service works with.
+pub struct Service {
+    /// The platform cluster.
+    pub platform: kube::Client,
+    /// Where the clusters' access comes from.
+    pub inventory: Arc<dyn Inventory>,
+    /// Where the records are kept.
+    pub store: Arc<dyn Store>,
+    /// Where they lie in the store.
+    pub prefix: Prefix,
+    /// Runs policy modules.
+    pub engine: Engine,
+    /// Where policy modules may come from.
+    pub sources: SourceOptions,
+    /// Addresses of the central DNS server, as the clusters reach them.
+    pub upstreams: Vec<SocketAddr>,
+    /// Asks the central DNS server; `None` where no address is known.
+    pub asker: Option<Asker>,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Set when the service is ready.
+    pub readiness: Readiness,
+}
+
+/// Works until it is cancelled.
+pub async fn run(service: Service, cancel: CancellationToken) {
+    let Service { platform, inventory, store, prefix, engine, sources, upstreams, asker, metrics, readiness } =
+        service;
+    let tasks = TaskTracker::new();
+    let (inputs, inputs_receiver) = mpsc::channel(256);
+    let (observations, observations_receiver) = mpsc::channel(4096);
+    let (reports, reports_receiver) = mpsc::channel(4096);
+    let (probes, workers) = (Probes::default(), Workers::default());
+
+    let (coordinator, store_events) = Coordinator::new(store, Options { prefix, reports });
+    let inputs_of_coordinator = Inputs { inputs: inputs_receiver, observations: observations_receiver };
+    spawn(&tasks, &cancel, coordinator.run(inputs_of_coordinator, store_events));
+
+    let (expectations, expectations_receiver) = mpsc::channel(1024);
+    if let Some(asker) = asker {
+        let (results, results_receiver) = mpsc::channel(1024);
+        let prober = Prober::new(asker, probes.clone(), results);
+        spawn(&tasks, &cancel, prober.run(expectations_receiver));
+        spawn(&tasks, &cancel, tell_of_probes(results_receiver, workers.clone(), metrics.clone()));
+    }
+    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), expectations, metrics.clone()));
+
+    let settings = Settings {
+        platform: platform.clone(),
+        inventory,
+        upstreams,
+        inputs,
+        observations,
+        probes,
+        tallies: Tallies::default(),
+        metrics,
+        readiness,
+        tasks: tasks.clone(),
+        cancel: cancel.clone(),
+    };
+    Director::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), workers);
+
+    cancel.cancelled().await;
+    tasks.close();
+    if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+        tracing::warn!("some tasks did not end in time");
+    }
+}
+
+fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
+    let cancel = cancel.clone();
+    tasks.spawn(async move { cancel.run_until_cancelled(work).await });
+}
+
+/// Hands on what the coordinator tells. Never waits for a worker: the workers wait for the
+/// coordinator.
+async fn tell(
+    mut reports: mpsc::Receiver<Report>,
+    workers: Workers,
+    expectations: mpsc::Sender<Expectation>,
+    metrics: Metrics,
+) {
+    while let Some(report) = reports.recv().await {
+        match report {
+            Report::Claim { cluster, source, uid, host_name, state } => {
+                tracing::debug!(%cluster, %source, host_name, ?state, "claim");
+                if let State::Denied(denial) = &state {
+                    metrics.denied(&denial.code);
+                }
+                if let Some(notice) = Notice::of_claim(source, uid, &host_name, &state) {
+                    workers.notify(&cluster, notice);
+                }
+            }
+            Report::Conflict { uid, conflict } => {
+                let (cluster, source) = conflict.loser;
+                let message = format!("{}: {}", conflict.name, conflict.message);
+                workers.notify(&cluster, Notice { source, uid, reason: Reason::HostNameConflict, message });
+            }
+            Report::Domain(cluster, _) | Report::Touched(cluster) => workers.touch(&cluster),
+            Report::Recorded { expectation, changed } => {
+                if changed {
+                    metrics.changed();
+                    tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
+                }
+                // Without a prober, nobody listens.
+                let _ = expectations.send(expectation).await;
+            }
+        }
+    }
+}
+
+async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Workers, metrics: Metrics) {
+    while let Some(Probed { expectation, verdict, answer, took }) = results.recv().await {
+        tracing::debug!(name = %expectation.name, verdict = verdict.as_str(), %answer, ?took, "probed");
+        metrics.probed(verdict.as_str(), took);
+        for cluster in &expectation.clusters {
+            workers.touch(cluster);
+        }
+    }
+}

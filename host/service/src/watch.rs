@@ -1,0 +1,67 @@
+//! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration.
+
+use std::fmt::Debug;
+
+use futures::StreamExt as _;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+/// What a watch reports.
+#[derive(Clone, Debug)]
+pub enum Seen<K> {
+    /// These are all: the first list, or a new one after an interruption.
+    All(Vec<K>),
+    /// One is new or has changed.
+    Set(Box<K>),
+    /// One is gone; its last state.
+    Removed(Box<K>),
+    /// The watch has trouble and goes on trying; what was reported before stays.
+    Trouble(String),
+}
+
+/// Watches until nobody listens any more.
+pub async fn watch<K, T>(
+    api: Api<K>,
+    config: watcher::Config,
+    events: mpsc::Sender<T>,
+    wrap: impl Fn(Seen<K>) -> T,
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut seen = watcher(api, config).default_backoff().boxed();
+    let mut list = Vec::new();
+    let mut trouble = None;
+    while let Some(event) = seen.next().await {
+        let report = match event {
+            Ok(Event::Init) => {
+                list.clear();
+                continue;
+            }
+            Ok(Event::InitApply(object)) => {
+                list.push(object);
+                continue;
+            }
+            Ok(Event::InitDone) => {
+                trouble = None;
+                Seen::All(std::mem::take(&mut list))
+            }
+            Ok(Event::Apply(object)) => Seen::Set(Box::new(object)),
+            Ok(Event::Delete(object)) => Seen::Removed(Box::new(object)),
+            Err(error) => {
+                let message = openmcp_dns_core::chain(&error);
+                // The same trouble is told once, not at every attempt.
+                if trouble.as_ref() == Some(&message) {
+                    continue;
+                }
+                trouble = Some(message.clone());
+                Seen::Trouble(message)
+            }
+        };
+        if events.send(wrap(report)).await.is_err() {
+            return;
+        }
+    }
+}
