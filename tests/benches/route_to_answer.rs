@@ -38,9 +38,9 @@ const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// When a watch showed each route as accepted.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<BTreeMap<String, Instant>>>);
+struct Update(Arc<Mutex<BTreeMap<String, Instant>>>);
 
-impl Seen {
+impl Update {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +76,7 @@ async fn measure(routes: usize) -> anyhow::Result<()> {
     for cluster in landscape.clusters() {
         wait_all_good(&landscape.platform.client(), cluster.name, READY).await?;
     }
-    let seen = Seen::default();
+    let seen = Update::default();
     tokio::spawn(seen.clone().follow(route_reference("").api(&client)?));
     let central = &landscape.central.udp;
     // What happens only the first time is not what is measured.

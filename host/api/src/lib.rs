@@ -22,7 +22,7 @@ pub const FIELD_MANAGER: &str = "openmcp-dns";
 pub const FINALIZER: &str = "platformservice.openmcp.cloud/dns";
 
 /// Annotation on `Cluster` objects that holds the cluster's domain.
-pub const BASE_DOMAIN_ANNOTATION: &str = "dns.openmcp.cloud/base-domain";
+pub const CLUSTER_DOMAIN_ANNOTATION: &str = "dns.openmcp.cloud/base-domain";
 
 /// Annotation on `Cluster` objects that holds the landscape's zone.
 pub const ZONE_ANNOTATION: &str = "dns.openmcp.cloud/zone";

@@ -6,7 +6,7 @@
 
 /// When a plan is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BrakeLimits {
+pub struct DeletionLimits {
     /// A plan that deletes more than this share of a cluster's names is held, in percent.
     pub share_percent: u8,
     /// Plans that delete at most this many names are not measured by their share: one of two names
@@ -14,7 +14,7 @@ pub struct BrakeLimits {
     pub free_names: usize,
 }
 
-impl Default for BrakeLimits {
+impl Default for DeletionLimits {
     fn default() -> Self {
         Self { share_percent: 30, free_names: 10 }
     }
@@ -32,7 +32,7 @@ pub struct Withdrawal {
     pub inferred: bool,
 }
 
-impl BrakeLimits {
+impl DeletionLimits {
     /// Whether the withdrawal has to wait for a confirmation.
     #[must_use]
     pub const fn holds(&self, withdrawal: Withdrawal) -> bool {
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_large_share_is_held_and_a_small_number_is_not() {
-        let limits = BrakeLimits::default();
+        let limits = DeletionLimits::default();
         for (published, deleted, inferred, held) in [
             (100, 31, false, true),
             (100, 30, false, false),

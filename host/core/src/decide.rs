@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::SourceRef;
 use crate::name::{HostName, NameError};
-use crate::policy::{Claim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict};
+use crate::policy::{
+    CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+};
 use crate::record::{RecordSet, RecordType, RecordValue, lines};
-use crate::resolve::Wanted;
+use crate::resolve::Claim;
 
 /// Shortest time to live in seconds that is published.
 pub const MIN_TTL_SECONDS: u32 = 1;
@@ -25,7 +27,7 @@ pub const MAX_DENIAL_MESSAGE_BYTES: usize = 512;
 
 /// Where a cluster may publish.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Territory {
+pub struct AllowedNames {
     /// The cluster's own domain.
     pub domain: HostName,
     /// Names elsewhere in the zone that the DNSPolicy grants to the cluster.
@@ -82,12 +84,12 @@ pub mod codes {
 pub fn decide(
     policy: &dyn Policy,
     context: &Context,
-    territory: &Territory,
+    allowed: &AllowedNames,
     source: &SourceRef,
     labels: &BTreeMap<String, String>,
-    wanted: &Wanted,
+    wanted: &Claim,
 ) -> Decision {
-    let host_name = match check_name(&wanted.host_name, context, territory) {
+    let host_name = match check_name(&wanted.host_name, context, allowed) {
         Ok(name) => name,
         Err(denial) => return Decision::Deny(denial),
     };
@@ -95,14 +97,14 @@ pub fn decide(
         Ok(targets) => targets,
         Err(denial) => return Decision::Deny(denial),
     };
-    let claim = Claim { host_name, source: source.clone(), labels: labels.clone(), targets };
-    match policy.validate_hostname(context, &territory.domain, &claim) {
+    let claim = CheckedClaim { host_name, source: source.clone(), labels: labels.clone(), targets };
+    match policy.validate_hostname(context, &allowed.domain, &claim) {
         Ok(Verdict::Allow) => {}
         Ok(Verdict::Deny(denial)) => return Decision::Deny(tidy(denial)),
         Err(failure) => return Decision::Undecided(failure),
     }
-    match policy.name_records(context, &territory.domain, &claim) {
-        Ok(proposed) => match check_record_sets(proposed, context, territory) {
+    match policy.name_records(context, &allowed.domain, &claim) {
+        Ok(proposed) => match check_record_sets(proposed, context, allowed) {
             Ok(record_sets) => Decision::Publish(record_sets),
             Err(message) => Decision::Undecided(PolicyFailure { kind: FailureKind::InvalidAnswer, message }),
         },
@@ -135,18 +137,18 @@ pub fn cluster_domain(policy: &dyn Policy, context: &Context) -> Result<HostName
 }
 
 /// The host's own rules for a name, before the policy is asked and again on what it answers.
-fn check_name(text: &str, context: &Context, territory: &Territory) -> Result<HostName, Denial> {
+fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<HostName, Denial> {
     let deny = |code: &str, message: String| Err(Denial { code: code.to_owned(), message });
     let name: HostName = match text.parse() {
         Ok(name) => name,
         Err(error) => return deny(codes::INVALID_HOST_NAME, format!("{text:?} is no host name: {error}")),
     };
-    if !name.is_within(&territory.domain) && !territory.shared_names.contains(&name) {
+    if !name.is_within(&allowed.domain) && !allowed.shared_names.contains(&name) {
         return deny(
             codes::OUTSIDE_DOMAIN,
             format!(
                 "{name} is not within {}, the domain of cluster {}, and no DNSPolicy shares it with the cluster",
-                territory.domain, context.cluster.id
+                allowed.domain, context.cluster.id
             ),
         );
     }
@@ -159,7 +161,7 @@ fn check_name(text: &str, context: &Context, territory: &Territory) -> Result<Ho
             format!("{name} has the label \"any\", which CoreDNS takes for a wildcard in questions"),
         );
     }
-    if name.is_wildcard() && !territory.wildcards {
+    if name.is_wildcard() && !allowed.wildcards {
         return deny(
             codes::WILDCARD_UNSUPPORTED,
             format!("{name} is a wildcard, which CoreDNS's etcd plugin cannot serve"),
@@ -213,7 +215,7 @@ fn parse_target(target: &str) -> Result<RecordValue, crate::record::ValueError> 
 fn check_record_sets(
     proposed: Vec<ProposedRecordSet>,
     context: &Context,
-    territory: &Territory,
+    allowed: &AllowedNames,
 ) -> Result<Vec<RecordSet>, String> {
     if proposed.len() > MAX_RECORD_SETS {
         return Err(format!(
@@ -223,7 +225,7 @@ fn check_record_sets(
     }
     let mut checked: BTreeMap<(HostName, RecordType), RecordSet> = BTreeMap::new();
     for set in proposed {
-        let name = check_name(&set.name, context, territory).map_err(|denial| denial.message)?;
+        let name = check_name(&set.name, context, allowed).map_err(|denial| denial.message)?;
         if set.values.is_empty() || set.values.len() > MAX_VALUES {
             return Err(format!(
                 "{} {name} has {} values, 1 to {MAX_VALUES} are possible",
@@ -289,14 +291,19 @@ mod tests {
         fn domain_filter(&self, _: &Context) -> Result<String, PolicyFailure> {
             Ok(self.domain.to_owned())
         }
-        fn validate_hostname(&self, _: &Context, _: &HostName, _: &Claim) -> Result<Verdict, PolicyFailure> {
+        fn validate_hostname(
+            &self,
+            _: &Context,
+            _: &HostName,
+            _: &CheckedClaim,
+        ) -> Result<Verdict, PolicyFailure> {
             self.verdict.clone()
         }
         fn name_records(
             &self,
             _: &Context,
             _: &HostName,
-            _: &Claim,
+            _: &CheckedClaim,
         ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
             Ok(self.records.clone())
         }
@@ -322,15 +329,15 @@ mod tests {
     }
 
     fn run(host: &str, targets: &[&str], answers: &Answers) -> Decision {
-        let territory = Territory {
+        let allowed = AllowedNames {
             domain: name("workload01.openmcp.cluster"),
             shared_names: [name("shared.openmcp.cluster")].into(),
             wildcards: false,
         };
         let source = SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "r".into() };
         let wanted =
-            Wanted { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
-        decide(answers, &context(), &territory, &source, &BTreeMap::new(), &wanted)
+            Claim { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
+        decide(answers, &context(), &allowed, &source, &BTreeMap::new(), &wanted)
     }
 
     fn allow(records: Vec<ProposedRecordSet>) -> Answers {

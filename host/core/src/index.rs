@@ -10,7 +10,7 @@ use crate::decide::Decision;
 use crate::name::HostName;
 use crate::policy::{Denial, PolicyFailure};
 use crate::record::RecordSet;
-use crate::resolve::{Resolution, UnresolvedReason, Wanted};
+use crate::resolve::{Claim, Resolution, UnresolvedReason};
 use crate::settle::{Claimant, Settled, settle};
 
 /// What has become of one host name that an object asks for.
@@ -67,7 +67,7 @@ impl Index {
         &mut self,
         claimant: &Claimant,
         resolution: Option<Resolution>,
-        mut decide: impl FnMut(&Wanted) -> Option<Decision>,
+        mut decide: impl FnMut(&Claim) -> Option<Decision>,
         standing: impl Fn() -> Vec<RecordSet>,
     ) -> Redecided {
         let old = self.by_claimant.remove(claimant).unwrap_or_default();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn wants(host_names: &[&str]) -> Option<Resolution> {
-        let wanted = host_names.iter().map(|host_name| Wanted {
+        let wanted = host_names.iter().map(|host_name| Claim {
             host_name: (*host_name).to_owned(),
             targets: vec!["10.0.0.1".to_owned()],
         });
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_was_decided_stays_while_the_policy_is_asked_again_and_what_is_no_longer_wanted_goes() {
         let mut index = Index::default();
-        let publish = |_: &Wanted| Some(Decision::Publish(published()));
+        let publish = |_: &Claim| Some(Decision::Publish(published()));
         index.redecide(&claimant(), wants(&["shop.w1"]), publish, Vec::new);
         let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| None, Vec::new);
         assert_eq!((desired(&index), redecided.changed), (1, Vec::new()));

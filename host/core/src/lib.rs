@@ -9,6 +9,7 @@
 
 pub mod brake;
 pub mod cluster;
+pub mod cluster_policy;
 pub mod compare;
 pub mod corefile;
 pub mod decide;

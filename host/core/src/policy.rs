@@ -26,7 +26,7 @@ pub struct Context {
 
 /// One host name that one object of one cluster asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Claim {
+pub struct CheckedClaim {
     /// The host name, already known to be valid.
     pub host_name: HostName,
     /// The object that asks.
@@ -132,7 +132,7 @@ pub trait Policy: Send + Sync {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure>;
 
     /// Under which names and with which values is an allowed claim recorded?
@@ -143,7 +143,7 @@ pub trait Policy: Send + Sync {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Vec<ProposedRecordSet>, PolicyFailure>;
 }
 

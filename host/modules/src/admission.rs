@@ -61,14 +61,9 @@ impl Admission {
 mod tests {
     use std::sync::mpsc;
 
-    use openmcp_dns_policy::{Limits, STANDARD};
+    use openmcp_dns_policy::Limits;
 
-    use crate::landscape::policy::{PolicyState, Wanted};
-    use crate::report::tally::Sum;
-    use crate::*;
-    use crate::{Facts, Loaded};
-    use openmcp_dns_api::DNSPolicy;
-    use openmcp_dns_api::conditions::Reason;
+    use super::*;
 
     fn admission(limit: Duration) -> Admission {
         Admission { limit, ..Admission::new(Engine::new(Limits::default()).unwrap()) }
@@ -96,26 +91,5 @@ mod tests {
         assert!(!next.is_finished());
         end.send(()).unwrap();
         assert_eq!(next.await.unwrap().unwrap(), 7);
-    }
-
-    #[tokio::test]
-    async fn the_last_good_module_goes_on_deciding_when_another_is_not_compiled_in_time() {
-        let spec = serde_json::from_value(serde_json::json!({ "baseDomain": "openmcp.cluster" })).unwrap();
-        let mut state = PolicyState::new(Arc::new(DNSPolicy::new("p", spec)));
-        let mut load = |module| {
-            let request = state.request(Wanted::Spec).unwrap();
-            let changed = state.loaded(request, Loaded { facts: Facts::default(), module });
-            (changed, state.module_active(&Sum::default()))
-        };
-        let good = admission(ADMISSION).load(STANDARD.into(), "{}".to_owned()).await;
-        assert!(load(good).0);
-
-        let (work, _end) = endless();
-        let late = admission(Duration::from_millis(1)).within_limit(work).await.unwrap_err();
-        assert!(late.is_transient());
-        let (changed, finding) = load(Err(late));
-        assert!(!changed);
-        assert_eq!(finding.reason, Reason::ModuleUnavailable);
-        assert!(finding.message.contains("goes on deciding: the module was not compiled"), "{finding:?}");
     }
 }

@@ -35,7 +35,7 @@ impl ModuleCache {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn the_module_that_nobody_asked_for_gives_way() {

@@ -73,7 +73,7 @@ fn delay(failures: u32, random: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn waits_grow_to_a_minute_and_are_never_the_same() {

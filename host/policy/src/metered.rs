@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::Module;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
-    Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+    CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 
 /// A question that a module was asked.
@@ -67,7 +67,7 @@ impl<W: Meter> Policy for Metered<W> {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure> {
         self.ask("validate-hostname", |module| module.validate_hostname_with_fuel(context, domain, claim))
     }
@@ -76,7 +76,7 @@ impl<W: Meter> Policy for Metered<W> {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
         self.ask("name-records", |module| module.name_records_with_fuel(context, domain, claim))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
-    Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+    CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use thiserror::Error;
 
@@ -149,7 +149,7 @@ impl Module {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> (Result<Verdict, PolicyFailure>, u64) {
         self.ask("validate-hostname", context_bytes(context) + claim_bytes(claim), |guest| {
             guest.validate_hostname(&self.caller, context, domain, claim)
@@ -164,7 +164,7 @@ impl Module {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> (Result<Vec<ProposedRecordSet>, PolicyFailure>, u64) {
         self.ask("name-records", context_bytes(context) + claim_bytes(claim), |guest| {
             guest.name_records(&self.caller, context, domain, claim)
@@ -198,7 +198,7 @@ impl Policy for Module {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure> {
         self.validate_hostname_with_fuel(context, domain, claim).0
     }
@@ -207,7 +207,7 @@ impl Policy for Module {
         &self,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
         self.name_records_with_fuel(context, domain, claim).0
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_core::policy::{Claim, Context};
+use openmcp_dns_core::policy::{CheckedClaim, Context};
 
 /// Bytes of all texts in a context.
 pub(crate) fn context_bytes(context: &Context) -> usize {
@@ -17,8 +17,8 @@ pub(crate) fn context_bytes(context: &Context) -> usize {
 }
 
 /// Bytes of all texts in a claim.
-pub(crate) fn claim_bytes(claim: &Claim) -> usize {
-    let Claim { host_name, source, labels, targets } = claim;
+pub(crate) fn claim_bytes(claim: &CheckedClaim) -> usize {
+    let CheckedClaim { host_name, source, labels, targets } = claim;
     host_name.as_str().len()
         + source.kind.as_str().len()
         + source.namespace.len()

@@ -10,11 +10,11 @@ use std::fmt::Write;
 
 use common::{ENGINE, Guest, claim, context, domain};
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::decide::{Decision, Territory, decide};
+use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
 use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::policy::FailureKind;
 use openmcp_dns_core::record::{RecordSet, RecordType, RecordValue};
-use openmcp_dns_core::resolve::{Resolution, Wanted};
+use openmcp_dns_core::resolve::{Claim, Resolution};
 use openmcp_dns_policy::Module;
 
 const OWN: &str = "evil.workload01.openmcp.cluster";
@@ -66,17 +66,17 @@ fn module(answer: &Answer<'_>) -> Module {
     ENGINE.load(&Guest::good().with(&text).component(), "{}").unwrap()
 }
 
-fn territory() -> Territory {
-    Territory { domain: domain(), shared_names: BTreeSet::new(), wildcards: false }
+fn allowed() -> AllowedNames {
+    AllowedNames { domain: domain(), shared_names: BTreeSet::new(), wildcards: false }
 }
 
-fn decision(module: &Module, wanted: &Wanted) -> Decision {
+fn decision(module: &Module, wanted: &Claim) -> Decision {
     let claim = claim("evil");
-    decide(module, &context(), &territory(), &claim.source, &claim.labels, wanted)
+    decide(module, &context(), &allowed(), &claim.source, &claim.labels, wanted)
 }
 
-fn wanted() -> Wanted {
-    Wanted { host_name: OWN.to_owned(), targets: vec!["10.0.0.1".to_owned()] }
+fn wanted() -> Claim {
+    Claim { host_name: OWN.to_owned(), targets: vec!["10.0.0.1".to_owned()] }
 }
 
 /// Shows that an answer is none, and that a record which was published stays as it was.

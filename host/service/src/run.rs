@@ -1,7 +1,7 @@
 //! Wires the duties together, from the platform's API server to the store and back to people.
 //!
 //! ```text
-//! Director ──► Workers ──Input, observations──► Coordinator ──► Store
+//! LandscapeController ──► Clusters ──Input, observations──► Recorder ──► Store
 //!                 ▲                                  │ Report
 //!                 └──────── touch, notify ◄──────────┼──► Prober
 //! ```
@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::landscape::{Director, Inventory, Settings, Workers};
+use crate::landscape::{Clusters, Inventory, LandscapeController, Settings};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
-use crate::record::{Coordinator, Inputs, Options, Report};
+use crate::record::{Inputs, Options, Recorder, Report};
 use crate::report::events::Notice;
 use crate::report::tally::Tallies;
 use openmcp_dns_api::conditions::Reason;
@@ -62,9 +62,9 @@ pub async fn run(service: Service, cancel: CancellationToken) {
     let (inputs, inputs_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = mpsc::channel(4096);
     let (reports, reports_receiver) = mpsc::channel(4096);
-    let (probes, workers) = (Probes::default(), Workers::default());
+    let (probes, workers) = (Probes::default(), Clusters::default());
 
-    let (coordinator, store_events) = Coordinator::new(store, Options { prefix, reports });
+    let (coordinator, store_events) = Recorder::new(store, Options { prefix, reports });
     let inputs_of_coordinator = Inputs { inputs: inputs_receiver, observations: observations_receiver };
     spawn(&tasks, &cancel, coordinator.run(inputs_of_coordinator, store_events));
 
@@ -90,7 +90,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
-    Director::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), workers);
+    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), workers);
 
     cancel.cancelled().await;
     tasks.close();
@@ -108,7 +108,7 @@ fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Outp
 /// coordinator.
 async fn tell(
     mut reports: mpsc::Receiver<Report>,
-    workers: Workers,
+    workers: Clusters,
     expectations: mpsc::Sender<Expectation>,
     metrics: Metrics,
 ) {
@@ -141,7 +141,7 @@ async fn tell(
     }
 }
 
-async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Workers, metrics: Metrics) {
+async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Clusters, metrics: Metrics) {
     while let Some(Probed { expectation, verdict, answer, took }) = results.recv().await {
         tracing::debug!(name = %expectation.name, verdict = verdict.as_str(), %answer, ?took, "probed");
         metrics.probed(verdict.as_str(), took);

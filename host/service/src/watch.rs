@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// What a watch reports.
 #[derive(Clone, Debug)]
-pub enum Seen<K> {
+pub enum Update<K> {
     /// These are all: the first list, or a new one after an interruption.
     All(Vec<K>),
     /// One is new or has changed.
@@ -27,7 +27,7 @@ pub async fn watch<K, T>(
     api: Api<K>,
     config: watcher::Config,
     events: mpsc::Sender<T>,
-    wrap: impl Fn(Seen<K>) -> T,
+    wrap: impl Fn(Update<K>) -> T,
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
@@ -46,10 +46,10 @@ pub async fn watch<K, T>(
             }
             Ok(Event::InitDone) => {
                 trouble = None;
-                Seen::All(std::mem::take(&mut list))
+                Update::All(std::mem::take(&mut list))
             }
-            Ok(Event::Apply(object)) => Seen::Set(Box::new(object)),
-            Ok(Event::Delete(object)) => Seen::Removed(Box::new(object)),
+            Ok(Event::Apply(object)) => Update::Set(Box::new(object)),
+            Ok(Event::Delete(object)) => Update::Removed(Box::new(object)),
             Err(error) => {
                 let message = openmcp_dns_core::chain(&error);
                 // The same trouble is told once, not at every attempt.
@@ -57,7 +57,7 @@ pub async fn watch<K, T>(
                     continue;
                 }
                 trouble = Some(message.clone());
-                Seen::Trouble(message)
+                Update::Trouble(message)
             }
         };
         if events.send(wrap(report)).await.is_err() {

@@ -1,5 +1,6 @@
 //! Rules: the policy that holds in the demo, and the module that decides.
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -14,7 +15,6 @@ use openmcp_dns_api::dns_policy::{DeletionGuard, Mode, ModuleSource};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_modules::refused::operators_step;
 use openmcp_dns_service::landscape::{Terms, configuration, govern, selects};
-use openmcp_dns_service::record::Governance;
 
 /// The zone where no DNSPolicy names another.
 pub const DEFAULT_BASE_DOMAIN: &str = "openmcp.cluster";
@@ -169,7 +169,7 @@ impl Rules {
     }
 
     /// How a cluster is governed.
-    pub fn governance(&self, id: &ClusterId, cluster: &Cluster) -> Governance {
+    pub fn governance(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
         let terms = Terms {
             policy_name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
             spec: &self.spec,
@@ -323,7 +323,7 @@ mod tests {
         let rules = Rules::load(&engine, &Given::default(), Some(&policy)).unwrap();
         let shared = |name: &str| {
             let governance = rules.governance(&ClusterId::new("s", name), &Cluster::default());
-            governance.mandate.context.shared_names.iter().map(ToString::to_string).collect::<Vec<_>>()
+            governance.module.context.shared_names.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(shared("w1"), ["shop.openmcp.cluster"]);
         assert_eq!(shared("w2"), [""; 0]);

@@ -1,12 +1,13 @@
 //! Service: the parts of openmcp-dns that the demo runs, in this process and without a cluster.
 //!
 //! ```text
-//! observations ──► Coordinator ──► MemoryStore ──feed──► Records ◄── DNS server
+//! observations ──► Recorder ──► MemoryStore ──feed──► Records ◄── DNS server
 //!                      │ reports                                         ▲
 //!                      ▼                                                 │ questions
 //!                  the session ◄──────────── results ──────────────── Prober
 //! ```
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use super::view::View;
 use crate::terminal::hint::Hint as _;
 use openmcp_dns_service::observe::Observation;
 use openmcp_dns_service::probe::{Asker, Probed, Prober, Probes};
-use openmcp_dns_service::record::{Coordinator, Governance, Input, Inputs, Options, Report, Summary};
+use openmcp_dns_service::record::{Input, Inputs, Options, Recorder, Report, Summary};
 use openmcp_dns_service::serve;
 use openmcp_dns_store::{MemoryStore, Store};
 
@@ -78,7 +79,7 @@ impl Service {
         let (reports, told) = mpsc::channel(BACKLOG);
         let (inputs, received_inputs) = mpsc::channel(BACKLOG);
         let (observations, received_observations) = mpsc::channel(BACKLOG);
-        let (coordinator, store_events) = Coordinator::new(store, Options { prefix, reports });
+        let (coordinator, store_events) = Recorder::new(store, Options { prefix, reports });
         let received = Inputs { inputs: received_inputs, observations: received_observations };
         let stop = cancel.clone();
         tasks.spawn(async move { stop.run_until_cancelled(coordinator.run(received, store_events)).await });
@@ -93,7 +94,7 @@ impl Service {
     }
 
     /// From now on the cluster stands under this policy.
-    pub async fn govern(&self, cluster: &ClusterId, governance: Governance) {
+    pub async fn govern(&self, cluster: &ClusterId, governance: ClusterPolicy) {
         self.input(Input::Govern(cluster.clone(), Box::new(governance))).await;
         // The coordinator takes observations from another channel; an answer says that it knows
         // the cluster now.

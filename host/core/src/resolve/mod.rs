@@ -20,14 +20,14 @@ pub use route::{Parents, gateway_parents, resolve_route};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
     /// Host names with their targets, sorted by host name; each host name once.
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<Claim>,
     /// Host names without targets, and why. The host name is empty where the object names none.
     pub unresolved: Vec<Unresolved>,
 }
 
 /// One host name that an object asks for, as written there: it has not been checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Wanted {
+pub struct Claim {
     /// The host name.
     pub host_name: String,
     /// Addresses and host names to point to: sorted, without duplicates, not empty.
@@ -119,7 +119,7 @@ impl Collector {
         let wanted = self
             .wanted
             .into_iter()
-            .map(|(host_name, targets)| Wanted { host_name, targets: targets.into_iter().collect() })
+            .map(|(host_name, targets)| Claim { host_name, targets: targets.into_iter().collect() })
             .collect();
         Resolution { wanted, unresolved }
     }

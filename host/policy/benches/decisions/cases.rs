@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
-use openmcp_dns_core::policy::{Claim, Context, Verdict};
+use openmcp_dns_core::policy::{CheckedClaim, Context, Verdict};
 
 /// The configuration, the same for all.
 pub(crate) const RULES: &str = include_str!("rules.json");
@@ -15,7 +15,7 @@ pub(crate) const ALLOW: &str = "allow";
 /// A question.
 pub(crate) struct Case {
     pub(crate) context: Context,
-    pub(crate) claim: Claim,
+    pub(crate) claim: CheckedClaim,
 }
 
 /// A verdict as one word.
@@ -83,5 +83,5 @@ fn case(host_name: &str, namespace: &str, targets: &[&str]) -> Case {
     let mut targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
     targets.sort();
     let labels = BTreeMap::from([("app".to_owned(), "shop".to_owned())]);
-    Case { context, claim: Claim { host_name: host_name.parse().unwrap(), source, labels, targets } }
+    Case { context, claim: CheckedClaim { host_name: host_name.parse().unwrap(), source, labels, targets } }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use openmcp_dns_core::decide::{Decision, Territory, decide};
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_policy::{Engine, Module, STANDARD};
 
 use crate::cases::{Case, DOMAIN, RULES};
@@ -16,7 +16,7 @@ const MODULES: usize = 50;
 /// Whole decisions, the host's checks included, on every core: an allowed claim takes two questions.
 pub(crate) fn throughput(module: &Module, cases: &[Case]) {
     let threads = std::thread::available_parallelism().unwrap().get();
-    let territory = Territory {
+    let allowed = AllowedNames {
         domain: DOMAIN.parse().unwrap(),
         shared_names: cases[0].context.shared_names.iter().cloned().collect(),
         wildcards: true,
@@ -25,14 +25,13 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
     let started = Instant::now();
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (territory, undecided) = (&territory, &undecided);
+            let (allowed, undecided) = (&allowed, &undecided);
             scope.spawn(move || {
                 for index in (thread..DECISIONS).step_by(threads) {
                     let Case { context, claim } = &cases[index % cases.len()];
                     let wanted =
-                        Wanted { host_name: claim.host_name.to_string(), targets: claim.targets.clone() };
-                    let decision =
-                        decide(module, context, territory, &claim.source, &BTreeMap::new(), &wanted);
+                        Claim { host_name: claim.host_name.to_string(), targets: claim.targets.clone() };
+                    let decision = decide(module, context, allowed, &claim.source, &BTreeMap::new(), &wanted);
                     // On a machine that stalls for a second, a call meets its deadline.
                     if let Decision::Undecided(_) = decision {
                         undecided.fetch_add(1, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Claim, Context, ProposedRecordSet, Verdict};
+use openmcp_dns_core::policy::{CheckedClaim, Context, ProposedRecordSet, Verdict};
 use wasmtime::component::InstancePre;
 
 use crate::call::{Caller, Outcome, State};
@@ -69,7 +69,7 @@ pub(crate) trait Guest: Send + Sync {
         caller: &Caller,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Outcome<Result<Verdict, String>>;
 
     fn name_records(
@@ -77,6 +77,6 @@ pub(crate) trait Guest: Send + Sync {
         caller: &Caller,
         context: &Context,
         domain: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Outcome<Result<Vec<ProposedRecordSet>, String>>;
 }

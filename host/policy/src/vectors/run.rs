@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
-    Claim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+    CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use openmcp_dns_core::record::lines;
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::resolve::Claim;
 use thiserror::Error;
 
 use super::{ClaimOf, Expected, Suite, Vector};
@@ -151,8 +151,9 @@ fn ask_claim(
     let Ok(host_name) = claim.host_name_in(&domain).parse::<HostName>() else {
         return Ok(Answer::NoName);
     };
-    let wanted = Wanted { host_name: host_name.to_string(), targets: targets.clone() };
-    let claim = Claim { host_name, source: source.clone(), labels: labels.clone(), targets: targets.clone() };
+    let wanted = Claim { host_name: host_name.to_string(), targets: targets.clone() };
+    let claim =
+        CheckedClaim { host_name, source: source.clone(), labels: labels.clone(), targets: targets.clone() };
     let verdict =
         same_twice("validate-hostname", || module.validate_hostname_with_fuel(context, &domain, &claim))?;
     answers.verdict = match verdict {
@@ -173,8 +174,8 @@ fn ask_claim(
         Err(failure) => return Ok(Answer::Refused(failure)),
     };
     let shared_names = context.shared_names.iter().cloned().collect();
-    let territory = Territory { domain, shared_names, wildcards: true };
-    match decide(&answers, context, &territory, source, labels, &wanted) {
+    let allowed = AllowedNames { domain, shared_names, wildcards: true };
+    match decide(&answers, context, &allowed, source, labels, &wanted) {
         Decision::Undecided(failure) => Err(Problem::NotPermitted(failure.message)),
         decision => Ok(Answer::Decision(decision)),
     }
@@ -198,7 +199,12 @@ impl Policy for Answers {
         Ok(self.domain.clone())
     }
 
-    fn validate_hostname(&self, _: &Context, _: &HostName, _: &Claim) -> Result<Verdict, PolicyFailure> {
+    fn validate_hostname(
+        &self,
+        _: &Context,
+        _: &HostName,
+        _: &CheckedClaim,
+    ) -> Result<Verdict, PolicyFailure> {
         Ok(self.verdict.clone())
     }
 
@@ -206,7 +212,7 @@ impl Policy for Answers {
         &self,
         _: &Context,
         _: &HostName,
-        _: &Claim,
+        _: &CheckedClaim,
     ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
         Ok(self.records.clone())
     }

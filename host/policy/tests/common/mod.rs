@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Claim, Context};
+use openmcp_dns_core::policy::{CheckedClaim, Context};
 use openmcp_dns_policy::{CONTRACT, Engine, Limits};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -153,8 +153,8 @@ pub(crate) fn context() -> Context {
 }
 
 /// An ordinary claim of a name below `workload01.openmcp.cluster`.
-pub(crate) fn claim(label: &str) -> Claim {
-    Claim {
+pub(crate) fn claim(label: &str) -> CheckedClaim {
+    CheckedClaim {
         host_name: name(&format!("{label}.workload01.openmcp.cluster")),
         source: SourceRef {
             kind: SourceKind::HttpRoute,

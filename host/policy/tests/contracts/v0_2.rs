@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Claim, Context, Denial, ProposedRecordSet, Verdict};
+use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::RecordType;
 use wasmtime::component::InstancePre;
 
@@ -67,7 +67,7 @@ impl Guest for Policy {
         caller: &Caller,
         asked: &Context,
         domain: &HostName,
-        claimed: &Claim,
+        claimed: &CheckedClaim,
     ) -> Outcome<Result<Verdict, String>> {
         let (asked, claimed) = (context(asked), claim(claimed));
         let outcome = caller.call("validate-hostname", |store| {
@@ -83,7 +83,7 @@ impl Guest for Policy {
         caller: &Caller,
         asked: &Context,
         domain: &HostName,
-        claimed: &Claim,
+        claimed: &CheckedClaim,
     ) -> Outcome<Result<Vec<ProposedRecordSet>, String>> {
         let (asked, claimed) = (context(asked), claim(claimed));
         let outcome = caller.call("name-records", |store| {
@@ -110,8 +110,8 @@ fn context(context: &Context) -> contract::Context {
     }
 }
 
-fn claim(claim: &Claim) -> contract::Claim {
-    let Claim { host_name, source, labels, targets } = claim;
+fn claim(claim: &CheckedClaim) -> contract::Claim {
+    let CheckedClaim { host_name, source, labels, targets } = claim;
     contract::Claim {
         host_name: host_name.as_str().to_owned(),
         source: contract::SourceObject {

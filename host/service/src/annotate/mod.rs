@@ -6,7 +6,7 @@ use openmcp_dns_core::name::HostName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use openmcp_dns_api::{BASE_DOMAIN_ANNOTATION, Cluster, FIELD_MANAGER, ZONE_ANNOTATION};
+use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, FIELD_MANAGER, ZONE_ANNOTATION};
 
 /// Field manager of the zone alone. The clean-up needs the zone, so it is written also where
 /// somebody else has claimed the domain.
@@ -34,7 +34,7 @@ pub async fn annotate(
     zone: &HostName,
 ) -> Result<(), AnnotateError> {
     set(api, cluster, ZONE_MANAGER, ZONE_ANNOTATION, zone).await?;
-    set(api, cluster, FIELD_MANAGER, BASE_DOMAIN_ANNOTATION, domain).await
+    set(api, cluster, FIELD_MANAGER, CLUSTER_DOMAIN_ANNOTATION, domain).await
 }
 
 /// Removes what [`annotate`] wrote, and nothing that somebody else has set.

@@ -6,7 +6,7 @@ use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
 use super::{CONFIG_MAP, NAMESPACE};
-use crate::watch::{Seen, watch as watch_objects};
+use crate::watch::{Update, watch as watch_objects};
 
 /// What is known of a cluster's DNS configuration.
 #[derive(Clone, Debug)]
@@ -30,14 +30,14 @@ pub async fn follow(client: kube::Client, layout: watch::Sender<Layout>) {
     let telling = async {
         while let Some(seen) = events.recv().await {
             let now = match seen {
-                Seen::All(mut all) => {
+                Update::All(mut all) => {
                     all.pop().map_or(Layout::Missing, |found| Layout::Found(Box::new(found)))
                 }
-                Seen::Set(found) => Layout::Found(found),
-                Seen::Removed(_) => Layout::Missing,
+                Update::Set(found) => Layout::Found(found),
+                Update::Removed(_) => Layout::Missing,
                 // What was found stays true enough to go by.
-                Seen::Trouble(_) if matches!(*layout.borrow(), Layout::Found(_)) => continue,
-                Seen::Trouble(message) => Layout::Trouble(message),
+                Update::Trouble(_) if matches!(*layout.borrow(), Layout::Found(_)) => continue,
+                Update::Trouble(message) => Layout::Trouble(message),
             };
             layout.send_replace(now);
         }

@@ -10,7 +10,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::watch::{Seen, watch};
+use crate::watch::{Update, watch};
 use openmcp_dns_api::KUBECONFIG_LABEL;
 
 /// Key of a Secret's data that holds the kubeconfig.
@@ -77,12 +77,12 @@ impl Inventory for SecretInventory {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let labelled = watcher::Config::default().labels(KUBECONFIG_LABEL);
         watch(secrets, labelled, events, |seen| match seen {
-            Seen::All(secrets) => {
+            Update::All(secrets) => {
                 AccessEvent::All(secrets.iter().map(|secret| (cluster_of(secret), access(secret))).collect())
             }
-            Seen::Set(secret) => AccessEvent::Granted(cluster_of(&secret), access(&secret)),
-            Seen::Removed(secret) => AccessEvent::Withdrawn(cluster_of(&secret)),
-            Seen::Trouble(message) => AccessEvent::Trouble(message),
+            Update::Set(secret) => AccessEvent::Granted(cluster_of(&secret), access(&secret)),
+            Update::Removed(secret) => AccessEvent::Withdrawn(cluster_of(&secret)),
+            Update::Trouble(message) => AccessEvent::Trouble(message),
         })
         .await;
     }

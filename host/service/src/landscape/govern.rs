@@ -1,16 +1,17 @@
 //! How a policy governs a cluster.
 
+use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
-use openmcp_dns_core::brake::BrakeLimits;
+use openmcp_dns_core::brake::DeletionLimits;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 
 use super::select;
-use crate::record::{Governance, Mandate};
+
 use openmcp_dns_api::dns_policy::{DeletionGuard, SharedName};
 use openmcp_dns_api::{Cluster, DNSPolicySpec};
 
@@ -33,7 +34,7 @@ pub struct Terms<'t> {
 }
 
 /// How a cluster is governed.
-pub fn govern(terms: Terms<'_>, id: &ClusterId, cluster: &Cluster) -> Governance {
+pub fn govern(terms: Terms<'_>, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
     let Terms { policy_name, spec, zone, policy, module_digest, configuration, wildcards } = terms;
     let mut shared_names: Vec<HostName> = shared_names(spec, &zone)
         .filter(|(shared, _)| shared.clusters.iter().any(|identity| select::is(identity, id)))
@@ -47,21 +48,21 @@ pub fn govern(terms: Terms<'_>, id: &ClusterId, cluster: &Cluster) -> Governance
         labels: cluster.labels().clone(),
     };
     let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;
-    Governance {
+    ClusterPolicy {
         policy_name,
-        mandate: Mandate {
+        module: ClusterModule {
             policy,
             module_digest,
             context: Arc::new(Context { base_domain: zone, cluster: facts, configuration, shared_names }),
             wildcards,
         },
         candidate: None,
-        brake: BrakeLimits {
+        deletion_limits: DeletionLimits {
             share_percent: max_percent,
             free_names: usize::try_from(free_names).unwrap_or(usize::MAX),
         },
         hold: Duration::from_secs(hold_seconds.into()),
-        created: cluster.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
-use openmcp_dns_core::brake::BrakeLimits;
 use openmcp_dns_core::cluster::SourceRef;
-use openmcp_dns_core::decide::Territory;
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Objects, WatchedKind};
 use openmcp_dns_core::policy::PolicyFailure;
@@ -15,44 +13,15 @@ use openmcp_dns_core::skydns::Owner;
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::decider::{Mandate, Subject};
+use super::decider::Subject;
 use super::shadow::Shadow;
 
-/// Under which policy a cluster stands.
-#[derive(Clone)]
-pub struct Governance {
-    /// Name of the DNSPolicy.
-    pub policy_name: String,
-    /// The module that decides.
-    pub mandate: Mandate,
-    /// A module that is compared with it, and decides nothing.
-    pub candidate: Option<Mandate>,
-    /// When a deletion is held.
-    pub brake: BrakeLimits,
-    /// After how long without a change a held deletion goes on.
-    pub hold: Duration,
-    /// When the `Cluster` was created; of two clusters that want one domain, the older has it.
-    pub created: Timestamp,
-}
-
-impl Governance {
-    pub(super) fn owner(&self) -> Owner {
-        let context = &self.mandate.context;
-        Owner { landscape: context.base_domain.clone(), cluster: context.cluster.id.clone() }
-    }
-
-    /// Whether decisions under `other` may be different ones.
-    pub(super) fn decides_like(&self, other: &Self) -> bool {
-        self.mandate.answers_like(&other.mandate) && self.created == other.created
-    }
-}
-
 /// The cluster's domain, or why it has none.
-pub(super) type Domain = Result<Arc<Territory>, super::summary::NoDomain>;
+pub(super) type Domain = Result<Arc<AllowedNames>, super::summary::NoDomain>;
 
 /// A governance that comes into force when its module has decided on all claims of the cluster.
 pub(super) struct Next {
-    pub(super) governance: Governance,
+    pub(super) governance: ClusterPolicy,
     /// Of the job that asks.
     pub(super) ticket: u64,
     pub(super) _ends_job: DropGuard,
@@ -61,7 +30,7 @@ pub(super) struct Next {
 /// One cluster.
 #[derive(Default)]
 pub(super) struct Cluster {
-    pub(super) governance: Option<Governance>,
+    pub(super) governance: Option<ClusterPolicy>,
     pub(super) next: Option<Next>,
     /// What the policy says, before other clusters are looked at.
     pub(super) wanted_domain: Option<Result<HostName, PolicyFailure>>,

@@ -1,7 +1,7 @@
 //! Asks policy modules, each in a thread of its own.
 //!
 //! ```text
-//! Coordinator ──Job──► thread of the policy's module ──────────┐
+//! Recorder ──Job──► thread of the policy's module ──────────┐
 //!      ▲      ──Job──► thread of the one that takes its place ─┤
 //!      │      ──Job──► thread of its candidate ────────────────┤
 //!      └───────────────────────── Answer ──────────────────────┘
@@ -14,10 +14,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::cluster_policy::ClusterModule;
+use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Context, Policy, PolicyFailure};
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::policy::{Context, PolicyFailure};
+use openmcp_dns_core::resolve::Claim;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -32,35 +33,6 @@ pub(super) enum Role {
     Candidate,
 }
 
-/// A module for one cluster: whom to ask, and what it is told in every question.
-#[derive(Clone)]
-pub struct Mandate {
-    /// The module.
-    pub policy: Arc<dyn Policy>,
-    /// SHA-256 of the module, as hexadecimal digits.
-    pub module_digest: Arc<str>,
-    /// What the module is told besides the claim.
-    pub context: Arc<Context>,
-    /// Whether the DNS server in use can serve wildcards.
-    pub wildcards: bool,
-}
-
-impl Mandate {
-    /// Whether `other` gives the same answers.
-    pub(super) fn answers_like(&self, other: &Self) -> bool {
-        self.module_digest == other.module_digest
-            && self.context == other.context
-            && self.wildcards == other.wildcards
-    }
-
-    /// Where a cluster with this domain may publish.
-    #[must_use]
-    pub fn territory(&self, domain: HostName) -> Territory {
-        let shared_names = self.context.shared_names.iter().cloned().collect();
-        Territory { domain, shared_names, wildcards: self.wildcards }
-    }
-}
-
 /// One host name that an object asks for, with all that a module is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
@@ -69,7 +41,7 @@ pub(super) struct Subject {
     /// Its labels.
     pub(super) labels: BTreeMap<String, String>,
     /// What it asks for.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Claim,
 }
 
 /// Everything that a decision depends on.
@@ -80,7 +52,7 @@ pub(super) struct Question {
     /// Cluster, base domain and configuration.
     pub(super) context: Arc<Context>,
     /// Where the cluster may publish.
-    pub(super) territory: Arc<Territory>,
+    pub(super) allowed: Arc<AllowedNames>,
     /// The claim.
     pub(super) subject: Subject,
 }
@@ -96,9 +68,9 @@ pub(super) struct Job {
     pub(super) cluster: ClusterId,
     /// Tells the answer to this job from that to another one.
     pub(super) ticket: u64,
-    pub(super) mandate: Mandate,
+    pub(super) module: ClusterModule,
     /// `None`: the domain is asked first, and its answer holds for the claims.
-    pub(super) territory: Option<Arc<Territory>>,
+    pub(super) allowed: Option<Arc<AllowedNames>>,
     pub(super) subjects: Vec<Subject>,
     /// When it is cancelled, there is no answer.
     pub(super) cancelled: CancellationToken,
@@ -180,16 +152,16 @@ fn work(jobs: &std::sync::mpsc::Receiver<Job>, answers: &mpsc::UnboundedSender<A
 
 /// Does a job; `None` when it was cancelled.
 fn answer(job: Job) -> Option<Answer> {
-    let Job { policy_name: _, role, cluster, ticket, mandate, territory, subjects, cancelled } = job;
+    let Job { policy_name: _, role, cluster, ticket, module, allowed, subjects, cancelled } = job;
     if cancelled.is_cancelled() {
         return None;
     }
-    let (domain, territory) = match territory {
-        Some(territory) => (None, Some(territory)),
+    let (domain, allowed) = match allowed {
+        Some(allowed) => (None, Some(allowed)),
         None => {
-            let domain = cluster_domain(&*mandate.policy, &mandate.context);
-            let territory = domain.clone().ok().map(|domain| Arc::new(mandate.territory(domain)));
-            (Some(domain), territory)
+            let domain = cluster_domain(&*module.policy, &module.context);
+            let allowed = domain.clone().ok().map(|domain| Arc::new(module.allowed(domain)));
+            (Some(domain), allowed)
         }
     };
     let mut decisions = Decisions::new();
@@ -197,13 +169,13 @@ fn answer(job: Job) -> Option<Answer> {
         if cancelled.is_cancelled() {
             return None;
         }
-        let Some(territory) = &territory else { break };
+        let Some(allowed) = &allowed else { break };
         let Subject { source, labels, wanted } = &subject;
-        let decision = decide(&*mandate.policy, &mandate.context, territory, source, labels, wanted);
+        let decision = decide(&*module.policy, &module.context, allowed, source, labels, wanted);
         let question = Question {
-            module_digest: Arc::clone(&mandate.module_digest),
-            context: Arc::clone(&mandate.context),
-            territory: Arc::clone(territory),
+            module_digest: Arc::clone(&module.module_digest),
+            context: Arc::clone(&module.context),
+            allowed: Arc::clone(allowed),
             subject,
         };
         decisions.insert(question, decision);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use openmcp_dns_core::brake::{BrakeLimits, Withdrawal};
+use openmcp_dns_core::brake::{DeletionLimits, Withdrawal};
 use openmcp_dns_core::name::HostName;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Guard {
         &mut self,
         names: &BTreeSet<HostName>,
         withdrawal: Withdrawal,
-        limits: BrakeLimits,
+        limits: DeletionLimits,
         now: Instant,
     ) -> bool {
         if names.is_subset(&self.cleared) {
@@ -123,7 +123,7 @@ mod tests {
 
     fn allows(guard: &mut Guard, names: &BTreeSet<HostName>, published: usize, now: Instant) -> bool {
         let withdrawal = Withdrawal { published, deleted: names.len(), inferred: false };
-        guard.allows(names, withdrawal, BrakeLimits::default(), now)
+        guard.allows(names, withdrawal, DeletionLimits::default(), now)
     }
 
     #[test]

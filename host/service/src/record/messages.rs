@@ -1,12 +1,12 @@
 //! What the coordinator is told, and what it tells.
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::settle::Conflict;
 use tokio::sync::{mpsc, oneshot};
 
-use super::cluster::Governance;
 use super::summary::{NoDomain, Summary};
 use crate::observe::Observation;
 use crate::probe::Expectation;
@@ -14,7 +14,7 @@ use crate::probe::Expectation;
 /// What the coordinator is told.
 pub enum Input {
     /// The cluster stands under this policy from now on.
-    Govern(ClusterId, Box<Governance>),
+    Govern(ClusterId, Box<ClusterPolicy>),
     /// No policy selects the cluster any more. Its records stay as they are.
     Ungovern(ClusterId),
     /// The cluster is being deleted: withdraws all its records below the zone, then answers.

@@ -1,11 +1,11 @@
 //! Record: keeps the store as the policies decide.
 //!
 //! ```text
-//! Input ──► Coordinator ──(claims, decisions, plans of the pure core)──► Store
+//! Input ──► Recorder ──(claims, decisions, plans of the pure core)──► Store
 //!                │                                                         │
 //!                ▼ Report                         StoreEvent ◄── follow ───┘
 //! ```
-//! One task, the [`Coordinator`], owns all state, so there are no locks and one change sees one
+//! One task, the [`Recorder`], owns all state, so there are no locks and one change sees one
 //! module and one configuration. Beside it run transactions, with a bound, and the policy modules, each
 //! in a thread of its own.
 
@@ -19,9 +19,8 @@ mod shadow;
 mod summary;
 mod writes;
 
-pub use cluster::{Governance, WatchState};
-pub use coordinator::{Coordinator, Options};
-pub use decider::Mandate;
+pub use cluster::WatchState;
+pub use coordinator::{Options, Recorder};
 pub use messages::{Input, Inputs, Report};
 pub use shadow::{Comparison, Differing, MAX_DIFFERENCES};
 pub use summary::{HeldSummary, NoDomain, Problem, Summary, explain};

@@ -1,30 +1,31 @@
 //! A module that is compared with the one that decides, and decides nothing.
 
+use openmcp_dns_core::cluster_policy::ClusterModule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use openmcp_dns_core::cluster::SourceRef;
 use openmcp_dns_core::compare::{Difference, decision_of, difference};
-use openmcp_dns_core::decide::{Decision, Territory};
+use openmcp_dns_core::decide::{AllowedNames, Decision};
 use openmcp_dns_core::index::{Outcomes, State};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::PolicyFailure;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::decider::{Decisions, Mandate};
+use super::decider::Decisions;
 
 /// Most differences that a comparison lists; the count is complete.
 pub const MAX_DIFFERENCES: usize = 10;
 
 /// What a candidate would decide for one cluster.
 pub(super) struct Shadow {
-    pub(super) candidate: Mandate,
+    pub(super) candidate: ClusterModule,
     /// Of the job that asks for the domain and for all claims.
     pub(super) ticket: u64,
     /// The domain that the candidate wants; `None` until it has answered.
     pub(super) domain: Option<Result<HostName, PolicyFailure>>,
     /// Where the cluster could publish; `None` without a domain.
-    pub(super) territory: Option<Arc<Territory>>,
+    pub(super) allowed: Option<Arc<AllowedNames>>,
     decisions: BTreeMap<SourceRef, BTreeMap<String, Decision>>,
     /// Objects that the candidate is asked about, with the job that asks.
     waiting: BTreeMap<SourceRef, u64>,
@@ -36,13 +37,13 @@ pub(super) struct Shadow {
 
 impl Shadow {
     /// A candidate that is being asked about all that the cluster asks for.
-    pub(super) fn new(candidate: Mandate, ticket: u64) -> Self {
+    pub(super) fn new(candidate: ClusterModule, ticket: u64) -> Self {
         let asking = CancellationToken::new();
         Self {
             candidate,
             ticket,
             domain: None,
-            territory: None,
+            allowed: None,
             decisions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -70,7 +71,7 @@ impl Shadow {
         domain: Result<HostName, PolicyFailure>,
         decisions: Decisions,
     ) -> BTreeSet<SourceRef> {
-        self.territory = domain.clone().ok().map(|domain| Arc::new(self.candidate.territory(domain)));
+        self.allowed = domain.clone().ok().map(|domain| Arc::new(self.candidate.allowed(domain)));
         self.domain = Some(domain);
         self.keep(decisions, |_, _| true);
         std::mem::take(&mut self.changed)

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
-use openmcp_dns_core::decide::{Decision, Territory, cluster_domain, decide};
+use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
 use openmcp_dns_core::policy::{Context, Policy};
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_policy::Module;
 use serde_json::json;
 
@@ -78,9 +78,9 @@ struct Row {
 /// What is asked.
 struct Subject {
     context: Context,
-    territory: Territory,
+    allowed: AllowedNames,
     source: SourceRef,
-    wanted: Wanted,
+    wanted: Claim,
 }
 
 /// Runs the command.
@@ -169,16 +169,16 @@ fn subject(module: &Module, configuration: String) -> anyhow::Result<Subject> {
     let source = SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() };
     Ok(Subject {
         context,
-        territory: Territory { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true },
+        allowed: AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true },
         source,
-        wanted: Wanted { host_name, targets: vec!["10.0.0.1".to_owned()] },
+        wanted: Claim { host_name, targets: vec!["10.0.0.1".to_owned()] },
     })
 }
 
 impl Subject {
     fn decide(&self, policy: &dyn Policy) -> Decision {
-        let Self { context, territory, source, wanted } = self;
-        decide(policy, context, territory, source, &BTreeMap::new(), wanted)
+        let Self { context, allowed, source, wanted } = self;
+        decide(policy, context, allowed, source, &BTreeMap::new(), wanted)
     }
 }
 

@@ -92,16 +92,16 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         note("the clusterSelector of the DNSPolicy does not select this cluster; it is asked all the same");
     }
     let governance = rules.governance(&id, &cluster);
-    let context = &*governance.mandate.context;
+    let context = &*governance.module.context;
     let measured = Metered::new(Arc::clone(&rules.module), Questions::default());
     let domain = cluster_domain(&measured, context);
     let domain_questions = measured.meter().take();
     let mut decided = Vec::new();
     if let Ok(domain) = &domain {
-        let territory = governance.mandate.territory(domain.clone());
+        let allowed = governance.module.allowed(domain.clone());
         for asked in subject.claims(domain)? {
             let Asked { source, labels, wanted } = &asked;
-            let decision = decide(&measured, context, &territory, source, labels, wanted);
+            let decision = decide(&measured, context, &allowed, source, labels, wanted);
             let questions = measured.meter().take();
             decided.push(Decided { asked, decision, by_module: !questions.is_empty(), questions });
         }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use openmcp_dns_core::cluster::{ClusterId, SourceKind, SourceRef};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Objects};
-use openmcp_dns_core::resolve::{Resolution, Wanted};
+use openmcp_dns_core::resolve::{Claim, Resolution};
 use openmcp_dns_policy::vectors::ClaimOf;
 
 use super::{manifests, note};
@@ -91,7 +91,7 @@ pub(super) struct PolicyOptions {
 pub(super) struct Asked {
     pub(super) source: SourceRef,
     pub(super) labels: BTreeMap<String, String>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Claim,
 }
 
 impl ClusterArgs {
@@ -140,7 +140,7 @@ impl SubjectArgs {
                 let claim = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
                 let host_name = claim.host_name_in(domain);
                 let ClaimOf { source, labels, targets, .. } = claim;
-                Ok(vec![Asked { source, labels, wanted: Wanted { host_name, targets } }])
+                Ok(vec![Asked { source, labels, wanted: Claim { host_name, targets } }])
             }
             (None, Some(file), _) => from_objects(file, gateway, target),
             (None, None, Some(host)) => {
@@ -150,7 +150,7 @@ impl SubjectArgs {
                     name: "command-line".to_owned(),
                 };
                 let host_name = host.replace("{domain}", domain.as_str());
-                let wanted = Wanted { host_name, targets: sorted(target) };
+                let wanted = Claim { host_name, targets: sorted(target) };
                 Ok(vec![Asked { source, labels: BTreeMap::new(), wanted }])
             }
             // Clap sees to it that one is given.
@@ -181,13 +181,13 @@ fn from_objects(file: &Path, others: &[PathBuf], target: &[String]) -> anyhow::R
         let mut ask = |wanted| asked.push(Asked { source: source.clone(), labels: labels.clone(), wanted });
         for wanted in wanted {
             let targets = if target.is_empty() { wanted.targets } else { sorted(target) };
-            ask(Wanted { host_name: wanted.host_name, targets });
+            ask(Claim { host_name: wanted.host_name, targets });
         }
         for unresolved in unresolved {
             if target.is_empty() || unresolved.host_name.is_empty() {
                 reasons.push(format!("{} of {source}: {}", unresolved.host_name, unresolved.reason));
             } else {
-                ask(Wanted { host_name: unresolved.host_name, targets: sorted(target) });
+                ask(Claim { host_name: unresolved.host_name, targets: sorted(target) });
             }
         }
     }

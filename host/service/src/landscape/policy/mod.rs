@@ -3,6 +3,7 @@
 mod findings;
 mod modules;
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,6 @@ use self::modules::{Admitted, Choice, Modules};
 use super::govern::{Terms, configuration, govern};
 use super::select;
 use crate::metrics::{Metrics, PolicyMetrics};
-use crate::record::Governance;
 use openmcp_dns_api::conditions::{Reason, now};
 use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, ModuleSource, OciSource};
 use openmcp_dns_api::{Cluster, DNSPolicy};
@@ -281,7 +281,7 @@ impl PolicyState {
 
     /// How a cluster is governed by this policy; `None` while no module is active or the spec is
     /// unusable.
-    pub(super) fn governance(&self, cluster: &Cluster, metrics: &Metrics) -> Option<Governance> {
+    pub(super) fn governance(&self, cluster: &Cluster, metrics: &Metrics) -> Option<ClusterPolicy> {
         let active = self.modules.active.as_ref()?;
         let name = self.policy.name_any();
         let counted_as = |label: String| PolicyMetrics::new(label, metrics.clone());
@@ -290,7 +290,7 @@ impl PolicyState {
         // No DNSPolicy has a slash in its name.
         let counted = counted_as(format!("{name}/candidate"));
         let watching = candidate.and_then(|candidate| self.governed_by(candidate, cluster, counted));
-        governance.candidate = watching.map(|watching| watching.mandate);
+        governance.candidate = watching.map(|watching| watching.module);
         Some(governance)
     }
 
@@ -299,7 +299,7 @@ impl PolicyState {
         module: &Admitted,
         cluster: &Cluster,
         witness: PolicyMetrics,
-    ) -> Option<Governance> {
+    ) -> Option<ClusterPolicy> {
         let policy_name = self.policy.name_any();
         let measured = Metered::new(Arc::clone(&module.module), witness);
         let terms = Terms {
@@ -373,5 +373,24 @@ mod tests {
         ] {
             assert_eq!(PolicyState::new(policy(mode, configuration)).first(), expected, "{mode}");
         }
+    }
+
+    #[test]
+    fn the_last_good_module_goes_on_deciding_when_another_is_not_compiled_in_time() {
+        let spec = serde_json::from_value(json!({ "baseDomain": "openmcp.cluster" })).unwrap();
+        let mut state = PolicyState::new(Arc::new(DNSPolicy::new("p", spec)));
+        let mut load = |module| {
+            let request = state.request(Wanted::Spec).unwrap();
+            let changed = state.loaded(request, Loaded { facts: Facts::default(), module });
+            (changed, state.module_active(&Sum::default()))
+        };
+        assert!(load(Ok(Engine::new(Limits::default()).unwrap().load(STANDARD, "{}").unwrap())).0);
+
+        let late = ModuleError::NotCompiledInTime { limit: Duration::from_millis(1) };
+        assert!(late.is_transient());
+        let (changed, finding) = load(Err(late));
+        assert!(!changed);
+        assert_eq!(finding.reason, Reason::ModuleUnavailable);
+        assert!(finding.message.contains("goes on deciding: the module was not compiled"), "{finding:?}");
     }
 }

@@ -10,7 +10,7 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Desired, Governed, Next, Worker};
+use super::{ClusterController, Desired, Governed, Next};
 use crate::record::Input;
 use crate::report::cluster_dns;
 use crate::{annotate, forward};
@@ -42,7 +42,7 @@ enum Records {
     Gone,
 }
 
-impl Worker {
+impl ClusterController {
     pub(super) async fn clean_up(&mut self, desired: Desired) -> Next {
         let mut leaving = self.leaving.take().unwrap_or_else(|| Leaving {
             desired: desired.clone(),
@@ -148,7 +148,7 @@ impl Worker {
 /// The landscape's zone: from the policy, or as the `Cluster` carries it.
 fn zone(desired: &Desired) -> Option<HostName> {
     match &desired.governed {
-        Governed::By(governance) => Some(governance.mandate.context.base_domain.clone()),
+        Governed::By(governance) => Some(governance.module.context.base_domain.clone()),
         Governed::No | Governed::NotYet(_) => {
             desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
         }

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Worker;
+use super::ClusterController;
 use crate::forward::{Layout, follow};
 use crate::landscape::access::{self, Access};
 use crate::observe::observe;
@@ -29,7 +29,7 @@ impl Connection {
     }
 }
 
-impl Worker {
+impl ClusterController {
     /// Opens the way into the cluster, and opens it anew when the access has changed.
     pub(super) async fn connect(&mut self, access: Option<&Access>) {
         let Some(access) = access else { return self.disconnect() };

@@ -8,7 +8,7 @@ use openmcp_dns_core::corefile::Warning;
 use openmcp_dns_core::name::HostName;
 use tokio::time::Instant;
 
-use super::Worker;
+use super::ClusterController;
 use crate::address::parse_server;
 use crate::annotate::{AnnotateError, annotate};
 use crate::forward::{self, ForwardError, Layout, Verified};
@@ -22,7 +22,7 @@ use openmcp_dns_core::chain;
 /// CoreDNS looks at it every half minute, and takes a moment.
 const TAKE_UP: Duration = Duration::from_secs(120);
 
-impl Worker {
+impl ClusterController {
     /// Does what is missing for each duty, and says what was found.
     pub(super) async fn fulfil(&mut self, cluster: &Cluster, zone: &HostName, summary: &Summary) -> Findings {
         let annotated = self.annotate(cluster, zone, summary).await;

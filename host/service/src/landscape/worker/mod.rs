@@ -8,6 +8,7 @@ mod connection;
 mod duties;
 mod registry;
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use crate::forward::Verified;
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
 use crate::probe::Probes;
-use crate::record::{Governance, Input, Summary};
+use crate::record::{Input, Summary};
 use crate::report::cluster_dns;
 use crate::report::findings::{Findings, status};
 use crate::report::tally::{Tallies, Tally};
@@ -38,7 +39,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus, FIELD_MANAGER, FINALIZER};
 use openmcp_dns_core::chain;
 use registry::Inbox;
 
-pub use registry::Workers;
+pub use registry::Clusters;
 
 /// How long to wait before trying again what the platform's API server refused.
 const RETRY: Duration = Duration::from_secs(5);
@@ -92,7 +93,7 @@ pub(super) enum Governed {
     /// One does, but it cannot decide yet.
     NotYet(String),
     /// One does.
-    By(Box<Governance>),
+    By(Box<ClusterPolicy>),
 }
 
 /// What a worker does next.
@@ -103,7 +104,7 @@ enum Next {
     Ended,
 }
 
-struct Worker {
+struct ClusterController {
     id: ClusterId,
     settings: Arc<Settings>,
     desired: watch::Receiver<Desired>,
@@ -122,7 +123,7 @@ struct Worker {
     written: Option<ClusterDNSStatus>,
 }
 
-impl Worker {
+impl ClusterController {
     async fn run(mut self) {
         loop {
             let next = self.look().await;
@@ -156,7 +157,7 @@ impl Worker {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
-        let zone = governance.mandate.context.base_domain.clone();
+        let zone = governance.module.context.base_domain.clone();
         if self.settings.inputs.send(Input::Govern(self.id.clone(), governance)).await.is_err() {
             return Next::Ended;
         }

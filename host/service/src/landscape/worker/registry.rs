@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::{Desired, Settings, Worker};
+use super::{ClusterController, Desired, Settings};
 use crate::forward::{Verified, verify};
 use crate::report::events::{self, Notice};
 
@@ -30,9 +30,9 @@ struct Handle {
 
 /// All workers. Clones are the same workers.
 #[derive(Clone, Default)]
-pub struct Workers(Arc<Mutex<BTreeMap<ClusterId, Handle>>>);
+pub struct Clusters(Arc<Mutex<BTreeMap<ClusterId, Handle>>>);
 
-impl Workers {
+impl Clusters {
     /// Tells a cluster's worker to look again.
     pub fn touch(&self, cluster: &ClusterId) {
         if let Some(handle) = self.lock().get(cluster) {
@@ -72,7 +72,7 @@ impl Workers {
         let (question, question_receiver) = watch::channel(None);
         let (verified_sender, verified) = watch::channel(Verified::NotAsked);
         let inbox = Arc::new(Inbox { touched: Notify::new(), notices });
-        let worker = Worker {
+        let worker = ClusterController {
             id: id.clone(),
             settings: Arc::clone(settings),
             desired: desired_receiver,

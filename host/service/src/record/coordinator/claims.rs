@@ -1,5 +1,6 @@
 //! Observations lead to decisions on the objects that they concern.
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,15 +8,15 @@ use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::objects::Change;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::resolve::Claim;
 
-use super::Coordinator;
+use super::Recorder;
 use crate::observe::Observation;
-use crate::record::cluster::{Governance, Waiting, WatchState};
+use crate::record::cluster::{Waiting, WatchState};
 use crate::record::decider::{Answer, Decisions, Job, Question, Role, Subject};
 use crate::record::messages::Report;
 
-impl Coordinator {
+impl Recorder {
     pub(super) fn observation(&mut self, id: &ClusterId, observation: Observation) {
         let Some(cluster) = self.clusters.get_mut(id).filter(|cluster| cluster.release.is_none()) else {
             return;
@@ -103,14 +104,14 @@ impl Coordinator {
     /// Has the module that decides for the cluster asked about claims.
     fn ask(&mut self, id: &ClusterId, ticket: u64, subjects: Vec<Subject>) {
         let Some(cluster) = self.clusters.get(id).filter(|_| !subjects.is_empty()) else { return };
-        let (Some(governance), Some(Ok(territory))) = (&cluster.governance, &cluster.domain) else { return };
+        let (Some(governance), Some(Ok(allowed))) = (&cluster.governance, &cluster.domain) else { return };
         self.deciders.ask(Job {
             policy_name: governance.policy_name.clone(),
             role: Role::Standing,
             cluster: id.clone(),
             ticket,
-            mandate: governance.mandate.clone(),
-            territory: Some(Arc::clone(territory)),
+            module: governance.module.clone(),
+            allowed: Some(Arc::clone(allowed)),
             subjects,
             cancelled: cluster.asking.clone(),
         });
@@ -160,16 +161,16 @@ impl Coordinator {
             // Nobody decides on it now; `govern` comes back to it.
             return Vec::new();
         }
-        let owner = governance.map(Governance::owner);
+        let owner = governance.map(ClusterPolicy::owner);
         let (memo, mut open) = (&mut self.memo, Vec::new());
-        let decide_wanted = |wanted: &Wanted| match (governance, domain) {
-            (Some(governance), Some(Ok(territory))) => {
+        let decide_wanted = |wanted: &Claim| match (governance, domain) {
+            (Some(governance), Some(Ok(allowed))) => {
                 let subject =
                     Subject { source: source.clone(), labels: labels.clone(), wanted: wanted.clone() };
                 let question = Question {
-                    module_digest: Arc::clone(&governance.mandate.module_digest),
-                    context: Arc::clone(&governance.mandate.context),
-                    territory: Arc::clone(territory),
+                    module_digest: Arc::clone(&governance.module.module_digest),
+                    context: Arc::clone(&governance.module.context),
+                    allowed: Arc::clone(allowed),
                     subject,
                 };
                 let known = given.get(&question).cloned().or_else(|| memo.get(&question));

@@ -6,13 +6,13 @@ use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::time::Instant;
 
-use super::Coordinator;
+use super::Recorder;
 use crate::probe::Expectation;
 use crate::record::messages::Report;
 use crate::record::writes::{WriteResult, Written};
 use openmcp_dns_store::StoreEvent;
 
-impl Coordinator {
+impl Recorder {
     pub(super) fn store_event(&mut self, event: StoreEvent) {
         match event {
             StoreEvent::Replaced { revision, entries } => {

@@ -1,5 +1,6 @@
 //! Which cluster stands under which policy, and which domain it has.
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::sync::Arc;
 
 use openmcp_dns_core::cluster::ClusterId;
@@ -9,24 +10,24 @@ use openmcp_dns_core::skydns::Owner;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::Coordinator;
-use crate::record::cluster::{Governance, Next};
+use super::Recorder;
+use crate::record::cluster::Next;
 use crate::record::decider::{Answer, Decisions, Job, Role};
 use crate::record::messages::Report;
 use crate::record::summary::NoDomain;
 
-impl Coordinator {
+impl Recorder {
     /// From now on the cluster stands under this policy: at once where it decides as before, otherwise
     /// when its module has decided on all that the cluster asks for, so that everything that would
     /// change is known before anything is written.
-    pub(super) fn govern(&mut self, id: &ClusterId, governance: Governance) {
+    pub(super) fn govern(&mut self, id: &ClusterId, governance: ClusterPolicy) {
         let cluster = self.clusters.entry(id.clone()).or_default();
         if cluster.release.is_some() {
             return;
         }
         let asks_again =
             matches!(&cluster.wanted_domain, Some(Err(failure)) if failure.kind == FailureKind::Deadline);
-        let decides_like = |other: &Governance| other.decides_like(&governance);
+        let decides_like = |other: &ClusterPolicy| other.decides_like(&governance);
         if cluster.governance.as_ref().is_some_and(decides_like) && !asks_again {
             // Told of what it knows already, it says nothing: whoever asks again and again would be
             // answered again and again.
@@ -42,7 +43,7 @@ impl Coordinator {
     }
 
     /// Asks the module for the cluster's domain and for a decision on all its claims.
-    fn have_decided(&mut self, id: &ClusterId, governance: Governance) {
+    fn have_decided(&mut self, id: &ClusterId, governance: ClusterPolicy) {
         let Some(cluster) = self.clusters.get_mut(id) else { return };
         let sources = cluster.objects.sources();
         let subjects = sources.iter().flat_map(|source| cluster.subjects(source)).collect();
@@ -53,8 +54,8 @@ impl Coordinator {
             role: Role::Coming,
             cluster: id.clone(),
             ticket,
-            mandate: governance.mandate.clone(),
-            territory: None,
+            module: governance.module.clone(),
+            allowed: None,
             subjects,
             cancelled: cancelled.clone(),
         };
@@ -103,13 +104,13 @@ impl Coordinator {
     /// same. Decides anew on the claims of each cluster whose domain has changed, and of `changed`,
     /// whose policy has, by the decisions that come with it.
     pub(super) fn settle_domains(&mut self, changed: Option<(&ClusterId, &Decisions)>) {
-        let mut by_age: Vec<(ClusterId, Governance)> = self
+        let mut by_age: Vec<(ClusterId, ClusterPolicy)> = self
             .clusters
             .iter()
             .filter(|(_, cluster)| cluster.release.is_none())
             .filter_map(|(id, cluster)| Some((id.clone(), cluster.governance.clone()?)))
             .collect();
-        by_age.sort_by(|(a, x), (b, y)| (x.created, a).cmp(&(y.created, b)));
+        by_age.sort_by(|(a, x), (b, y)| (x.created_unix_seconds, a).cmp(&(y.created_unix_seconds, b)));
         let mut taken: Vec<(HostName, ClusterId)> = Vec::new();
         for (id, governance) in by_age {
             // A governance comes into force with the domain that its module wants.
@@ -122,7 +123,7 @@ impl Coordinator {
                 (Ok(domain), Some((_, by))) => Err(NoDomain::Taken { domain, by: by.clone() }),
                 (Ok(domain), None) => {
                     taken.push((domain.clone(), id.clone()));
-                    Ok(Arc::new(governance.mandate.territory(domain)))
+                    Ok(Arc::new(governance.module.allowed(domain)))
                 }
             };
             let Some(cluster) = self.clusters.get_mut(&id) else { continue };
@@ -130,7 +131,7 @@ impl Coordinator {
             if cluster.domain.as_ref() == Some(&domain) && given.is_none() {
                 continue;
             }
-            let report = domain.as_ref().map(|territory| territory.domain.clone()).map_err(Clone::clone);
+            let report = domain.as_ref().map(|allowed| allowed.domain.clone()).map_err(Clone::clone);
             cluster.domain = Some(domain);
             let sources = cluster.objects.sources();
             self.outbox.push(Report::Domain(id.clone(), report));

@@ -9,6 +9,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use openmcp_dns_core::settle::Conflict;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 
-use super::cluster::{Cluster, Governance};
+use super::cluster::Cluster;
 use super::decider::{Answer, Deciders, Role};
 use super::held::Guard;
 use super::memo::Memo;
@@ -44,7 +45,7 @@ pub struct Options {
 }
 
 /// Owns all state of recording.
-pub struct Coordinator {
+pub struct Recorder {
     mirror: Mirror,
     /// `false` until the store has been read once: nothing is planned before.
     mirrored: bool,
@@ -64,7 +65,7 @@ pub struct Coordinator {
     outbox: Vec<Report>,
 }
 
-impl Coordinator {
+impl Recorder {
     /// Prepares the coordinator and starts to follow the store.
     pub fn new(store: Arc<dyn Store>, options: Options) -> (Self, mpsc::Receiver<StoreEvent>) {
         let Options { prefix, reports } = options;
@@ -160,7 +161,7 @@ impl Coordinator {
             if let Some(next) = &cluster.next {
                 used.insert((next.governance.policy_name.as_str(), Role::Coming));
             }
-            if let Some(Governance { policy_name, candidate, .. }) = &cluster.governance {
+            if let Some(ClusterPolicy { policy_name, candidate, .. }) = &cluster.governance {
                 used.insert((policy_name.as_str(), Role::Standing));
                 if candidate.is_some() {
                     used.insert((policy_name.as_str(), Role::Candidate));

@@ -9,10 +9,10 @@ use openmcp_dns_core::plan::{NamePlan, plan};
 use openmcp_dns_core::settle::{Conflict, Settled};
 use tokio::time::Instant;
 
-use super::Coordinator;
+use super::Recorder;
 use crate::record::messages::Report;
 
-impl Coordinator {
+impl Recorder {
     pub(super) fn plan_pending(&mut self) {
         if !self.mirrored || self.pending.is_empty() {
             return;
@@ -60,7 +60,7 @@ impl Coordinator {
             let published = self.mirror.count_of(&governance.owner());
             let withdrawal = Withdrawal { published, deleted: names.len(), inferred: *inferred };
             let guard = self.guards.entry(id.clone()).or_default();
-            if !guard.allows(names, withdrawal, governance.brake, now) {
+            if !guard.allows(names, withdrawal, governance.deletion_limits, now) {
                 tracing::warn!(cluster = %id, names = guard.held(), published, "holding a deletion until it is confirmed");
                 held.insert(id.clone());
                 self.outbox.push(Report::Touched(id.clone()));
@@ -93,7 +93,7 @@ impl Coordinator {
     /// The innermost zone that a name lies in.
     pub(super) fn landscape_of(&self, name: &HostName) -> Option<HostName> {
         let governed = self.clusters.values().filter_map(|cluster| cluster.governance.as_ref());
-        let zones = governed.map(|governance| &governance.mandate.context.base_domain);
+        let zones = governed.map(|governance| &governance.module.context.base_domain);
         let released = self.clusters.values().filter_map(|cluster| cluster.released.as_ref());
         zones
             .chain(released.map(|owner| &owner.landscape))

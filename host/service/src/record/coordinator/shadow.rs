@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 
-use super::Coordinator;
+use super::Recorder;
 use crate::record::decider::{Answer, Job, Role};
 use crate::record::shadow::Shadow;
 
-impl Coordinator {
+impl Recorder {
     /// Begins to compare, or ends it, where the governance names another candidate than before.
     pub(super) fn follow_candidate(&mut self, id: &ClusterId) {
         let Some(cluster) = self.clusters.get_mut(id) else { return };
@@ -29,8 +29,8 @@ impl Coordinator {
             role: Role::Candidate,
             cluster: id.clone(),
             ticket,
-            mandate: shadow.candidate.clone(),
-            territory: None,
+            module: shadow.candidate.clone(),
+            allowed: None,
             subjects: sources.iter().flat_map(|source| cluster.subjects(source)).collect(),
             cancelled: shadow.asking.clone(),
         });
@@ -45,14 +45,14 @@ impl Coordinator {
         };
         let ticket = self.deciders.ticket();
         let sources = shadow.changed(sources, ticket);
-        match &shadow.territory {
-            Some(territory) if !sources.is_empty() => self.deciders.ask(Job {
+        match &shadow.allowed {
+            Some(allowed) if !sources.is_empty() => self.deciders.ask(Job {
                 policy_name: governance.policy_name.clone(),
                 role: Role::Candidate,
                 cluster: id.clone(),
                 ticket,
-                mandate: shadow.candidate.clone(),
-                territory: Some(Arc::clone(territory)),
+                module: shadow.candidate.clone(),
+                allowed: Some(Arc::clone(allowed)),
                 subjects: sources.iter().flat_map(|source| cluster.subjects(source)).collect(),
                 cancelled: shadow.asking.clone(),
             }),

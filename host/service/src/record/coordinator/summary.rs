@@ -4,11 +4,11 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 
-use super::Coordinator;
+use super::Recorder;
 use crate::record::messages::Report;
 use crate::record::summary::{HeldSummary, MAX_PROBLEMS, Problem, Summary, explain};
 
-impl Coordinator {
+impl Recorder {
     pub(super) fn touch(&mut self, id: &ClusterId) {
         self.outbox.push(Report::Touched(id.clone()));
     }
@@ -25,7 +25,7 @@ impl Coordinator {
         let mut summary = Summary {
             policy: standing.or(coming).map(|governance| governance.policy_name.clone()),
             domain: domain.map(|domain| match domain {
-                Ok(territory) => Ok(territory.domain.clone()),
+                Ok(allowed) => Ok(allowed.domain.clone()),
                 Err(why) => Err(why.clone()),
             }),
             watches: cluster.watches.clone(),

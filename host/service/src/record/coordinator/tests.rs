@@ -1,23 +1,24 @@
 //! The coordinator on a store in memory, with policies that do as they are told.
 
+use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
-use openmcp_dns_core::brake::BrakeLimits;
+use openmcp_dns_core::brake::DeletionLimits;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
-use openmcp_dns_core::policy::{Claim, Context, Denial, Policy, PolicyFailure, ProposedRecordSet, Verdict};
+use openmcp_dns_core::policy::{
+    CheckedClaim, Context, Denial, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+};
 use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::observe::Observation;
-use crate::record::{
-    Coordinator, Governance, Input, Inputs, Mandate, MemoryStore, Options, Report, Store, StoreEvent, Summary,
-};
+use crate::record::{Input, Inputs, Options, Recorder, Report, Summary};
+use openmcp_dns_store::{MemoryStore, Store, StoreEvent};
 
 /// A policy whose answers are held back until the gate opens.
 #[derive(Default)]
@@ -50,7 +51,12 @@ impl Policy for Denies {
         Ok(format!("{}.{}", context.cluster.id.name, context.base_domain))
     }
 
-    fn validate_hostname(&self, _: &Context, _: &HostName, claim: &Claim) -> Result<Verdict, PolicyFailure> {
+    fn validate_hostname(
+        &self,
+        _: &Context,
+        _: &HostName,
+        claim: &CheckedClaim,
+    ) -> Result<Verdict, PolicyFailure> {
         if let Some(gate) = &self.gate {
             gate.pass();
         }
@@ -63,7 +69,7 @@ impl Policy for Denies {
         &self,
         _: &Context,
         _: &HostName,
-        claim: &Claim,
+        claim: &CheckedClaim,
     ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
         Ok(vec![ProposedRecordSet {
             name: claim.host_name.to_string(),
@@ -85,9 +91,9 @@ fn id(cluster: &str) -> ClusterId {
     ClusterId::new("default", cluster)
 }
 
-fn mandate(cluster: &str, policy: &Denies) -> Mandate {
+fn module(cluster: &str, policy: &Denies) -> ClusterModule {
     let digest = format!("{:?} {}", policy.prefix, policy.gate.is_some());
-    Mandate {
+    ClusterModule {
         policy: Arc::new(policy.clone()),
         module_digest: digest.into(),
         context: Arc::new(Context {
@@ -107,7 +113,7 @@ impl Running {
         let (inputs, received_inputs) = mpsc::channel(16);
         let (observations, received) = mpsc::channel(16);
         let kept: Arc<dyn Store> = store.clone();
-        let (coordinator, events) = Coordinator::new(kept, Options { prefix: Prefix::default(), reports });
+        let (coordinator, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
         let received = Inputs { inputs: received_inputs, observations: received };
         tokio::spawn(coordinator.run(received, events));
         Self { store: Arc::clone(store), inputs, observations }
@@ -120,13 +126,13 @@ impl Running {
     }
 
     async fn send_governance(&self, cluster: &str, policy: &Denies, candidate: Option<&Denies>) {
-        let governance = Governance {
+        let governance = ClusterPolicy {
             policy_name: format!("of-{cluster}"),
-            mandate: mandate(cluster, policy),
-            candidate: candidate.map(|candidate| mandate(cluster, candidate)),
-            brake: BrakeLimits { share_percent: 30, free_names: 2 },
+            module: module(cluster, policy),
+            candidate: candidate.map(|candidate| module(cluster, candidate)),
+            deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: Duration::from_secs(600),
-            created: Timestamp::UNIX_EPOCH,
+            created_unix_seconds: 0,
         };
         self.inputs.send(Input::Govern(id(cluster), Box::new(governance))).await.unwrap();
     }

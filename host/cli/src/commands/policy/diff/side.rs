@@ -7,7 +7,7 @@ use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
-use openmcp_dns_core::resolve::Wanted;
+use openmcp_dns_core::resolve::Claim;
 
 use super::landscape::Landscape;
 use crate::demo::rules::Rules;
@@ -41,23 +41,23 @@ impl Side {
             let Some(domain) = side.domains.get(&member.id) else { continue };
             let Ok(objects) = &member.objects else { continue };
             let governance = rules.governance(&member.id, &member.cluster);
-            let territory = domain.clone().map(|domain| governance.mandate.territory(domain));
+            let allowed = domain.clone().map(|domain| governance.module.allowed(domain));
             for source in objects.sources() {
                 let labels = objects.labels(&source).cloned().unwrap_or_default();
                 let resolution = objects.resolve(&source).unwrap_or_default();
                 side.unresolved += resolution.unresolved.len();
                 for wanted in resolution.wanted {
-                    let decision = match &territory {
+                    let decision = match &allowed {
                         Err(why) => Decision::Undecided(PolicyFailure {
                             kind: FailureKind::Refused,
                             message: format!("the cluster has no domain: {why}"),
                         }),
-                        Ok(territory) => {
-                            let context = &governance.mandate.context;
-                            decide(&*rules.module, context, territory, &source, &labels, &wanted)
+                        Ok(allowed) => {
+                            let context = &governance.module.context;
+                            decide(&*rules.module, context, allowed, &source, &labels, &wanted)
                         }
                     };
-                    let Wanted { host_name, targets: _ } = wanted;
+                    let Claim { host_name, targets: _ } = wanted;
                     side.claims.insert((member.id.clone(), source.clone(), host_name), decision);
                 }
             }
@@ -76,8 +76,8 @@ fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<H
     let mut domains = BTreeMap::new();
     for member in by_age {
         let governance = rules.governance(&member.id, &member.cluster);
-        let wanted = cluster_domain(&*rules.module, &governance.mandate.context)
-            .map_err(|failure| failure.to_string());
+        let wanted =
+            cluster_domain(&*rules.module, &governance.module.context).map_err(|failure| failure.to_string());
         let domain = wanted.and_then(|domain| {
             let overlaps =
                 |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);

@@ -14,10 +14,10 @@ use tokio_util::sync::DropGuard;
 use super::access::{Access, AccessEvent};
 use super::policy::{PolicyState, Request, Wanted};
 use super::select;
-use super::worker::{Desired, Governed, Settings, Workers};
+use super::worker::{Clusters, Desired, Governed, Settings};
 use crate::record::Input;
 use crate::report::dns_policy;
-use crate::watch::{Seen, watch};
+use crate::watch::{Update, watch};
 use openmcp_dns_api::dns_policy::ConfigMapKey;
 use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
 use openmcp_dns_modules::{Loaded, ModuleError, ModuleLoader};
@@ -27,9 +27,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// What the director is told.
 enum Event {
-    Clusters(Seen<Cluster>),
-    Policies(Seen<DNSPolicy>),
-    ClusterDns(Seen<ClusterDNS>),
+    Clusters(Update<Cluster>),
+    Policies(Update<DNSPolicy>),
+    ClusterDns(Update<ClusterDNS>),
     Access(AccessEvent),
     /// The ConfigMap that holds a policy's module has changed.
     ModuleChanged(String),
@@ -56,10 +56,10 @@ struct ModuleWatch {
 
 /// Decides what should be for each cluster. A list that has not been read yet is not an empty one:
 /// nothing happens before the clusters, the policies and the access to the clusters are known.
-pub struct Director {
+pub struct LandscapeController {
     settings: Arc<Settings>,
     loader: ModuleLoader,
-    workers: Workers,
+    workers: Clusters,
     events: mpsc::Sender<Event>,
     clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
     policies: Option<BTreeMap<String, PolicyState>>,
@@ -70,9 +70,9 @@ pub struct Director {
     status: dns_policy::Writer,
 }
 
-impl Director {
+impl LandscapeController {
     /// Prepares the director.
-    pub fn start(settings: Arc<Settings>, loader: ModuleLoader, workers: Workers) {
+    pub fn start(settings: Arc<Settings>, loader: ModuleLoader, workers: Clusters) {
         let (events, receiver) = mpsc::channel(256);
         let director = Self {
             status: dns_policy::Writer::new(settings.platform.clone()),
@@ -173,9 +173,9 @@ impl Director {
         self.clusters.iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
-    fn clusters_seen(&mut self, seen: Seen<Cluster>) -> Vec<ClusterId> {
+    fn clusters_seen(&mut self, seen: Update<Cluster>) -> Vec<ClusterId> {
         match seen {
-            Seen::All(all) => {
+            Update::All(all) => {
                 let all: BTreeMap<_, _> =
                     all.into_iter().map(|cluster| (select::id(&cluster), Arc::new(cluster))).collect();
                 let old = self.clusters.replace(all).unwrap_or_default();
@@ -187,14 +187,14 @@ impl Director {
                 }
                 self.all_clusters()
             }
-            Seen::Set(cluster) => {
+            Update::Set(cluster) => {
                 let id = select::id(&cluster);
                 if let Some(clusters) = &mut self.clusters {
                     clusters.insert(id.clone(), Arc::new(*cluster));
                 }
                 vec![id]
             }
-            Seen::Removed(cluster) => {
+            Update::Removed(cluster) => {
                 let id = select::id(&cluster);
                 if let Some(clusters) = &mut self.clusters {
                     clusters.remove(&id);
@@ -203,13 +203,13 @@ impl Director {
                 self.workers.update(&id, &gone);
                 Vec::new()
             }
-            Seen::Trouble(message) => trouble("Cluster", &message),
+            Update::Trouble(message) => trouble("Cluster", &message),
         }
     }
 
-    fn policies_seen(&mut self, seen: Seen<DNSPolicy>) -> Vec<ClusterId> {
+    fn policies_seen(&mut self, seen: Update<DNSPolicy>) -> Vec<ClusterId> {
         match seen {
-            Seen::All(all) => {
+            Update::All(all) => {
                 let mut old = self.policies.take().unwrap_or_default();
                 let mut load = Vec::new();
                 let mut policies = BTreeMap::new();
@@ -223,7 +223,7 @@ impl Director {
                 self.loads.retain(|(name, _), _| !old.contains_key(name));
                 load.iter().for_each(|(name, wanted)| self.load(name, *wanted));
             }
-            Seen::Set(policy) => {
+            Update::Set(policy) => {
                 let name = policy.name_any();
                 let Some(policies) = &mut self.policies else { return Vec::new() };
                 let mut load = Vec::new();
@@ -231,7 +231,7 @@ impl Director {
                 policies.insert(name, state);
                 load.iter().for_each(|(name, wanted)| self.load(name, *wanted));
             }
-            Seen::Removed(policy) => {
+            Update::Removed(policy) => {
                 let name = policy.name_any();
                 if let Some(policies) = &mut self.policies {
                     policies.remove(&name);
@@ -240,17 +240,17 @@ impl Director {
                 self.loads.retain(|(policy, _), _| *policy != name);
                 self.status.forget(&name);
             }
-            Seen::Trouble(message) => return trouble("DNSPolicy", &message),
+            Update::Trouble(message) => return trouble("DNSPolicy", &message),
         }
         self.all_clusters()
     }
 
-    async fn cluster_dns_seen(&mut self, seen: Seen<ClusterDNS>) {
+    async fn cluster_dns_seen(&mut self, seen: Update<ClusterDNS>) {
         let objects = match seen {
-            Seen::All(all) => all,
-            Seen::Set(object) => vec![*object],
-            Seen::Removed(_) => return,
-            Seen::Trouble(message) => {
+            Update::All(all) => all,
+            Update::Set(object) => vec![*object],
+            Update::Removed(_) => return,
+            Update::Trouble(message) => {
                 trouble("ClusterDNS", &message);
                 return;
             }

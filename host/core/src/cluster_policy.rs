@@ -1,0 +1,72 @@
+//! The policy in force, for one cluster: whom to ask, and what holds for what it decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::brake::DeletionLimits;
+use crate::decide::AllowedNames;
+use crate::name::HostName;
+use crate::policy::{Context, Policy};
+use crate::skydns::Owner;
+
+/// Under which policy a cluster stands.
+#[derive(Clone)]
+pub struct ClusterPolicy {
+    /// Name of the DNSPolicy.
+    pub policy_name: String,
+    /// The module that decides.
+    pub module: ClusterModule,
+    /// A module that is compared with it, and decides nothing.
+    pub candidate: Option<ClusterModule>,
+    /// When a deletion is held.
+    pub deletion_limits: DeletionLimits,
+    /// After how long without a change a held deletion goes on.
+    pub hold: Duration,
+    /// When the `Cluster` was created, in seconds since 1970; of two clusters that want one domain, the older has it.
+    pub created_unix_seconds: i64,
+}
+
+impl ClusterPolicy {
+    /// Who owns what the cluster publishes.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        let context = &self.module.context;
+        Owner { landscape: context.base_domain.clone(), cluster: context.cluster.id.clone() }
+    }
+
+    /// Whether decisions under `other` are the same.
+    #[must_use]
+    pub fn decides_like(&self, other: &Self) -> bool {
+        self.module.answers_like(&other.module) && self.created_unix_seconds == other.created_unix_seconds
+    }
+}
+
+/// A module for one cluster: whom to ask, and what it is told in every question.
+#[derive(Clone)]
+pub struct ClusterModule {
+    /// The module.
+    pub policy: Arc<dyn Policy>,
+    /// SHA-256 of the module, as hexadecimal digits.
+    pub module_digest: Arc<str>,
+    /// What the module is told besides the claim.
+    pub context: Arc<Context>,
+    /// Whether the DNS server in use can serve wildcards.
+    pub wildcards: bool,
+}
+
+impl ClusterModule {
+    /// Whether `other` gives the same answers.
+    #[must_use]
+    pub fn answers_like(&self, other: &Self) -> bool {
+        self.module_digest == other.module_digest
+            && self.context == other.context
+            && self.wildcards == other.wildcards
+    }
+
+    /// Where a cluster with this domain may publish.
+    #[must_use]
+    pub fn allowed(&self, domain: HostName) -> AllowedNames {
+        let shared_names = self.context.shared_names.iter().cloned().collect();
+        AllowedNames { domain, shared_names, wildcards: self.wildcards }
+    }
+}
