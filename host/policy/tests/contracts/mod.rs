@@ -11,7 +11,9 @@ use self::common::{Guest, claim, context, domain};
 use super::{SPOKEN, Version, v0_1};
 use crate::engine::Engine;
 use crate::limits::Limits;
-use crate::load::{LoadError, LoadReason};
+use openmcp_dns_core::policy::LoadReason;
+
+use crate::load::LoadError;
 
 static BOTH: [Version; 2] = [v0_1::VERSION, v0_2::VERSION];
 
