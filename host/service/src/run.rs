@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::landscape::{Clusters, Inventory, LandscapeController, Settings};
 use crate::metrics::{Metrics, Readiness};
-use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
+use crate::probe::{Asker, Probed, Prober, ProberHandle};
 use crate::record::{Inputs, Options, Recorder, Report};
 use crate::report::events::Notice;
 use crate::report::tally::Tallies;
@@ -62,20 +62,20 @@ pub async fn run(service: Service, cancel: CancellationToken) {
     let (inputs, inputs_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = mpsc::channel(4096);
     let (reports, reports_receiver) = mpsc::channel(4096);
-    let (probes, workers) = (Probes::default(), Clusters::default());
+    let workers = Clusters::default();
 
     let (coordinator, store_events) = Recorder::new(store, Options { prefix, reports });
     let inputs_of_coordinator = Inputs { inputs: inputs_receiver, observations: observations_receiver };
     spawn(&tasks, &cancel, coordinator.run(inputs_of_coordinator, store_events));
 
-    let (expectations, expectations_receiver) = mpsc::channel(1024);
-    if let Some(asker) = asker {
+    let prober = asker.map(|asker| {
         let (results, results_receiver) = mpsc::channel(1024);
-        let prober = Prober::new(asker, probes.clone(), results);
-        spawn(&tasks, &cancel, prober.run(expectations_receiver));
+        let (prober, handle) = Prober::new(asker, results);
+        spawn(&tasks, &cancel, prober.run());
         spawn(&tasks, &cancel, tell_of_probes(results_receiver, workers.clone(), metrics.clone()));
-    }
-    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), expectations, metrics.clone()));
+        handle
+    });
+    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), prober.clone(), metrics.clone()));
 
     let settings = Settings {
         platform: platform.clone(),
@@ -83,7 +83,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         upstreams,
         inputs,
         observations,
-        probes,
+        prober,
         tallies: Tallies::default(),
         metrics,
         readiness,
@@ -109,7 +109,7 @@ fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Outp
 async fn tell(
     mut reports: mpsc::Receiver<Report>,
     workers: Clusters,
-    expectations: mpsc::Sender<Expectation>,
+    prober: Option<ProberHandle>,
     metrics: Metrics,
 ) {
     while let Some(report) = reports.recv().await {
@@ -134,8 +134,9 @@ async fn tell(
                     metrics.changed();
                     tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
                 }
-                // Without a prober, nobody listens.
-                let _ = expectations.send(expectation).await;
+                if let Some(prober) = &prober {
+                    prober.expect(expectation).await;
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::view::View;
 use crate::terminal::hint::Hint as _;
 use openmcp_dns_service::observe::Observation;
-use openmcp_dns_service::probe::{Asker, Probed, Prober, Probes};
+use openmcp_dns_service::probe::{Asker, Probed, Prober, ProberHandle};
 use openmcp_dns_service::record::{Input, Inputs, Options, Recorder, Report, Summary};
 use openmcp_dns_service::serve;
 use openmcp_dns_store::{MemoryStore, Store};
@@ -84,12 +84,11 @@ impl Service {
         let stop = cancel.clone();
         tasks.spawn(async move { stop.run_until_cancelled(coordinator.run(received, store_events)).await });
 
-        let (expectations, expected) = mpsc::channel(BACKLOG);
         let (results, probed) = mpsc::channel(BACKLOG);
-        let prober = Prober::new(asker, Probes::default(), results);
-        tasks.spawn(prober.run(expected));
+        let (prober, handle) = Prober::new(asker, results);
+        tasks.spawn(prober.run());
         let (forward, reports) = mpsc::unbounded_channel();
-        tasks.spawn(relay(told, expectations, forward));
+        tasks.spawn(relay(told, handle, forward));
         Ok(Self { inputs, observations, reports, probed, view, address, cancel, tasks })
     }
 
@@ -156,14 +155,12 @@ impl Service {
 /// and the coordinator must not wait for its reports to be read meanwhile.
 async fn relay(
     mut told: mpsc::Receiver<Report>,
-    expectations: mpsc::Sender<openmcp_dns_service::probe::Expectation>,
+    prober: ProberHandle,
     forward: mpsc::UnboundedSender<Report>,
 ) {
     while let Some(report) = told.recv().await {
-        if let Report::Recorded { expectation, .. } = &report
-            && expectations.send(expectation.clone()).await.is_err()
-        {
-            return;
+        if let Report::Recorded { expectation, .. } = &report {
+            prober.expect(expectation.clone()).await;
         }
         if forward.send(report).is_err() {
             return;

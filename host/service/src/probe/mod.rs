@@ -2,10 +2,10 @@
 
 mod ask;
 mod expectation;
+mod prober;
 mod probes;
-mod verify;
 
 pub use ask::{Answer, Asker};
 pub use expectation::{Expectation, Verdict};
-pub use probes::{ProbeCounts, Probes};
-pub use verify::{Probed, Prober};
+pub use prober::{Probed, Prober, ProberHandle};
+pub use probes::ProbeCounts;

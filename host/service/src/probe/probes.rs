@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
@@ -18,13 +17,9 @@ struct Probe {
     answer: String,
 }
 
-/// What was answered last. Clones are the same. The cost of a change does not grow with the number
-/// of names.
-#[derive(Clone, Debug, Default)]
-pub struct Probes(Arc<Mutex<State>>);
-
+/// What was answered last. The cost of a change does not grow with the number of names.
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct Probes {
     names: BTreeMap<HostName, Probe>,
     clusters: BTreeMap<ClusterId, Counts>,
 }
@@ -55,12 +50,10 @@ pub struct ProbeCounts {
 
 impl Probes {
     /// How the names of a cluster are answered.
-    #[must_use]
-    pub fn of_cluster(&self, cluster: &ClusterId) -> ProbeCounts {
-        let state = self.lock();
-        let Some(counts) = state.clusters.get(cluster) else { return ProbeCounts::default() };
+    pub(super) fn of_cluster(&self, cluster: &ClusterId) -> ProbeCounts {
+        let Some(counts) = self.clusters.get(cluster) else { return ProbeCounts::default() };
         let Counts { matching, outstanding, mismatching, unanswered } = counts;
-        let example = mismatching.first().or(unanswered.first()).and_then(|name| state.names.get(name));
+        let example = mismatching.first().or(unanswered.first()).and_then(|name| self.names.get(name));
         ProbeCounts {
             matching: *matching,
             mismatching: mismatching.len(),
@@ -70,37 +63,30 @@ impl Probes {
         }
     }
 
-    /// Whether the probe is still wanted: a newer expectation ends the old one's patience.
-    pub(super) fn is_current(&self, expectation: &Expectation) -> bool {
-        self.lock().names.get(&expectation.name).is_some_and(|probe| probe.expectation == *expectation)
+    pub(super) fn begin(&mut self, expectation: &Expectation) {
+        self.set(Probe { expectation: expectation.clone(), verdict: None, answer: String::new() });
     }
 
-    pub(super) fn begin(&self, expectation: &Expectation) {
-        let probe = Probe { expectation: expectation.clone(), verdict: None, answer: String::new() };
-        self.lock().set(probe);
-    }
-
-    pub(super) fn end(&self, expectation: &Expectation, verdict: Verdict, answer: &Answer) {
-        let mut state = self.lock();
-        if state.names.get(&expectation.name).is_none_or(|probe| probe.expectation != *expectation) {
+    /// Takes in a verdict, unless something else is expected of the name by now.
+    pub(super) fn end(&mut self, expectation: &Expectation, verdict: Verdict, answer: &Answer) {
+        if self.names.get(&expectation.name).is_none_or(|probe| probe.expectation != *expectation) {
             return;
         }
         if verdict == Verdict::Match && expectation.records.is_empty() {
             // Withdrawn, and seen to be: nothing is left to ask for.
-            state.remove(&expectation.name);
+            self.remove(&expectation.name);
         } else {
             let (expectation, answer) = (expectation.clone(), answer.to_string());
-            state.set(Probe { expectation, verdict: Some(verdict), answer });
+            self.set(Probe { expectation, verdict: Some(verdict), answer });
         }
     }
 
     /// At most `limit` names after `last`, from the start again after the last of all, for asking
     /// again. Those that are being asked for are left out.
     pub(super) fn some_after(&self, last: Option<&HostName>, limit: usize) -> Vec<Expectation> {
-        let state = self.lock();
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let names = state.names.range::<HostName, _>((after, Bound::Unbounded));
-        let from_start = last.into_iter().flat_map(|last| state.names.range(..=last));
+        let names = self.names.range::<HostName, _>((after, Bound::Unbounded));
+        let from_start = last.into_iter().flat_map(|last| self.names.range(..=last));
         names
             .chain(from_start)
             .take(limit)
@@ -109,13 +95,6 @@ impl Probes {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The counts are derived from the names, and nothing between the two can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
     fn set(&mut self, probe: Probe) {
         self.remove(&probe.expectation.name);
         for cluster in &probe.expectation.clusters {
@@ -173,7 +152,7 @@ mod tests {
 
     #[test]
     fn counts_follow_what_was_answered_last() {
-        let probes = Probes::default();
+        let mut probes = Probes::default();
         let (good, bad) = (
             expectation("a.openmcp.cluster", Some("10.0.0.1")),
             expectation("b.openmcp.cluster", Some("10.0.0.2")),
@@ -192,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_withdrawn_name_is_forgotten_when_it_is_seen_to_be_gone() {
-        let probes = Probes::default();
+        let mut probes = Probes::default();
         let gone = expectation("a.openmcp.cluster", None);
         probes.begin(&expectation("a.openmcp.cluster", Some("10.0.0.1")));
         probes.begin(&gone);
@@ -208,7 +187,7 @@ mod tests {
 
     #[test]
     fn all_names_are_asked_for_again_in_turn() {
-        let probes = Probes::default();
+        let mut probes = Probes::default();
         for name in ["a.openmcp.cluster", "b.openmcp.cluster", "c.openmcp.cluster"] {
             let expectation = expectation(name, Some("10.0.0.1"));
             probes.begin(&expectation);

@@ -12,6 +12,7 @@ use super::ClusterController;
 use crate::address::parse_server;
 use crate::annotate::{AnnotateError, annotate};
 use crate::forward::{self, ForwardError, Layout, Verified};
+use crate::probe::ProbeCounts;
 use crate::record::Summary;
 use crate::report::findings::{Findings, probed, reachable, recorded};
 use openmcp_dns_api::conditions::{Duty, Finding, Reason};
@@ -27,7 +28,10 @@ impl ClusterController {
     pub(super) async fn fulfil(&mut self, cluster: &Cluster, zone: &HostName, summary: &Summary) -> Findings {
         let annotated = self.annotate(cluster, zone, summary).await;
         let forwarded = self.forward(cluster, zone).await;
-        let counts = self.settings.probes.of_cluster(&self.id);
+        let counts = match &self.settings.prober {
+            Some(prober) => prober.counts(&self.id).await,
+            None => ProbeCounts::default(),
+        };
         Findings::from([
             (Duty::Reachable, self.reachable(summary)),
             (Duty::Forwarded, forwarded),

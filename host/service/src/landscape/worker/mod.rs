@@ -27,7 +27,7 @@ use super::access::{Access, Inventory};
 use crate::forward::Verified;
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
-use crate::probe::Probes;
+use crate::probe::ProberHandle;
 use crate::record::{Input, Summary};
 use crate::report::cluster_dns;
 use crate::report::findings::{Findings, status};
@@ -60,8 +60,8 @@ pub struct Settings {
     pub inputs: mpsc::Sender<Input>,
     /// Where watches report.
     pub observations: mpsc::Sender<(ClusterId, Observation)>,
-    /// What the central DNS server answers.
-    pub probes: Probes,
+    /// Asks the central DNS server; `None` where no address is known.
+    pub prober: Option<ProberHandle>,
     /// Counts of all clusters.
     pub tallies: Tallies,
     /// What is measured.
