@@ -39,6 +39,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "battery")]
+pub mod battery;
 mod discovery;
 mod faults;
 mod fields;

@@ -2,6 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -234,6 +236,13 @@ pub(crate) fn set_defaults(resource: &Resource, object: &mut Value) {
         && let Some(object) = object.as_object_mut()
     {
         object.entry("type").or_insert_with(|| json!("Opaque"));
+        if let Some(Value::Object(texts)) = object.remove("stringData") {
+            let data = object.entry("data").or_insert_with(|| json!({})).as_object_mut();
+            let encoded = |text: &Value| json!(STANDARD.encode(text.as_str().unwrap_or_default()));
+            if let Some(data) = data {
+                data.extend(texts.iter().map(|(key, text)| (key.clone(), encoded(text))));
+            }
+        }
     }
 }
 

@@ -96,6 +96,9 @@ impl Server {
     /// # Errors
     /// When its kind is not served, or a real server would refuse it.
     pub fn put(&self, mut object: Value) -> Result<Value, Refusal> {
+        if !object.is_object() {
+            return Err(Refusal::bad_request("the object is no JSON object"));
+        }
         let now = (self.inner.now)();
         metadata::tidy(&mut object);
         let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();

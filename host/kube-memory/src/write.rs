@@ -42,7 +42,9 @@ impl State {
         let resource = self.kind(at)?.resource.clone();
         metadata::place(&resource, at, &mut object)?;
         if !metadata::text(&object, "resourceVersion").is_empty() {
-            return Err(Refusal::bad_request("resourceVersion should not be set on objects to be created"));
+            // Real servers have no better code for it.
+            let message = "resourceVersion should not be set on objects to be created";
+            return Err(Refusal::new(500, "", message));
         }
         if resource.has_status
             && let Some(object) = object.as_object_mut()
