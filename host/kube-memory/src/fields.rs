@@ -100,19 +100,19 @@ fn remove_below(value: &mut Value, path: &[String], depth: usize) -> bool {
     let Some(element) = path.get(depth) else { return true };
     match (value, element.strip_prefix("f:")) {
         (Value::Object(map), Some(name)) => {
-            if map.get_mut(name).is_some_and(|inner| remove_below(inner, path, depth + 1)) {
+            let emptied = map.get_mut(name).is_some_and(|inner| remove_below(inner, path, depth + 1));
+            if emptied {
                 map.remove(name);
-                return map.is_empty();
             }
+            emptied && map.is_empty()
         }
         (Value::Array(items), None) => {
             let before = items.len();
             items.retain(|item| item_key(&path[..depth], item).as_ref() != Some(element));
-            return items.is_empty() && before > 0;
+            items.is_empty() && before > 0
         }
-        _ => {}
+        _ => false,
     }
-    false
 }
 
 /// As messages write a path: `.metadata.finalizers[="x"]`.

@@ -6,7 +6,7 @@
 //!                        faults            Server        watches: cursors into the history
 //!                                  (plays the outside)
 //! ```
-//! [`state`](self) answers requests as a value: it knows no task, no network and no time. Around it
+//! The state answers requests as a value: it knows no task, no network and no time. Around it
 //! stands a thin tower service, which waits for changes on behalf of watches and makes trouble on
 //! request. [`Server`] is the handle for whoever plays the rest of the world.
 //!
@@ -15,7 +15,8 @@
 //! subresource, finalizers, versions and generations, discovery. The battery of tests (feature
 //! `battery`) runs against this one and against real ones. What it does not do: access rules,
 //! admission, schemas and their defaults (a kind may be given a [`Validator`]), strategic merge
-//! patches, dry runs, and the work of controllers (no garbage collection of owned objects).
+//! patches, dry runs, and the work of controllers (no garbage collection of owned objects), but that of
+//! the one for namespaces.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -48,6 +49,7 @@ mod kind;
 mod list;
 mod managers;
 mod metadata;
+mod namespace;
 mod patch;
 mod path;
 mod query;

@@ -97,6 +97,11 @@ impl Path {
 }
 
 impl Place {
+    /// Whether namespaces are there.
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.plural == "namespaces"
+    }
+
     fn parse(group: &str, version: &str, rest: &[&str]) -> Result<Self, Refusal> {
         let (namespace, rest) = match rest {
             // A Namespace is both a place and an object.

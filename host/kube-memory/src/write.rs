@@ -71,9 +71,8 @@ impl State {
         let at = Place::of(resource, &object);
         let key = at.key();
         metadata::check_name(resource, &key.1)?;
-        if resource.namespaced && !self.namespace_exists(&key.0) {
-            let message = format!("namespaces \"{}\" not found", key.0);
-            return Err(Refusal::new(404, "NotFound", message));
+        if resource.namespaced {
+            self.check_namespace(&key.0, &format!("{} {:?}", resource.qualified(), key.1))?;
         }
         let kind = self.kind(&at)?;
         if kind.get(&key).is_some() {
@@ -225,6 +224,9 @@ impl State {
         if metadata::is_deleted(&old.object) {
             return Ok((*old.object).clone());
         }
+        if resource.is_namespace() {
+            return Ok(self.delete_namespace(at, old, now));
+        }
         if metadata::finalizers(&old.object).is_empty() {
             self.drop_object(at);
             return Ok(json!({
@@ -247,7 +249,14 @@ impl State {
     /// Keeps what has changed; an object that waits for its last finalizer goes with it.
     pub(crate) fn replace(&mut self, at: &Place, old: &Stored, new: Value, managers: Vec<Manager>) -> Value {
         if metadata::is_deleted(&new) && metadata::finalizers(&new).is_empty() {
-            self.drop_object(at);
+            match &at.name {
+                // A namespace waits for what is in it, too.
+                Some(name) if at.is_namespace() => {
+                    self.keep(at, at.key(), new.clone(), managers);
+                    self.release_namespace(name);
+                }
+                _ => self.drop_object(at),
+            }
             return new;
         }
         if *old.object == new && managers::same(&old.managers, &managers) {
@@ -256,7 +265,7 @@ impl State {
         self.keep(at, at.key(), new, managers)
     }
 
-    fn keep(&mut self, at: &Place, key: Key, mut object: Value, managers: Vec<Manager>) -> Value {
+    pub(crate) fn keep(&mut self, at: &Place, key: Key, mut object: Value, managers: Vec<Manager>) -> Value {
         object["metadata"]["managedFields"] = managers::to_managed_fields(&managers);
         self.commit(at, key.clone(), Some((object, managers)));
         self.kind(at)
@@ -269,6 +278,9 @@ impl State {
     /// Removes an object, whatever finalizers it has.
     pub(crate) fn drop_object(&mut self, at: &Place) {
         self.commit(at, at.key(), None);
+        if let Some(namespace) = &at.namespace {
+            self.release_namespace(namespace);
+        }
     }
 
     fn commit(&mut self, at: &Place, key: Key, after: Option<(Value, Vec<Manager>)>) {

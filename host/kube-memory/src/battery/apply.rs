@@ -112,6 +112,10 @@ pub(super) async fn who_updates_a_field_owns_it(ground: &Ground) -> anyhow::Resu
     let message = refused(result, 409, "Conflict")?;
     let start = "Apply failed with 1 conflict: conflict with \"a-person\" using v1";
     ensure!(message.starts_with(start) && message.ends_with(": .data.a"), "{message}");
+    // It is nobody else's any more.
+    let result = applied(ground, "two", false, name, json!({ "data": { "a": "3" } })).await;
+    let message = refused(result, 409, "Conflict")?;
+    ensure!(message.starts_with(start), "{message}");
     // The value that stands there can be applied by everybody.
     let applied = applied(ground, "one", false, name, json!({ "data": { "a": "2" } })).await?;
     same("managers", applied.managed_fields().len(), 2)
