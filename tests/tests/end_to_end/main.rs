@@ -6,6 +6,7 @@
 mod cluster_dns;
 mod deletion;
 mod diff;
+mod kube_api;
 mod metrics;
 mod monitor;
 mod names;
@@ -111,6 +112,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
     step!(cluster_dns::nothing_but_our_block_is_new_in_the_corefile(&world));
     step!(names::the_example_resolves_on_every_cluster(&world));
     if steps.all_good() {
+        step!(kube_api::it_passes_the_battery_that_the_one_in_memory_passes(&world));
         step!(names::a_changed_address_is_followed(&world));
         step!(names::a_second_host_name_of_a_route_resolves(&world));
         step!(names::an_ingress_resolves(&world));
