@@ -210,15 +210,15 @@ pub struct SharedName {
 pub struct DeletionGuard {
     /// A plan that deletes more than this share of a cluster's names is held, in percent (0 to 100).
     #[serde(default = "default_share")]
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(with = "i32", range(min = 0, max = 100))]
     pub max_percent: u8,
     /// Plans that delete at most this many names are never held for their share.
     #[serde(default = "default_free_names")]
-    #[schemars(range(min = 0, max = 10000))]
+    #[schemars(with = "i32", range(min = 0, max = 10000))]
     pub free_names: u32,
     /// After how many seconds without a change a held plan goes on by itself (1 to 604800).
     #[serde(default = "default_hold_seconds")]
-    #[schemars(range(min = 1, max = 604_800))]
+    #[schemars(with = "i32", range(min = 1, max = 604_800))]
     pub hold_seconds: u32,
 }
 
