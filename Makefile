@@ -3,18 +3,23 @@
 # Arguments of the demo, for example: make demo ARGS=--once
 ARGS ?=
 
+# Steps of the tests on real servers, for example: make test STEPS="names policy"
+STEPS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-policy
+.PHONY: help demo check test bench bench-policy
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 demo: ## Builds, then runs the main job on a folder of manifests; ARGS="--once" prints and exits
-	@scripts/setup demo
-	@cargo run -q -p openmcp-dns -- demo examples/landscape $(ARGS)
+	@scripts/demo $(ARGS)
 
-test: ## Sets everything up, then runs all checks and tests, those on real servers included
-	@scripts/test
+check: ## For every day: format, clippy, and the tests that need no server and no compiler for WebAssembly
+	@scripts/check
+
+test: ## Sets everything up, then runs all checks and tests; STEPS="names policy" runs only these steps on real servers
+	@scripts/test $(STEPS)
 
 bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench

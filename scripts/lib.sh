@@ -2,6 +2,12 @@
 # Helpers of the scripts beside this file: progress, errors with a next step, long steps.
 # To be sourced, after `set -euo pipefail`.
 
+# What is built once for all checkouts lies here, one folder <name>-<version> each.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+cache=${OPENMCP_DNS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/openmcp-dns}
+# shellcheck disable=SC2034 # as above
+cargo_deny_version=0.20.2
+
 # All progress goes to stderr, so that the output of what is run stays clean.
 say() { printf '%s\n' "$*" >&2; }
 

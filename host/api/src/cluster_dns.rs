@@ -7,6 +7,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schemas;
+
 /// Stands beside its `Cluster`, under the same name. There is nothing to configure: look at the status.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[kube(
@@ -61,7 +63,7 @@ pub struct ClusterDNSStatus {
     pub policy: String,
     /// One condition per duty: Reachable, Forwarded, Annotated, Recorded, Probed.
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
     /// How many claims are published.
     #[serde(default)]

@@ -13,6 +13,7 @@ pub use super::module_source::{
     BuiltIn, CertificateAuthority, ConfigMapKey, FileSource, HttpSource, ModuleSource, OciSource, PullPolicy,
     SecretReference,
 };
+use super::schemas;
 
 /// Selects clusters of a landscape and says which policy module decides on their host names.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -75,7 +76,7 @@ pub struct DNSPolicySpec {
 
     /// Configuration of the module, as the module defines it. The module checks it before it is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "free_json")]
+    #[schemars(schema_with = "schemas::free_json")]
     pub configuration: Option<serde_json::Value>,
 
     /// Names in the zone that lie outside a cluster's own domain and that the listed clusters may
@@ -209,15 +210,15 @@ pub struct SharedName {
 pub struct DeletionGuard {
     /// A plan that deletes more than this share of a cluster's names is held, in percent (0 to 100).
     #[serde(default = "default_share")]
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(with = "i32", range(min = 0, max = 100))]
     pub max_percent: u8,
     /// Plans that delete at most this many names are never held for their share.
     #[serde(default = "default_free_names")]
-    #[schemars(range(min = 0, max = 10000))]
+    #[schemars(with = "i32", range(min = 0, max = 10000))]
     pub free_names: u32,
     /// After how many seconds without a change a held plan goes on by itself (1 to 604800).
     #[serde(default = "default_hold_seconds")]
-    #[schemars(range(min = 1, max = 604_800))]
+    #[schemars(with = "i32", range(min = 1, max = 604_800))]
     pub hold_seconds: u32,
 }
 
@@ -251,7 +252,7 @@ pub struct DNSPolicyStatus {
     pub observed_generation: i64,
     /// `Ready` (the policy is in force) and `ModuleActive` (the module in the spec is the one that decides).
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
     /// The module that decides now.
     #[serde(default)]
@@ -289,15 +290,18 @@ pub struct ModuleStatus {
     pub resolved_reference: String,
     /// When a module was last downloaded or read; not set for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::optional_time")]
     pub last_download_time: Option<Time>,
     /// When a module last became active, or active with another configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::optional_time")]
     pub last_activation_time: Option<Time>,
     /// What last went wrong with the module in the spec; empty when nothing is wrong.
     #[serde(default)]
     pub last_error: String,
     /// When a module last could not be fetched or was refused. It stays when all is well again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::optional_time")]
     pub last_error_time: Option<Time>,
     /// The module that decides now, with its configuration. A restarted service goes on with it when the
     /// module in the spec is refused, or only monitored.
@@ -316,11 +320,11 @@ pub struct ModuleChoice {
     pub sha256: String,
     /// Where it comes from, as `spec.module` says it. Text of another version of the service may hold
     /// what this one does not know.
-    #[schemars(schema_with = "free_json")]
+    #[schemars(schema_with = "schemas::free_json")]
     pub module: serde_json::Value,
     /// Its configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "free_json")]
+    #[schemars(schema_with = "schemas::free_json")]
     pub configuration: Option<serde_json::Value>,
 }
 
@@ -359,8 +363,4 @@ pub struct DecisionDifference {
     pub active: String,
     /// What the candidate says.
     pub candidate: String,
-}
-
-fn free_json(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }

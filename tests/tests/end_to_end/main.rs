@@ -101,21 +101,27 @@ async fn a_route_on_one_cluster_resolves_from_another() {
     let mut world = World { landscape, service };
 
     macro_rules! step {
-        ($step:expr) => {
-            let name = stringify!($step).split('(').next().unwrap_or_default().replace("::", ": ");
-            steps.run(&name.replace('_', " "), $step).await;
+        // It leaves behind what others look at.
+        (always $step:expr) => {
+            step!(@always, $step);
+        };
+        (@$how:ident, $step:expr) => {
+            steps.$how(stringify!($step).split('(').next().unwrap_or_default(), $step).await;
             // A step that failed half way may have left it stopped.
             world.service.resume().unwrap();
         };
+        ($step:expr) => {
+            step!(@run, $step);
+        };
     }
-    step!(the_service_takes_the_landscape_over(&world));
+    step!(always the_service_takes_the_landscape_over(&world));
     step!(cluster_dns::nothing_but_our_block_is_new_in_the_corefile(&world));
-    step!(names::the_example_resolves_on_every_cluster(&world));
+    step!(always names::the_example_resolves_on_every_cluster(&world));
     if steps.all_good() {
         step!(kube_api::it_passes_the_battery_that_the_one_in_memory_passes(&world));
-        step!(names::a_changed_address_is_followed(&world));
+        step!(always names::a_changed_address_is_followed(&world));
         step!(names::a_second_host_name_of_a_route_resolves(&world));
-        step!(names::an_ingress_resolves(&world));
+        step!(always names::an_ingress_resolves(&world));
         step!(names::a_deleted_route_no_longer_resolves(&world));
         step!(metrics::the_service_says_that_it_lives_and_what_its_policy_does(&world));
         step!(diff::a_diff_shows_which_names_another_module_would_change(&world));
@@ -135,6 +141,6 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(restart::what_changed_while_the_service_was_down_is_caught_up_with(&mut world));
         step!(deletion::a_deleted_cluster_is_cleaned_up_and_then_released(&world));
     }
-    steps.run("the service ends cleanly", deletion::the_service_ends_cleanly(&mut world)).await;
+    steps.always("deletion::the_service_ends_cleanly", deletion::the_service_ends_cleanly(&mut world)).await;
     steps.finish();
 }

@@ -21,16 +21,21 @@ async fn modules_come_from_where_a_policy_says() {
     let mut world = World::start().await.unwrap();
     let mut steps = Steps::new(world.logs());
     macro_rules! step {
+        (always $step:expr) => {
+            step!(@always, $step);
+        };
+        (@$how:ident, $step:expr) => {
+            steps.$how(stringify!($step).split('(').next().unwrap_or_default(), $step).await;
+        };
         ($step:expr) => {
-            let name = stringify!($step).split('(').next().unwrap_or_default().replace("::", ": ");
-            steps.run(&name.replace('_', " "), $step).await;
+            step!(@run, $step);
         };
     }
     step!(command_line::what_is_pushed_is_what_is_pulled(&world));
     step!(command_line::the_same_module_has_the_same_digest(&world));
     step!(command_line::a_refused_push_says_why_and_never_the_password(&world));
     step!(command_line::what_is_no_policy_module_is_not_pushed(&world));
-    step!(world.wait_built_in());
+    step!(always world.wait_built_in());
     if steps.all_good() {
         step!(others::a_source_that_is_incomplete_is_refused_by_the_api_server(&world));
         step!(oci::a_module_is_swapped_in_from_a_registry_and_back(&world));
@@ -50,6 +55,6 @@ async fn modules_come_from_where_a_policy_says() {
         step!(oci::a_module_in_python_takes_raised_limits(&mut world));
         step!(others::a_file_takes_an_operator_who_allows_it(&mut world));
     }
-    step!(world.no_secret_was_written());
+    step!(always world.no_secret_was_written());
     steps.finish();
 }
