@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// One duty of the service for one cluster; the condition types of `ClusterDNS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum Duty {
+pub enum DutyName {
     /// The cluster's API server answers and all its watches are in sync.
     Reachable,
     /// The cluster's own DNS forwards the zone to the central DNS server.
@@ -20,7 +20,7 @@ pub enum Duty {
     Probed,
 }
 
-impl Duty {
+impl DutyName {
     /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 5] =
         [Self::Reachable, Self::Forwarded, Self::Annotated, Self::Recorded, Self::Probed];
