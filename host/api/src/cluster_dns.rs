@@ -43,7 +43,7 @@ use super::schemas;
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Probed\")].status"
     ),
-    printcolumn(name = "Names", type_ = "integer", json_path = ".status.published"),
+    printcolumn(name = "Published", type_ = "integer", json_path = ".status.published"),
     printcolumn(name = "Denied", type_ = "integer", json_path = ".status.denied")
 )]
 pub struct ClusterDNSSpec {}

@@ -38,7 +38,7 @@ use super::schemas;
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
     ),
     printcolumn(name = "Clusters", type_ = "integer", json_path = ".status.clusters"),
-    printcolumn(name = "Names", type_ = "integer", json_path = ".status.names"),
+    printcolumn(name = "Published", type_ = "integer", json_path = ".status.published"),
     printcolumn(name = "Denied", type_ = "integer", json_path = ".status.denied"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", priority = 10),
     printcolumn(
@@ -265,7 +265,7 @@ pub struct DNSPolicyStatus {
     pub clusters: i64,
     /// How many claims are published.
     #[serde(default)]
-    pub names: i64,
+    pub published: i64,
     /// How many claims are denied.
     #[serde(default)]
     pub denied: i64,

@@ -10,6 +10,7 @@ pub mod cluster_dns;
 pub mod conditions;
 pub mod dns_policy;
 pub mod module_source;
+pub mod reason;
 mod schemas;
 
 pub use cluster::Cluster;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::SourceRef;
+use crate::codes;
 use crate::name::{HostName, NameError};
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
@@ -64,20 +65,6 @@ impl Decision {
     pub fn lines_of(decision: Option<&Self>) -> Vec<String> {
         decision.map_or_else(|| vec!["not asked".to_owned()], Self::lines)
     }
-}
-
-/// Codes of the denials that the host itself gives.
-pub mod codes {
-    /// The name is no RFC 1123 host name.
-    pub const INVALID_HOST_NAME: &str = "invalid-host-name";
-    /// The name lies neither in the cluster's domain nor among the names shared with it.
-    pub const OUTSIDE_DOMAIN: &str = "outside-domain";
-    /// The service needs the name itself.
-    pub const RESERVED_NAME: &str = "reserved-name";
-    /// A wildcard, and the DNS server in use cannot serve it.
-    pub const WILDCARD_UNSUPPORTED: &str = "wildcard-unsupported";
-    /// None of the targets can be reached from another cluster.
-    pub const UNREACHABLE_TARGET: &str = "unreachable-target";
 }
 
 /// Decides on one host name that one object asks for.
@@ -265,7 +252,7 @@ fn check_record_sets(
 fn tidy(denial: Denial) -> Denial {
     let code_is_fine = (1..=63).contains(&denial.code.len())
         && denial.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    let code = if code_is_fine { denial.code } else { "unspecified".to_owned() };
+    let code = if code_is_fine { denial.code } else { codes::UNSPECIFIED.to_owned() };
     let mut message: String = denial.message.chars().filter(|c| !c.is_control()).collect();
     let mut end = message.len().min(MAX_DENIAL_MESSAGE_BYTES);
     while !message.is_char_boundary(end) {
@@ -424,7 +411,7 @@ mod tests {
         let answers = Answers { verdict: Ok(Verdict::Deny(denial)), ..allow(vec![]) };
         match run(GOOD, &["10.0.0.1"], &answers) {
             Decision::Deny(denial) => {
-                assert_eq!(denial.code, "unspecified");
+                assert_eq!(denial.code, codes::UNSPECIFIED);
                 assert_eq!(denial.message.len(), MAX_DENIAL_MESSAGE_BYTES);
             }
             other => panic!("{other:?}"),

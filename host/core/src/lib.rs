@@ -10,6 +10,7 @@
 pub mod brake;
 pub mod cluster;
 pub mod cluster_policy;
+pub mod codes;
 pub mod compare;
 pub mod corefile;
 pub mod decide;

@@ -171,6 +171,19 @@ pub enum LoadReason {
 }
 
 impl LoadReason {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::TooLarge,
+        Self::NotAComponent,
+        Self::Imports,
+        Self::Contract,
+        Self::Compile,
+        Self::Trial,
+        Self::Answer,
+        Self::Configuration,
+        Self::Internal,
+    ];
+
     /// The reason in the form of a condition reason.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -6,9 +6,9 @@
 //!                            ▼                       └── probe
 //!                       policy module
 //! ```
-//! A folder is one duty of the service: `landscape` knows the clusters and policies, `observe`
-//! watches their objects, `record` decides and writes, `forward` and `annotate` configure the
-//! clusters, `probe` asks real questions, `report` tells people. `run` wires them.
+//! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
+//! is done for one and how it is undone, `observe` watches its objects, `record` decides and writes,
+//! `probe` asks real questions, `report` tells people. `run` wires them.
 
 #![allow(
     unreachable_pub,
@@ -16,8 +16,8 @@
 )]
 
 pub mod address;
-mod annotate;
-mod forward;
+pub mod clusters;
+mod duties;
 pub mod landscape;
 pub mod metrics;
 pub mod observe;

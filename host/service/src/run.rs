@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::landscape::{Clusters, Inventory, LandscapeController, Settings};
+use crate::clusters::{Clusters, Settings};
+use crate::landscape::{Inventory, LandscapeController};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Probed, Prober, ProberHandle};
 use crate::record::{Inputs, Options, Recorder, Report};

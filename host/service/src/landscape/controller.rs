@@ -14,12 +14,12 @@ use tokio_util::sync::DropGuard;
 use super::access::{Access, AccessEvent};
 use super::policy::{PolicyState, Request, Wanted};
 use super::select;
-use super::worker::{Clusters, Desired, Governed, Settings};
+use crate::clusters::{Clusters, Desired, Governed, Settings, is_held};
 use crate::record::Input;
 use crate::report::dns_policy;
 use crate::watch::{Update, watch};
 use openmcp_dns_api::dns_policy::ConfigMapKey;
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
+use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
 use openmcp_dns_modules::{Loaded, ModuleError, ModuleLoader};
 
 /// How often the status of policies is written, and looked at which module is to be loaded again.
@@ -372,9 +372,8 @@ impl LandscapeController {
         if self.workers.update(id, &desired) {
             return;
         }
-        let is_held = cluster.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
         let leaves = cluster.metadata.deletion_timestamp.is_some();
-        if is_held || !leaves && !matches!(desired.governed, Governed::No) {
+        if is_held(cluster) || !leaves && !matches!(desired.governed, Governed::No) {
             self.workers.start(id.clone(), desired, &self.settings, ended.clone());
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::codes;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::WatchedKind;
@@ -101,7 +102,7 @@ pub fn explain(state: &State) -> Option<(String, String)> {
     match state {
         State::Published | State::Asked => None,
         State::Denied(denial) => Some((denial.code.clone(), denial.message.clone())),
-        State::Undecided(failure) => Some(("policy-failed".to_owned(), failure.to_string())),
-        State::Unresolved(reason) => Some(("unresolved".to_owned(), reason.to_string())),
+        State::Undecided(failure) => Some((codes::POLICY_FAILED.to_owned(), failure.to_string())),
+        State::Unresolved(reason) => Some((codes::UNRESOLVED.to_owned(), reason.to_string())),
     }
 }

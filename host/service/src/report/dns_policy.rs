@@ -54,7 +54,7 @@ impl Writer {
             module,
             candidate,
             clusters,
-            names: published,
+            published,
             denied,
         };
         if written == Some(&status) {

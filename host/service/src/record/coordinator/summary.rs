@@ -1,6 +1,7 @@
 //! What people are told of one cluster.
 
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::codes;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 
@@ -59,7 +60,7 @@ impl Recorder {
                 summary.problems.push(Problem {
                     source: conflict.loser.1.clone(),
                     host_name: conflict.name.to_string(),
-                    code: "conflict".to_owned(),
+                    code: codes::CONFLICT.to_owned(),
                     message: conflict.message.clone(),
                 });
             }

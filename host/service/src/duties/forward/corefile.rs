@@ -1,4 +1,4 @@
-//! Writes our block into a cluster's Corefile, and takes it out again.
+//! The flavour of kubeadm and kind: our block stands in the Corefile of ConfigMap `kube-system/coredns`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,8 +12,11 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::{CONFIG_MAP, KEY, NAMESPACE};
+use super::layout::{CONFIG_MAP, NAMESPACE};
 use openmcp_dns_api::FIELD_MANAGER;
+
+/// Key of the ConfigMap's data that holds the Corefile.
+const KEY: &str = "Corefile";
 
 /// How long a cluster's API server may take for one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

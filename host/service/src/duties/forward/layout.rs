@@ -1,12 +1,15 @@
-//! Follows the ConfigMap that holds a cluster's DNS configuration.
+//! What a cluster's DNS reads: the ConfigMap that holds its configuration.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
 
-use super::{CONFIG_MAP, NAMESPACE};
 use crate::watch::{Update, watch as watch_objects};
+
+/// Where CoreDNS's configuration lies in clusters of the kubeadm layout.
+pub(super) const NAMESPACE: &str = "kube-system";
+pub(super) const CONFIG_MAP: &str = "coredns";
 
 /// What is known of a cluster's DNS configuration.
 #[derive(Clone, Debug)]

@@ -1,0 +1,96 @@
+//! The reasons of conditions and Events. One list holds them all; docs/operations.md says of each what to
+//! do, and a test compares the two.
+
+use openmcp_dns_core::policy::LoadReason;
+
+/// Makes the enumeration and the list of its values of one table, so that neither lacks one.
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $reason:ident,)+) => {
+        /// Why a condition is what it is. Also the reason of Events.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[$doc])+ $reason,)+
+            /// The module is refused.
+            Refused(LoadReason),
+        }
+
+        impl Reason {
+            /// All of them.
+            pub fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$reason,)+].into_iter().chain(LoadReason::ALL.map(Self::Refused))
+            }
+        }
+    };
+}
+
+reasons! {
+    /// All is as it should be.
+    Succeeded,
+    /// Work has begun and is not done.
+    InProgress,
+    /// No Secret with a kubeconfig for the cluster.
+    KubeconfigMissing,
+    /// The kubeconfig cannot be used.
+    KubeconfigInvalid,
+    /// The API server does not answer, or refuses.
+    Unreachable,
+    /// A kind that is watched is not served, so nothing is recorded from it.
+    KindNotServed,
+    /// No DNSPolicy selects the cluster.
+    NoPolicy,
+    /// The policy gives the cluster no usable domain.
+    NoDomain,
+    /// Another cluster has the same domain, or one that contains this one.
+    DomainConflict,
+    /// Someone else has set the annotation.
+    ForeignValue,
+    /// The cluster has no DNS configuration of a known layout.
+    UnknownLayout,
+    /// The DNS configuration is not understood, so it is left alone.
+    NotUnderstood,
+    /// The configuration cannot be written.
+    WriteFailed,
+    /// No address of a central DNS server is configured.
+    NoCentralServer,
+    /// Written, but the platform has no address at which to probe this cluster's DNS.
+    NotProbed,
+    /// The store does not answer, or refuses.
+    StoreUnavailable,
+    /// A plan that would delete many names waits for a confirmation.
+    DeletionHeld,
+    /// The policy module failed for some claims; what was published stays.
+    PolicyFailed,
+    /// Values that are not ours stand at names of this cluster.
+    ForeignRecords,
+    /// The DNS server answers something else than was decided.
+    Mismatch,
+    /// The DNS server could not be asked.
+    NoAnswer,
+    /// The module could not be fetched; another attempt follows by itself.
+    ModuleUnavailable,
+    /// The bytes that were fetched are not those that sha256 or the reference names.
+    ModuleDigestMismatch,
+    /// The source that the spec names is refused.
+    ModuleRejected,
+    /// The module in the spec is compared with the one that decides, and decides nothing.
+    Monitored,
+    /// No module decides.
+    NoActiveModule,
+    /// The spec is contradictory or incomplete.
+    InvalidSpec,
+    /// A claim is denied (reason of Events).
+    HostNameDenied,
+    /// A claim gives way to another (reason of Events).
+    HostNameConflict,
+    /// A claim points nowhere (reason of Events).
+    HostNameUnresolved,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(reason) => f.write_str(reason.as_str()),
+            reason => write!(f, "{reason:?}"),
+        }
+    }
+}

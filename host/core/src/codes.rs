@@ -1,0 +1,33 @@
+//! Codes of claims that are not published: those that the host itself gives; a policy module has its own.
+//! One list holds them all; docs/operations.md says of each what to do, and a test compares the two.
+
+/// Makes the constants and their list of one table, so that neither lacks one.
+macro_rules! codes {
+    ($($(#[$doc:meta])+ $name:ident = $code:literal,)+) => {
+        $($(#[$doc])+ pub const $name: &str = $code;)+
+
+        /// All of them.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+codes! {
+    /// The name is no RFC 1123 host name.
+    INVALID_HOST_NAME = "invalid-host-name",
+    /// The name lies neither in the cluster's domain nor among the names shared with it.
+    OUTSIDE_DOMAIN = "outside-domain",
+    /// The service needs the name itself.
+    RESERVED_NAME = "reserved-name",
+    /// A wildcard, and the DNS server in use cannot serve it.
+    WILDCARD_UNSUPPORTED = "wildcard-unsupported",
+    /// None of the targets can be reached from another cluster.
+    UNREACHABLE_TARGET = "unreachable-target",
+    /// The policy module denies the name, and the code that it gives is none.
+    UNSPECIFIED = "unspecified",
+    /// The policy module did not decide.
+    POLICY_FAILED = "policy-failed",
+    /// The object points nowhere yet.
+    UNRESOLVED = "unresolved",
+    /// The claim gives way to another.
+    CONFLICT = "conflict",
+}

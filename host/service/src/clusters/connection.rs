@@ -1,0 +1,96 @@
+//! The way into one cluster, and what is watched there.
+
+use std::sync::Arc;
+
+use openmcp_dns_core::chain;
+use openmcp_dns_core::cluster::ClusterId;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Settings;
+use crate::duties::Way;
+use crate::duties::forward::{Layout, follow};
+use crate::landscape::{Access, client_of};
+use crate::observe::observe;
+
+/// The way into one cluster, open or not.
+pub(super) struct Connection {
+    id: ClusterId,
+    settings: Arc<Settings>,
+    /// The client for Events; they are written beside the controller.
+    client: watch::Sender<Option<kube::Client>>,
+    open: Option<Open>,
+}
+
+/// An open way. Its watches end with it.
+struct Open {
+    access: Access,
+    /// The client, or why there is none.
+    client: Result<kube::Client, String>,
+    layout: watch::Receiver<Layout>,
+    _ends_watches: DropGuard,
+}
+
+impl Connection {
+    /// A way that is not open; `client` is told when it is.
+    pub(super) const fn new(
+        id: ClusterId,
+        settings: Arc<Settings>,
+        client: watch::Sender<Option<kube::Client>>,
+    ) -> Self {
+        Self { id, settings, client, open: None }
+    }
+
+    /// Whether there is access, of use or not.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// What the duties may use.
+    pub(super) fn way(&self) -> Way<'_> {
+        match &self.open {
+            None => Way::None,
+            Some(Open { client: Err(why), .. }) => Way::Unusable(why),
+            Some(Open { client: Ok(client), layout, .. }) => Way::Open { client, layout },
+        }
+    }
+
+    /// Waits for a change of the cluster's DNS configuration; for ever where there is none.
+    pub(super) async fn changed(&mut self) {
+        if let Some(open) = &mut self.open
+            && open.layout.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    /// Opens the way into the cluster, and opens it anew when the access has changed.
+    pub(super) async fn open(&mut self, access: Option<&Access>) {
+        let Some(access) = access else { return self.close() };
+        if self.open.as_ref().is_some_and(|open| open.access == *access) {
+            return;
+        }
+        let client = match &access.kubeconfig {
+            Err(why) => Err(why.clone()),
+            Ok(text) => client_of(text, &access.origin).await.map_err(|error| chain(&error)),
+        };
+        let cancel = self.settings.cancel.child_token();
+        let (layout_sender, layout) = watch::channel(Layout::Unknown);
+        if let Ok(client) = &client {
+            let settings = &self.settings;
+            observe(&self.id, client, &settings.observations, &cancel, &settings.tasks);
+            let (client, cancel): (_, CancellationToken) = (client.clone(), cancel.clone());
+            settings.tasks.spawn(async move {
+                cancel.run_until_cancelled(follow(client, layout_sender)).await;
+            });
+        }
+        self.client.send_replace(client.as_ref().ok().cloned());
+        self.open = Some(Open { access: access.clone(), client, layout, _ends_watches: cancel.drop_guard() });
+    }
+
+    pub(super) fn close(&mut self) {
+        self.open = None;
+        self.client.send_replace(None);
+    }
+}

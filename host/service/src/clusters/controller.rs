@@ -1,0 +1,191 @@
+//! Looks after one cluster, until it is no longer ours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Api;
+use openmcp_dns_core::chain;
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::connection::Connection;
+use super::leaving::Leaving;
+use super::step::{Step, step};
+use super::{Desired, Settings, finalizer};
+use crate::duties::{self, Context, Duties};
+use crate::record::{Input, Summary};
+use openmcp_dns_api::conditions::{Finding, Reason};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus};
+
+/// How long to wait before trying again what the platform's API server refused.
+const RETRY: Duration = Duration::from_secs(5);
+/// Changes within this time lead to one look at the cluster.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+/// How often to look without a change: probes go on, and their results are part of the status.
+const RESYNC: Duration = Duration::from_secs(15);
+
+/// What a controller does next.
+pub(super) enum Next {
+    /// Looks again after this time, or earlier when something changes.
+    Again(Duration),
+    /// Nothing more: the cluster is no longer ours.
+    Ended,
+}
+
+/// Looks after one cluster.
+pub(super) struct ClusterController {
+    pub(super) id: ClusterId,
+    pub(super) settings: Arc<Settings>,
+    desired: watch::Receiver<Desired>,
+    wake: Arc<Notify>,
+    pub(super) connection: Connection,
+    pub(super) duties: Duties,
+    /// Whether the recorder was told of a policy for the cluster.
+    governed: bool,
+    holds_finalizer: bool,
+    pub(super) leaving: Option<Leaving>,
+    /// What stands in the status; `None` before it was looked at.
+    pub(super) written: Option<ClusterDNSStatus>,
+}
+
+impl ClusterController {
+    /// `wake` has it look again; `client` is told how to get into the cluster.
+    pub(super) fn new(
+        id: ClusterId,
+        settings: Arc<Settings>,
+        desired: watch::Receiver<Desired>,
+        wake: &Arc<Notify>,
+        client: watch::Sender<Option<kube::Client>>,
+    ) -> Self {
+        Self {
+            connection: Connection::new(id.clone(), Arc::clone(&settings), client),
+            duties: duties::all(&settings, wake),
+            wake: Arc::clone(wake),
+            id,
+            settings,
+            desired,
+            governed: false,
+            holds_finalizer: false,
+            leaving: None,
+            written: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            let next = self.look().await;
+            let Next::Again(pause) = next else { return };
+            tokio::select! {
+                // An error says that nobody will ever want anything else; that is no reason to stop.
+                Ok(()) = self.desired.changed() => {}
+                () = self.wake.notified() => {}
+                () = self.connection.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            tokio::time::sleep(DEBOUNCE).await;
+        }
+    }
+
+    /// Looks at what should be, and does what is missing.
+    async fn look(&mut self) -> Next {
+        let desired = self.desired.borrow_and_update().clone();
+        match step(&desired, self.leaving.is_some(), self.governed) {
+            Step::Fulfil(policy) => self.fulfil(&desired, policy).await,
+            Step::Wait(why) => self.wait(&desired.cluster, why).await,
+            Step::Rest => self.rest(&desired.cluster).await,
+            Step::TakeBack => self.take_back(&desired).await,
+            Step::End => self.end(),
+        }
+    }
+
+    async fn fulfil(&mut self, desired: &Desired, policy: &ClusterPolicy) -> Next {
+        let cluster = &*desired.cluster;
+        // Before anything else: what is done below has to be undone one day.
+        if let Err(error) = self.hold(cluster).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
+            return Next::Again(RETRY);
+        }
+        let govern = Input::Govern(self.id.clone(), Box::new(policy.clone()));
+        if self.settings.inputs.send(govern).await.is_err() {
+            return Next::Ended;
+        }
+        self.governed = true;
+        // Observations take another way to the recorder: an answer says that it knows the cluster.
+        if !self.connection.is_open() && self.summary().await.is_none() {
+            return Next::Ended;
+        }
+        self.connection.open(desired.access.as_ref()).await;
+        let Some(summary) = self.summary().await else { return Next::Ended };
+        let context = Context {
+            id: &self.id,
+            cluster,
+            zone: &policy.module.context.base_domain,
+            summary: &summary,
+            way: self.connection.way(),
+        };
+        let findings = self.duties.fulfil(&context).await;
+        let again =
+            if findings.values().any(|finding| finding.status != Some(true)) { RETRY } else { RESYNC };
+        self.write_status(cluster, &summary, &findings).await;
+        Next::Again(again)
+    }
+
+    async fn hold(&mut self, cluster: &Cluster) -> kube::Result<()> {
+        if !self.holds_finalizer && !finalizer::is_held(cluster) {
+            finalizer::hold(&self.api(), cluster).await?;
+        }
+        self.holds_finalizer = true;
+        Ok(())
+    }
+
+    /// See [`Step::Rest`].
+    async fn rest(&mut self, cluster: &Cluster) -> Next {
+        if std::mem::take(&mut self.governed)
+            && self.settings.inputs.send(Input::Ungovern(self.id.clone())).await.is_err()
+        {
+            return Next::Ended;
+        }
+        self.connection.close();
+        let finding = Finding::bad(
+            Reason::NoPolicy,
+            "no DNSPolicy selects the cluster; what is published stays until one does, or the Cluster is deleted",
+        );
+        self.write_same(cluster, &Summary::default(), &finding).await;
+        Next::Again(RESYNC)
+    }
+
+    /// See [`Step::Wait`].
+    async fn wait(&mut self, cluster: &Cluster, why: &str) -> Next {
+        let Some(summary) = self.summary().await else { return Next::Ended };
+        self.write_same(cluster, &summary, &Finding::unknown(Reason::InProgress, why)).await;
+        Next::Again(RETRY)
+    }
+
+    /// Says the same of every duty.
+    async fn write_same(&mut self, cluster: &Cluster, summary: &Summary, finding: &Finding) {
+        let findings = self.duties.names().map(|duty| (duty, finding.clone())).collect();
+        self.write_status(cluster, summary, &findings).await;
+    }
+
+    /// Nothing of us is left: the cluster is forgotten.
+    pub(super) fn end(&mut self) -> Next {
+        self.connection.close();
+        self.settings.tallies.remove(&self.id);
+        for duty in self.duties.names() {
+            self.settings.metrics.forget(&self.id.namespace, &self.id.name, duty.as_str());
+        }
+        Next::Ended
+    }
+
+    pub(super) fn api(&self) -> Api<Cluster> {
+        Api::namespaced(self.settings.platform.clone(), &self.id.namespace)
+    }
+
+    /// What the recorder knows of the cluster; `None` when it has ended.
+    async fn summary(&self) -> Option<Summary> {
+        let (sender, answer) = oneshot::channel();
+        self.settings.inputs.send(Input::Summarise(self.id.clone(), sender)).await.ok()?;
+        answer.await.ok()
+    }
+}

@@ -1,0 +1,45 @@
+//! Our finalizer: keeps a `Cluster` until everything that was done for it is undone.
+
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+
+use openmcp_dns_api::{Cluster, FIELD_MANAGER, FINALIZER};
+
+/// Whether our finalizer stands on the `Cluster`.
+#[must_use]
+pub fn is_held(cluster: &Cluster) -> bool {
+    cluster.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Sets our finalizer.
+///
+/// # Errors
+/// When the platform's API server refuses, or somebody else has changed the `Cluster`.
+pub(super) async fn hold(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
+    let mut finalizers = cluster.finalizers().to_vec();
+    finalizers.push(FINALIZER.to_owned());
+    set(api, cluster, &finalizers).await
+}
+
+/// Removes our finalizer, unless the `Cluster` is gone and another one has its name.
+///
+/// # Errors
+/// When the platform's API server refuses, or somebody else has changed the `Cluster`.
+pub(super) async fn release(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
+    let current = api.get_opt(&cluster.name_any()).await?.filter(|current| current.uid() == cluster.uid());
+    let Some(current) = current else { return Ok(()) };
+    let mut finalizers = current.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    set(api, &current, &finalizers).await
+}
+
+/// Fails with a conflict when somebody else has changed the `Cluster`, so that no finalizer of
+/// others is lost.
+async fn set(api: &Api<Cluster>, cluster: &Cluster, finalizers: &[String]) -> kube::Result<()> {
+    let patch = Patch::Merge(json!({
+        "metadata": { "resourceVersion": cluster.resource_version(), "finalizers": finalizers },
+    }));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch_metadata(&cluster.name_any(), &params, &patch).await.map(drop)
+}

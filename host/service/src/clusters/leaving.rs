@@ -1,0 +1,74 @@
+//! Takes back everything that was done for a cluster whose `Cluster` is being deleted.
+//!
+//! Needs nothing but the `Cluster` itself: the policy may be gone, and the cluster too. What is to be
+//! taken back the duties know; then the frame around them goes, the finalizer last.
+
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::chain;
+use openmcp_dns_core::name::HostName;
+use tokio::time::Instant;
+
+use super::controller::{ClusterController, Next};
+use super::{Desired, Governed, finalizer};
+use crate::duties::UndoContext;
+use crate::report::cluster_dns;
+use openmcp_dns_api::ZONE_ANNOTATION;
+
+/// How long to wait between two attempts.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A clean-up that is under way.
+pub(super) struct Leaving {
+    /// What should have been for the cluster when it began to leave.
+    desired: Desired,
+    since: Instant,
+}
+
+impl ClusterController {
+    pub(super) async fn take_back(&mut self, desired: &Desired) -> Next {
+        let leaving =
+            self.leaving.get_or_insert_with(|| Leaving { desired: desired.clone(), since: Instant::now() });
+        let zone = zone(&leaving.desired);
+        if zone.is_some() {
+            self.connection.open(leaving.desired.access.as_ref()).await;
+        } else {
+            tracing::warn!(cluster = %self.id, "the Cluster has no zone annotation and no policy: nothing to take back");
+        }
+        let context = UndoContext {
+            id: &self.id,
+            cluster: &desired.cluster,
+            present: desired.present,
+            zone: zone.as_ref(),
+            elapsed: leaving.since.elapsed(),
+            way: self.connection.way(),
+        };
+        if !self.duties.undo(&context).await {
+            return Next::Again(AGAIN);
+        }
+        match self.release(desired).await {
+            Ok(()) => self.end(),
+            Err(error) => {
+                tracing::warn!(cluster = %self.id, error = chain(&error), "unable to release the Cluster");
+                Next::Again(AGAIN)
+            }
+        }
+    }
+
+    /// Removes the status and, last, our finalizer.
+    async fn release(&self, desired: &Desired) -> kube::Result<()> {
+        cluster_dns::remove(&self.settings.platform, &desired.cluster).await?;
+        if desired.present { finalizer::release(&self.api(), &desired.cluster).await } else { Ok(()) }
+    }
+}
+
+/// The landscape's zone: from the policy, or as the `Cluster` carries it.
+fn zone(desired: &Desired) -> Option<HostName> {
+    match &desired.governed {
+        Governed::By(policy) => Some(policy.module.context.base_domain.clone()),
+        Governed::No | Governed::NotYet(_) => {
+            desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
+        }
+    }
+}

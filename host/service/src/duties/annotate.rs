@@ -1,0 +1,162 @@
+//! Annotate: writes a cluster's domain and zone onto its `Cluster`, for those who build host names.
+
+use async_trait::async_trait;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource as _, ResourceExt as _};
+use openmcp_dns_core::chain;
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::name::HostName;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::{Context, Duty, UndoContext, Undone};
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
+use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, FIELD_MANAGER, ZONE_ANNOTATION};
+
+/// Field manager of the zone alone. The clean-up needs the zone, so it is written also where
+/// somebody else has claimed the domain.
+const ZONE_MANAGER: &str = "openmcp-dns-zone";
+
+/// Annotates a `Cluster`.
+pub struct Annotate {
+    platform: kube::Client,
+}
+
+impl Annotate {
+    /// Writes to the platform cluster.
+    pub const fn new(platform: kube::Client) -> Self {
+        Self { platform }
+    }
+
+    fn api(&self, id: &ClusterId) -> Api<Cluster> {
+        Api::namespaced(self.platform.clone(), &id.namespace)
+    }
+
+    /// Removes the annotations, and none that somebody else has set.
+    async fn remove(&self, context: &UndoContext<'_>) -> kube::Result<()> {
+        let UndoContext { id, cluster, .. } = context;
+        let api = self.api(id);
+        let current = api.get_opt(&id.name).await?.filter(|current| current.uid() == cluster.uid());
+        let Some(current) = current else { return Ok(()) };
+        for manager in [ZONE_MANAGER, FIELD_MANAGER] {
+            apply(&api, &current, manager, json!({})).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Duty for Annotate {
+    fn name(&self) -> DutyName {
+        DutyName::Annotated
+    }
+
+    async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
+        let Context { id, cluster, zone, summary, way: _ } = context;
+        let Some(Ok(domain)) = &summary.domain else { return finding(None, &Ok(())) };
+        let annotated = annotate(&self.api(id), cluster, domain, zone).await;
+        finding(Some(domain), &annotated)
+    }
+
+    async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
+        if !context.present {
+            return Undone::Done;
+        }
+        match self.remove(context).await {
+            Ok(()) => Undone::Done,
+            Err(error) => Undone::Again(format!("unable to remove the annotations: {}", chain(&error))),
+        }
+    }
+
+    /// A service that is restarted meanwhile finds the zone nowhere else.
+    fn outlasts_later_duties(&self) -> bool {
+        true
+    }
+}
+
+fn finding(domain: Option<&HostName>, annotated: &Result<(), AnnotateError>) -> Finding {
+    let Some(domain) = domain else {
+        return Finding::unknown(Reason::NoDomain, "the cluster has no domain");
+    };
+    match annotated {
+        Ok(()) => Finding::good(format!("the Cluster carries the domain {domain}")),
+        Err(error @ AnnotateError::Foreign(_)) => Finding::bad(Reason::ForeignValue, chain(error)),
+        Err(error @ AnnotateError::Api(_)) => Finding::bad(Reason::WriteFailed, chain(error)),
+    }
+}
+
+/// Why a `Cluster` does not carry its domain.
+#[derive(Debug, Error)]
+enum AnnotateError {
+    /// Somebody else has set the annotation to another value.
+    #[error("the annotation is set by somebody else and left alone; remove it to have it managed ({0})")]
+    Foreign(String),
+    /// The API server refuses.
+    #[error("unable to annotate the Cluster")]
+    Api(#[from] kube::Error),
+}
+
+/// Writes domain and zone, if they do not stand there already.
+async fn annotate(
+    api: &Api<Cluster>,
+    cluster: &Cluster,
+    domain: &HostName,
+    zone: &HostName,
+) -> Result<(), AnnotateError> {
+    set(api, cluster, ZONE_MANAGER, ZONE_ANNOTATION, zone).await?;
+    set(api, cluster, FIELD_MANAGER, CLUSTER_DOMAIN_ANNOTATION, domain).await
+}
+
+async fn set(
+    api: &Api<Cluster>,
+    cluster: &Cluster,
+    manager: &str,
+    key: &str,
+    value: &HostName,
+) -> Result<(), AnnotateError> {
+    if cluster.annotations().get(key).is_some_and(|old| old == value.as_str()) {
+        return Ok(());
+    }
+    match apply(api, cluster, manager, json!({ key: value })).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Err(AnnotateError::Foreign(status.message)),
+        other => Ok(other?),
+    }
+}
+
+/// The unique identifier keeps the API server from making a new `Cluster` of a deleted one.
+async fn apply(
+    api: &Api<Cluster>,
+    cluster: &Cluster,
+    manager: &str,
+    annotations: Value,
+) -> Result<(), kube::Error> {
+    let patch = json!({
+        "apiVersion": Cluster::api_version(&()),
+        "kind": Cluster::kind(&()),
+        "metadata": { "name": cluster.name_any(), "uid": cluster.uid(), "annotations": annotations },
+    });
+    api.patch_metadata(&cluster.name_any(), &PatchParams::apply(manager), &Patch::Apply(patch)).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_of_somebody_else_is_told_apart_from_a_refusal_to_write() {
+        let domain = "w1.openmcp.cluster".parse().unwrap();
+        let foreign = Err(AnnotateError::Foreign("conflict with \"kubectl\"".to_owned()));
+        let refused = Err(AnnotateError::Api(kube::Error::LinesCodecMaxLineLengthExceeded));
+        for (domain, annotated, status, reason, text) in [
+            (None, Ok(()), None, Reason::NoDomain, "no domain"),
+            (Some(&domain), Ok(()), Some(true), Reason::Succeeded, "carries the domain w1.openmcp.cluster"),
+            (Some(&domain), foreign, Some(false), Reason::ForeignValue, "remove it to have it managed"),
+            (Some(&domain), refused, Some(false), Reason::WriteFailed, "unable to annotate the Cluster"),
+        ] {
+            let finding = finding(domain, &annotated);
+            assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");
+            assert!(finding.message.contains(text), "{finding:?}");
+        }
+    }
+}

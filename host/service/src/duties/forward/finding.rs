@@ -1,0 +1,184 @@
+//! What is said of a cluster's forwarding.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use openmcp_dns_core::corefile::Warning;
+use openmcp_dns_core::name::HostName;
+
+use super::verify::Check;
+use openmcp_dns_api::CLUSTER_DNS_ANNOTATION;
+use openmcp_dns_api::conditions::{Finding, Reason};
+
+/// How long a cluster's DNS may take to act on its configuration: kubelet writes it within a minute,
+/// CoreDNS looks at it every half minute, and takes a moment.
+const TAKE_UP: Duration = Duration::from_secs(120);
+
+/// How far forwarding has come.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// There is nothing to forward to.
+    NoCentralServer,
+    /// There is no usable way into the cluster.
+    NoWay,
+    /// The configuration has not been read yet.
+    Reading,
+    /// It cannot be read, and why.
+    Trouble(String),
+    /// There is none of a layout that is known.
+    UnknownLayout,
+    /// It is left alone, and why.
+    NotUnderstood(String),
+    /// It cannot be changed, and why.
+    NotWritten(String),
+    /// It forwards the zone.
+    Configured {
+        /// What may surprise.
+        warnings: Vec<Warning>,
+        /// What the server that reads it says.
+        check: Check,
+    },
+}
+
+/// Says it for people, with the next step.
+pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) -> Finding {
+    match seen {
+        Seen::NoCentralServer => Finding::bad(
+            Reason::NoCentralServer,
+            "no address of the central DNS server is known; start openmcp-dns with --dns-server",
+        ),
+        Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
+        Seen::Reading => {
+            Finding::unknown(Reason::InProgress, "the cluster's DNS configuration is being read")
+        }
+        Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
+        Seen::UnknownLayout => Finding::bad(
+            Reason::UnknownLayout,
+            format!(
+                "the cluster has no ConfigMap kube-system/coredns, so its DNS is of a layout that is not \
+                 known; forward {zone} to {} by hand",
+                list(upstreams)
+            ),
+        ),
+        Seen::NotUnderstood(why) => Finding::bad(
+            Reason::NotUnderstood,
+            format!("{why}; mend it, or forward {zone} to {} by hand", list(upstreams)),
+        ),
+        Seen::NotWritten(why) => Finding::bad(Reason::WriteFailed, why),
+        Seen::Configured { warnings, check } => {
+            let note: String = warnings.iter().map(|warning| format!("; {}", explain(warning))).collect();
+            checked(check, zone, &note)
+        }
+    }
+}
+
+/// The configuration forwards the zone; does the server that reads it?
+fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
+    match check {
+        Check::BadAddress(why) => Finding::unknown(
+            Reason::NotProbed,
+            format!("annotation {CLUSTER_DNS_ANNOTATION} of the Cluster: {why}"),
+        ),
+        Check::NoAddress => Finding::unknown(
+            Reason::NotProbed,
+            format!(
+                "the configuration forwards {zone}, but it is not known where to ask the cluster's DNS: \
+                 annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>{note}"
+            ),
+        ),
+        Check::NotAsked => Finding::unknown(Reason::InProgress, "the cluster's DNS is being asked"),
+        Check::Forwards => Finding::good(format!("the cluster's DNS forwards {zone}{note}")),
+        Check::Otherwise { answer, lasts } if *lasts < TAKE_UP => Finding::unknown(
+            Reason::InProgress,
+            format!("waiting for the cluster's DNS to act on its configuration: {answer}"),
+        ),
+        Check::Otherwise { answer, lasts: _ } => Finding::bad(
+            Reason::Mismatch,
+            format!("the configuration forwards {zone}, but the cluster's DNS does not: {answer}{note}"),
+        ),
+    }
+}
+
+fn explain(warning: &Warning) -> String {
+    match warning {
+        Warning::PartServedElsewhere { line, key } => {
+            format!("the server {key} on line {line} answers a part of the zone by itself")
+        }
+        Warning::NoLongerAsked { line, plugin } => {
+            format!("plugin {plugin} on line {line} is no longer asked for names of the zone")
+        }
+    }
+}
+
+fn list(upstreams: &[SocketAddr]) -> String {
+    upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn say(seen: &Seen) -> Finding {
+        finding(seen, &"openmcp.cluster".parse().unwrap(), &["10.0.0.53:53".parse().unwrap()])
+    }
+
+    fn configured(check: Check) -> Seen {
+        let warnings = vec![Warning::NoLongerAsked { line: 7, plugin: "rewrite".to_owned() }];
+        Seen::Configured { warnings, check }
+    }
+
+    fn otherwise(lasts: Duration) -> Seen {
+        configured(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts })
+    }
+
+    #[test]
+    fn every_state_has_a_condition_that_names_the_next_step() {
+        for (seen, status, reason, text) in [
+            (
+                Seen::NoCentralServer,
+                Some(false),
+                Reason::NoCentralServer,
+                "start openmcp-dns with --dns-server",
+            ),
+            (Seen::NoWay, None, Reason::Unreachable, "cannot be reached"),
+            (Seen::Reading, None, Reason::InProgress, "being read"),
+            (Seen::Trouble("refused".into()), None, Reason::Unreachable, "refused"),
+            (
+                Seen::UnknownLayout,
+                Some(false),
+                Reason::UnknownLayout,
+                "forward openmcp.cluster to 10.0.0.53:53 by hand",
+            ),
+            (
+                Seen::NotUnderstood("line 3: nonsense".into()),
+                Some(false),
+                Reason::NotUnderstood,
+                "line 3: nonsense; mend it, or forward openmcp.cluster to 10.0.0.53:53 by hand",
+            ),
+            (Seen::NotWritten("refused".into()), Some(false), Reason::WriteFailed, "refused"),
+            (configured(Check::NoAddress), None, Reason::NotProbed, "annotate the Cluster with"),
+            (configured(Check::BadAddress("no IP".into())), None, Reason::NotProbed, "of the Cluster: no IP"),
+            (configured(Check::NotAsked), None, Reason::InProgress, "being asked"),
+            (configured(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+        ] {
+            let finding = say(&seen);
+            assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");
+            assert!(finding.message.contains(text), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_dns_server_has_its_time_to_act_on_a_new_configuration() {
+        let early = say(&otherwise(TAKE_UP - Duration::from_millis(1)));
+        assert_eq!((early.status, early.reason), (None, Reason::InProgress));
+        let late = say(&otherwise(TAKE_UP));
+        assert_eq!((late.status, late.reason), (Some(false), Reason::Mismatch));
+        assert!(late.message.contains("NXDOMAIN"), "{late:?}");
+    }
+
+    #[test]
+    fn what_may_surprise_is_said_also_where_all_is_well() {
+        let finding = say(&configured(Check::Forwards));
+        assert!(finding.message.contains("plugin rewrite on line 7 is no longer asked"), "{finding:?}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Forward: makes each cluster's own DNS send questions for the zone to the central DNS server.
+//!
+//! ```text
+//! the cluster ──layout──► flavour ──patch──► its DNS configuration ──► its DNS ◄──verify
+//! ```
+//! What a cluster's DNS reads is its [`Layout`]; a flavour is the way to change one layout and to change
+//! it back. There is one flavour so far, [`corefile`]. The pure core edits the text and refuses what it
+//! does not understand; a refusal leaves the text as it is. That the API server took the text is no
+//! success: only an answer from the cluster's DNS is.
+
+mod corefile;
+mod finding;
+mod layout;
+mod verify;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use openmcp_dns_core::chain;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Context, Duty, UndoContext, Undone, Way};
+use openmcp_dns_api::ClusterDNSStatus;
+use openmcp_dns_api::conditions::{DutyName, Finding};
+
+use corefile::ForwardError;
+use finding::{Seen, finding};
+use verify::Verifier;
+
+pub use layout::{Layout, follow};
+
+/// How long a cluster may keep us from taking our block out of its DNS configuration. It is going
+/// away with the cluster in most cases.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Has a cluster's DNS forward the zone.
+pub struct Forward {
+    /// The central DNS server, as the cluster reaches it.
+    upstreams: Vec<SocketAddr>,
+    verifier: Verifier,
+}
+
+impl Forward {
+    /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
+    /// something else than before. Ends with the value.
+    pub fn start(
+        upstreams: Vec<SocketAddr>,
+        wake: &Arc<Notify>,
+        tasks: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Self {
+        Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
+    }
+
+    async fn configure(&mut self, context: &Context<'_>) -> Seen {
+        if self.upstreams.is_empty() {
+            return Seen::NoCentralServer;
+        }
+        let Way::Open { client, layout } = context.way else { return Seen::NoWay };
+        let layout = layout.borrow().clone();
+        let applied = match layout {
+            Layout::Unknown => return Seen::Reading,
+            Layout::Trouble(message) => return Seen::Trouble(message),
+            Layout::Missing => return Seen::UnknownLayout,
+            Layout::Found(config_map) => {
+                corefile::apply(client, &config_map, context.zone, &self.upstreams).await
+            }
+        };
+        match applied {
+            Ok(warnings) => {
+                Seen::Configured { warnings, check: self.verifier.check(context.cluster, context.zone) }
+            }
+            Err(error @ (ForwardError::Refused(_) | ForwardError::NoCorefile)) => {
+                Seen::NotUnderstood(chain(&error))
+            }
+            Err(error) => Seen::NotWritten(chain(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Duty for Forward {
+    fn name(&self) -> DutyName {
+        DutyName::Forwarded
+    }
+
+    async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
+        let seen = self.configure(context).await;
+        finding(&seen, context.zone, &self.upstreams)
+    }
+
+    /// Takes our block out of the cluster's DNS configuration.
+    async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
+        let Some(zone) = context.zone else { return Undone::Done };
+        let removed = match context.way {
+            Way::Open { client, .. } => corefile::remove(client, zone).await.map_err(|error| chain(&error)),
+            Way::Unusable(why) => Err(why.to_owned()),
+            Way::None => Err("there is no access to the cluster".to_owned()),
+        };
+        undone(removed, context.elapsed)
+    }
+
+    fn tell(&self, status: &mut ClusterDNSStatus) {
+        status.cluster_dns_address =
+            self.verifier.address().map(|server| server.to_string()).unwrap_or_default();
+    }
+}
+
+fn undone(removed: Result<(), String>, elapsed: Duration) -> Undone {
+    match removed {
+        Ok(()) => Undone::Done,
+        Err(why) if elapsed < PATIENCE => {
+            Undone::Again(format!("unable to take the forward block back, trying again: {why}"))
+        }
+        Err(why) => Undone::GivenUp(format!(
+            "the forward block may still stand in the cluster's Corefile; the Cluster is released without it: {why}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_is_gone_holds_its_release_up_for_a_bounded_time_only() {
+        let fails = || Err("there is no access to the cluster".to_owned());
+        let before = undone(fails(), PATIENCE - Duration::from_millis(1));
+        assert!(matches!(&before, Undone::Again(why) if why.contains("no access")), "{before:?}");
+        let after = undone(fails(), PATIENCE);
+        assert!(matches!(&after, Undone::GivenUp(what) if what.contains("may still stand")), "{after:?}");
+        assert_eq!(undone(Ok(()), PATIENCE * 2), Undone::Done);
+    }
+}

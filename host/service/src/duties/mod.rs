@@ -1,0 +1,168 @@
+//! Duties: what the service does for each cluster.
+//!
+//! ```text
+//! Reachable ─► Annotate ─► Forward ─► Record ─► Probe        fulfilled, again and again
+//!           ◄─          ◄─         ◄─        ◄─              undone, once, when the Cluster leaves
+//! ```
+//! A duty is a value that knows what to do, how to say what it found, and how to take it back. A new
+//! one is a file here, a name in [`DutyName`], and a row in [`all`].
+
+mod annotate;
+pub mod forward;
+mod probe;
+mod reachable;
+mod record;
+mod walk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::name::HostName;
+use tokio::sync::{Notify, watch};
+
+use crate::clusters::Settings;
+use crate::record::Summary;
+use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus};
+
+use annotate::Annotate;
+use forward::{Forward, Layout};
+use probe::Probe;
+use reachable::Reachable;
+use record::Record;
+
+pub use walk::{Duties, Findings};
+
+/// Every duty, in the order in which they are fulfilled. They are undone from the end to the start:
+/// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
+/// the central one; and last the annotations, one of which says in which zone all that lies.
+pub fn all(settings: &Settings, wake: &Arc<Notify>) -> Duties {
+    let Settings { platform, inventory, upstreams, inputs, prober, tasks, cancel, .. } = settings;
+    Duties::new(vec![
+        Box::new(Reachable::new(Arc::clone(inventory))),
+        Box::new(Annotate::new(platform.clone())),
+        Box::new(Forward::start(upstreams.clone(), wake, tasks, cancel)),
+        Box::new(Record::new(inputs.clone())),
+        Box::new(Probe::new(prober.clone())),
+    ])
+}
+
+/// One duty towards one cluster.
+#[async_trait]
+pub trait Duty: Send + Sync {
+    /// The condition that reports it.
+    fn name(&self) -> DutyName;
+
+    /// Does what is missing, and says what was found.
+    async fn fulfil(&mut self, context: &Context<'_>) -> Finding;
+
+    /// Takes back what was done, without anything but the `Cluster` to go by: the policy may be gone, and
+    /// the cluster too. It is called again until it is over. Where it is not, nothing has to be undone.
+    async fn undo(&mut self, _context: &UndoContext<'_>) -> Undone {
+        Undone::Done
+    }
+
+    /// Whether it is undone only when all duties after it are. The others do not wait for each other: a
+    /// store that does not answer must not keep our block in a cluster's configuration.
+    fn outlasts_later_duties(&self) -> bool {
+        false
+    }
+
+    /// Adds to the status what the condition does not say.
+    fn tell(&self, _status: &mut ClusterDNSStatus) {}
+}
+
+/// What a duty goes by.
+pub struct Context<'c> {
+    /// The cluster.
+    pub id: &'c ClusterId,
+    /// Its object.
+    pub cluster: &'c Cluster,
+    /// The landscape's zone.
+    pub zone: &'c HostName,
+    /// What is known of its records.
+    pub summary: &'c Summary,
+    /// How to get into it.
+    pub way: Way<'c>,
+}
+
+/// What a duty goes by when it is undone.
+pub struct UndoContext<'c> {
+    /// The cluster.
+    pub id: &'c ClusterId,
+    /// Its object, as it was seen last.
+    pub cluster: &'c Cluster,
+    /// `false` when the object is gone.
+    pub present: bool,
+    /// The landscape's zone. Without it, nobody knows any more what is ours.
+    pub zone: Option<&'c HostName>,
+    /// For how long the cluster has been leaving.
+    pub elapsed: Duration,
+    /// How to get into it.
+    pub way: Way<'c>,
+}
+
+/// How to get into a cluster.
+#[derive(Clone, Copy)]
+pub enum Way<'c> {
+    /// There is no access.
+    None,
+    /// There is one that is of no use, and why.
+    Unusable(&'c str),
+    /// There is one. The cluster may not answer all the same.
+    Open {
+        /// Asks its API server.
+        client: &'c kube::Client,
+        /// Its DNS configuration.
+        layout: &'c watch::Receiver<Layout>,
+    },
+}
+
+/// What became of taking back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Nothing is left.
+    Done,
+    /// Something is left; another attempt follows. Says why.
+    Again(String),
+    /// Something may be left, and the `Cluster` is released without it. Says what.
+    GivenUp(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tokio::sync::mpsc;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::landscape::SecretInventory;
+    use crate::metrics::{Metrics, Readiness};
+    use crate::report::tally::Tallies;
+
+    #[tokio::test]
+    async fn every_condition_of_a_cluster_has_exactly_one_duty() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let platform = kube::Client::try_from(nowhere).unwrap();
+        let settings = Settings {
+            inventory: Arc::new(SecretInventory::new(platform.clone())),
+            platform,
+            upstreams: Vec::new(),
+            inputs: mpsc::channel(1).0,
+            observations: mpsc::channel(1).0,
+            prober: None,
+            tallies: Tallies::default(),
+            metrics: Metrics::default(),
+            readiness: Readiness::default(),
+            tasks: TaskTracker::new(),
+            cancel: CancellationToken::new(),
+        };
+        let names: Vec<DutyName> = all(&settings, &Arc::default()).names().collect();
+        assert_eq!(names.len(), DutyName::ALL.len());
+        assert_eq!(BTreeSet::from_iter(names), BTreeSet::from(DutyName::ALL));
+    }
+}

@@ -1,0 +1,111 @@
+//! Reachable: the cluster's API server answers, and all its watches are in sync.
+//!
+//! The watches begin and end with the way into the cluster; there is nothing to do here but to look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use openmcp_dns_core::objects::WatchedKind;
+
+use super::{Context, Duty, Way};
+use crate::landscape::Inventory;
+use crate::record::WatchState;
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
+
+/// Knows whether a cluster can be reached.
+pub struct Reachable {
+    inventory: Arc<dyn Inventory>,
+}
+
+impl Reachable {
+    /// Has the inventory say what to do where there is no access.
+    pub fn new(inventory: Arc<dyn Inventory>) -> Self {
+        Self { inventory }
+    }
+}
+
+#[async_trait]
+impl Duty for Reachable {
+    fn name(&self) -> DutyName {
+        DutyName::Reachable
+    }
+
+    async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
+        match context.way {
+            Way::None => Finding::bad(Reason::KubeconfigMissing, self.inventory.advice(context.id)),
+            Way::Unusable(why) => Finding::bad(Reason::KubeconfigInvalid, why),
+            Way::Open { .. } => finding(&context.summary.watches),
+        }
+    }
+}
+
+/// Whether the watches of a reachable cluster are in sync.
+fn finding(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
+    let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
+        let found = watches.iter().filter(|(_, state)| wanted(state));
+        found.map(|(kind, _)| kind.as_str()).collect()
+    };
+    let trouble = watches.iter().find_map(|(kind, state)| match state {
+        WatchState::Trouble(message) => Some((kind, message)),
+        WatchState::InSync | WatchState::NotServed => None,
+    });
+    if let Some((kind, message)) = trouble {
+        return Finding::bad(
+            Reason::Unreachable,
+            format!("unable to watch {}; what is published stays: {message}", kind.as_str()),
+        );
+    }
+    if watches.len() < WatchedKind::ALL.len() {
+        return Finding::unknown(Reason::InProgress, "the first lists are being read");
+    }
+    let not_served = with(|state| *state == WatchState::NotServed);
+    if not_served.is_empty() {
+        return Finding::good("all kinds are watched");
+    }
+    Finding {
+        status: Some(true),
+        reason: Reason::KindNotServed,
+        message: format!(
+            "the cluster does not serve {}, so nothing is recorded from there; this is looked at again every \
+             few seconds, install the CRDs where they are wanted",
+            not_served.join(" and ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watches(states: &[WatchState]) -> BTreeMap<WatchedKind, WatchState> {
+        WatchedKind::ALL.into_iter().zip(states.iter().cloned()).collect()
+    }
+
+    #[test]
+    fn a_cluster_without_gateway_crds_is_reachable_and_says_what_is_missing() {
+        use WatchState::{InSync, NotServed};
+        let finding = finding(&watches(&[NotServed, NotServed, InSync, InSync]));
+        assert_eq!((finding.status, finding.reason), (Some(true), Reason::KindNotServed));
+        assert!(finding.message.contains("Gateway and HTTPRoute"), "{}", finding.message);
+    }
+
+    #[test]
+    fn trouble_with_one_watch_makes_a_cluster_unreachable() {
+        use WatchState::{InSync, Trouble};
+        let finding = finding(&watches(&[InSync, Trouble("refused".into()), InSync, InSync]));
+        assert_eq!((finding.status, finding.reason), (Some(false), Reason::Unreachable));
+    }
+
+    #[test]
+    fn a_cluster_whose_first_lists_are_being_read_is_not_called_unreachable() {
+        let finding = finding(&watches(&[WatchState::InSync]));
+        assert_eq!((finding.status, finding.reason), (None, Reason::InProgress));
+    }
+
+    #[test]
+    fn a_cluster_all_of_whose_kinds_are_watched_is_reachable() {
+        let finding = finding(&watches(&[const { WatchState::InSync }; WatchedKind::ALL.len()]));
+        assert_eq!((finding.status, finding.reason), (Some(true), Reason::Succeeded));
+    }
+}

@@ -1,0 +1,202 @@
+//! Fulfils the duties in their order, and undoes them in the opposite one.
+
+use std::collections::BTreeMap;
+
+use super::{Context, Duty, UndoContext, Undone};
+use openmcp_dns_api::ClusterDNSStatus;
+use openmcp_dns_api::conditions::{DutyName, Finding};
+
+/// What was found for each duty.
+pub type Findings = BTreeMap<DutyName, Finding>;
+
+/// The duties towards one cluster.
+pub struct Duties(Vec<Row>);
+
+struct Row {
+    duty: Box<dyn Duty>,
+    undone: bool,
+    /// Why it could not be undone at the last attempt; the same is told once.
+    told: Option<String>,
+}
+
+impl Duties {
+    /// Duties in the order in which they are fulfilled.
+    #[must_use]
+    pub fn new(duties: Vec<Box<dyn Duty>>) -> Self {
+        Self(duties.into_iter().map(|duty| Row { duty, undone: false, told: None }).collect())
+    }
+
+    /// Which they are.
+    pub fn names(&self) -> impl Iterator<Item = DutyName> {
+        self.0.iter().map(|row| row.duty.name())
+    }
+
+    /// Does what is missing for each of them. What one finds keeps no other from being fulfilled.
+    pub async fn fulfil(&mut self, context: &Context<'_>) -> Findings {
+        let mut findings = Findings::new();
+        for Row { duty, .. } in &mut self.0 {
+            findings.insert(duty.name(), duty.fulfil(context).await);
+        }
+        findings
+    }
+
+    /// Takes back what is left of them; gives whether that is over.
+    pub async fn undo(&mut self, context: &UndoContext<'_>) -> bool {
+        let mut later_are_undone = true;
+        for Row { duty, undone, told } in self.0.iter_mut().rev() {
+            if !*undone && (later_are_undone || !duty.outlasts_later_duties()) {
+                let name = duty.name().as_str();
+                match duty.undo(context).await {
+                    Undone::Done => *undone = true,
+                    Undone::GivenUp(what) => {
+                        tracing::warn!(cluster = %context.id, duty = name, "{what}");
+                        *undone = true;
+                    }
+                    Undone::Again(why) => {
+                        if told.as_ref() != Some(&why) {
+                            tracing::info!(cluster = %context.id, duty = name, "{why}");
+                        }
+                        *told = Some(why);
+                    }
+                }
+            }
+            later_are_undone &= *undone;
+        }
+        later_are_undone
+    }
+
+    /// Has each of them add to the status what its condition does not say.
+    pub fn tell(&self, status: &mut ClusterDNSStatus) {
+        self.0.iter().for_each(|row| row.duty.tell(status));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use openmcp_dns_core::cluster::ClusterId;
+
+    use super::*;
+    use crate::duties::Way;
+    use crate::record::Summary;
+    use openmcp_dns_api::Cluster;
+    use openmcp_dns_api::conditions::Reason;
+
+    /// What the fake duties were asked to do, in that order.
+    type Journal = Arc<Mutex<Vec<String>>>;
+
+    /// A duty that writes down what it is asked to do, and answers as told.
+    struct Fake {
+        name: DutyName,
+        /// How often it cannot be undone.
+        stubborn: usize,
+        /// After which time it gives up.
+        patience: Duration,
+        last: bool,
+        journal: Journal,
+    }
+
+    #[async_trait]
+    impl Duty for Fake {
+        fn name(&self) -> DutyName {
+            self.name
+        }
+        async fn fulfil(&mut self, _: &Context<'_>) -> Finding {
+            self.journal.lock().unwrap().push(format!("fulfil {}", self.name.as_str()));
+            Finding::bad(Reason::Unreachable, "broken")
+        }
+        async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
+            self.journal.lock().unwrap().push(format!("undo {}", self.name.as_str()));
+            if self.stubborn == 0 {
+                return Undone::Done;
+            }
+            self.stubborn -= 1;
+            if context.elapsed < self.patience {
+                Undone::Again("not yet".to_owned())
+            } else {
+                Undone::GivenUp("left as it is".to_owned())
+            }
+        }
+        fn outlasts_later_duties(&self) -> bool {
+            self.last
+        }
+    }
+
+    fn fake(name: DutyName, journal: &Journal) -> Fake {
+        Fake { name, stubborn: 0, patience: Duration::MAX, last: false, journal: Arc::clone(journal) }
+    }
+
+    fn three(change: impl Fn(&mut Fake)) -> (Duties, Journal) {
+        let journal = Journal::default();
+        let duties = [DutyName::Annotated, DutyName::Forwarded, DutyName::Recorded].map(|name| {
+            let mut fake = fake(name, &journal);
+            change(&mut fake);
+            Box::new(fake) as Box<dyn Duty>
+        });
+        (Duties::new(duties.into()), journal)
+    }
+
+    async fn undo(duties: &mut Duties, elapsed: Duration) -> bool {
+        let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
+        let context =
+            UndoContext { id: &id, cluster: &cluster, present: true, zone: None, elapsed, way: Way::None };
+        duties.undo(&context).await
+    }
+
+    fn taken(journal: &Journal) -> Vec<String> {
+        std::mem::take(&mut *journal.lock().unwrap())
+    }
+
+    #[tokio::test]
+    async fn duties_are_fulfilled_in_order_whatever_the_others_find() {
+        let (mut duties, journal) = three(|_| {});
+        let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
+        let (zone, summary) = ("openmcp.cluster".parse().unwrap(), Summary::default());
+        let context = Context { id: &id, cluster: &cluster, zone: &zone, summary: &summary, way: Way::None };
+        let findings = duties.fulfil(&context).await;
+        assert_eq!(taken(&journal), ["fulfil Annotated", "fulfil Forwarded", "fulfil Recorded"]);
+        assert_eq!(findings.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn duties_are_undone_backwards_and_each_of_them_once() {
+        let (mut duties, journal) =
+            three(|fake| fake.stubborn = usize::from(fake.name == DutyName::Forwarded));
+        assert!(!undo(&mut duties, Duration::ZERO).await);
+        assert_eq!(taken(&journal), ["undo Recorded", "undo Forwarded", "undo Annotated"]);
+        assert!(undo(&mut duties, Duration::ZERO).await);
+        assert_eq!(taken(&journal), ["undo Forwarded"]);
+        assert!(undo(&mut duties, Duration::ZERO).await);
+        assert_eq!(taken(&journal), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_the_others_need_to_be_undone_is_undone_after_them() {
+        let (mut duties, journal) = three(|fake| {
+            fake.last = fake.name == DutyName::Annotated;
+            fake.stubborn = usize::from(fake.name == DutyName::Recorded);
+        });
+        assert!(!undo(&mut duties, Duration::ZERO).await);
+        assert_eq!(taken(&journal), ["undo Recorded", "undo Forwarded"]);
+        assert!(undo(&mut duties, Duration::ZERO).await);
+        assert_eq!(taken(&journal), ["undo Recorded", "undo Annotated"]);
+    }
+
+    #[tokio::test]
+    async fn a_duty_that_cannot_be_undone_holds_the_release_until_its_bound_and_no_longer() {
+        let bound = Duration::from_secs(60);
+        let (mut duties, journal) = three(|fake| {
+            fake.patience = bound;
+            fake.stubborn = if fake.name == DutyName::Forwarded { usize::MAX } else { 0 };
+        });
+        assert!(!undo(&mut duties, Duration::ZERO).await);
+        assert!(!undo(&mut duties, bound - Duration::from_secs(1)).await);
+        assert!(undo(&mut duties, bound).await);
+        taken(&journal);
+        assert!(undo(&mut duties, bound).await);
+        assert_eq!(taken(&journal), [""; 0], "what was given up is not tried again");
+    }
+}
