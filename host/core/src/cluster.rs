@@ -75,12 +75,6 @@ pub struct SourceRef {
     pub name: String,
 }
 
-impl SourceRef {
-    /// Sorts before every object that can exist, to start a range with.
-    pub(crate) const FIRST: Self =
-        Self { kind: SourceKind::HttpRoute, namespace: String::new(), name: String::new() };
-}
-
 impl fmt::Display for SourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::brake::DeletionLimits;
 use crate::decide::AllowedNames;
+use crate::deletion_guard::DeletionLimits;
 use crate::name::HostName;
 use crate::policy::{Context, Policy};
 use crate::skydns::Owner;
@@ -31,7 +31,7 @@ impl ClusterPolicy {
     #[must_use]
     pub fn owner(&self) -> Owner {
         let context = &self.module.context;
-        Owner { landscape: context.base_domain.clone(), cluster: context.cluster.id.clone() }
+        Owner { zone: context.base_domain.clone(), cluster: context.cluster.id.clone() }
     }
 
     /// Whether decisions under `other` are the same.

@@ -1,5 +1,6 @@
 //! How two decisions on the same claim differ.
 
+use crate::cluster::SourceRef;
 use crate::decide::Decision;
 use crate::index::{Outcome, State};
 
@@ -60,6 +61,46 @@ pub fn decision_of(outcome: &Outcome) -> Option<Decision> {
         State::Undecided(failure) => Some(Decision::Undecided(failure.clone())),
         State::Unresolved(_) | State::Asked => None,
     }
+}
+
+/// Most differences that a comparison lists; the count is complete.
+pub const MAX_DIFFERENCES: usize = 10;
+
+/// How the decisions of a candidate differ from those that hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Whether the candidate has been asked about everything.
+    pub complete: bool,
+    /// How many claims were compared.
+    pub compared: usize,
+    /// How many decisions would be others, domains included.
+    pub differing: usize,
+    /// The first of them.
+    pub first: Vec<Differing>,
+}
+
+impl Comparison {
+    pub(crate) fn add(&mut self, differing: impl FnOnce() -> Differing) {
+        self.differing += 1;
+        if self.first.len() < MAX_DIFFERENCES {
+            self.first.push(differing());
+        }
+    }
+}
+
+/// A decision that would be another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// The object that asks; `None` for the cluster's domain.
+    pub source: Option<SourceRef>,
+    /// The host name as the object has it; empty for the cluster's domain.
+    pub host_name: String,
+    /// What would change.
+    pub change: &'static str,
+    /// What holds, for people.
+    pub active: String,
+    /// What the candidate says, for people.
+    pub candidate: String,
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! Which object claims what, and which claims meet at which name.
+//! What the objects of one cluster claim, and what has become of it.
 //!
 //! The cost of a change is the number of names that the changed object claims, not the number of
-//! names there are: `Index` keeps both directions, object to names and name to claims.
+//! names there are. Which claims meet at a name is known where names are planned, see
+//! [`crate::recording`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::cluster::{ClusterId, SourceRef};
+use crate::cluster::SourceRef;
 use crate::decide::Decision;
 use crate::name::HostName;
 use crate::policy::{Denial, PolicyFailure};
 use crate::record::RecordSet;
 use crate::resolve::{Claim, Resolution, UnresolvedReason};
-use crate::settle::{Claimant, Settled, settle};
 
 /// What has become of one host name that an object asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,37 +40,40 @@ pub struct Outcome {
 /// Outcomes of one object, by the host name as the object has it.
 pub type Outcomes = BTreeMap<String, Outcome>;
 
+/// What one object shall publish at the names that it claims or claimed before; nothing at a name
+/// that it gives up.
+pub type Offers = BTreeMap<HostName, Vec<RecordSet>>;
+
 /// What a decision on an object changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redecided {
     /// Names at which something may have to be published, changed or withdrawn.
-    pub names: BTreeSet<HostName>,
+    pub offers: Offers,
     /// Host names of the object whose state is not what it was, for Events and for people. That the
     /// policy has been asked is nothing to tell.
     pub changed: Vec<String>,
 }
 
-/// Claims by object and by name.
+/// Claims by object.
 #[derive(Debug, Default)]
 pub struct Index {
-    by_claimant: BTreeMap<Claimant, Outcomes>,
-    names_of: HashMap<Claimant, BTreeSet<HostName>>,
-    by_name: HashMap<HostName, BTreeMap<Claimant, Vec<RecordSet>>>,
+    outcomes: BTreeMap<SourceRef, Outcomes>,
+    names: HashMap<SourceRef, Vec<HostName>>,
 }
 
 impl Index {
     /// Decides anew on everything that an object asks for. `resolution` is `None` when the object
     /// is gone. `decide` gives `None` where the answer is still to come: what was known of the host
-    /// name stays until then. `standing` gives what the store holds for the object; it is asked only
+    /// name stays until then. `published` gives what the store holds for the object; it is asked only
     /// where the index does not know, which is after a restart.
     pub fn redecide(
         &mut self,
-        claimant: &Claimant,
+        source: &SourceRef,
         resolution: Option<Resolution>,
         mut decide: impl FnMut(&Claim) -> Option<Decision>,
-        standing: impl Fn() -> Vec<RecordSet>,
+        published: impl Fn() -> Vec<RecordSet>,
     ) -> Redecided {
-        let old = self.by_claimant.remove(claimant).unwrap_or_default();
+        let old = self.outcomes.remove(source).unwrap_or_default();
         let mut new = Outcomes::new();
         let resolution = resolution.unwrap_or_default();
         for wanted in &resolution.wanted {
@@ -81,18 +84,18 @@ impl Index {
                 }
                 (Some(Decision::Undecided(failure)), _) => Outcome {
                     state: State::Undecided(failure),
-                    record_sets: kept(&old, &wanted.host_name, &standing),
+                    record_sets: kept(&old, &wanted.host_name, &published),
                 },
                 (None, Some(known)) if known.state.is_decided() => known.clone(),
                 (None, _) => {
-                    Outcome { state: State::Asked, record_sets: kept(&old, &wanted.host_name, &standing) }
+                    Outcome { state: State::Asked, record_sets: kept(&old, &wanted.host_name, &published) }
                 }
             };
             new.insert(wanted.host_name.clone(), outcome);
         }
         for unresolved in resolution.unresolved {
             let record_sets = if unresolved.reason.is_transient() {
-                kept(&old, &unresolved.host_name, &standing)
+                kept(&old, &unresolved.host_name, &published)
             } else {
                 Vec::new()
             };
@@ -100,36 +103,30 @@ impl Index {
             // Several parents may each give a reason; one that keeps the name published wins.
             let entry = new.entry(unresolved.host_name);
             entry
-                .and_modify(|standing| {
-                    if standing.record_sets.is_empty() {
-                        *standing = outcome.clone();
+                .and_modify(|other| {
+                    if other.record_sets.is_empty() {
+                        *other = outcome.clone();
                     }
                 })
                 .or_insert(outcome);
         }
-        self.replace(claimant, &old, new)
+        self.replace(source, &old, new)
     }
 
-    fn replace(&mut self, claimant: &Claimant, old: &Outcomes, new: Outcomes) -> Redecided {
-        let mut names = BTreeSet::new();
-        if let Some(known) = self.names_of.remove(claimant) {
-            names.extend(known);
-        }
-        for name in &names {
-            if let Some(claims) = self.by_name.get_mut(name) {
-                claims.remove(claimant);
-                if claims.is_empty() {
-                    self.by_name.remove(name);
-                }
-            }
-        }
-        let mut new_names = BTreeSet::new();
+    fn replace(&mut self, source: &SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
+        let mut now = Offers::new();
         for record_set in new.values().flat_map(|outcome| &outcome.record_sets) {
-            new_names.insert(record_set.name.clone());
-            let claims = self.by_name.entry(record_set.name.clone()).or_default();
-            claims.entry(claimant.clone()).or_default().push(record_set.clone());
+            now.entry(record_set.name.clone()).or_default().push(record_set.clone());
         }
-        names.extend(new_names.iter().cloned());
+        let before = if now.is_empty() {
+            self.names.remove(source)
+        } else {
+            self.names.insert(source.clone(), now.keys().cloned().collect())
+        };
+        let mut offers = now;
+        for name in before.unwrap_or_default() {
+            offers.entry(name).or_default();
+        }
         let changed = new
             .iter()
             .filter(|(host, outcome)| {
@@ -137,44 +134,21 @@ impl Index {
             })
             .map(|(host, _)| host.clone())
             .collect();
-        if !new_names.is_empty() {
-            self.names_of.insert(claimant.clone(), new_names);
-        }
         if !new.is_empty() {
-            self.by_claimant.insert(claimant.clone(), new);
+            self.outcomes.insert(source.clone(), new);
         }
-        Redecided { names, changed }
-    }
-
-    /// Settles the claims on a name. `published_cname` is the CNAME that the store holds there now.
-    #[must_use]
-    pub fn settle(&self, name: &HostName, published_cname: Option<&HostName>) -> Settled {
-        let claims = self.by_name.get(name).into_iter().flatten();
-        let sets = claims.flat_map(|(claimant, sets)| sets.iter().map(move |set| (claimant, set)));
-        settle(name, sets, published_cname)
+        Redecided { offers, changed }
     }
 
     /// Outcomes of one object.
     #[must_use]
-    pub fn outcomes(&self, claimant: &Claimant) -> Option<&Outcomes> {
-        self.by_claimant.get(claimant)
+    pub fn outcomes(&self, source: &SourceRef) -> Option<&Outcomes> {
+        self.outcomes.get(source)
     }
 
-    /// All objects of a cluster that ask for host names, with their outcomes.
-    pub fn of_cluster<'a>(
-        &'a self,
-        cluster: &'a ClusterId,
-    ) -> impl Iterator<Item = (&'a SourceRef, &'a Outcomes)> {
-        let first = (cluster.clone(), SourceRef::FIRST);
-        self.by_claimant
-            .range(first..)
-            .take_while(move |((other, _), _)| other == cluster)
-            .map(|((_, source), outcomes)| (source, outcomes))
-    }
-
-    /// All names that something is to be published at.
-    pub fn names(&self) -> impl Iterator<Item = &HostName> {
-        self.by_name.keys()
+    /// All objects that ask for host names, with their outcomes.
+    pub fn iter(&self) -> impl Iterator<Item = (&SourceRef, &Outcomes)> {
+        self.outcomes.iter()
     }
 }
 
@@ -191,11 +165,11 @@ impl State {
 /// What stands published for a host name: what the index knows, else what the store holds for the
 /// object. The store does not know which host name led to a record, so all of the object's count,
 /// until a policy has decided on one of its host names.
-fn kept(old: &Outcomes, host_name: &str, standing: impl Fn() -> Vec<RecordSet>) -> Vec<RecordSet> {
+fn kept(old: &Outcomes, host_name: &str, published: impl Fn() -> Vec<RecordSet>) -> Vec<RecordSet> {
     if old.values().any(|outcome| outcome.state.is_decided()) {
         return old.get(host_name).map(|outcome| outcome.record_sets.clone()).unwrap_or_default();
     }
-    standing()
+    published()
 }
 
 #[cfg(test)]
@@ -208,10 +182,8 @@ mod tests {
     use crate::record::RecordValue;
     use crate::resolve::Unresolved;
 
-    fn claimant() -> Claimant {
-        let source =
-            SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() };
-        (ClusterId::new("default", "w1"), source)
+    fn source() -> SourceRef {
+        SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() }
     }
 
     fn published() -> Vec<RecordSet> {
@@ -227,8 +199,8 @@ mod tests {
         Some(Resolution { wanted: wanted.collect(), ..Resolution::default() })
     }
 
-    fn desired(index: &Index) -> usize {
-        index.settle(&"shop.w1.openmcp.cluster".parse().unwrap(), None).desired.len()
+    fn offered(index: &Index) -> usize {
+        index.outcomes(&source()).into_iter().flatten().map(|(_, outcome)| outcome.record_sets.len()).sum()
     }
 
     /// After a restart, the routes may be listed before their Gateways.
@@ -244,18 +216,18 @@ mod tests {
             let reason = UnresolvedReason::NoListener("no Gateway is known yet".into());
             let unresolved = vec![Unresolved { host_name: host_name.to_owned(), reason }];
             let without_gateway = Some(Resolution { unresolved, ..Resolution::default() });
-            index.redecide(&claimant(), without_gateway, |_| None, published);
-            let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| answer.clone(), published);
-            assert_eq!(desired(&index), 1, "{answer:?}");
+            index.redecide(&source(), without_gateway, |_| None, published);
+            let redecided = index.redecide(&source(), wants(&["shop.w1"]), |_| answer.clone(), published);
+            assert_eq!(offered(&index), 1, "{answer:?}");
             assert_eq!(redecided.changed.is_empty(), answer.is_none());
             let denial = Denial { code: "no".into(), message: String::new() };
             let redecided = index.redecide(
-                &claimant(),
+                &source(),
                 wants(&["shop.w1"]),
                 |_| Some(Decision::Deny(denial.clone())),
                 published,
             );
-            assert_eq!((redecided.names.len(), desired(&index)), (1, 0));
+            assert_eq!((redecided.offers.len(), offered(&index)), (1, 0));
         }
     }
 
@@ -263,11 +235,11 @@ mod tests {
     fn what_was_decided_stays_while_the_policy_is_asked_again_and_what_is_no_longer_wanted_goes() {
         let mut index = Index::default();
         let publish = |_: &Claim| Some(Decision::Publish(published()));
-        index.redecide(&claimant(), wants(&["shop.w1"]), publish, Vec::new);
-        let redecided = index.redecide(&claimant(), wants(&["shop.w1"]), |_| None, Vec::new);
-        assert_eq!((desired(&index), redecided.changed), (1, Vec::new()));
-        assert_eq!(index.outcomes(&claimant()).unwrap()["shop.w1"].state, State::Published);
-        index.redecide(&claimant(), wants(&["other.w1"]), |_| None, published);
-        assert_eq!(desired(&index), 0);
+        index.redecide(&source(), wants(&["shop.w1"]), publish, Vec::new);
+        let redecided = index.redecide(&source(), wants(&["shop.w1"]), |_| None, Vec::new);
+        assert_eq!((offered(&index), redecided.changed), (1, Vec::new()));
+        assert_eq!(index.outcomes(&source()).unwrap()["shop.w1"].state, State::Published);
+        index.redecide(&source(), wants(&["other.w1"]), |_| None, published);
+        assert_eq!(offered(&index), 0);
     }
 }

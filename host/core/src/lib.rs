@@ -7,14 +7,16 @@
 //! name are settled; the plan says what must change in the store. Each stage is a module that
 //! takes values and gives values, so that its tests feed it values and compare.
 
-pub mod brake;
 pub mod cluster;
 pub mod cluster_policy;
 pub mod codes;
 pub mod compare;
+pub mod conflict;
 pub mod corefile;
 pub mod decide;
+pub mod deletion_guard;
 mod error;
+pub mod expectation;
 pub mod index;
 pub mod mirror;
 pub mod name;
@@ -23,8 +25,8 @@ pub mod objects;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod recording;
 pub mod resolve;
-pub mod settle;
 pub mod skydns;
 
 pub use error::chain;

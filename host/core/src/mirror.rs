@@ -28,6 +28,38 @@ impl Stored {
     }
 }
 
+/// One key with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyValue {
+    /// The key.
+    pub key: String,
+    /// The value; `None` when the key is gone.
+    pub value: Option<Vec<u8>>,
+    /// Revision of the store at which it was written.
+    pub mod_revision: i64,
+}
+
+/// What following a store reports.
+#[derive(Clone, Debug)]
+pub enum StoreEvent {
+    /// Everything the store holds: the first read, or a new one after an interruption.
+    Replaced {
+        /// Revision of the store.
+        revision: i64,
+        /// All keys below the prefix.
+        entries: Vec<KeyValue>,
+    },
+    /// Some keys have changed.
+    Changed {
+        /// Revision of the store.
+        revision: i64,
+        /// The keys, in the order of their changes.
+        changes: Vec<KeyValue>,
+    },
+    /// The store does not answer; following goes on by itself.
+    Trouble(String),
+}
+
 /// The values at one name, by key.
 pub type StoredName = BTreeMap<String, Stored>;
 
@@ -56,6 +88,19 @@ impl Mirror {
     #[must_use]
     pub const fn prefix(&self) -> &Prefix {
         &self.prefix
+    }
+
+    /// Forgets everything and takes in what the store holds.
+    pub fn replace(&mut self, entries: &[KeyValue]) {
+        *self = Self::new(self.prefix.clone());
+        for entry in entries {
+            self.update(entry);
+        }
+    }
+
+    /// Takes in one key; gives the name that it belongs to, see [`Self::apply`].
+    pub fn update(&mut self, entry: &KeyValue) -> Option<HostName> {
+        self.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)))
     }
 
     /// Takes in one key; `value` is the value and its revision, or `None` when the key is gone.
@@ -115,7 +160,7 @@ impl Mirror {
 
     /// What stands published for one object of an owner.
     #[must_use]
-    pub fn standing(&self, owner: &Owner, source: &SourceRef) -> Vec<RecordSet> {
+    pub fn published(&self, owner: &Owner, source: &SourceRef) -> Vec<RecordSet> {
         let source = source.to_string();
         let mut sets: BTreeMap<(HostName, RecordType), RecordSet> = BTreeMap::new();
         let names = self.names_of_source.get(&(owner.clone(), source.clone()));
@@ -175,10 +220,7 @@ mod tests {
     use crate::skydns::{key_for, value_id};
 
     fn owner(cluster: &str) -> Owner {
-        Owner {
-            landscape: "openmcp.cluster".parse().unwrap(),
-            cluster: ClusterId::new("openmcp-system", cluster),
-        }
+        Owner { zone: "openmcp.cluster".parse().unwrap(), cluster: ClusterId::new("openmcp-system", cluster) }
     }
 
     fn source(name: &str) -> SourceRef {
@@ -202,13 +244,13 @@ mod tests {
         let second = put(&mut mirror, "w1", "r", "a.openmcp.cluster", "10.0.0.2");
         put(&mut mirror, "w2", "r", "b.openmcp.cluster", "10.0.0.1");
         assert_eq!(mirror.count_of(&owner("w1")), 1);
-        assert_eq!(mirror.standing(&owner("w1"), &source("r"))[0].values.len(), 2);
+        assert_eq!(mirror.published(&owner("w1"), &source("r"))[0].values.len(), 2);
         mirror.apply(&first, None);
         assert_eq!(mirror.count_of(&owner("w1")), 1);
         mirror.apply(&second, None);
         mirror.apply(&second, None);
         assert_eq!(mirror.count_of(&owner("w1")), 0);
-        assert!(mirror.standing(&owner("w1"), &source("r")).is_empty());
+        assert!(mirror.published(&owner("w1"), &source("r")).is_empty());
         assert_eq!(mirror.count_of(&owner("w2")), 1);
         assert_eq!(mirror.owners().count(), 1);
     }

@@ -1,11 +1,11 @@
-//! The changes that turn what the store holds at a name into what was settled for it.
+//! The changes that turn what the store holds at a name into what is to be published there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::ClusterId;
+use crate::conflict::Desired;
 use crate::mirror::StoredName;
 use crate::name::HostName;
-use crate::settle::Desired;
 use crate::skydns::{Entry, Owner, Prefix, key_for, value_id};
 
 /// One change of one key. All changes of a name are made in one transaction, or none.
@@ -38,7 +38,7 @@ pub struct NamePlan {
 /// one) whether enough is known of them to delete values that nobody wants any more.
 pub fn plan(
     prefix: &Prefix,
-    landscape: &HostName,
+    zone: &HostName,
     name: &HostName,
     desired: &[Desired],
     stored: Option<&StoredName>,
@@ -49,7 +49,7 @@ pub fn plan(
     let mut wanted: BTreeMap<String, Entry> = BTreeMap::new();
     let mut wanting: BTreeSet<&ClusterId> = BTreeSet::new();
     for Desired { cluster, source, value, ttl_seconds } in desired {
-        let owner = Owner { landscape: landscape.clone(), cluster: cluster.clone() };
+        let owner = Owner { zone: zone.clone(), cluster: cluster.clone() };
         let key = key_for(prefix, name, &value_id(&owner, value));
         wanted.insert(key, Entry::new(name, value, *ttl_seconds, &owner, source));
         wanting.insert(cluster);
@@ -59,7 +59,7 @@ pub fn plan(
     let mut withdrawn_from = BTreeSet::new();
     let mut foreign = Vec::new();
     for (key, stored) in stored {
-        let owner = stored.owner().filter(|owner| owner.landscape == *landscape);
+        let owner = stored.owner().filter(|owner| owner.zone == *zone);
         let Some(owner) = owner else {
             foreign.push(key.clone());
             wanted.remove(key);

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use common::{ENGINE, Guest, claim, context, domain};
-use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
 use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::policy::FailureKind;
@@ -82,20 +81,20 @@ fn wanted() -> Claim {
 /// Shows that an answer is none, and that a record which was published stays as it was.
 fn changes_no_record(module: &Module, what: &str) -> FailureKind {
     let claim = claim("evil");
-    let claimant = (ClusterId::new("default", "workload01"), claim.source);
     let published = RecordSet {
         name: claim.host_name.clone(),
         ttl_seconds: 300,
         values: [RecordValue::parse(RecordType::A, "10.9.9.9").unwrap()].into(),
     };
     let resolution = || Some(Resolution { wanted: vec![wanted()], ..Resolution::default() });
+    let record_sets = |index: &Index| index.outcomes(&claim.source).unwrap()[OWN].record_sets.clone();
     let mut index = Index::default();
-    index.redecide(&claimant, resolution(), |_| Some(Decision::Publish(vec![published.clone()])), Vec::new);
-    let before = index.settle(&claim.host_name, None);
-    assert_eq!(before.desired.len(), 1);
+    let publish = |_: &Claim| Some(Decision::Publish(vec![published.clone()]));
+    index.redecide(&claim.source, resolution(), publish, Vec::new);
+    assert_eq!(record_sets(&index), std::slice::from_ref(&published));
     let mut kind = None;
     index.redecide(
-        &claimant,
+        &claim.source,
         resolution(),
         |wanted| {
             let decision = decision(module, wanted);
@@ -107,11 +106,11 @@ fn changes_no_record(module: &Module, what: &str) -> FailureKind {
         },
         || panic!("{what}: the index knows what is published"),
     );
-    assert_eq!(index.settle(&claim.host_name, None), before, "{what}");
+    assert_eq!(record_sets(&index), [published], "{what}");
     // A name that was not published stays unpublished.
     let mut index = Index::default();
-    index.redecide(&claimant, resolution(), |wanted| Some(decision(module, wanted)), Vec::new);
-    assert!(index.settle(&claim.host_name, None).desired.is_empty(), "{what}");
+    index.redecide(&claim.source, resolution(), |wanted| Some(decision(module, wanted)), Vec::new);
+    assert!(record_sets(&index).is_empty(), "{what}");
     kind.unwrap()
 }
 
@@ -256,10 +255,9 @@ fn a_module_that_fails_changes_no_record() {
 fn a_claim_that_is_undecided_says_so() {
     let module = module(&Answer { value: "127.0.0.1", ..GOOD });
     let claim = claim("evil");
-    let claimant = (ClusterId::new("default", "workload01"), claim.source);
     let mut index = Index::default();
     let resolution = Some(Resolution { wanted: vec![wanted()], ..Resolution::default() });
-    index.redecide(&claimant, resolution, |wanted| Some(decision(&module, wanted)), Vec::new);
-    let outcomes = index.outcomes(&claimant).unwrap();
+    index.redecide(&claim.source, resolution, |wanted| Some(decision(&module, wanted)), Vec::new);
+    let outcomes = index.outcomes(&claim.source).unwrap();
     assert!(matches!(outcomes[OWN].state, State::Undecided(_)));
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::connect::EtcdAddress;
-use crate::store::{Commit, KeyValue, Store, StoreError, StoreEvent};
+use crate::{Commit, KeyValue, Store, StoreError, StoreEvent};
 
 /// How long one transaction may take. etcd without a leader answers nothing at all.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);

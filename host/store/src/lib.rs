@@ -14,4 +14,5 @@ pub use connect::{ConnectError, EtcdAddress, connect_etcd};
 #[cfg(feature = "etcd")]
 pub use etcd::EtcdStore;
 pub use memory::MemoryStore;
-pub use store::{Commit, KeyValue, Store, StoreError, StoreEvent};
+pub use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
+pub use store::{Commit, Store, StoreError};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use openmcp_dns_core::plan::NamePlan;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::store::{Commit, KeyValue, Store, StoreError, StoreEvent};
+use crate::{Commit, KeyValue, Store, StoreError, StoreEvent};
 
 /// How many changes a slow follower may lag behind before it reads everything anew.
 const BACKLOG: usize = 1024;

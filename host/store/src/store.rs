@@ -1,41 +1,10 @@
 //! Where the records are kept: etcd, or memory for the demo.
 
 use async_trait::async_trait;
+use openmcp_dns_core::mirror::StoreEvent;
 use openmcp_dns_core::plan::NamePlan;
 use thiserror::Error;
 use tokio::sync::mpsc;
-
-/// One key with its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyValue {
-    /// The key.
-    pub key: String,
-    /// The value; `None` when the key is gone.
-    pub value: Option<Vec<u8>>,
-    /// Revision of the store at which it was written.
-    pub mod_revision: i64,
-}
-
-/// What following a store reports.
-#[derive(Clone, Debug)]
-pub enum StoreEvent {
-    /// Everything the store holds: the first read, or a new one after an interruption.
-    Replaced {
-        /// Revision of the store.
-        revision: i64,
-        /// All keys below the prefix.
-        entries: Vec<KeyValue>,
-    },
-    /// Some keys have changed.
-    Changed {
-        /// Revision of the store.
-        revision: i64,
-        /// The keys, in the order of their changes.
-        changes: Vec<KeyValue>,
-    },
-    /// The store does not answer; following goes on by itself.
-    Trouble(String),
-}
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

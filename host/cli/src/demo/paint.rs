@@ -1,9 +1,9 @@
 //! Paint: makes the picture of a session.
 
+use openmcp_dns_core::conflict::Conflict;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::objects::WatchedKind;
 use openmcp_dns_core::record::RecordType;
-use openmcp_dns_core::settle::Conflict;
 
 use super::answer;
 use super::manifest::{Kind, ObjectId};

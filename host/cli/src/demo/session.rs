@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::conflict::Conflict;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
-use openmcp_dns_core::settle::Conflict;
 use tokio::sync::mpsc;
 
 use super::causes::Causes;

@@ -110,10 +110,10 @@ impl Entry {
         Ok(serde_json::from_slice(json)?)
     }
 
-    /// Who wrote the entry, as seen by `landscape`.
+    /// Who wrote the entry, as seen by `zone`.
     #[must_use]
-    pub fn ownership(&self, landscape: &HostName) -> Ownership {
-        Owner::classify(self.owner.as_deref(), landscape)
+    pub fn ownership(&self, zone: &HostName) -> Ownership {
+        Owner::classify(self.owner.as_deref(), zone)
     }
 
     /// The TTL in seconds, 1 to 2^31-1.
@@ -179,8 +179,8 @@ mod tests {
     use crate::cluster::{ClusterId, SourceKind};
 
     fn entry(value: &RecordValue) -> Entry {
-        let landscape: HostName = "openmcp.cluster".parse().unwrap();
-        let owner = Owner { landscape, cluster: ClusterId::new("clusters", "wl01") };
+        let zone: HostName = "openmcp.cluster".parse().unwrap();
+        let owner = Owner { zone, cluster: ClusterId::new("clusters", "wl01") };
         let source = SourceRef {
             kind: SourceKind::HttpRoute,
             namespace: "default".to_owned(),
@@ -223,8 +223,8 @@ mod tests {
             let read = Entry::decode(&entry(&value).encode()).unwrap();
             assert_eq!(read.value().unwrap(), value);
             assert_eq!(read.record_type().unwrap(), value.record_type());
-            let landscape = "openmcp.cluster".parse().unwrap();
-            assert_eq!(read.ownership(&landscape), Ownership::Ours(ClusterId::new("clusters", "wl01")));
+            let zone = "openmcp.cluster".parse().unwrap();
+            assert_eq!(read.ownership(&zone), Ownership::Ours(ClusterId::new("clusters", "wl01")));
         }
     }
 
@@ -235,8 +235,8 @@ mod tests {
         );
         assert_eq!(read.value().unwrap(), RecordValue::A([10, 0, 0, 1].into()));
         assert_eq!(read.ttl_seconds(), DEFAULT_TTL_SECONDS);
-        let landscape = "openmcp.cluster".parse().unwrap();
-        assert_eq!(read.ownership(&landscape), Ownership::Foreign(Some("default".to_owned())));
+        let zone = "openmcp.cluster".parse().unwrap();
+        assert_eq!(read.ownership(&zone), Ownership::Foreign(Some("default".to_owned())));
     }
 
     #[test]

@@ -11,13 +11,13 @@ use crate::cluster::ClusterId;
 use crate::name::{HostName, NameError};
 use crate::record::RecordValue;
 
-/// The cluster for which a value was published, within its landscape.
+/// The cluster for which a value was published, within its zone.
 ///
 /// Its text form is `<base domain>/<cluster namespace>/<cluster name>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
-    /// Base domain of the landscape.
-    pub landscape: HostName,
+    /// The zone.
+    pub zone: HostName,
     /// The cluster.
     pub cluster: ClusterId,
 }
@@ -30,7 +30,7 @@ pub enum OwnerError {
     Form(String),
     /// The first part is no domain.
     #[error("{owner:?} does not start with a base domain: {source}")]
-    Landscape {
+    Zone {
         /// The whole text.
         owner: String,
         /// Why its first part is no domain.
@@ -38,25 +38,25 @@ pub enum OwnerError {
     },
 }
 
-/// What the owner of an entry means to one landscape.
+/// What the owner of an entry means to one zone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ownership {
-    /// Written by this landscape for the cluster.
+    /// Written by this zone for the cluster.
     Ours(ClusterId),
-    /// Written by another landscape that shares the store. Never changed by this one.
-    OtherLandscape(Owner),
+    /// Written by another zone that shares the store. Never changed by this one.
+    OtherZone(Owner),
     /// Written by something else, for example external-dns; with its `owner`, if it set one.
     /// Never changed.
     Foreign(Option<String>),
 }
 
 impl Owner {
-    /// Says who set the `owner` of an entry, as seen by `landscape`.
+    /// Says who set the `owner` of an entry, as seen by `zone`.
     #[must_use]
-    pub fn classify(owner: Option<&str>, landscape: &HostName) -> Ownership {
+    pub fn classify(owner: Option<&str>, zone: &HostName) -> Ownership {
         match owner.map(str::parse::<Self>) {
-            Some(Ok(owner)) if owner.landscape == *landscape => Ownership::Ours(owner.cluster),
-            Some(Ok(owner)) => Ownership::OtherLandscape(owner),
+            Some(Ok(owner)) if owner.zone == *zone => Ownership::Ours(owner.cluster),
+            Some(Ok(owner)) => Ownership::OtherZone(owner),
             Some(Err(_)) | None => Ownership::Foreign(owner.map(str::to_owned)),
         }
     }
@@ -64,7 +64,7 @@ impl Owner {
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.landscape, self.cluster)
+        write!(f, "{}/{}", self.zone, self.cluster)
     }
 }
 
@@ -73,15 +73,14 @@ impl FromStr for Owner {
 
     fn from_str(text: &str) -> Result<Self, OwnerError> {
         let parts: Vec<&str> = text.split('/').collect();
-        let &[landscape, namespace, name] = parts.as_slice() else {
+        let &[zone, namespace, name] = parts.as_slice() else {
             return Err(OwnerError::Form(text.to_owned()));
         };
         if namespace.is_empty() || name.is_empty() {
             return Err(OwnerError::Form(text.to_owned()));
         }
-        let landscape =
-            landscape.parse().map_err(|source| OwnerError::Landscape { owner: text.to_owned(), source })?;
-        Ok(Self { landscape, cluster: ClusterId::new(namespace, name) })
+        let zone = zone.parse().map_err(|source| OwnerError::Zone { owner: text.to_owned(), source })?;
+        Ok(Self { zone, cluster: ClusterId::new(namespace, name) })
     }
 }
 
@@ -97,9 +96,9 @@ pub fn value_id(owner: &Owner, value: &RecordValue) -> String {
         RecordValue::Txt(text) => text.clone(),
         RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => value.to_string(),
     };
-    let Owner { landscape, cluster: ClusterId { namespace, name } } = owner;
+    let Owner { zone, cluster: ClusterId { namespace, name } } = owner;
     let mut hash = Sha256::new();
-    for field in [landscape.as_str(), namespace, name, value.record_type().as_str(), &canonical] {
+    for field in [zone.as_str(), namespace, name, value.record_type().as_str(), &canonical] {
         // With its length in front, a field cannot run into the next one.
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     fn owner(cluster: &str) -> Owner {
-        Owner { landscape: "openmcp.cluster".parse().unwrap(), cluster: ClusterId::new("clusters", cluster) }
+        Owner { zone: "openmcp.cluster".parse().unwrap(), cluster: ClusterId::new("clusters", cluster) }
     }
 
     fn a(text: &str) -> RecordValue {
@@ -160,13 +159,13 @@ mod tests {
 
     #[test]
     fn an_owner_says_whether_it_is_ours() {
-        let landscape: HostName = "openmcp.cluster".parse().unwrap();
-        let classify = |owner| Owner::classify(owner, &landscape);
+        let zone: HostName = "openmcp.cluster".parse().unwrap();
+        let classify = |owner| Owner::classify(owner, &zone);
         assert_eq!(
             classify(Some("openmcp.cluster/clusters/wl01")),
             Ownership::Ours(ClusterId::new("clusters", "wl01"))
         );
-        assert!(matches!(classify(Some("other.cluster/clusters/wl01")), Ownership::OtherLandscape(_)));
+        assert!(matches!(classify(Some("other.cluster/clusters/wl01")), Ownership::OtherZone(_)));
         assert_eq!(classify(None), Ownership::Foreign(None));
         for foreign in ["", "default", "a/b", "openmcp.cluster//wl01", "openmcp.cluster/a/b/c", "-/a/b"] {
             assert_eq!(classify(Some(foreign)), Ownership::Foreign(Some(foreign.to_owned())), "{foreign}");

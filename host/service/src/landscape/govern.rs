@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
-use openmcp_dns_core::brake::DeletionLimits;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
+use openmcp_dns_core::deletion_guard::DeletionLimits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 

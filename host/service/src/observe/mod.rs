@@ -9,24 +9,14 @@ mod slim;
 mod watch;
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::objects::{Change, WatchedKind};
+use openmcp_dns_core::objects::WatchedKind;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use list::list;
+pub use openmcp_dns_core::recording::Observation;
 pub use slim::from_json;
-
-/// What the watches of one cluster report.
-#[derive(Debug)]
-pub enum Observation {
-    /// Objects changed. A `Replaced` also says that the watch of the kind is in sync.
-    Change(Change),
-    /// A kind is not served (any more): nothing is known of its objects.
-    NotServed(WatchedKind),
-    /// A watch has trouble; it goes on trying.
-    Trouble(WatchedKind, String),
-}
 
 /// Watches all kinds in a cluster until it is cancelled or nobody listens any more.
 pub fn observe(

@@ -1,7 +1,6 @@
 //! Asks one DNS server one question.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use openmcp_dns_core::expectation::Answer;
 use thiserror::Error;
 
 /// How long one attempt may take. Longer than CoreDNS needs without etcd (5 s would be), short
@@ -35,42 +35,6 @@ pub struct Asker {
 pub struct AskerError {
     server: SocketAddr,
     source: NetError,
-}
-
-/// What a server answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Records of the asked type, as text, with CNAMEs on the way.
-    Records {
-        /// Values of the asked type.
-        values: BTreeSet<String>,
-        /// Targets of CNAMEs.
-        cnames: BTreeSet<String>,
-    },
-    /// The name does not exist (NXDOMAIN).
-    NoSuchName,
-    /// The name exists, but not with this type (NODATA).
-    NoData,
-    /// The server refuses or fails, for example SERVFAIL or REFUSED.
-    Failure(String),
-    /// No answer at all.
-    Silence(String),
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Records { values, cnames } => {
-                let cnames = cnames.iter().map(|cname| format!("CNAME {cname}"));
-                let all: Vec<String> = cnames.chain(values.iter().cloned()).collect();
-                f.write_str(&all.join(" "))
-            }
-            Self::NoSuchName => f.write_str("NXDOMAIN"),
-            Self::NoData => f.write_str("NODATA"),
-            Self::Failure(code) => f.write_str(code),
-            Self::Silence(why) => write!(f, "no answer: {why}"),
-        }
-    }
 }
 
 impl Asker {

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use hickory_resolver::proto::rr::RecordType as WireType;
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::RecordType;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::ask::{Answer, Asker};
-use super::expectation::{Expectation, Verdict};
+use super::ask::Asker;
 use super::probes::{ProbeCounts, Probes};
 
 /// How long a DNS server may take to answer with a new record before that counts as wrong. CoreDNS

@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::name::HostName;
-
-use super::ask::Answer;
-use super::expectation::{Expectation, Verdict};
 
 /// How one name was answered last.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,26 +1,24 @@
 //! Record: keeps the store as the policies decide.
 //!
 //! ```text
-//! Input ──► Recorder ──(claims, decisions, plans of the pure core)──► Store
-//!                │                                                         │
-//!                ▼ Report                         StoreEvent ◄── follow ───┘
+//!   Input, observations ──► Recorder ──Effect::Tell──► Report
+//!    threads of modules ◄─Effect::Ask──┤ ▲
+//!                 Store ◄─Effect::Write┘ └── StoreEvent, Answer, Written
 //! ```
-//! One task, the [`Recorder`], owns all state, so there are no locks and one change sees one
-//! module and one configuration. Beside it run transactions, with a bound, and the policy modules, each
-//! in a thread of its own.
+//! What follows from what is decided by the pure machines of [`openmcp_dns_core::recording`]; the
+//! [`Recorder`] is the loop around them. One task, so there are no locks and one change sees one module
+//! and one configuration. Beside it run transactions, with a bound, and the policy modules, each in a
+//! thread of its own.
 
-mod cluster;
-mod coordinator;
-mod decider;
-mod held;
-mod memo;
+mod deciders;
 mod messages;
-mod shadow;
-mod summary;
+mod recorder;
+#[cfg(test)]
+mod tests;
 mod writes;
 
-pub use cluster::WatchState;
-pub use coordinator::{Options, Recorder};
-pub use messages::{Input, Inputs, Report};
-pub use shadow::{Comparison, Differing, MAX_DIFFERENCES};
-pub use summary::{HeldSummary, NoDomain, Problem, Summary, explain};
+pub use messages::{Input, Inputs};
+pub use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
+pub use openmcp_dns_core::deletion_guard::HeldDeletion as HeldSummary;
+pub use openmcp_dns_core::recording::{NoDomain, Problem, Report, Summary, WatchState, explain};
+pub use recorder::{Options, Recorder};

@@ -1,44 +1,15 @@
 //! What people are told about a cluster's records.
 
-use std::collections::BTreeMap;
-
-use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::codes;
-use openmcp_dns_core::index::State;
-use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::WatchedKind;
-use openmcp_dns_core::policy::PolicyFailure;
-
-use super::cluster::WatchState;
-use super::shadow::Comparison;
+use super::messages::{NoDomain, Watches};
+use crate::cluster::SourceRef;
+use crate::codes;
+use crate::compare::Comparison;
+use crate::deletion_guard::HeldDeletion;
+use crate::index::State;
+use crate::name::HostName;
 
 /// Most problems that a summary lists; the counts are complete.
 pub const MAX_PROBLEMS: usize = 20;
-
-/// Why a cluster has no domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoDomain {
-    /// The policy did not give it one.
-    Policy(PolicyFailure),
-    /// An older cluster has it, or one that overlaps.
-    Taken {
-        /// The domain.
-        domain: HostName,
-        /// The older cluster.
-        by: ClusterId,
-    },
-}
-
-impl std::fmt::Display for NoDomain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Policy(failure) => failure.fmt(f),
-            Self::Taken { domain, by } => {
-                write!(f, "domain {domain} overlaps with that of the older cluster {by}")
-            }
-        }
-    }
-}
 
 /// State of one cluster's records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +19,7 @@ pub struct Summary {
     /// The cluster's domain, or why it has none; `None` while it is not governed.
     pub domain: Option<Result<HostName, NoDomain>>,
     /// State of each watch that has reported.
-    pub watches: BTreeMap<WatchedKind, WatchState>,
+    pub watches: Watches,
     /// Claims that are published.
     pub published: usize,
     /// Claims that are denied.
@@ -69,7 +40,7 @@ pub struct Summary {
     /// has not come into force because it has not decided on everything.
     pub pending: usize,
     /// A deletion that waits for a confirmation.
-    pub held: Option<HeldSummary>,
+    pub held: Option<HeldDeletion>,
     /// How a candidate would decide; `None` where there is none.
     pub comparison: Option<Comparison>,
 }
@@ -85,15 +56,6 @@ pub struct Problem {
     pub code: String,
     /// For people.
     pub message: String,
-}
-
-/// A deletion that waits for a confirmation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldSummary {
-    /// How many names would be withdrawn.
-    pub names: usize,
-    /// Confirms exactly this plan.
-    pub token: String,
 }
 
 /// Code and message of a claim's state; `None` when it is published, or nobody knows yet.

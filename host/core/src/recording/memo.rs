@@ -4,9 +4,9 @@
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use openmcp_dns_core::decide::Decision;
 
-use super::decider::{Decisions, Question};
+use super::question::{Decisions, Question};
+use crate::decide::Decision;
 
 /// Enough for a large landscape to be listed anew without asking a module; about 1 kB each.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(50_000).expect("is not zero");

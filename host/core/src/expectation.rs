@@ -1,15 +1,14 @@
 //! What a DNS server should answer for a name, and whether it does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::mirror::StoredName;
-use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::plan::NamePlan;
-use openmcp_dns_core::record::RecordType;
-use openmcp_dns_core::skydns::Entry;
-
-use super::ask::Answer;
+use crate::cluster::ClusterId;
+use crate::mirror::StoredName;
+use crate::name::HostName;
+use crate::plan::NamePlan;
+use crate::record::RecordType;
+use crate::skydns::Entry;
 
 /// What a DNS server should answer for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +32,42 @@ pub enum Verdict {
     Mismatch,
     /// There is none.
     NoAnswer,
+}
+
+/// What a server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Records of the asked type, as text, with CNAMEs on the way.
+    Records {
+        /// Values of the asked type.
+        values: BTreeSet<String>,
+        /// Targets of CNAMEs.
+        cnames: BTreeSet<String>,
+    },
+    /// The name does not exist (NXDOMAIN).
+    NoSuchName,
+    /// The name exists, but not with this type (NODATA).
+    NoData,
+    /// The server refuses or fails, for example SERVFAIL or REFUSED.
+    Failure(String),
+    /// No answer at all.
+    Silence(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Records { values, cnames } => {
+                let cnames = cnames.iter().map(|cname| format!("CNAME {cname}"));
+                let all: Vec<String> = cnames.chain(values.iter().cloned()).collect();
+                f.write_str(&all.join(" "))
+            }
+            Self::NoSuchName => f.write_str("NXDOMAIN"),
+            Self::NoData => f.write_str("NODATA"),
+            Self::Failure(code) => f.write_str(code),
+            Self::Silence(why) => write!(f, "no answer: {why}"),
+        }
+    }
 }
 
 impl Verdict {
@@ -92,8 +127,7 @@ impl Expectation {
         if let Ok(value) = entry.value() {
             self.records.entry(value.record_type()).or_default().insert(value.to_string());
         }
-        let owner =
-            entry.owner.as_deref().and_then(|owner| owner.parse::<openmcp_dns_core::skydns::Owner>().ok());
+        let owner = entry.owner.as_deref().and_then(|owner| owner.parse::<crate::skydns::Owner>().ok());
         self.clusters.extend(owner.map(|owner| owner.cluster));
     }
 

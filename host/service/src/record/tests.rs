@@ -1,12 +1,12 @@
-//! The coordinator on a store in memory, with policies that do as they are told.
+//! The recorder on a store in memory, with policies that do as they are told.
 
 use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use openmcp_dns_core::brake::DeletionLimits;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
+use openmcp_dns_core::deletion_guard::DeletionLimits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
 use openmcp_dns_core::policy::{
@@ -80,7 +80,7 @@ impl Policy for Denies {
     }
 }
 
-/// A running coordinator.
+/// A running recorder.
 struct Running {
     store: Arc<MemoryStore>,
     inputs: mpsc::Sender<Input>,
@@ -113,13 +113,13 @@ impl Running {
         let (inputs, received_inputs) = mpsc::channel(16);
         let (observations, received) = mpsc::channel(16);
         let kept: Arc<dyn Store> = store.clone();
-        let (coordinator, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
         let received = Inputs { inputs: received_inputs, observations: received };
-        tokio::spawn(coordinator.run(received, events));
+        tokio::spawn(recorder.run(received, events));
         Self { store: Arc::clone(store), inputs, observations }
     }
 
-    /// Puts a cluster under a policy of its own, and waits until the coordinator knows it.
+    /// Puts a cluster under a policy of its own, and waits until the recorder knows it.
     async fn govern(&self, cluster: &str, policy: &Denies, candidate: Option<&Denies>) {
         self.send_governance(cluster, policy, candidate).await;
         self.summary(cluster).await;
@@ -244,7 +244,7 @@ async fn a_new_module_is_compared_as_a_whole_before_anything_is_written() {
     running.published("w1", MANY.len()).await;
     let before = running.stored().await;
 
-    // Half of the names: more than the brake lets go.
+    // Half of the names: more than is let go unconfirmed.
     running.govern("w1", &Denies { prefix: Some("evil"), ..Denies::default() }, None).await;
     let held = running.wait("w1", |summary| summary.held.is_some()).await;
     assert_eq!(held.denied, 5);

@@ -11,7 +11,7 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordType, RecordValue};
 
-/// An object of a cluster, across the landscape.
+/// An object of a cluster, across the zone.
 pub type Claimant = (ClusterId, SourceRef);
 
 /// One value that shall be published at a name.
@@ -42,20 +42,20 @@ pub struct Conflict {
 
 /// What is published at a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Winners {
     /// The values, sorted by cluster and value.
     pub desired: Vec<Desired>,
     /// Who gave way.
     pub conflicts: Vec<Conflict>,
 }
 
-/// Settles the claims on one name. `published_cname` is the CNAME that the store holds there now.
+/// Decides which of the claims on one name are published. `published_cname` is the CNAME that the store holds there now.
 #[must_use]
-pub fn settle<'a>(
+pub fn resolve_conflicts<'a>(
     name: &HostName,
     claims: impl Iterator<Item = (&'a Claimant, &'a RecordSet)>,
     published_cname: Option<&HostName>,
-) -> Settled {
+) -> Winners {
     let mut sets: Vec<(&Claimant, &RecordSet)> = claims.collect();
     sets.sort_by_key(|(claimant, _)| *claimant);
     let mut conflicts = Vec::new();
@@ -85,7 +85,7 @@ pub fn settle<'a>(
             });
         }
     }
-    Settled { desired: unite(&sets), conflicts }
+    Winners { desired: unite(&sets), conflicts }
 }
 
 /// One entry per cluster and value; the shortest time to live of its type holds for all.
@@ -139,49 +139,53 @@ mod tests {
         "a.openmcp.cluster".parse().unwrap()
     }
 
-    fn run(claims: &[(Claimant, RecordSet)], published_cname: Option<&str>) -> Settled {
+    fn run(claims: &[(Claimant, RecordSet)], published_cname: Option<&str>) -> Winners {
         let published_cname = published_cname.map(|text| text.parse().unwrap());
-        settle(&host(), claims.iter().map(|(claimant, set)| (claimant, set)), published_cname.as_ref())
+        resolve_conflicts(
+            &host(),
+            claims.iter().map(|(claimant, set)| (claimant, set)),
+            published_cname.as_ref(),
+        )
     }
 
-    fn values(settled: &Settled) -> Vec<String> {
-        settled.desired.iter().map(|desired| desired.value.to_string()).collect()
+    fn values(winners: &Winners) -> Vec<String> {
+        winners.desired.iter().map(|desired| desired.value.to_string()).collect()
     }
 
     #[test]
     fn addresses_of_several_routes_are_united_with_the_shortest_time_to_live() {
-        let settled = run(
+        let winners = run(
             &[
                 (claimant("w1", "b"), set(RecordType::A, 300, &["10.0.0.1", "10.0.0.2"])),
                 (claimant("w1", "a"), set(RecordType::A, 60, &["10.0.0.1"])),
             ],
             None,
         );
-        assert_eq!(values(&settled), ["10.0.0.1", "10.0.0.2"]);
-        assert!(settled.desired.iter().all(|desired| desired.ttl_seconds == 60));
-        assert_eq!(settled.desired[0].source.name, "a");
-        assert!(settled.conflicts.is_empty());
+        assert_eq!(values(&winners), ["10.0.0.1", "10.0.0.2"]);
+        assert!(winners.desired.iter().all(|desired| desired.ttl_seconds == 60));
+        assert_eq!(winners.desired[0].source.name, "a");
+        assert!(winners.conflicts.is_empty());
     }
 
     #[test]
     fn two_clusters_with_the_same_value_each_own_theirs() {
         let a = set(RecordType::A, 60, &["10.0.0.1"]);
-        let settled = run(&[(claimant("w1", "r"), a.clone()), (claimant("w2", "r"), a)], None);
-        assert_eq!(settled.desired.len(), 2);
+        let winners = run(&[(claimant("w1", "r"), a.clone()), (claimant("w2", "r"), a)], None);
+        assert_eq!(winners.desired.len(), 2);
     }
 
     #[test]
     fn a_cname_gives_way_to_addresses() {
-        let settled = run(
+        let winners = run(
             &[
                 (claimant("w1", "a"), set(RecordType::Cname, 60, &["lb.example"])),
                 (claimant("w1", "b"), set(RecordType::A, 60, &["10.0.0.1"])),
             ],
             Some("lb.example"),
         );
-        assert_eq!(values(&settled), ["10.0.0.1"]);
-        assert_eq!(settled.conflicts[0].loser, claimant("w1", "a"));
-        assert_eq!(settled.conflicts[0].winner, claimant("w1", "b"));
+        assert_eq!(values(&winners), ["10.0.0.1"]);
+        assert_eq!(winners.conflicts[0].loser, claimant("w1", "a"));
+        assert_eq!(winners.conflicts[0].winner, claimant("w1", "b"));
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! Histories of several clusters: domains, shared names, release.
+
+use super::*;
+use crate::recording::Command;
+
+fn release(world: &mut World, cluster: &str) {
+    world.command(cluster, Command::Release { zone: ZONE.parse().unwrap() });
+}
+
+#[test]
+fn of_two_clusters_that_want_one_domain_the_older_has_it_until_it_is_released() {
+    let mut world = World::new();
+    let same = Rules { domain: Some("same"), ..Rules::default() };
+    let host = format!("a.same.{ZONE}");
+    for cluster in ["w2", "w1"] {
+        world.govern(cluster, &same);
+        world.list(cluster, vec![ingress("a", &host, "10.0.0.1")]);
+        world.rest();
+    }
+    let domain = format!("same.{ZONE}").parse().unwrap();
+    assert_eq!(world.summary("w1").domain, Some(Ok(format!("same.{ZONE}").parse().unwrap())));
+    assert_eq!(world.summary("w2").domain, Some(Err(NoDomain::Taken { domain, by: id("w1") })));
+    // Both were published once, and nobody takes that away without a decision.
+    assert_eq!(world.stored().len(), 2);
+    assert_eq!(world.summary("w2").undecided, 1);
+
+    release(&mut world, "w1");
+    world.rest();
+    assert_eq!(world.released, [id("w1")]);
+    assert_eq!(world.summary("w2").domain, Some(Ok(format!("same.{ZONE}").parse().unwrap())));
+    assert_eq!((world.summary("w2").published, world.stored().len()), (1, 1));
+}
+
+#[test]
+fn a_cluster_gives_a_domain_up_with_the_policy_that_gave_it() {
+    let mut world = World::new();
+    world.govern("w1", &Rules { domain: Some("same"), ..Rules::default() });
+    world.govern("w2", &Rules { domain: Some("same"), ..Rules::default() });
+    world.rest();
+    assert!(matches!(world.summary("w2").domain, Some(Err(NoDomain::Taken { .. }))));
+    world.govern("w1", &Rules::default());
+    world.rest();
+    assert_eq!(world.summary("w2").domain, Some(Ok(format!("same.{ZONE}").parse().unwrap())));
+}
+
+#[test]
+fn a_released_cluster_withdraws_everything_at_once_and_only_its_own() {
+    let mut world = published(&MANY);
+    world.govern("w2", &Rules::default());
+    world.list_named("w2", &["a"]);
+    world.rest();
+    release(&mut world, "w1");
+    assert!(world.released.is_empty(), "the store still holds its records");
+    // What its watches still say is not listened to.
+    world.list_named("w1", &MANY);
+    world.rest();
+    assert_eq!((world.released.as_slice(), world.names()), ([id("w1")].as_slice(), vec!["a.w2".to_owned()]));
+    assert_eq!(world.summary("w1"), Default::default());
+}
+
+#[test]
+fn a_cluster_that_nobody_knows_is_released_by_what_the_store_holds_of_it() {
+    let mut world = published(&["a", "b", "c"]);
+    world.restart();
+    release(&mut world, "w1");
+    world.rest();
+    assert_eq!((world.released.len(), world.names().len()), (1, 0));
+}
+
+#[test]
+fn records_stay_when_no_policy_selects_their_cluster_and_are_taken_up_by_the_next() {
+    let mut world = published(&["a", "b", "c"]);
+    world.command("w1", Command::Ungovern);
+    world.remove("w1", "a");
+    world.rest();
+    assert_eq!((world.names().len(), world.summary("w1").policy), (3, None));
+    world.govern("w1", &Rules::default());
+    world.rest();
+    assert_eq!(world.names().len(), 3, "nothing is known well enough to be withdrawn");
+    world.list_named("w1", &["b", "c"]);
+    world.rest();
+    assert_eq!(world.names(), ["b.w1", "c.w1"]);
+}
+
+#[test]
+fn values_of_several_clusters_stand_side_by_side_at_a_shared_name() {
+    let mut world = World::new();
+    for (cluster, address) in [("w1", "10.0.0.1"), ("w2", "10.0.0.2")] {
+        world.govern(cluster, &Rules::default());
+        world.list(cluster, vec![ingress("shop", SHARED, address)]);
+    }
+    world.rest();
+    assert_eq!(world.stored().len(), 2);
+    world.remove("w1", "shop");
+    world.rest();
+    let left = (SHARED.to_owned(), "w2".to_owned(), "10.0.0.2".to_owned());
+    assert_eq!(world.stored().into_iter().collect::<Vec<_>>(), [left]);
+}
+
+#[test]
+fn a_cname_gives_way_to_addresses_of_another_cluster_and_comes_back_after_them() {
+    let mut world = World::new();
+    for cluster in ["w1", "w2"] {
+        world.govern(cluster, &Rules::default());
+    }
+    world.list(
+        "w1",
+        vec![ingress("shop", SHARED, "lb.example.com"), ingress("a", &format!("a.w1.{ZONE}"), "10.0.0.1")],
+    );
+    world.rest();
+    world.list("w2", vec![ingress("shop", SHARED, "10.0.0.2")]);
+    world.rest();
+    let values = |world: &World| -> Vec<String> {
+        world.stored().into_iter().filter(|(name, ..)| name == SHARED).map(|(.., value)| value).collect()
+    };
+    assert_eq!(values(&world), ["10.0.0.2"]);
+    let conflict = world.reports.iter().find_map(|report| match report {
+        Report::Conflict { uid, conflict } => Some((uid.as_str(), &conflict.loser.0)),
+        _ => None,
+    });
+    assert_eq!(conflict, Some(("shop", &id("w1"))));
+    let summary = world.summary("w1");
+    assert_eq!((summary.conflicts, summary.problems[0].code.as_str()), (1, "conflict"));
+
+    world.remove("w2", "shop");
+    world.rest();
+    assert_eq!((values(&world), world.summary("w1").conflicts), (vec!["lb.example.com".to_owned()], 0));
+}

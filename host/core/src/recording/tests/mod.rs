@@ -1,0 +1,25 @@
+//! Histories of recording, told step by step.
+
+mod clusters;
+mod history;
+mod policies;
+mod store;
+mod world;
+
+use super::{NoDomain, Report, Role};
+use world::{HOLD, Rules, SHARED, World, ZONE, id, ingress};
+
+const MANY: [&str; 10] = ["a", "b", "c", "d", "e", "evil-1", "evil-2", "evil-3", "evil-4", "evil-5"];
+
+/// A world in which cluster w1 has published names under a policy that allows all.
+fn published(names: &[&str]) -> World {
+    let mut world = World::new();
+    world.govern("w1", &Rules::default());
+    world.list_named("w1", names);
+    world.rest();
+    let summary = world.summary("w1");
+    assert_eq!((summary.published, summary.pending), (names.len(), 0));
+    assert_eq!(world.names().len(), names.len());
+    world.reports.clear();
+    world
+}

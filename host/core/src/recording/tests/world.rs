@@ -1,0 +1,384 @@
+//! Plays modules, store, watches and time, one step at a time and without a thread.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{ClusterFacts, ClusterId};
+use crate::cluster_policy::{ClusterModule, ClusterPolicy};
+use crate::deletion_guard::DeletionLimits;
+use crate::mirror::{KeyValue, StoreEvent};
+use crate::name::HostName;
+use crate::objects::{Change, Watched, WatchedKind};
+use crate::plan::NamePlan;
+use crate::policy::{
+    CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+};
+use crate::record::RecordType;
+use crate::recording::{
+    Answer, Command, Effect, Input, Job, Observation, Recording, Report, Role, Summary, WriteResult, Written,
+};
+use crate::skydns::{Entry, Prefix, parse_key};
+
+pub(super) const ZONE: &str = "openmcp.cluster";
+/// Granted to every cluster.
+pub(super) const SHARED: &str = "shop.openmcp.cluster";
+pub(super) const HOLD: Duration = Duration::from_secs(600);
+
+/// A module that does as it is told: records what is claimed, unless it starts with `denies`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) denies: Option<&'static str>,
+    /// Label of the domain; else the cluster's name.
+    pub(super) domain: Option<&'static str>,
+    pub(super) fails: bool,
+}
+
+impl Rules {
+    pub(super) fn denying(prefix: &'static str) -> Self {
+        Self { denies: Some(prefix), ..Self::default() }
+    }
+
+    fn module(&self, cluster: &str) -> ClusterModule {
+        ClusterModule {
+            policy: Arc::new(self.clone()),
+            module_digest: format!("{self:?}").into(),
+            context: Arc::new(Context {
+                base_domain: ZONE.parse().unwrap(),
+                cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
+                configuration: "{}".to_owned(),
+                shared_names: vec![SHARED.parse().unwrap()],
+            }),
+            wildcards: false,
+        }
+    }
+
+    /// As a policy for a cluster that is older the smaller its name.
+    pub(super) fn policy(&self, cluster: &str) -> ClusterPolicy {
+        ClusterPolicy {
+            policy_name: "policy".to_owned(),
+            module: self.module(cluster),
+            candidate: None,
+            deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
+            hold: HOLD,
+            created_unix_seconds: 0,
+        }
+    }
+}
+
+impl Policy for Rules {
+    fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
+        Ok(format!("{}.{ZONE}", self.domain.unwrap_or(&context.cluster.id.name)))
+    }
+
+    fn validate_hostname(
+        &self,
+        _: &Context,
+        _: &HostName,
+        claim: &CheckedClaim,
+    ) -> Result<Verdict, PolicyFailure> {
+        if self.fails {
+            return Err(PolicyFailure { kind: FailureKind::Trap, message: String::new() });
+        }
+        let denied = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
+        let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
+        Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
+    }
+
+    fn name_records(
+        &self,
+        _: &Context,
+        _: &HostName,
+        claim: &CheckedClaim,
+    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
+        let is_address = claim.targets[0].parse::<std::net::IpAddr>().is_ok();
+        Ok(vec![ProposedRecordSet {
+            name: claim.host_name.to_string(),
+            record_type: if is_address { RecordType::A } else { RecordType::Cname },
+            ttl_seconds: 60,
+            values: claim.targets.clone(),
+        }])
+    }
+}
+
+pub(super) fn id(cluster: &str) -> ClusterId {
+    ClusterId::new("default", cluster)
+}
+
+/// An Ingress of this name with one host and one address or host name to point to.
+pub(super) fn ingress(name: &str, host: &str, target: &str) -> Watched {
+    let field = if target.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "hostname" };
+    let ingress = serde_json::json!({
+        "metadata": { "name": name, "namespace": "default", "uid": name },
+        "spec": { "rules": [{ "host": host }] },
+        "status": { "loadBalancer": { "ingress": [{ field: target }] } },
+    });
+    Watched::Ingress(serde_json::from_value(ingress).unwrap())
+}
+
+/// What the store holds: names, and at each the cluster and value of every record.
+pub(super) type Stored = BTreeSet<(String, String, String)>;
+
+#[derive(Default)]
+struct Store {
+    revision: i64,
+    entries: BTreeMap<String, (Vec<u8>, i64)>,
+}
+
+pub(super) struct World {
+    pub(super) recording: Recording,
+    pub(super) now: Instant,
+    pub(super) reports: Vec<Report>,
+    pub(super) released: Vec<ClusterId>,
+    /// Not answered.
+    pub(super) jobs: VecDeque<Job>,
+    /// Not heard.
+    pub(super) answers: VecDeque<Answer>,
+    /// Not carried out.
+    pub(super) writes: VecDeque<NamePlan>,
+    /// Not seen.
+    pub(super) events: VecDeque<StoreEvent>,
+    store: Store,
+}
+
+impl World {
+    /// Nothing is stored, and that is not known yet.
+    pub(super) fn unread() -> Self {
+        let mut world = Self {
+            recording: Recording::new(Prefix::default()),
+            now: Instant::now(),
+            reports: Vec::new(),
+            released: Vec::new(),
+            jobs: VecDeque::new(),
+            answers: VecDeque::new(),
+            writes: VecDeque::new(),
+            events: VecDeque::new(),
+            store: Store::default(),
+        };
+        world.reread();
+        world
+    }
+
+    pub(super) fn new() -> Self {
+        let mut world = Self::unread();
+        world.echo();
+        world
+    }
+
+    /// Everything is forgotten but what the store holds.
+    pub(super) fn restart(&mut self) {
+        let store = std::mem::take(&mut self.store);
+        *self = Self { now: self.now, store, ..Self::unread() };
+        self.events.clear();
+        self.reread();
+        self.echo();
+    }
+
+    /// The watch of the store begins anew.
+    pub(super) fn reread(&mut self) {
+        self.events.clear();
+        let entries = self.store.entries.iter().map(|(key, (value, revision))| KeyValue {
+            key: key.clone(),
+            value: Some(value.clone()),
+            mod_revision: *revision,
+        });
+        let entries = entries.collect();
+        self.events.push_back(StoreEvent::Replaced { revision: self.store.revision, entries });
+    }
+
+    // === inputs ===
+
+    pub(super) fn tell(&mut self, input: Input) {
+        self.tell_together([input]);
+    }
+
+    /// Inputs of one round.
+    pub(super) fn tell_together(&mut self, inputs: impl IntoIterator<Item = Input>) {
+        for input in inputs {
+            let effects = self.recording.handle(input, self.now);
+            self.take(effects);
+        }
+        let effects = self.recording.round(self.now);
+        self.take(effects);
+    }
+
+    fn take(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Ask(job) => self.jobs.push_back(job),
+                Effect::Cancel(cluster, role) => {
+                    self.jobs.retain(|job| job.cluster != cluster || job.role != role);
+                }
+                Effect::Write(plan) => {
+                    let busy = self.writes.iter().any(|other| other.name == plan.name);
+                    assert!(!busy, "two transactions at {} at once", plan.name);
+                    self.writes.push_back(plan);
+                }
+                Effect::Tell(report) => self.reports.push(report),
+                Effect::Held { names, published, .. } => assert!(0 < names && 0 < published),
+                Effect::Released(cluster) => self.released.push(cluster),
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, cluster: &str, command: Command) {
+        self.tell(Input::Command(id(cluster), command));
+    }
+
+    pub(super) fn govern(&mut self, cluster: &str, rules: &Rules) {
+        self.command(cluster, Command::Govern(Box::new(rules.policy(cluster))));
+    }
+
+    pub(super) fn compare(&mut self, cluster: &str, rules: &Rules, candidate: &Rules) {
+        let policy = ClusterPolicy { candidate: Some(candidate.module(cluster)), ..rules.policy(cluster) };
+        self.command(cluster, Command::Govern(Box::new(policy)));
+    }
+
+    pub(super) fn observe(&mut self, cluster: &str, change: Change) {
+        self.tell(Input::Observation(id(cluster), Observation::Change(change)));
+    }
+
+    /// These are all Ingresses, and there is nothing else.
+    pub(super) fn list(&mut self, cluster: &str, ingresses: Vec<Watched>) {
+        for kind in WatchedKind::ALL.into_iter().filter(|kind| *kind != WatchedKind::Ingress) {
+            self.observe(cluster, Change::Replaced(kind, Vec::new()));
+        }
+        self.observe(cluster, Change::Replaced(WatchedKind::Ingress, ingresses));
+    }
+
+    /// These are all Ingresses, each with its name as the first label of its host.
+    pub(super) fn list_named(&mut self, cluster: &str, names: &[&str]) {
+        let ingress = |name: &&str| ingress(name, &format!("{name}.{cluster}.{ZONE}"), "10.0.0.1");
+        self.list(cluster, names.iter().map(ingress).collect());
+    }
+
+    pub(super) fn remove(&mut self, cluster: &str, name: &str) {
+        let key = ("default".to_owned(), name.to_owned());
+        self.observe(cluster, Change::Removed(WatchedKind::Ingress, key));
+    }
+
+    pub(super) fn confirm(&mut self, cluster: &str) {
+        if let Some(held) = self.summary(cluster).held {
+            self.command(cluster, Command::Confirm(held.token));
+        }
+    }
+
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.tell(Input::Tick);
+    }
+
+    // === what others do; each gives whether there was anything to do ===
+
+    /// A module answers, but nobody hears it yet.
+    pub(super) fn think(&mut self) -> bool {
+        let Some(job) = self.jobs.pop_front() else { return false };
+        self.answers.extend(job.answer(|| false));
+        true
+    }
+
+    pub(super) fn hear(&mut self) -> bool {
+        let Some(answer) = self.answers.pop_front() else { return false };
+        self.tell(Input::Answer(answer));
+        true
+    }
+
+    /// All modules answer that are asked in this role.
+    pub(super) fn answer(&mut self, role: Role) {
+        while let Some(at) = self.jobs.iter().position(|job| job.role == role) {
+            let answer = self.jobs.remove(at).and_then(|job| job.answer(|| false)).unwrap();
+            self.tell(Input::Answer(answer));
+        }
+    }
+
+    /// The store carries out a transaction, and does not show it yet.
+    pub(super) fn commit(&mut self) -> bool {
+        let Some(plan) = self.writes.pop_front() else { return false };
+        let Store { revision, entries } = &mut self.store;
+        let current = |key: &String| entries.get(key).map_or(0, |(_, revision)| *revision);
+        let result = if plan.changes.iter().all(|change| current(&change.key) == change.expected_mod_revision)
+        {
+            *revision += 1;
+            let mut changes = Vec::new();
+            for change in plan.changes.iter().cloned() {
+                match change.value.clone() {
+                    Some(value) => entries.insert(change.key.clone(), (value, *revision)),
+                    None => entries.remove(&change.key),
+                };
+                changes.push(KeyValue { key: change.key, value: change.value, mod_revision: *revision });
+            }
+            self.events.push_back(StoreEvent::Changed { revision: *revision, changes });
+            WriteResult::Done(*revision)
+        } else {
+            WriteResult::Again(None)
+        };
+        self.tell(Input::Written(Written { plan, result }));
+        true
+    }
+
+    /// The store refuses a transaction.
+    pub(super) fn refuse(&mut self) -> bool {
+        let Some(plan) = self.writes.pop_front() else { return false };
+        let result = WriteResult::Again(Some("no leader".to_owned()));
+        self.tell(Input::Written(Written { plan, result }));
+        true
+    }
+
+    /// The store shows a change.
+    pub(super) fn echo(&mut self) -> bool {
+        let Some(event) = self.events.pop_front() else { return false };
+        self.tell(Input::Store(event));
+        true
+    }
+
+    /// Somebody else writes a value at a name.
+    pub(super) fn write_foreign(&mut self, key: &str, json: &str) {
+        self.store.revision += 1;
+        let (revision, value) = (self.store.revision, json.as_bytes().to_vec());
+        self.store.entries.insert(key.to_owned(), (value.clone(), revision));
+        let change = KeyValue { key: key.to_owned(), value: Some(value), mod_revision: revision };
+        self.events.push_back(StoreEvent::Changed { revision, changes: vec![change] });
+    }
+
+    /// Until nothing is left to do.
+    pub(super) fn rest(&mut self) {
+        for _ in 0..10_000 {
+            if !(self.think() || self.hear() || self.commit() || self.echo()) {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    // === what can be seen ===
+
+    pub(super) fn summary(&self, cluster: &str) -> Summary {
+        self.recording.summary(&id(cluster))
+    }
+
+    /// What of ours the store holds.
+    pub(super) fn stored(&self) -> Stored {
+        let ours = self.store.entries.iter().filter_map(|(key, (value, _))| {
+            let name = parse_key(&Prefix::default(), key)?.host_name().ok()?;
+            let entry = Entry::decode(value).ok()?;
+            let cluster = entry.owner.as_deref()?.rsplit('/').next()?.to_owned();
+            Some((name.to_string(), cluster, entry.value().ok()?.to_string()))
+        });
+        ours.collect()
+    }
+
+    /// The names of ours that the store holds, without the zone.
+    pub(super) fn names(&self) -> Vec<String> {
+        let names: BTreeSet<String> = self.stored().into_iter().map(|(name, ..)| name).collect();
+        names.into_iter().map(|name| name.trim_end_matches(ZONE).trim_end_matches('.').to_owned()).collect()
+    }
+
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        self.store.entries.contains_key(key)
+    }
+
+    /// Of the store; grows with every change.
+    pub(super) fn revision(&self) -> i64 {
+        self.store.revision
+    }
+}

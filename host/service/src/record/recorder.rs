@@ -1,0 +1,181 @@
+//! The loop around the machines of recording.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::recording::{
+    self, Answer, Command, Effect, Observation, Recording, Report, WriteResult, Written,
+};
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_store::{Store, StoreEvent};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::deciders::Deciders;
+use super::messages::{Input, Inputs};
+use super::writes::Writes;
+
+/// Inputs that are taken together before anything is planned.
+const BATCH: usize = 512;
+
+/// How often held deletions are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Settings of the recorder.
+pub struct Options {
+    /// Where the records lie in the store.
+    pub prefix: Prefix,
+    /// Where to tell what happens.
+    pub reports: mpsc::Sender<Report>,
+}
+
+/// Hands to the machines of recording what arrives, and carries out what follows.
+pub struct Recorder {
+    recording: Recording,
+    deciders: Deciders,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    writes: Writes,
+    /// Who waits until a cluster is released.
+    releases: HashMap<ClusterId, oneshot::Sender<()>>,
+    reports: mpsc::Sender<Report>,
+    /// Reports of the current round; sent at its end.
+    outbox: Vec<Report>,
+}
+
+impl Recorder {
+    /// Prepares the recorder and starts to follow the store.
+    pub fn new(store: Arc<dyn Store>, options: Options) -> (Self, mpsc::Receiver<StoreEvent>) {
+        let Options { prefix, reports } = options;
+        let (events, store_events) = mpsc::channel(256);
+        let followed = Arc::clone(&store);
+        tokio::spawn(async move { followed.follow(events).await });
+        let (deciders, answers) = Deciders::new();
+        let recorder = Self {
+            recording: Recording::new(prefix),
+            deciders,
+            answers,
+            writes: Writes::new(store),
+            releases: HashMap::new(),
+            reports,
+            outbox: Vec::new(),
+        };
+        (recorder, store_events)
+    }
+
+    /// Works until all senders of inputs are gone.
+    pub async fn run(mut self, mut inputs: Inputs, mut store_events: mpsc::Receiver<StoreEvent>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = store_events.recv() => self.store_event(event),
+                written = self.writes.next() => self.written(written),
+                Some(answer) = self.answers.recv() => self.handle(recording::Input::Answer(answer)),
+                input = inputs.inputs.recv() => match input {
+                    Some(input) => self.input(input),
+                    None => return,
+                },
+                Some((cluster, observation)) = inputs.observations.recv(),
+                    if self.recording.knows_the_store() => self.observation(cluster, observation),
+                _ = tick.tick() => self.tick(),
+            }
+            // Whatever else has arrived belongs to the same round.
+            for _ in 0..BATCH {
+                if let Ok(event) = store_events.try_recv() {
+                    self.store_event(event);
+                } else if let Ok(answer) = self.answers.try_recv() {
+                    self.handle(recording::Input::Answer(answer));
+                } else if let Ok(input) = inputs.inputs.try_recv() {
+                    self.input(input);
+                } else if self.recording.knows_the_store()
+                    && let Ok((cluster, observation)) = inputs.observations.try_recv()
+                {
+                    self.observation(cluster, observation);
+                } else {
+                    break;
+                }
+            }
+            let effects = self.recording.round(Instant::now().into_std());
+            self.carry_out(effects);
+            for report in std::mem::take(&mut self.outbox) {
+                if self.reports.send(report).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, input: recording::Input) {
+        let effects = self.recording.handle(input, Instant::now().into_std());
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Ask(job) => self.deciders.ask(job),
+                Effect::Cancel(cluster, role) => self.deciders.cancel(cluster, role),
+                Effect::Write(plan) => self.writes.start(plan),
+                Effect::Tell(report) => self.outbox.push(report),
+                Effect::Held { cluster, names, published } => {
+                    tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
+                }
+                Effect::Released(cluster) => {
+                    self.deciders.forget(&cluster);
+                    if let Some(done) = self.releases.remove(&cluster) {
+                        // Nobody may be waiting any more.
+                        let _ = done.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let (cluster, command) = match input {
+            Input::Govern(cluster, policy) => (cluster, Command::Govern(policy)),
+            Input::Ungovern(cluster) => (cluster, Command::Ungovern),
+            Input::Release { cluster, zone, done } => {
+                self.releases.insert(cluster.clone(), done);
+                (cluster, Command::Release { zone })
+            }
+            Input::Confirm(cluster, token) => (cluster, Command::Confirm(token)),
+            Input::Summarise(cluster, answer) => {
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.recording.summary(&cluster));
+                return;
+            }
+        };
+        self.handle(recording::Input::Command(cluster, command));
+    }
+
+    fn observation(&mut self, cluster: ClusterId, observation: Observation) {
+        if let Observation::Trouble(kind, message) = &observation {
+            tracing::warn!(%cluster, kind = kind.as_str(), %message, "unable to watch");
+        }
+        self.handle(recording::Input::Observation(cluster, observation));
+    }
+
+    fn store_event(&mut self, event: StoreEvent) {
+        if let StoreEvent::Trouble(message) = &event {
+            tracing::warn!(%message, "unable to follow the store");
+        }
+        self.handle(recording::Input::Store(event));
+    }
+
+    fn written(&mut self, written: Written) {
+        if let WriteResult::Again(Some(message)) = &written.result {
+            tracing::warn!(name = %written.plan.name, %message, "unable to record");
+        }
+        self.handle(recording::Input::Written(written));
+    }
+
+    fn tick(&mut self) {
+        self.handle(recording::Input::Tick);
+        let used = self.recording.modules();
+        self.deciders.keep(|policy, role| used.contains(&(policy, role)));
+    }
+}
