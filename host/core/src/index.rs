@@ -203,14 +203,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::cluster::SourceKind;
+    use crate::kinds::Kind;
     use crate::policy::FailureKind;
     use crate::record::RecordValue;
     use crate::resolve::Unresolved;
 
     fn claimant() -> Claimant {
-        let source =
-            SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() };
+        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() };
         (ClusterId::new("default", "w1"), source)
     }
 

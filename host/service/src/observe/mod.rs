@@ -5,17 +5,17 @@
 
 mod discovery;
 mod list;
-mod slim;
+mod partial;
 mod watch;
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::objects::{Change, WatchedKind};
+use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::objects::Change;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use list::list;
-pub use slim::from_json;
 
 /// What the watches of one cluster report.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub enum Observation {
     /// Objects changed. A `Replaced` also says that the watch of the kind is in sync.
     Change(Change),
     /// A kind is not served (any more): nothing is known of its objects.
-    NotServed(WatchedKind),
+    NotServed(Kind),
     /// A watch has trouble; it goes on trying.
-    Trouble(WatchedKind, String),
+    Trouble(Kind, String),
 }
 
 /// Watches all kinds in a cluster until it is cancelled or nobody listens any more.
@@ -36,7 +36,7 @@ pub fn observe(
     cancel: &CancellationToken,
     tasks: &TaskTracker,
 ) {
-    for kind in WatchedKind::ALL {
+    for kind in Kind::ALL {
         let watch = watch::Watch {
             cluster: cluster.clone(),
             kind,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use openmcp_dns_core::cluster::SourceRef;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::decide::AllowedNames;
+use openmcp_dns_core::kinds::{Kind, Role};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::{Objects, WatchedKind};
+use openmcp_dns_core::objects::Objects;
 use openmcp_dns_core::policy::PolicyFailure;
 use openmcp_dns_core::skydns::Owner;
 use tokio::sync::oneshot;
@@ -36,7 +37,7 @@ pub(super) struct Cluster {
     pub(super) wanted_domain: Option<Result<HostName, PolicyFailure>>,
     pub(super) domain: Option<Domain>,
     pub(super) objects: Objects,
-    pub(super) watches: BTreeMap<WatchedKind, WatchState>,
+    pub(super) watches: BTreeMap<Kind, WatchState>,
     /// Objects that the module has been asked about.
     pub(super) waiting: BTreeMap<SourceRef, Waiting>,
     /// Ends the questions that are under way.
@@ -87,20 +88,19 @@ impl Cluster {
         })
     }
 
-    pub(super) fn is_in_sync(&self, kind: WatchedKind) -> bool {
+    pub(super) fn is_in_sync(&self, kind: Kind) -> bool {
         self.watches.get(&kind) == Some(&WatchState::InSync)
     }
 
     /// Whether enough is known to withdraw a value that this source object is said to have led to.
     pub(super) fn may_withdraw(&self, source: Option<&str>) -> bool {
-        use WatchedKind::{Gateway, HttpRoute, Ingress, Namespace};
         if self.release.is_some() {
             return true;
         }
-        let needed: &[WatchedKind] = match source.and_then(|source| source.split('/').next()) {
-            Some("HTTPRoute") => &[Gateway, HttpRoute, Namespace],
-            Some("Ingress") => &[Ingress],
-            _ => &WatchedKind::ALL,
+        let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
+        let needed = match kind.filter(|kind| kind.role() == Role::Source) {
+            Some(kind) => kind.needs().collect(),
+            None => Kind::ALL.to_vec(),
         };
         self.governance.is_some() && needed.iter().all(|kind| self.is_in_sync(*kind))
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::index::State;
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::WatchedKind;
 use openmcp_dns_core::policy::PolicyFailure;
 
 use super::cluster::WatchState;
@@ -47,7 +47,7 @@ pub struct Summary {
     /// The cluster's domain, or why it has none; `None` while it is not governed.
     pub domain: Option<Result<HostName, NoDomain>>,
     /// State of each watch that has reported.
-    pub watches: BTreeMap<WatchedKind, WatchState>,
+    pub watches: BTreeMap<Kind, WatchState>,
     /// Claims that are published.
     pub published: usize,
     /// Claims that are denied.

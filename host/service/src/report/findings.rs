@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use openmcp_dns_core::objects::WatchedKind;
+use openmcp_dns_core::kinds::Kind;
 
 use crate::probe::ProbeCounts;
 use crate::record::{HeldSummary, NoDomain, Problem, Summary, WatchState};
@@ -16,7 +16,7 @@ pub type Findings = BTreeMap<Duty, Finding>;
 
 /// Whether the watches of a reachable cluster are in sync.
 #[must_use]
-pub fn reachable(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
+pub fn reachable(watches: &BTreeMap<Kind, WatchState>) -> Finding {
     let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
         let found = watches.iter().filter(|(_, state)| wanted(state));
         found.map(|(kind, _)| kind.as_str()).collect()
@@ -31,7 +31,7 @@ pub fn reachable(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
             format!("unable to watch {}; what is published stays: {message}", kind.as_str()),
         );
     }
-    if watches.len() < WatchedKind::ALL.len() {
+    if watches.len() < Kind::ALL.len() {
         return Finding::unknown(Reason::InProgress, "the first lists are being read");
     }
     let not_served = with(|state| *state == WatchState::NotServed);
@@ -176,8 +176,8 @@ fn count(number: usize) -> i64 {
 mod tests {
     use super::*;
 
-    fn watches(states: &[WatchState]) -> BTreeMap<WatchedKind, WatchState> {
-        WatchedKind::ALL.into_iter().zip(states.iter().cloned()).collect()
+    fn watches(states: &[WatchState]) -> BTreeMap<Kind, WatchState> {
+        Kind::ALL.into_iter().zip(states.iter().cloned()).collect()
     }
 
     #[test]
