@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::Kind;
+
 /// Name of a `Cluster` object on the platform cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClusterId {
@@ -38,37 +40,11 @@ pub struct ClusterFacts {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Kinds of objects that claim host names, in the order in which they sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SourceKind {
-    /// `gateway.networking.k8s.io` HTTPRoute.
-    HttpRoute,
-    /// `networking.k8s.io` Ingress.
-    Ingress,
-}
-
-impl SourceKind {
-    /// The kind in its Kubernetes spelling.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HttpRoute => "HTTPRoute",
-            Self::Ingress => "Ingress",
-        }
-    }
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// An object that claims host names, within its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceRef {
     /// Its kind.
-    pub kind: SourceKind,
+    pub kind: Kind,
     /// Its namespace.
     pub namespace: String,
     /// Its name.

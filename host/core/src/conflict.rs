@@ -122,11 +122,10 @@ fn conflict(name: &HostName, loser: &Claimant, winner: &Claimant, why: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::SourceKind;
+    use crate::kinds::Kind;
 
     fn claimant(cluster: &str, route: &str) -> Claimant {
-        let source =
-            SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: route.into() };
+        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: route.into() };
         (ClusterId::new("openmcp-system", cluster), source)
     }
 

@@ -265,7 +265,8 @@ fn tidy(denial: Denial) -> Denial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{ClusterFacts, ClusterId, SourceKind};
+    use crate::cluster::{ClusterFacts, ClusterId};
+    use crate::kinds::Kind;
 
     /// A policy that answers as told.
     struct Answers {
@@ -321,7 +322,7 @@ mod tests {
             shared_names: [name("shared.openmcp.cluster")].into(),
             wildcards: false,
         };
-        let source = SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "r".into() };
+        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "r".into() };
         let wanted =
             Claim { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
         decide(answers, &context(), &allowed, &source, &BTreeMap::new(), &wanted)

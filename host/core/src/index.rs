@@ -177,13 +177,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::cluster::SourceKind;
+    use crate::kinds::Kind;
     use crate::policy::FailureKind;
     use crate::record::RecordValue;
     use crate::resolve::Unresolved;
 
     fn source() -> SourceRef {
-        SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() }
+        SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() }
     }
 
     fn published() -> Vec<RecordSet> {

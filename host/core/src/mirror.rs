@@ -216,7 +216,8 @@ fn tally<K: std::hash::Hash + Eq + Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{ClusterId, SourceKind};
+    use crate::cluster::ClusterId;
+    use crate::kinds::Kind;
     use crate::skydns::{key_for, value_id};
 
     fn owner(cluster: &str) -> Owner {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     fn source(name: &str) -> SourceRef {
-        SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: name.into() }
+        SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: name.into() }
     }
 
     fn put(mirror: &mut Mirror, cluster: &str, route: &str, host: &str, address: &str) -> String {

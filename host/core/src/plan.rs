@@ -101,7 +101,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cluster::{SourceKind, SourceRef};
+    use crate::cluster::SourceRef;
+    use crate::kinds::Kind;
     use crate::mirror::Mirror;
     use crate::record::{RecordType, RecordValue};
 
@@ -118,7 +119,7 @@ mod tests {
     fn desired(cluster: &str, address: &str) -> Desired {
         Desired {
             cluster: ClusterId::new("openmcp-system", cluster),
-            source: SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "r".into() },
+            source: SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "r".into() },
             value: RecordValue::parse(RecordType::A, address).unwrap(),
             ttl_seconds: 60,
         }

@@ -115,12 +115,12 @@ impl Causes {
 
 #[cfg(test)]
 mod tests {
-    use openmcp_dns_core::objects::WatchedKind;
+    use openmcp_dns_core::kinds::{Kind, Watched};
 
     use super::*;
 
-    fn set(kind: WatchedKind, json: serde_json::Value) -> Change {
-        Change::Set(openmcp_dns_service::observe::from_json(kind, json).unwrap())
+    fn set(kind: Kind, json: serde_json::Value) -> Change {
+        Change::Set(Watched::from_json(kind, json).unwrap())
     }
 
     fn cause(object: &str) -> Cause {
@@ -129,7 +129,7 @@ mod tests {
 
     fn gateway(address: &str) -> Change {
         set(
-            WatchedKind::Gateway,
+            Kind::Gateway,
             serde_json::json!({
                 "metadata": { "name": "g", "namespace": "default" },
                 "status": { "addresses": [{ "value": address }] }
@@ -147,7 +147,7 @@ mod tests {
             "metadata": { "name": "r", "namespace": "default" },
             "spec": { "parentRefs": [{ "name": "g" }] }
         });
-        causes.object_changed("w", set(WatchedKind::HttpRoute, route), &cause(ROUTE));
+        causes.object_changed("w", set(Kind::HttpRoute, route), &cause(ROUTE));
         assert_eq!(causes.of([("w", ROUTE)].into_iter()).unwrap().0.object, ROUTE);
         causes.begin(Instant::now());
         causes.object_changed("w", gateway("10.0.0.1"), &cause("Gateway/default/g"));

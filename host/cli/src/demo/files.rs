@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use openmcp_dns_core::kinds::Role;
+
 use super::document::Syntax;
-use super::manifest::{Manifest, Object, ObjectId, Parsed, Problem, parse};
+use super::manifest::{Kind, Manifest, Object, ObjectId, Parsed, Problem, parse};
 
 /// What was found in the folder of a landscape.
 #[derive(Clone, Debug, Default)]
@@ -248,14 +250,10 @@ fn diff(before: &Objects, after: &Objects) -> Vec<ObjectChange> {
 }
 
 /// Clusters and policies first, then what routes refer to, then routes.
-fn rank(change: &ObjectChange) -> u8 {
-    use super::manifest::Kind::{Cluster, DnsPolicy, Watched};
-    use openmcp_dns_core::objects::WatchedKind::{Gateway, HttpRoute, Ingress, Namespace};
+fn rank(change: &ObjectChange) -> Option<Role> {
     match change.id.kind {
-        Cluster | DnsPolicy => 0,
-        Watched(Namespace) => 1,
-        Watched(Gateway) => 2,
-        Watched(HttpRoute | Ingress) => 3,
+        Kind::Cluster | Kind::DnsPolicy => None,
+        Kind::Watched(kind) => Some(kind.role()),
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use openmcp_dns_core::objects::{Watched, WatchedKind};
+use openmcp_dns_core::kinds::{self, Fields, Part, Reader, Watched};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::document::{Document, Syntax, documents};
 use openmcp_dns_api::{Cluster, DNSPolicy};
-use openmcp_dns_service::observe;
 
 /// Kinds of objects that are read from a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,18 +17,13 @@ pub enum Kind {
     /// Which module decides.
     DnsPolicy,
     /// What is watched in every cluster.
-    Watched(WatchedKind),
+    Watched(kinds::Kind),
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Cluster,
-        Self::DnsPolicy,
-        Self::Watched(WatchedKind::Gateway),
-        Self::Watched(WatchedKind::HttpRoute),
-        Self::Watched(WatchedKind::Ingress),
-        Self::Watched(WatchedKind::Namespace),
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        [Self::Cluster, Self::DnsPolicy].into_iter().chain(kinds::Kind::ALL.map(Self::Watched))
+    }
 
     /// The kind in its Kubernetes spelling.
     pub const fn as_str(self) -> &'static str {
@@ -44,14 +38,16 @@ impl Kind {
         match self {
             Self::Cluster => "clusters.openmcp.cloud",
             Self::DnsPolicy => "dns.openmcp.cloud",
-            Self::Watched(WatchedKind::Gateway | WatchedKind::HttpRoute) => "gateway.networking.k8s.io",
-            Self::Watched(WatchedKind::Ingress) => "networking.k8s.io",
-            Self::Watched(WatchedKind::Namespace) => "",
+            Self::Watched(kind) => kind.group(),
         }
     }
 
     const fn is_namespaced(self) -> bool {
-        !matches!(self, Self::DnsPolicy | Self::Watched(WatchedKind::Namespace))
+        match self {
+            Self::Cluster => true,
+            Self::DnsPolicy => false,
+            Self::Watched(kind) => kind.is_namespaced(),
+        }
     }
 }
 
@@ -188,7 +184,7 @@ fn read_json(kind: Kind, value: serde_json::Value) -> serde_json::Result<Object>
     Ok(match kind {
         Kind::Cluster => Object::Cluster(serde_json::from_value(value)?),
         Kind::DnsPolicy => Object::Policy(serde_json::from_value(value)?),
-        Kind::Watched(kind) => Object::Watched(observe::from_json(kind, value)?),
+        Kind::Watched(kind) => Object::Watched(Watched::from_json(kind, value)?),
     })
 }
 
@@ -197,11 +193,21 @@ fn read_text(kind: Kind, document: &Document<'_>) -> Result<Object, Problem> {
     Ok(match kind {
         Kind::Cluster => Object::Cluster(document.read()?),
         Kind::DnsPolicy => Object::Policy(document.read()?),
-        Kind::Watched(WatchedKind::Gateway) => Object::Watched(Watched::Gateway(document.read()?)),
-        Kind::Watched(WatchedKind::HttpRoute) => Object::Watched(Watched::HttpRoute(document.read()?)),
-        Kind::Watched(WatchedKind::Ingress) => Object::Watched(Watched::Ingress(document.read()?)),
-        Kind::Watched(WatchedKind::Namespace) => Object::Watched(Watched::Namespace(document.read()?)),
+        Kind::Watched(kind) => Object::Watched(kind.read(Text { kind, document })?),
     })
+}
+
+struct Text<'a> {
+    kind: kinds::Kind,
+    document: &'a Document<'a>,
+}
+
+impl Reader for Text<'_> {
+    type Output = Result<Watched, Problem>;
+
+    fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output {
+        Ok(self.document.read::<kinds::Object<Spec, Status>>()?.watched(self.kind, fields))
+    }
 }
 
 /// Adds an object if it is of a kind that is read.
@@ -254,10 +260,7 @@ fn set_namespace(object: &mut Object, namespace: &str) {
     match object {
         Object::Cluster(cluster) => cluster.metadata.namespace = Some(namespace),
         Object::Policy(policy) => policy.metadata.namespace = None,
-        Object::Watched(Watched::Gateway(object)) => object.meta.namespace = namespace,
-        Object::Watched(Watched::HttpRoute(object)) => object.meta.namespace = namespace,
-        Object::Watched(Watched::Ingress(object)) => object.meta.namespace = namespace,
-        Object::Watched(Watched::Namespace(object)) => object.meta.namespace = namespace,
+        Object::Watched(object) => object.meta.namespace = namespace,
     }
 }
 
@@ -275,11 +278,11 @@ fn recognise(api_version: &str, kind: &str) -> Recognised {
     // Every version of a group: the fields that are read are the same in all of them.
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let in_group = |known: &Kind| known.group() == group;
-    if let Some(known) = Kind::ALL.into_iter().filter(in_group).find(|known| known.as_str() == kind) {
+    if let Some(known) = Kind::all().filter(in_group).find(|known| known.as_str() == kind) {
         return Recognised::Read(known);
     }
     let alike = |known: &Kind| known.as_str().eq_ignore_ascii_case(kind);
-    Kind::ALL.into_iter().filter(in_group).find(alike).map_or(Recognised::Other, Recognised::Misspelled)
+    Kind::all().filter(in_group).find(alike).map_or(Recognised::Other, Recognised::Misspelled)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use openmcp_dns_core::conflict::Conflict;
 use openmcp_dns_core::index::State;
-use openmcp_dns_core::objects::WatchedKind;
+use openmcp_dns_core::kinds;
 use openmcp_dns_core::record::RecordType;
 
 use super::answer;
@@ -162,6 +162,6 @@ impl Session {
 fn object_id(source: &str) -> Option<ObjectId> {
     let (kind, rest) = source.split_once('/')?;
     let (namespace, name) = rest.split_once('/')?;
-    let kind = WatchedKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
-    Some(ObjectId { kind: Kind::Watched(kind), namespace: namespace.to_owned(), name: name.to_owned() })
+    let kind = Kind::Watched(kinds::Kind::parse(kind)?);
+    Some(ObjectId { kind, namespace: namespace.to_owned(), name: name.to_owned() })
 }

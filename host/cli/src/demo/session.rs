@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::conflict::Conflict;
 use openmcp_dns_core::index::State;
+use openmcp_dns_core::kinds::{self, Watched};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
+use openmcp_dns_core::objects::Change;
 use tokio::sync::mpsc;
 
 use super::causes::Causes;
@@ -221,7 +222,7 @@ impl Session {
                     }
                 }
             } else if member.has_folder {
-                for kind in WatchedKind::ALL {
+                for kind in kinds::Kind::ALL {
                     let objects = self.objects_of(folder, kind);
                     self.service.observe(id, Change::Replaced(kind, objects)).await;
                 }
@@ -232,11 +233,11 @@ impl Session {
         }
     }
 
-    fn objects_of(&self, folder: &str, kind: WatchedKind) -> Vec<Watched> {
+    fn objects_of(&self, folder: &str, kind: kinds::Kind) -> Vec<Watched> {
         let objects = self.files.objects().iter().filter(|((other, _), _)| other == folder);
         objects
             .filter_map(|(_, placed)| match &placed.manifest.object {
-                Object::Watched(object) if object.kind() == kind => Some(object.clone()),
+                Object::Watched(object) if object.kind == kind => Some(object.clone()),
                 _ => None,
             })
             .collect()
@@ -414,7 +415,7 @@ impl Session {
             let Standing::Governed { listed: true, .. } = standing else { continue };
             let summary = self.service.summary(id).await;
             let in_sync =
-                WatchedKind::ALL.iter().all(|kind| summary.watches.get(kind) == Some(&WatchState::InSync));
+                kinds::Kind::ALL.iter().all(|kind| summary.watches.get(kind) == Some(&WatchState::InSync));
             let told = |(cluster, _, _): &&ClaimKey| cluster == id;
             let claims = summary.published + summary.denied + summary.unresolved + summary.undecided;
             if !in_sync

@@ -8,9 +8,10 @@ use crate::cluster_policy::ClusterPolicy;
 use crate::conflict::Conflict;
 use crate::expectation::Expectation;
 use crate::index::State;
+use crate::kinds::Kind;
 use crate::mirror::StoreEvent;
 use crate::name::HostName;
-use crate::objects::{Change, WatchedKind};
+use crate::objects::Change;
 use crate::plan::NamePlan;
 use crate::policy::PolicyFailure;
 
@@ -52,9 +53,9 @@ pub enum Observation {
     /// Objects changed. A `Replaced` also says that the watch of the kind is in sync.
     Change(Change),
     /// A kind is not served (any more): nothing is known of its objects.
-    NotServed(WatchedKind),
+    NotServed(Kind),
     /// A watch has trouble; it goes on trying.
-    Trouble(WatchedKind, String),
+    Trouble(Kind, String),
 }
 
 /// The end of a transaction.
@@ -146,7 +147,7 @@ pub enum WatchState {
 }
 
 /// State of each watch that has reported.
-pub type Watches = BTreeMap<WatchedKind, WatchState>;
+pub type Watches = BTreeMap<Kind, WatchState>;
 
 /// Why a cluster has no domain.
 #[derive(Clone, Debug, PartialEq, Eq)]

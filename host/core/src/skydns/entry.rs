@@ -176,13 +176,14 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{ClusterId, SourceKind};
+    use crate::cluster::ClusterId;
+    use crate::kinds::Kind;
 
     fn entry(value: &RecordValue) -> Entry {
         let zone: HostName = "openmcp.cluster".parse().unwrap();
         let owner = Owner { zone, cluster: ClusterId::new("clusters", "wl01") };
         let source = SourceRef {
-            kind: SourceKind::HttpRoute,
+            kind: Kind::HttpRoute,
             namespace: "default".to_owned(),
             name: "example-route".to_owned(),
         };

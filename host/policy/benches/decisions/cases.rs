@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Verdict};
 
 /// The configuration, the same for all.
@@ -63,7 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 fn ingress(mut case: Case) -> Case {
-    case.claim.source.kind = SourceKind::Ingress;
+    case.claim.source.kind = Kind::Ingress;
     case
 }
 
@@ -79,7 +80,7 @@ fn case(host_name: &str, namespace: &str, targets: &[&str]) -> Case {
         shared_names: vec!["ab.openmcp.cluster".parse().unwrap()],
     };
     let source =
-        SourceRef { kind: SourceKind::HttpRoute, namespace: namespace.to_owned(), name: "shop".to_owned() };
+        SourceRef { kind: Kind::HttpRoute, namespace: namespace.to_owned(), name: "shop".to_owned() };
     let mut targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
     targets.sort();
     let labels = BTreeMap::from([("app".to_owned(), "shop".to_owned())]);

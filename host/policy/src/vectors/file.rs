@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::name::HostName;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{ClaimOf, Expected, Vector};
 
@@ -51,7 +53,7 @@ struct Cluster {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Claim {
     host_name: String,
-    #[serde(default)]
+    #[serde(default = "default_kind", deserialize_with = "source_kind")]
     kind: Kind,
     #[serde(default = "default_namespace")]
     namespace: String,
@@ -61,14 +63,6 @@ struct Claim {
     labels: BTreeMap<String, String>,
     #[serde(default = "default_targets")]
     targets: Vec<String>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-enum Kind {
-    #[default]
-    #[serde(rename = "HTTPRoute")]
-    HttpRoute,
-    Ingress,
 }
 
 #[derive(Default, Deserialize)]
@@ -106,6 +100,19 @@ fn default_namespace() -> String {
 
 fn default_object() -> String {
     "shop".to_owned()
+}
+
+fn default_kind() -> Kind {
+    Kind::HttpRoute
+}
+
+/// Reads a kind of objects that claim host names.
+fn source_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+    let kind = String::deserialize(deserializer)?;
+    Kind::sources().find(|source| source.as_str() == kind).ok_or_else(|| {
+        let sources: Vec<&str> = Kind::sources().map(Kind::as_str).collect();
+        D::Error::custom(format!("unknown kind {kind:?}, expected one of {}", sources.join(", ")))
+    })
 }
 
 fn default_targets() -> Vec<String> {
@@ -160,10 +167,6 @@ fn vector(
 
 fn claim(claim: Claim) -> ClaimOf {
     let Claim { host_name, kind, namespace, object, labels, mut targets } = claim;
-    let kind = match kind {
-        Kind::HttpRoute => SourceKind::HttpRoute,
-        Kind::Ingress => SourceKind::Ingress,
-    };
     targets.sort();
     ClaimOf { host_name, source: SourceRef { kind, namespace, name: object }, labels, targets }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use openmcp_dns_core::objects::WatchedKind;
+use openmcp_dns_core::kinds::Kind;
 
 use super::{Context, Duty, Way};
 use crate::landscape::Inventory;
@@ -41,7 +41,7 @@ impl Duty for Reachable {
 }
 
 /// Whether the watches of a reachable cluster are in sync.
-fn finding(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
+fn finding(watches: &BTreeMap<Kind, WatchState>) -> Finding {
     let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
         let found = watches.iter().filter(|(_, state)| wanted(state));
         found.map(|(kind, _)| kind.as_str()).collect()
@@ -56,7 +56,7 @@ fn finding(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
             format!("unable to watch {}; what is published stays: {message}", kind.as_str()),
         );
     }
-    if watches.len() < WatchedKind::ALL.len() {
+    if watches.len() < Kind::ALL.len() {
         return Finding::unknown(Reason::InProgress, "the first lists are being read");
     }
     let not_served = with(|state| *state == WatchState::NotServed);
@@ -78,8 +78,8 @@ fn finding(watches: &BTreeMap<WatchedKind, WatchState>) -> Finding {
 mod tests {
     use super::*;
 
-    fn watches(states: &[WatchState]) -> BTreeMap<WatchedKind, WatchState> {
-        WatchedKind::ALL.into_iter().zip(states.iter().cloned()).collect()
+    fn watches(states: &[WatchState]) -> BTreeMap<Kind, WatchState> {
+        Kind::ALL.into_iter().zip(states.iter().cloned()).collect()
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_cluster_all_of_whose_kinds_are_watched_is_reachable() {
-        let finding = finding(&watches(&[const { WatchState::InSync }; WatchedKind::ALL.len()]));
+        let finding = finding(&watches(&[const { WatchState::InSync }; Kind::ALL.len()]));
         assert_eq!((finding.status, finding.reason), (Some(true), Reason::Succeeded));
     }
 }

@@ -1,17 +1,7 @@
 //! Which version of a kind does a cluster serve?
 
 use kube::core::{ApiResource, GroupVersionKind, Version};
-use openmcp_dns_core::objects::WatchedKind;
-
-/// Group and plural of a kind.
-const fn names(kind: WatchedKind) -> (&'static str, &'static str) {
-    match kind {
-        WatchedKind::Gateway => ("gateway.networking.k8s.io", "gateways"),
-        WatchedKind::HttpRoute => ("gateway.networking.k8s.io", "httproutes"),
-        WatchedKind::Ingress => ("networking.k8s.io", "ingresses"),
-        WatchedKind::Namespace => ("", "namespaces"),
-    }
-}
+use openmcp_dns_core::kinds::Kind;
 
 /// The most stable version in which a cluster serves a kind, or `None` when it serves none.
 ///
@@ -19,13 +9,10 @@ const fn names(kind: WatchedKind) -> (&'static str, &'static str) {
 ///
 /// # Errors
 /// When the API server does not answer.
-pub(super) async fn served(
-    client: &kube::Client,
-    kind: WatchedKind,
-) -> Result<Option<ApiResource>, kube::Error> {
-    let (group, plural) = names(kind);
+pub(super) async fn served(client: &kube::Client, kind: Kind) -> Result<Option<ApiResource>, kube::Error> {
+    let group = kind.group();
     if group.is_empty() {
-        return Ok(Some(resource(group, "v1", kind, plural)));
+        return Ok(Some(resource(kind, kind.version())));
     }
     let groups = client.list_api_groups().await?;
     let Some(found) = groups.groups.into_iter().find(|candidate| candidate.name == group) else {
@@ -35,13 +22,14 @@ pub(super) async fn served(
     versions.sort_by_cached_key(|version| std::cmp::Reverse(Version::parse(version).priority()));
     for version in versions {
         let resources = client.list_api_group_resources(&format!("{group}/{version}")).await?;
-        if resources.resources.iter().any(|resource| resource.name == plural) {
-            return Ok(Some(resource(group, &version, kind, plural)));
+        if resources.resources.iter().any(|resource| resource.name == kind.plural()) {
+            return Ok(Some(resource(kind, &version)));
         }
     }
     Ok(None)
 }
 
-fn resource(group: &str, version: &str, kind: WatchedKind, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.as_str()), plural)
+fn resource(kind: Kind, version: &str) -> ApiResource {
+    let kind_of_version = GroupVersionKind::gvk(kind.group(), version, kind.as_str());
+    ApiResource::from_gvk_with_plural(&kind_of_version, kind.plural())
 }

@@ -1,55 +1,56 @@
 //! Reads the objects of one cluster once, for who does not follow them.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::Api;
 use kube::api::ListParams;
 use kube::core::ApiResource;
-use openmcp_dns_core::object::Object;
-use openmcp_dns_core::objects::{Watched, WatchedKind};
-use serde::de::DeserializeOwned;
+use openmcp_dns_core::kinds::{Fields, Kind, Part, Reader, Watched};
 use thiserror::Error;
 
 use super::discovery;
-use super::slim::Slim;
+use super::partial::PartialObject;
 
 /// Why the objects of a cluster are not known.
 #[derive(Debug, Error)]
-#[error("unable to list objects of kind {}", kind.as_str())]
+#[error("unable to list objects of kind {kind}")]
 pub struct ListError {
-    kind: WatchedKind,
+    kind: Kind,
     source: kube::Error,
 }
 
 /// All objects of a cluster that claim host names, or that claims depend on, in the order of
-/// [`WatchedKind::ALL`]. There are none of a kind that the cluster does not serve.
+/// [`Kind::ALL`]. There are none of a kind that the cluster does not serve.
 ///
 /// # Errors
 /// When one kind cannot be listed: what is known of the others says too little.
 pub async fn list(client: &kube::Client) -> Result<Vec<Watched>, ListError> {
     let mut all = Vec::new();
-    for kind in WatchedKind::ALL {
+    for kind in Kind::ALL {
         let failed = |source| ListError { kind, source };
         let Some(resource) = discovery::served(client, kind).await.map_err(failed)? else { continue };
-        let found = match kind {
-            WatchedKind::Gateway => list_kind(client, &resource, Watched::Gateway).await,
-            WatchedKind::HttpRoute => list_kind(client, &resource, Watched::HttpRoute).await,
-            WatchedKind::Ingress => list_kind(client, &resource, Watched::Ingress).await,
-            WatchedKind::Namespace => list_kind(client, &resource, Watched::Namespace).await,
-        };
-        all.extend(found.map_err(failed)?);
+        let found = kind.read(List { kind, client: client.clone(), resource });
+        all.extend(found.await.map_err(failed)?);
     }
     Ok(all)
 }
 
-async fn list_kind<Spec, Status>(
-    client: &kube::Client,
-    resource: &ApiResource,
-    wrap: fn(Object<Spec, Status>) -> Watched,
-) -> Result<Vec<Watched>, kube::Error>
-where
-    Spec: Default + DeserializeOwned + Clone + std::fmt::Debug,
-    Status: Default + DeserializeOwned + Clone + std::fmt::Debug,
-{
-    let api: Api<Slim<Spec, Status>> = Api::all_with(client.clone(), resource);
-    let listed = api.list(&ListParams::default()).await?;
-    Ok(listed.items.into_iter().map(|object| wrap(object.object)).collect())
+struct List {
+    kind: Kind,
+    client: kube::Client,
+    resource: ApiResource,
+}
+
+impl Reader for List {
+    type Output = BoxFuture<'static, Result<Vec<Watched>, kube::Error>>;
+
+    fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output {
+        async move {
+            let Self { kind, client, resource } = self;
+            let api: Api<PartialObject<Spec, Status>> = Api::all_with(client, &resource);
+            let listed = api.list(&ListParams::default()).await?;
+            Ok(listed.items.into_iter().map(|item| item.object.watched(kind, fields)).collect())
+        }
+        .boxed()
+    }
 }

@@ -5,18 +5,17 @@
 
 mod discovery;
 mod list;
-mod slim;
+mod partial;
 mod watch;
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::objects::WatchedKind;
+use openmcp_dns_core::kinds::Kind;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use list::list;
 pub use openmcp_dns_core::recording::Observation;
-pub use slim::from_json;
 
 /// Watches all kinds in a cluster until it is cancelled or nobody listens any more.
 pub fn observe(
@@ -26,7 +25,7 @@ pub fn observe(
     cancel: &CancellationToken,
     tasks: &TaskTracker,
 ) {
-    for kind in WatchedKind::ALL {
+    for kind in Kind::ALL {
         let watch = watch::Watch {
             cluster: cluster.clone(),
             kind,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
 use kube::Api;
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::object::Object;
-use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
-use serde::de::DeserializeOwned;
+use openmcp_dns_core::kinds::{Fields, Kind, Part, Reader};
+use openmcp_dns_core::objects::Change;
 use tokio::sync::mpsc;
 
-use super::slim::Slim;
+use super::partial::PartialObject;
 use super::{Observation, discovery};
 
 /// How long to wait before asking again whether a kind is served: CRDs are installed after us on
@@ -25,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) struct Watch {
     pub(super) cluster: ClusterId,
-    pub(super) kind: WatchedKind,
+    pub(super) kind: Kind,
     pub(super) client: kube::Client,
     pub(super) observations: mpsc::Sender<(ClusterId, Observation)>,
 }
@@ -77,13 +77,7 @@ impl Watch {
                 return Ok(DISCOVERY_INTERVAL);
             }
             Ok(Some(resource)) => {
-                let ended = match self.kind {
-                    WatchedKind::Gateway => self.watch(&resource, Watched::Gateway, reported).await?,
-                    WatchedKind::HttpRoute => self.watch(&resource, Watched::HttpRoute, reported).await?,
-                    WatchedKind::Ingress => self.watch(&resource, Watched::Ingress, reported).await?,
-                    WatchedKind::Namespace => self.watch(&resource, Watched::Namespace, reported).await?,
-                };
-                match ended {
+                match self.kind.read(Following { watch: self, resource, reported }).await? {
                     Ended::NotServed => return Ok(FIRST_PAUSE),
                     Ended::Trouble { message, synced: true } => (message, FIRST_PAUSE),
                     Ended::Trouble { message, synced: false } => {
@@ -100,49 +94,62 @@ impl Watch {
         Ok(pause)
     }
 
-    /// Watches one served version until it is no longer served, or there is trouble.
-    async fn watch<Spec, Status>(
-        &self,
-        resource: &ApiResource,
-        wrap: fn(Object<Spec, Status>) -> Watched,
-        reported: &mut Reported,
-    ) -> Result<Ended, Closed>
-    where
-        Spec: Default + DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
-        Status: Default + DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
-    {
-        let api: Api<Slim<Spec, Status>> = Api::all_with(self.client.clone(), resource);
+    async fn report(&self, observation: Observation) -> Result<(), Closed> {
+        self.observations.send((self.cluster.clone(), observation)).await.map_err(|_| Closed)
+    }
+}
+
+/// Watches one served version until it is no longer served, or there is trouble.
+struct Following<'a> {
+    watch: &'a Watch,
+    resource: ApiResource,
+    reported: &'a mut Reported,
+}
+
+impl<'a> Reader for Following<'a> {
+    type Output = BoxFuture<'a, Result<Ended, Closed>>;
+
+    fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output {
+        self.follow(fields).boxed()
+    }
+}
+
+impl Following<'_> {
+    async fn follow<Spec: Part, Status: Part>(
+        self,
+        fields: fn(Spec, Status) -> Fields,
+    ) -> Result<Ended, Closed> {
+        let Self { watch, resource, reported } = self;
+        let kind = watch.kind;
+        let api: Api<PartialObject<Spec, Status>> = Api::all_with(watch.client.clone(), &resource);
         let mut events = watcher(api, watcher::Config::default()).boxed();
         let mut list = Vec::new();
         let mut synced = false;
         while let Some(event) = events.next().await {
-            match event {
-                Ok(Event::Init) => list.clear(),
-                Ok(Event::InitApply(object)) => list.push(wrap(object.object)),
+            let change = match event {
+                Ok(Event::Init) => {
+                    list.clear();
+                    continue;
+                }
+                Ok(Event::InitApply(object)) => {
+                    list.push(object.object.watched(kind, fields));
+                    continue;
+                }
                 Ok(Event::InitDone) => {
                     synced = true;
                     *reported = Reported::Nothing;
-                    let all = std::mem::take(&mut list);
-                    self.report(Observation::Change(Change::Replaced(self.kind, all))).await?;
+                    Change::Replaced(kind, std::mem::take(&mut list))
                 }
-                Ok(Event::Apply(object)) => {
-                    self.report(Observation::Change(Change::Set(wrap(object.object)))).await?;
-                }
-                Ok(Event::Delete(object)) => {
-                    let key = object.object.key();
-                    self.report(Observation::Change(Change::Removed(self.kind, key))).await?;
-                }
+                Ok(Event::Apply(object)) => Change::Set(object.object.watched(kind, fields)),
+                Ok(Event::Delete(object)) => Change::Removed(kind, object.object.watched(kind, fields).key()),
                 Err(error) if is_not_found(&error) => return Ok(Ended::NotServed),
                 // The watch was too far behind; it lists anew by itself.
-                Err(watcher::Error::WatchError(status)) if status.code == 410 => {}
+                Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
                 Err(error) => return Ok(Ended::Trouble { message: openmcp_dns_core::chain(&error), synced }),
-            }
+            };
+            watch.report(Observation::Change(change)).await?;
         }
         Ok(Ended::NotServed)
-    }
-
-    async fn report(&self, observation: Observation) -> Result<(), Closed> {
-        self.observations.send((self.cluster.clone(), observation)).await.map_err(|_| Closed)
     }
 }
 

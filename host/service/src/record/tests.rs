@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::deletion_guard::DeletionLimits;
+use openmcp_dns_core::kinds::{Kind, Watched};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
+use openmcp_dns_core::objects::Change;
 use openmcp_dns_core::policy::{
     CheckedClaim, Context, Denial, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
@@ -145,9 +146,9 @@ impl Running {
                 "spec": { "rules": [{ "host": format!("{label}.{cluster}.openmcp.cluster") }] },
                 "status": { "loadBalancer": { "ingress": [{ "ip": "10.0.0.1" }] } },
             });
-            Watched::Ingress(serde_json::from_value(ingress).unwrap())
+            Watched::from_json(Kind::Ingress, ingress).unwrap()
         };
-        let change = Change::Replaced(WatchedKind::Ingress, labels.iter().map(ingress).collect());
+        let change = Change::Replaced(Kind::Ingress, labels.iter().map(ingress).collect());
         self.observations.send((id(cluster), Observation::Change(change))).await.unwrap();
     }
 
@@ -158,7 +159,7 @@ impl Running {
             "spec": { "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }] },
             "status": { "addresses": [{ "value": "10.0.0.2" }] },
         });
-        let gateway = Watched::Gateway(serde_json::from_value(gateway).unwrap());
+        let gateway = Watched::from_json(Kind::Gateway, gateway).unwrap();
         let route = |label: &&str| {
             let parent = serde_json::json!({ "name": "gateway" });
             let route = serde_json::json!({
@@ -169,13 +170,13 @@ impl Running {
                     "conditions": [{ "type": "Accepted", "status": "True" }],
                 }] },
             });
-            Watched::HttpRoute(serde_json::from_value(route).unwrap())
+            Watched::from_json(Kind::HttpRoute, route).unwrap()
         };
         vec![
-            Change::Replaced(WatchedKind::Gateway, vec![gateway]),
-            Change::Replaced(WatchedKind::HttpRoute, labels.iter().map(route).collect()),
-            Change::Replaced(WatchedKind::Ingress, Vec::new()),
-            Change::Replaced(WatchedKind::Namespace, Vec::new()),
+            Change::Replaced(Kind::Gateway, vec![gateway]),
+            Change::Replaced(Kind::HttpRoute, labels.iter().map(route).collect()),
+            Change::Replaced(Kind::Ingress, Vec::new()),
+            Change::Replaced(Kind::Namespace, Vec::new()),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use openmcp_dns_core::cluster::{SourceKind, SourceRef};
+use openmcp_dns_core::cluster::SourceRef;
 use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
 
@@ -75,13 +75,9 @@ fn event(notice: Notice) -> (Event, ObjectReference) {
         action: "Publish".to_owned(),
         secondary: None,
     };
-    let api_version = match source.kind {
-        SourceKind::HttpRoute => "gateway.networking.k8s.io/v1",
-        SourceKind::Ingress => "networking.k8s.io/v1",
-    };
     let object = ObjectReference {
-        api_version: Some(api_version.to_owned()),
-        kind: Some(source.kind.as_str().to_owned()),
+        api_version: Some(source.kind.api_version()),
+        kind: Some(source.kind.to_string()),
         namespace: Some(source.namespace),
         name: Some(source.name),
         uid: Some(uid),

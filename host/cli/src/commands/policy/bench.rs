@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::policy::{Context, Policy};
 use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_policy::Module;
@@ -166,7 +167,7 @@ fn subject(module: &Module, configuration: String) -> anyhow::Result<Subject> {
     let domain = cluster_domain(module, &context)
         .hint("the module gives no domain to cluster default/workload01 with this configuration")?;
     let host_name = format!("shop.{domain}");
-    let source = SourceRef { kind: SourceKind::HttpRoute, namespace: "default".into(), name: "shop".into() };
+    let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() };
     Ok(Subject {
         context,
         allowed: AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true },

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use openmcp_dns_core::cluster::{ClusterId, SourceKind, SourceRef};
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_core::resolve::{Claim, Resolution};
@@ -145,7 +146,7 @@ impl SubjectArgs {
             (None, Some(file), _) => from_objects(file, gateway, target),
             (None, None, Some(host)) => {
                 let source = SourceRef {
-                    kind: SourceKind::HttpRoute,
+                    kind: Kind::HttpRoute,
                     namespace: "default".to_owned(),
                     name: "command-line".to_owned(),
                 };
@@ -194,7 +195,8 @@ fn from_objects(file: &Path, others: &[PathBuf], target: &[String]) -> anyhow::R
     let hint = "give the Gateway with --gateway, with its addresses and the route's acceptance in the status; or the addresses with --target";
     if asked.is_empty() {
         let message = if reasons.is_empty() {
-            format!("{} holds no HTTPRoute or Ingress with a host name", file.display())
+            let kinds: Vec<&str> = Kind::sources().map(Kind::as_str).collect();
+            format!("{} holds no {} with a host name", file.display(), kinds.join(" or "))
         } else {
             format!("no host name leads anywhere: {}", reasons.join("; "))
         };

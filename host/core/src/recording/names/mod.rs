@@ -10,9 +10,9 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::conflict::{Claimant, Conflict};
 use crate::expectation::Expectation;
 use crate::index::Offers;
+use crate::kinds::{Kind, Role};
 use crate::mirror::Mirror;
 use crate::name::HostName;
-use crate::objects::WatchedKind;
 use crate::plan::NamePlan;
 use crate::record::RecordSet;
 use crate::skydns::{Owner, Prefix};
@@ -46,7 +46,7 @@ pub(super) struct Member {
     /// The zone that all its records are withdrawn from.
     pub(super) released_from: Option<HostName>,
     /// The kinds of which all objects are known.
-    pub(super) in_sync: BTreeSet<WatchedKind>,
+    pub(super) in_sync: BTreeSet<Kind>,
 }
 
 /// What follows for others.
@@ -145,14 +145,13 @@ impl Member {
     /// Whether enough is known of the cluster to withdraw a value that this source object is said to
     /// have led to.
     fn may_withdraw(&self, source: Option<&str>) -> bool {
-        use WatchedKind::{Gateway, HttpRoute, Ingress, Namespace};
         if self.released_from.is_some() {
             return true;
         }
-        let needed: &[WatchedKind] = match source.and_then(|source| source.split('/').next()) {
-            Some("HTTPRoute") => &[Gateway, HttpRoute, Namespace],
-            Some("Ingress") => &[Ingress],
-            _ => &WatchedKind::ALL,
+        let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
+        let needed = match kind.filter(|kind| kind.role() == Role::Source) {
+            Some(kind) => kind.needs().collect(),
+            None => Kind::ALL.to_vec(),
         };
         self.zone.is_some() && needed.iter().all(|kind| self.in_sync.contains(kind))
     }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::index::State;
-use crate::objects::{Change, WatchedKind};
+use crate::kinds::Kind;
+use crate::objects::Change;
 use crate::policy::FailureKind;
 
 #[test]
@@ -180,7 +181,7 @@ fn a_candidate_that_does_not_answer_keeps_nobody_waiting() {
 
 #[test]
 fn a_restart_changes_nothing_in_whatever_order_things_become_known() {
-    let kinds = WatchedKind::ALL;
+    let kinds = Kind::ALL;
     for first in 0..kinds.len() {
         let mut world = published(&MANY);
         let before = world.stored();
@@ -188,7 +189,7 @@ fn a_restart_changes_nothing_in_whatever_order_things_become_known() {
         world.govern("w1", &Rules::default());
         for kind in kinds.iter().cycle().skip(first).take(kinds.len()) {
             let objects = match kind {
-                WatchedKind::Ingress => {
+                Kind::Ingress => {
                     let host = |name: &str| format!("{name}.w1.{ZONE}");
                     MANY.iter().map(|name| ingress(name, &host(name), "10.0.0.1")).collect()
                 }

@@ -1,7 +1,8 @@
 //! Histories of the store: what is seen late, refused, or written by somebody else.
 
 use super::*;
-use crate::objects::{Change, WatchedKind};
+use crate::kinds::Kind;
+use crate::objects::Change;
 use crate::recording::{Input, Observation, WatchState};
 
 const FOREIGN: &str = "/skydns/cluster/openmcp/w1/a/3dc2be40";
@@ -117,13 +118,13 @@ fn a_transaction_that_meets_a_change_of_somebody_else_is_planned_again_when_that
 #[test]
 fn nothing_is_withdrawn_while_a_kind_that_it_depends_on_is_not_in_sync() {
     let mut world = published(&["a", "b", "c"]);
-    let trouble = Observation::Trouble(WatchedKind::Ingress, "refused".to_owned());
+    let trouble = Observation::Trouble(Kind::Ingress, "refused".to_owned());
     world.tell(Input::Observation(id("w1"), trouble));
     world.remove("w1", "a");
     world.rest();
     assert_eq!(world.names().len(), 3);
     let watches = world.summary("w1").watches;
-    assert_eq!(watches[&WatchedKind::Ingress], WatchState::Trouble("refused".to_owned()));
+    assert_eq!(watches[&Kind::Ingress], WatchState::Trouble("refused".to_owned()));
     world.list_named("w1", &["b", "c"]);
     world.rest();
     assert_eq!(world.names(), ["b.w1", "c.w1"]);

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use crate::cluster::{ClusterFacts, ClusterId};
 use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::deletion_guard::DeletionLimits;
+use crate::kinds::{Kind, Watched};
 use crate::mirror::{KeyValue, StoreEvent};
 use crate::name::HostName;
-use crate::objects::{Change, Watched, WatchedKind};
+use crate::objects::Change;
 use crate::plan::NamePlan;
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
@@ -240,10 +241,10 @@ impl World {
 
     /// These are all Ingresses, and there is nothing else.
     pub(super) fn list(&mut self, cluster: &str, ingresses: Vec<Watched>) {
-        for kind in WatchedKind::ALL.into_iter().filter(|kind| *kind != WatchedKind::Ingress) {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Ingress) {
             self.observe(cluster, Change::Replaced(kind, Vec::new()));
         }
-        self.observe(cluster, Change::Replaced(WatchedKind::Ingress, ingresses));
+        self.observe(cluster, Change::Replaced(Kind::Ingress, ingresses));
     }
 
     /// These are all Ingresses, each with its name as the first label of its host.
@@ -254,7 +255,7 @@ impl World {
 
     pub(super) fn remove(&mut self, cluster: &str, name: &str) {
         let key = ("default".to_owned(), name.to_owned());
-        self.observe(cluster, Change::Removed(WatchedKind::Ingress, key));
+        self.observe(cluster, Change::Removed(Kind::Ingress, key));
     }
 
     pub(super) fn confirm(&mut self, cluster: &str) {

@@ -1,7 +1,8 @@
 //! The landscape on which two modules are compared, wherever it was read.
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::objects::{Change, Objects, Watched};
+use openmcp_dns_core::kinds::Watched;
+use openmcp_dns_core::objects::{Change, Objects};
 
 use openmcp_dns_api::{Cluster, DNSPolicy};
 

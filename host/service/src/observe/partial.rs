@@ -4,19 +4,17 @@ use std::borrow::Cow;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
-use openmcp_dns_core::object::{Meta, Object};
-use openmcp_dns_core::objects::{Watched, WatchedKind};
-use serde::de::DeserializeOwned;
+use openmcp_dns_core::kinds::{Meta, Object};
 use serde::{Deserialize, Deserializer};
 
 /// An object of the pure core, with the metadata that kube's watcher needs.
 #[derive(Clone, Debug)]
-pub(super) struct Slim<Spec: Default, Status: Default> {
+pub(super) struct PartialObject<Spec: Default, Status: Default> {
     meta: ObjectMeta,
     pub(super) object: Object<Spec, Status>,
 }
 
-impl<'de, Spec, Status> Deserialize<'de> for Slim<Spec, Status>
+impl<'de, Spec, Status> Deserialize<'de> for PartialObject<Spec, Status>
 where
     Spec: Default + Deserialize<'de>,
     Status: Default + Deserialize<'de>,
@@ -38,7 +36,7 @@ fn object_meta(meta: &Meta) -> ObjectMeta {
     }
 }
 
-impl<Spec: Default, Status: Default> kube::Resource for Slim<Spec, Status> {
+impl<Spec: Default, Status: Default> kube::Resource for PartialObject<Spec, Status> {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
@@ -63,21 +61,4 @@ impl<Spec: Default, Status: Default> kube::Resource for Slim<Spec, Status> {
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.meta
     }
-}
-
-/// Reads an object of a watched kind from JSON, as a manifest has it.
-///
-/// # Errors
-/// When a field is not of its type.
-pub fn from_json(kind: WatchedKind, object: serde_json::Value) -> serde_json::Result<Watched> {
-    Ok(match kind {
-        WatchedKind::Gateway => Watched::Gateway(read(object)?),
-        WatchedKind::HttpRoute => Watched::HttpRoute(read(object)?),
-        WatchedKind::Ingress => Watched::Ingress(read(object)?),
-        WatchedKind::Namespace => Watched::Namespace(read(object)?),
-    })
-}
-
-fn read<T: DeserializeOwned>(object: serde_json::Value) -> serde_json::Result<T> {
-    serde_json::from_value(object)
 }

@@ -5,16 +5,7 @@
 //! difference: what is missing for a moment (no address yet, not yet accepted) is told apart from
 //! what is refused, because a published name must outlive a moment.
 
-mod hostname;
-mod ingress;
-mod route;
-
 use std::fmt;
-
-use crate::cluster::SourceRef;
-
-pub use ingress::resolve_ingress;
-pub use route::{Parents, gateway_parents, resolve_route};
 
 /// What one object asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,22 +86,22 @@ impl fmt::Display for UnresolvedReason {
 
 /// Collects wanted host names with the targets of several parents united.
 #[derive(Default)]
-struct Collector {
+pub(crate) struct Collector {
     wanted: std::collections::BTreeMap<String, std::collections::BTreeSet<String>>,
     unresolved: std::collections::BTreeSet<Unresolved>,
 }
 
 impl Collector {
-    fn want(&mut self, host_name: String, targets: impl IntoIterator<Item = String>) {
+    pub(crate) fn want(&mut self, host_name: String, targets: impl IntoIterator<Item = String>) {
         self.wanted.entry(host_name).or_default().extend(targets);
     }
 
-    fn unresolved(&mut self, host_name: &str, reason: UnresolvedReason) {
+    pub(crate) fn unresolved(&mut self, host_name: &str, reason: UnresolvedReason) {
         self.unresolved.insert(Unresolved { host_name: host_name.to_owned(), reason });
     }
 
     /// A host name that one parent resolves is not unresolved because another parent does not.
-    fn finish(self) -> Resolution {
+    pub(crate) fn finish(self) -> Resolution {
         let unresolved = self
             .unresolved
             .into_iter()
@@ -123,13 +114,4 @@ impl Collector {
             .collect();
         Resolution { wanted, unresolved }
     }
-}
-
-/// An object that claims host names, with what it asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// The object.
-    pub source: SourceRef,
-    /// What it asks for.
-    pub resolution: Resolution,
 }

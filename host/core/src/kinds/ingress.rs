@@ -1,0 +1,104 @@
+//! Ingresses: they claim host names at the addresses of their load balancers.
+
+use serde::Deserialize;
+
+use super::object::{Meta, or_default};
+use super::{Row, Shape};
+use crate::resolve::{Collector, Resolution, UnresolvedReason};
+
+pub(super) const ROW: Row = Row {
+    kind: "Ingress",
+    group: "networking.k8s.io",
+    version: "v1",
+    plural: "ingresses",
+    is_namespaced: true,
+    shape: Shape::Ingress,
+};
+
+/// `spec` of an Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct IngressSpec {
+    /// Rules by host name.
+    #[serde(deserialize_with = "or_default")]
+    pub rules: Vec<IngressRule>,
+    /// TLS by host names.
+    #[serde(deserialize_with = "or_default")]
+    pub tls: Vec<IngressTls>,
+}
+
+/// One rule of an Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct IngressRule {
+    /// Host name; empty means any.
+    #[serde(deserialize_with = "or_default")]
+    pub host: String,
+}
+
+/// One TLS section of an Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct IngressTls {
+    /// Host names of the certificate.
+    #[serde(deserialize_with = "or_default")]
+    pub hosts: Vec<String>,
+}
+
+/// `status` of an Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IngressStatus {
+    /// Where the Ingress is reachable.
+    #[serde(deserialize_with = "or_default")]
+    pub load_balancer: LoadBalancerStatus,
+}
+
+/// Where a load balancer is reachable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LoadBalancerStatus {
+    /// Its points of entry.
+    #[serde(deserialize_with = "or_default")]
+    pub ingress: Vec<LoadBalancerIngress>,
+}
+
+/// One point of entry of a load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct LoadBalancerIngress {
+    /// An IP address, or empty.
+    #[serde(deserialize_with = "or_default")]
+    pub ip: String,
+    /// A host name, or empty.
+    #[serde(deserialize_with = "or_default")]
+    pub hostname: String,
+}
+
+/// The host names of an Ingress's rules and TLS sections, with the addresses of its load balancer.
+pub(super) fn resolve(meta: &Meta, spec: &IngressSpec, status: &IngressStatus) -> Resolution {
+    let targets: Vec<&str> = status
+        .load_balancer
+        .ingress
+        .iter()
+        .flat_map(|entry| [entry.ip.as_str(), entry.hostname.as_str()])
+        .filter(|target| !target.is_empty())
+        .collect();
+    let hosts = spec
+        .rules
+        .iter()
+        .map(|rule| &rule.host)
+        .chain(spec.tls.iter().flat_map(|tls| &tls.hosts))
+        .filter(|host| !host.is_empty());
+    let mut collector = Collector::default();
+    for host in hosts {
+        let host = host.to_ascii_lowercase();
+        if targets.is_empty() {
+            let parent = format!("the load balancer of Ingress {}/{}", meta.namespace, meta.name);
+            collector.unresolved(&host, UnresolvedReason::NoAddress(parent));
+        } else {
+            collector.want(host, targets.iter().map(ToString::to_string));
+        }
+    }
+    collector.finish()
+}

@@ -1,0 +1,191 @@
+//! The fields of Kubernetes objects that the service reads, and no others.
+//!
+//! An API server sends each object with managed fields, templates and specs that nobody here
+//! reads. Deserializing into these types skips all that without allocating for it. The types are
+//! the same for every served version of a kind: the fields they hold have not changed between
+//! `v1alpha2` and `v1`. Each field may be missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use super::gateway::{GatewaySpec, GatewayStatus};
+use super::ingress::{self, IngressSpec, IngressStatus};
+use super::route::{self, RouteSpec, RouteStatus};
+use super::{Kind, Shape};
+use crate::resolve::Resolution;
+
+/// Namespace and name of an object within its cluster.
+pub type ObjectKey = (String, String);
+
+/// The metadata that the service reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    /// Name of the object.
+    pub name: String,
+    /// Namespace; empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// Unique over time.
+    pub uid: String,
+    /// Version for optimistic locking and watches.
+    pub resource_version: String,
+    /// Labels.
+    #[serde(deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An object of which only `Spec` and `Status` are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Object<Spec, Status>
+where
+    Spec: Default,
+    Status: Default,
+{
+    /// Metadata.
+    #[serde(rename = "metadata")]
+    pub meta: Meta,
+    /// What is wanted.
+    #[serde(default, deserialize_with = "or_default", bound(deserialize = "Spec: Deserialize<'de>"))]
+    pub spec: Spec,
+    /// What is.
+    #[serde(default, deserialize_with = "or_default", bound(deserialize = "Status: Deserialize<'de>"))]
+    pub status: Status,
+}
+
+/// A watched object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its metadata.
+    pub meta: Meta,
+    /// What else is read of it.
+    pub fields: Fields,
+}
+
+/// The spec and status of an object, by the shape of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fields {
+    /// Of a Gateway.
+    Gateway(GatewaySpec, GatewayStatus),
+    /// Of a route of the Gateway API.
+    Route(RouteSpec, RouteStatus),
+    /// Of an Ingress.
+    Ingress(IngressSpec, IngressStatus),
+    /// Nothing: the kind is watched for its metadata.
+    Nothing,
+}
+
+/// A spec or status of which nothing is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Nothing {}
+
+/// The type of a spec or a status.
+pub trait Part: Clone + Debug + Default + DeserializeOwned + Send + 'static {}
+
+impl<T: Clone + Debug + Default + DeserializeOwned + Send + 'static> Part for T {}
+
+/// What reads objects, from wherever they come. It is told the types to read for a kind.
+pub trait Reader {
+    /// What comes of reading.
+    type Output;
+
+    /// Reads objects as [`Object<Spec, Status>`]; [`Object::watched`] takes `fields`.
+    fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output;
+}
+
+impl Kind {
+    /// Reads objects of this kind.
+    pub fn read<R: Reader>(self, reader: R) -> R::Output {
+        match self.row().shape {
+            Shape::Gateway => reader.read(Fields::Gateway),
+            Shape::Route { .. } => reader.read(Fields::Route),
+            Shape::Ingress => reader.read(Fields::Ingress),
+            Shape::MetadataOnly => reader.read(|Nothing {}, Nothing {}| Fields::Nothing),
+        }
+    }
+}
+
+impl<Spec: Default, Status: Default> Object<Spec, Status> {
+    /// The object as it is kept.
+    #[must_use]
+    pub fn watched(self, kind: Kind, fields: fn(Spec, Status) -> Fields) -> Watched {
+        let Self { meta, spec, status } = self;
+        Watched { kind, meta, fields: fields(spec, status) }
+    }
+}
+
+/// Finds other objects of the same cluster.
+pub trait Lookup {
+    /// The object of this kind, namespace and name.
+    fn object(&self, kind: Kind, key: &ObjectKey) -> Option<&Watched>;
+}
+
+impl Watched {
+    /// Reads an object of a kind from JSON.
+    ///
+    /// # Errors
+    /// When a field is not of its type.
+    pub fn from_json(kind: Kind, object: serde_json::Value) -> serde_json::Result<Self> {
+        kind.read(Json { kind, object })
+    }
+
+    /// Namespace and name.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        (self.meta.namespace.clone(), self.meta.name.clone())
+    }
+
+    /// The objects that this one names as its parents, whether they exist or not.
+    #[must_use]
+    pub fn parents(&self) -> BTreeSet<(Kind, ObjectKey)> {
+        match &self.fields {
+            Fields::Route(spec, _) => route::parents(&self.meta, spec),
+            Fields::Gateway(..) | Fields::Ingress(..) | Fields::Nothing => BTreeSet::new(),
+        }
+    }
+
+    /// What the object asks for; `None` when its kind claims no host names.
+    #[must_use]
+    pub fn resolve(&self, lookup: &impl Lookup) -> Option<Resolution> {
+        match &self.fields {
+            Fields::Route(spec, status) => Some(route::resolve(self.kind, &self.meta, spec, status, lookup)),
+            Fields::Ingress(spec, status) => Some(ingress::resolve(&self.meta, spec, status)),
+            Fields::Gateway(..) | Fields::Nothing => None,
+        }
+    }
+
+    /// Whether anything that is read differs. The resource version does, after every write: most
+    /// writes to a Gateway or route are heartbeats of its controller.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> bool {
+        self.fields != other.fields
+            || self.meta.labels != other.meta.labels
+            || self.meta.uid != other.meta.uid
+    }
+}
+
+struct Json {
+    kind: Kind,
+    object: serde_json::Value,
+}
+
+impl Reader for Json {
+    type Output = serde_json::Result<Watched>;
+
+    fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output {
+        Ok(serde_json::from_value::<Object<Spec, Status>>(self.object)?.watched(self.kind, fields))
+    }
+}
+
+/// Takes `null` for the default, as the API conventions do.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
