@@ -11,10 +11,10 @@ use openmcp_dns_core::resolve::{Claim, Resolution};
 use openmcp_dns_policy::vectors::ClaimOf;
 
 use super::{manifests, note};
-use crate::demo::manifest::Object;
 use crate::demo::rules::DEFAULT_BASE_DOMAIN;
 use crate::terminal::hint::{Hint as _, hinted};
 use openmcp_dns_api::{Cluster, DNSPolicy};
+use openmcp_dns_landscape::folder::Object;
 
 /// The claim: one of three.
 #[derive(clap::Args, Debug)]

@@ -9,10 +9,10 @@ use openmcp_dns_policy::Engine;
 
 use super::super::module::ModuleArg;
 use super::super::{configuration, note};
-use super::landscape::Landscape;
 use crate::demo::rules::{DEFAULT_BASE_DOMAIN, Given, Rules, RulesError};
 use crate::terminal::hint::{Hint as _, hinted};
 use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_landscape::Landscape;
 use openmcp_dns_modules::{Loaded, ModuleLoader};
 use openmcp_dns_service::landscape::configuration;
 
@@ -57,7 +57,7 @@ impl Candidate {
         landscape: &Landscape,
         loader: Option<&ModuleLoader>,
     ) -> anyhow::Result<Rules> {
-        let mut policy = match &landscape.policy {
+        let mut policy = match landscape.policy() {
             Some(policy) => policy.clone(),
             None => {
                 let spec = serde_json::from_value(serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN }))?;
@@ -75,7 +75,9 @@ impl Candidate {
                 return Err(hinted(message, "give --kubeconfig instead of the folder, or name the module"));
             }
         };
-        Ok(if landscape.wildcards { rules } else { rules.without_wildcards() })
+        // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself; the built-in DNS server of
+        // the demo finds wildcards.
+        Ok(if loader.is_none() { rules } else { rules.without_wildcards() })
     }
 }
 

@@ -3,7 +3,6 @@
 mod candidate;
 mod compare;
 mod folder;
-mod landscape;
 mod live;
 mod side;
 
@@ -11,9 +10,9 @@ use std::path::PathBuf;
 
 use candidate::Candidate;
 use compare::Comparison;
-use landscape::Landscape;
 use live::LiveArgs;
 use openmcp_dns_core::compare::Difference;
+use openmcp_dns_landscape::Landscape;
 use serde_json::json;
 use side::Side;
 

@@ -9,8 +9,8 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use openmcp_dns_core::resolve::Claim;
 
-use super::landscape::Landscape;
 use crate::demo::rules::Rules;
+use openmcp_dns_landscape::Landscape;
 
 /// A claim: cluster, object and host name.
 pub(super) type ClaimKey = (ClusterId, SourceRef, String);

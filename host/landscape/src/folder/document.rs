@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter as _};
 
-use super::manifest::Problem;
+use crate::problem::Problem;
 
 /// How the text of a file is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

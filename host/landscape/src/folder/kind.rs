@@ -1,0 +1,90 @@
+//! Which objects of a folder the service reads, and how they are named.
+
+use std::fmt;
+
+use openmcp_dns_core::objects::WatchedKind;
+
+/// Kinds of objects that are read from a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The clusters of the landscape.
+    Cluster,
+    /// Which module decides.
+    DnsPolicy,
+    /// What is watched in every cluster.
+    Watched(WatchedKind),
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [
+        Self::Cluster,
+        Self::DnsPolicy,
+        Self::Watched(WatchedKind::Gateway),
+        Self::Watched(WatchedKind::HttpRoute),
+        Self::Watched(WatchedKind::Ingress),
+        Self::Watched(WatchedKind::Namespace),
+    ];
+
+    /// The kind in its Kubernetes spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cluster => "Cluster",
+            Self::DnsPolicy => "DNSPolicy",
+            Self::Watched(kind) => kind.as_str(),
+        }
+    }
+
+    const fn group(self) -> &'static str {
+        match self {
+            Self::Cluster => "clusters.openmcp.cloud",
+            Self::DnsPolicy => "dns.openmcp.cloud",
+            Self::Watched(WatchedKind::Gateway | WatchedKind::HttpRoute) => "gateway.networking.k8s.io",
+            Self::Watched(WatchedKind::Ingress) => "networking.k8s.io",
+            Self::Watched(WatchedKind::Namespace) => "",
+        }
+    }
+
+    pub(super) const fn is_namespaced(self) -> bool {
+        !matches!(self, Self::DnsPolicy | Self::Watched(WatchedKind::Namespace))
+    }
+}
+
+/// Names an object within its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name } = self;
+        let kind = kind.as_str();
+        if namespace.is_empty() { write!(f, "{kind}/{name}") } else { write!(f, "{kind}/{namespace}/{name}") }
+    }
+}
+
+/// What a group and kind mean to the service.
+pub(super) enum Recognised {
+    /// The object is read.
+    Read(Kind),
+    /// Hardly anything else than a kind that is read can be meant.
+    Misspelled(Kind),
+    /// A kind that the service never reads.
+    Other,
+}
+
+pub(super) fn recognise(api_version: &str, kind: &str) -> Recognised {
+    // Every version of a group: the fields that are read are the same in all of them.
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let in_group = |known: &Kind| known.group() == group;
+    if let Some(known) = Kind::ALL.into_iter().filter(in_group).find(|known| known.as_str() == kind) {
+        return Recognised::Read(known);
+    }
+    let alike = |known: &Kind| known.as_str().eq_ignore_ascii_case(kind);
+    Kind::ALL.into_iter().filter(in_group).find(alike).map_or(Recognised::Other, Recognised::Misspelled)
+}
