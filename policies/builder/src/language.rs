@@ -5,7 +5,7 @@ use std::path::Path;
 
 use openmcp_dns_policy::Limits;
 
-use crate::sources::SourcesError;
+use crate::sources_error::SourcesError;
 
 /// The language of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
