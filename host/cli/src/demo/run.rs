@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use openmcp_dns_kit::ActivePolicy;
 use openmcp_dns_landscape::folder::{self, Files, Object, PLATFORM, Scan, Syntax, Watcher, landscape, parse};
 use openmcp_dns_policy::Engine;
 
 use super::event::Event;
-use super::rules::{Given, Rules, RulesError};
+use super::rules::{self, Given, RulesError};
 use super::service::Service;
 use super::session::Session;
 use super::text;
@@ -123,10 +124,8 @@ async fn start(
     Ok((session, settled))
 }
 
-fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<Rules> {
-    let rules = Rules::load(engine, given, policy);
-    let hint = rules.as_ref().err().map_or("", RulesError::hint);
-    rules.hint(hint)
+fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<ActivePolicy> {
+    rules::load(engine, given, policy).with_hint(RulesError::hint)
 }
 
 fn watch(folder: &Path) -> anyhow::Result<Watcher> {

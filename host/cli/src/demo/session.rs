@@ -11,6 +11,7 @@ use openmcp_dns_core::objects::{Change, Watched, WatchedKind};
 use openmcp_dns_core::settle::Conflict;
 use tokio::sync::mpsc;
 
+use openmcp_dns_kit::ActivePolicy;
 use openmcp_dns_landscape::folder::{
     Files, How, Kind, Object, ObjectChange, ObjectId, PLATFORM, Scan, landscape,
 };
@@ -19,7 +20,7 @@ use openmcp_dns_landscape::{Landscape, Problem, Problems};
 use super::causes::Causes;
 use super::event::{Cause, Event};
 use super::picture::ProblemPicture;
-use super::rules::{Given, Rules};
+use super::rules::{self, Given};
 use super::service::Service;
 use super::view::Value;
 use openmcp_dns_api::{Cluster, DNSPolicy};
@@ -56,7 +57,7 @@ enum Standing {
 pub struct Session {
     pub(super) folder: PathBuf,
     pub(super) service: Service,
-    pub(super) rules: Rules,
+    pub(super) rules: ActivePolicy,
     pub(super) files: Files,
     pub(super) landscape: Landscape,
     pub(super) problems: Problems,
@@ -89,7 +90,7 @@ impl Session {
     pub fn new(
         folder: PathBuf,
         service: Service,
-        rules: Rules,
+        rules: ActivePolicy,
         given: Given,
         policy: Option<DNSPolicy>,
     ) -> Self {
@@ -147,7 +148,7 @@ impl Session {
         }
         let file = in_files.and_then(|policy| self.file_of(policy)).unwrap_or(PLATFORM).to_owned();
         // A question to a module takes up to its deadline.
-        let rules = tokio::task::block_in_place(|| self.rules.changed(&self.given, wanted));
+        let rules = tokio::task::block_in_place(|| rules::changed(&self.rules, &self.given, wanted));
         self.policy = wanted.cloned();
         match rules {
             Ok(rules) => {
@@ -212,10 +213,12 @@ impl Session {
                 Some(Standing::Governed { cluster, listed: known }) => {
                     listed = *known;
                     if rules_changed || **cluster != member.cluster {
-                        self.service.govern(id, self.rules.governance(id, &member.cluster)).await;
+                        self.service.govern(id, self.rules.cluster_policy(id, &member.cluster)).await;
                     }
                 }
-                _ if selected => self.service.govern(id, self.rules.governance(id, &member.cluster)).await,
+                _ if selected => {
+                    self.service.govern(id, self.rules.cluster_policy(id, &member.cluster)).await
+                }
                 _ => {}
             }
             if !selected {
@@ -365,7 +368,7 @@ impl Session {
         };
         let held = held.filter(|held| before.as_ref() != Some(held))?;
         self.causes.settle();
-        let hold_seconds = self.rules.hold_seconds();
+        let hold_seconds = self.rules.spec().deletion_guard.hold_seconds;
         Some(Event::Held { cluster: id.name, names: held.names, hold_seconds })
     }
 

@@ -55,9 +55,8 @@ impl LiveArgs {
             tag_check: Duration::MAX,
         };
         let loader = ModuleLoader::new(engine.clone(), client.clone(), options);
-        let landscape = live::read(client, policy.as_deref(), &tell).await;
-        let hint = landscape.as_ref().err().map(next_step);
-        Ok((landscape.hint(hint.unwrap_or_default())?, loader))
+        let landscape = live::read(client, policy.as_deref(), &tell).await.with_hint(next_step)?;
+        Ok((landscape, loader))
     }
 }
 
