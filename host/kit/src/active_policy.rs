@@ -54,10 +54,9 @@ impl ActivePolicy {
     /// # Errors
     /// When the policy cannot be used, or the module is refused.
     pub fn load(engine: &Engine, module: &[u8], policy: Option<&DNSPolicy>) -> Result<Self, PolicyError> {
-        let spec = spec_of(policy);
         // What costs nothing to find out comes before the compiler.
-        zone_of(&spec)?;
-        let module = engine.load(module, &configuration(&spec))?;
+        Self::zone_of(policy)?;
+        let module = engine.load(module, &configuration(&spec_of(policy)))?;
         Self::with_module(Arc::new(module), policy)
     }
 
@@ -68,10 +67,19 @@ impl ActivePolicy {
     /// When the policy cannot be used.
     pub fn with_module(module: Arc<Module>, policy: Option<&DNSPolicy>) -> Result<Self, PolicyError> {
         let name = policy.map(kube::ResourceExt::name_any);
+        let zone = Self::zone_of(policy)?;
         let spec = spec_of(policy);
-        let zone = zone_of(&spec)?;
         let configuration = configuration(&spec);
         Ok(Self { name, zone, module, spec, configuration, wildcards: true })
+    }
+
+    /// The zone under a policy.
+    ///
+    /// # Errors
+    /// When what it says is no host name.
+    pub fn zone_of(policy: Option<&DNSPolicy>) -> Result<HostName, PolicyError> {
+        let text = policy.map_or(DEFAULT_BASE_DOMAIN, |policy| &policy.spec.base_domain);
+        text.parse().map_err(|source| PolicyError::BaseDomain { text: text.to_owned(), source })
     }
 
     /// The same where the DNS server in use cannot serve wildcards.
@@ -122,11 +130,6 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
         },
         |policy| policy.spec.clone(),
     )
-}
-
-fn zone_of(spec: &DNSPolicySpec) -> Result<HostName, PolicyError> {
-    let text = &spec.base_domain;
-    text.parse().map_err(|source| PolicyError::BaseDomain { text: text.clone(), source })
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ pub struct Given {
 pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<ActivePolicy, RulesError> {
     let source = policy.map(|policy| policy.spec.module.clone()).unwrap_or_default();
     // What costs nothing to find out comes before the compiler.
+    ActivePolicy::zone_of(policy)?;
     check_mode(given, policy)?;
     let bytes = match &given.module {
         Some(bytes) => Cow::Borrowed(bytes.as_slice()),

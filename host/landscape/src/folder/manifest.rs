@@ -59,7 +59,7 @@ pub fn parse(syntax: Syntax, text: &str) -> Parsed {
 fn read_document(document: &Document<'_>, parsed: &mut Parsed) -> Result<(), Problem> {
     let Some(header) = document.read::<Option<Header>>()? else { return Ok(()) };
     if !header.is_list() {
-        let raw = || Ok(Raw { line: document.line, value: document.read()? });
+        let raw = || Ok(Raw { line: document.line, value: document.value()? });
         return add(header, document.line, parsed, raw, |kind| read_text(kind, document));
     }
     // Their lines are not known.
@@ -136,7 +136,7 @@ fn add(
     let mut object = read(kind)?;
     set_namespace(&mut object, &namespace);
     let mut raw = raw()?;
-    raw.set_namespace(&namespace);
+    raw.name(&namespace, &name);
     let id = ObjectId { kind, namespace, name };
     if parsed.objects.iter().any(|(other, _)| *other == id) {
         let message = format!("{id} stands twice in this file; the first one counts");
@@ -213,6 +213,16 @@ mod tests {
         assert_eq!(route.identity()[2..], ["default", "r"]);
         assert_eq!(parsed.others[0].value["data"]["a"], "Yg==");
         assert_eq!(parsed.others[0].line, 6);
+    }
+
+    #[test]
+    fn a_name_that_looks_like_something_else_is_kept_as_a_name() {
+        let route = ROUTE.replace("{name: r}", "{name: 12, namespace: on, labels: {country: no}}");
+        let parsed = yaml(&format!("{route}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: n}}\n"));
+        let raw = &parsed.objects[0].1.raw;
+        assert_eq!(raw.identity()[2..], ["on", "12"]);
+        assert_eq!(raw.value["metadata"]["labels"]["country"], "no");
+        assert_eq!(parsed.others[0].identity()[3], "n");
     }
 
     #[test]

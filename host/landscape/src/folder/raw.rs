@@ -9,7 +9,7 @@ pub struct Raw {
     /// Line in the file at which it begins, from 1; that of the list for an item of one.
     pub line: usize,
     /// All its fields. Of the kinds that the service reads, the namespace is the one that kubectl would
-    /// give it; of other kinds, the one that is written, because it is not known whether they have any.
+    /// give it; of other kinds, the one that is written, because it is not known whether they have one.
     pub value: Value,
 }
 
@@ -22,9 +22,11 @@ impl Raw {
             .map(|field| self.value.pointer(field).and_then(Value::as_str).unwrap_or_default())
     }
 
-    /// Writes the namespace that the object is read with; an empty one for what has none.
-    pub(super) fn set_namespace(&mut self, namespace: &str) {
+    /// Writes the names that the object is read with: a number is a text there. The namespace is empty for
+    /// what has none.
+    pub(super) fn name(&mut self, namespace: &str, name: &str) {
         let Some(Value::Object(metadata)) = self.value.get_mut("metadata") else { return };
+        metadata.insert("name".to_owned(), name.into());
         if namespace.is_empty() {
             metadata.remove("namespace");
         } else {
