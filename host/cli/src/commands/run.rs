@@ -29,7 +29,7 @@ use openmcp_dns_service::run::{Service, run as run_service};
   Inside of the platform cluster, configured by the environment:
     openmcp-dns run
 
-  From untrusted_http, against a central CoreDNS that reads the same etcd:
+  From outside, against a central CoreDNS that reads the same etcd:
     openmcp-dns run --kubeconfig platform.yaml --etcd http://10.0.0.5:2379 --dns-server 172.18.200.53
 
   More to read on stderr:
