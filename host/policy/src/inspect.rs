@@ -5,7 +5,7 @@ use wit_parser::{Resolve, WorldId};
 
 use crate::bindings::Version;
 use crate::engine::Engine;
-use crate::load::LoadError;
+use crate::load_error::LoadError;
 use crate::outline::Outline;
 
 /// Checks everything that can be said of a module without running it. Gives the version of the contract

@@ -30,6 +30,7 @@ mod engine;
 mod inspect;
 mod limits;
 mod load;
+mod load_error;
 pub mod metered;
 mod module;
 mod outline;
@@ -42,7 +43,8 @@ mod work;
 
 pub use engine::{Engine, EngineError};
 pub use limits::Limits;
-pub use load::{LoadError, digest};
+pub use load::digest;
+pub use load_error::LoadError;
 pub use module::{ConfigurationError, Description, Module};
 pub use openmcp_dns_core::policy::LoadReason;
 pub use survey::{SizeLimit, Survey};

@@ -4,7 +4,7 @@ use wasmparser::{BinaryReaderError, ComponentExternalKind, Instance, Parser, Pay
 
 use crate::bindings::{INTERFACE, Version};
 use crate::limits::{CORE_INSTANCES, Limits, TABLES};
-use crate::load::LoadError;
+use crate::load_error::LoadError;
 use crate::work::FunctionTypes;
 
 /// The package of the contract, as it stands in front of an exported interface's name.

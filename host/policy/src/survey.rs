@@ -6,7 +6,8 @@ use wasmparser::{Parser, Payload};
 
 use crate::inspect::check_form;
 use crate::limits::Limits;
-use crate::load::{LoadError, digest};
+use crate::load::digest;
+use crate::load_error::LoadError;
 use crate::outline::Outline;
 
 /// Longest content of a custom section that is taken for an annotation, in bytes.

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::compile::{CompileError, absolute, empty_folder, read, run};
 use crate::language::Language;
+use crate::no_toolchain::NoToolchain;
 use crate::search::{newest, version_of};
-use crate::toolchain::NoToolchain;
 
 /// Oldest LLVM that compiles guests; Debian 12's default is 14, whose linker lacks `__heap_end`.
 const OLDEST_LLVM: u32 = 15;

@@ -5,6 +5,9 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
 
+/// The machine that guests are compiled for: nothing but WebAssembly, so that a guest imports nothing.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
 /// Why a guest was not compiled.
 #[derive(Debug, Error)]
 pub enum CompileError {

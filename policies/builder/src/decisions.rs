@@ -7,7 +7,7 @@ use openmcp_dns_policy::{Engine, EngineError, LoadError};
 use thiserror::Error;
 
 use crate::language::Language;
-use crate::sources::SourcesError;
+use crate::sources_error::SourcesError;
 
 /// Why a built module is not what its author says.
 #[derive(Debug, Error)]

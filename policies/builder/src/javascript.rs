@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::compile::{CompileError, absolute, empty_folder, install, read, run, write};
 use crate::language::Language;
+use crate::no_toolchain::NoToolchain;
 use crate::search::version_of;
-use crate::toolchain::NoToolchain;
 
 /// Calls componentize-js so that the module imports nothing.
 const SCRIPT: &str = include_str!("javascript.mjs");

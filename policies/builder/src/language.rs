@@ -5,17 +5,16 @@ use std::path::Path;
 
 use openmcp_dns_policy::Limits;
 
-use crate::sources::SourcesError;
+use crate::sources_error::SourcesError;
 
 /// The language of a guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// Compiled by cargo.
     Rust,
     /// Compiled by clang.
     C,
     /// Put into a JavaScript engine by componentize-js.
-    #[value(name = "javascript")]
     JavaScript,
     /// Put into a Python interpreter by componentize-py.
     Python,

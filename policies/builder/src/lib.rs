@@ -15,12 +15,15 @@ mod c;
 mod compile;
 mod component;
 mod decisions;
+mod error;
 mod javascript;
 mod language;
+mod no_toolchain;
 mod python;
 mod rust;
 mod search;
 mod sources;
+mod sources_error;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
@@ -29,66 +32,15 @@ pub use c::CToolchain;
 pub use compile::CompileError;
 pub use component::{EncodeError, Stamp};
 pub use decisions::{DecisionsError, check_decisions};
+pub use error::{BuildError, CheckError};
 pub use javascript::JavaScriptToolchain;
 pub use language::Language;
+pub use no_toolchain::NoToolchain;
 pub use python::PythonToolchain;
 pub use rust::RustToolchain;
-pub use sources::{Sources, SourcesError};
-use thiserror::Error;
-pub use toolchain::{NoToolchain, Toolchain};
-
-/// Why a module was not built.
-#[derive(Debug, Error)]
-pub enum BuildError {
-    /// The sources are not complete.
-    #[error(transparent)]
-    Sources(#[from] SourcesError),
-    /// The compiler refused the guest.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The compiled guest does not fit the contract.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-}
-
-/// Why a built module does not belong to its sources.
-#[derive(Debug, Error)]
-pub enum CheckError {
-    /// The sources are not complete.
-    #[error(transparent)]
-    Sources(#[from] SourcesError),
-    /// The module cannot be read.
-    #[error("failed to read {}", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The module was not made by this tool.
-    #[error("{} does not say which sources it was built from; build it with `openmcp-dns-policy-builder build`", path.display())]
-    NotStamped {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The sources changed after the module was built.
-    #[error(
-        "{} was built from other sources than those in {} (built from {found}, now {expected}); run `cargo run -p openmcp-dns-policy-builder -- build {}` and commit both",
-        path.display(),
-        guest.display(),
-        guest.display()
-    )]
-    Stale {
-        /// Which file.
-        path: PathBuf,
-        /// The folder of the guest.
-        guest: PathBuf,
-        /// Digest in the module.
-        found: String,
-        /// Digest of the sources.
-        expected: String,
-    },
-}
+pub use sources::Sources;
+pub use sources_error::SourcesError;
+pub use toolchain::Toolchain;
 
 /// Compiles the guest in a folder and makes a stamped component of it. For Rust and C the same sources
 /// and the same toolchain give the same bytes.

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use crate::compile::{CompileError, absolute, empty_folder, install, read, run, write};
 use crate::language::Language;
+use crate::no_toolchain::NoToolchain;
 use crate::search::version_of;
-use crate::toolchain::NoToolchain;
 
 /// Starts componentize-py, which as a folder has no program of its own in the search path.
 const START: &str =

@@ -3,12 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::compile::{CompileError, read, run};
+use crate::compile::{CompileError, TARGET, read, run};
+use crate::no_toolchain::NoToolchain;
 use crate::search::{newest, version_of};
-use crate::toolchain::NoToolchain;
-
-/// The machine that guests are compiled for: nothing but WebAssembly, so that a guest imports nothing.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Oldest LLVM whose linker provides what the guests' allocator asks for (`__heap_end`); Debian 12's
 /// default is 14.

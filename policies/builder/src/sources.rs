@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use crate::language::Language;
+use crate::sources_error::SourcesError;
 
 /// The sources of a guest.
 pub struct Sources {
@@ -15,50 +15,6 @@ pub struct Sources {
     files: BTreeMap<String, Vec<u8>>,
     language: Language,
     contract: PathBuf,
-}
-
-/// Why a folder is no guest.
-#[derive(Debug, Error)]
-pub enum SourcesError {
-    /// A file that is needed is missing or cannot be read.
-    #[error("failed to read {}", path.display())]
-    Read {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// No file says in which language the guest is written.
-    #[error(
-        "{} is no guest: it has none of {}",
-        guest.display(),
-        Language::ALL.map(|language| format!("{} ({language})", language.marker())).join(", ")
-    )]
-    NoLanguage {
-        /// The folder.
-        guest: PathBuf,
-    },
-    /// Two languages have their file there.
-    #[error(
-        "{} is a guest in {first} ({}) and in {second} ({}): keep one of the files",
-        guest.display(),
-        first.marker(),
-        second.marker()
-    )]
-    TwoLanguages {
-        /// The folder.
-        guest: PathBuf,
-        /// One of them.
-        first: Language,
-        /// Another one.
-        second: Language,
-    },
-    /// No contract is near.
-    #[error("neither {} nor a folder above it has a folder wit with the policy contract (policy.wit)", guest.display())]
-    NoContract {
-        /// The folder of the guest.
-        guest: PathBuf,
-    },
 }
 
 impl Sources {

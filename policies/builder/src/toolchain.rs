@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use thiserror::Error;
-
 use crate::c::CToolchain;
+use crate::error::BuildError;
 use crate::javascript::JavaScriptToolchain;
 use crate::language::Language;
+use crate::no_toolchain::NoToolchain;
 use crate::python::PythonToolchain;
-use crate::rust::{RustToolchain, TARGET};
+use crate::rust::RustToolchain;
 
 /// What compiles a guest of one language.
 #[derive(Debug)]
@@ -21,34 +21,6 @@ pub enum Toolchain {
     JavaScript(JavaScriptToolchain),
     /// Python and pip, which fetches the rest.
     Python(PythonToolchain),
-}
-
-/// Nothing on this machine compiles guests of a language. The message names what to install.
-#[derive(Debug, Error)]
-pub enum NoToolchain {
-    /// No Rust toolchain compiles for WebAssembly.
-    #[error(
-        "no Rust toolchain for {TARGET} was found{}; run `rustup target add {TARGET}`, or on Debian `apt-get install rustc-web cargo-web rust-web-src lld-22`",
-        looked_at.iter().map(|why| format!("\n  {why}")).collect::<String>()
-    )]
-    Rust {
-        /// Each toolchain that is there, and what it lacks.
-        looked_at: Vec<String>,
-    },
-    /// A program is missing, or too old.
-    #[error(
-        "a guest in {language} needs {program}, which was not found ({why}); install it, on Debian by `apt-get install {packages}`"
-    )]
-    Missing {
-        /// The language of the guest.
-        language: Language,
-        /// What is missing.
-        program: &'static str,
-        /// What was found instead.
-        why: String,
-        /// Debian's packages with it.
-        packages: &'static str,
-    },
 }
 
 impl Toolchain {
@@ -82,7 +54,7 @@ impl Toolchain {
         guest: &Path,
         contract: &Path,
         say: &dyn Fn(&str),
-    ) -> Result<Vec<u8>, crate::BuildError> {
+    ) -> Result<Vec<u8>, BuildError> {
         match self {
             Self::Rust(rust) => {
                 say("compiling by cargo; the first build takes a minute or two ...");

@@ -10,20 +10,14 @@
 
 mod answer;
 mod causes;
-pub mod clusters;
-pub mod document;
-pub mod event;
-pub mod files;
-pub mod folder;
-pub mod manifest;
+mod event;
 mod paint;
-pub mod picture;
+mod picture;
 pub mod rules;
 mod run;
 mod service;
 mod session;
-pub mod text;
+mod text;
 mod view;
-mod watcher;
 
 pub use run::{Settings, run};

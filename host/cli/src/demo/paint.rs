@@ -4,9 +4,9 @@ use openmcp_dns_core::conflict::Conflict;
 use openmcp_dns_core::index::State;
 use openmcp_dns_core::kinds;
 use openmcp_dns_core::record::RecordType;
+use openmcp_dns_landscape::folder::{Kind, ObjectId, PLATFORM};
 
 use super::answer;
-use super::manifest::{Kind, ObjectId};
 use super::picture::{
     ClaimPicture, ClaimState, ClusterPicture, ModulePicture, Picture, ProbePicture, ProblemPicture,
     RecordPicture,
@@ -44,7 +44,7 @@ impl Session {
     }
 
     fn cluster_pictures(&self) -> Vec<ClusterPicture> {
-        let clusters = self.landscape.members.iter().map(|(name, member)| {
+        let clusters = self.landscape.clusters.iter().map(|member| {
             let domain = self.domains.get(&member.id);
             let claims = self.claims.iter().filter(|((cluster, _, _), _)| *cluster == member.id);
             let conflicts = self.conflicts.iter().filter(|((cluster, _, _), _)| *cluster == member.id);
@@ -55,7 +55,7 @@ impl Session {
             claims
                 .sort_by(|a, b| (&a.host_name, &a.source, a.state).cmp(&(&b.host_name, &b.source, b.state)));
             ClusterPicture {
-                name: name.clone(),
+                name: member.id.name.clone(),
                 namespace: member.id.namespace.clone(),
                 domain: domain.and_then(|domain| domain.as_ref().ok()).map(ToString::to_string),
                 no_domain: domain.and_then(|domain| domain.as_ref().err()).map(ToString::to_string),
@@ -95,7 +95,7 @@ impl Session {
     /// File and line of an object; empty when it is gone.
     fn place(&self, folder: &str, source: &str) -> String {
         let placed = object_id(source).and_then(|id| self.files.objects().get(&(folder.to_owned(), id)));
-        placed.map(|placed| format!("{}:{}", placed.file, placed.manifest.line)).unwrap_or_default()
+        placed.map(|placed| format!("{}:{}", placed.file, placed.manifest.raw.line)).unwrap_or_default()
     }
 
     fn record_pictures(&self) -> Vec<RecordPicture> {
@@ -144,8 +144,7 @@ impl Session {
             let with_type = |platform: bool| {
                 all.iter().find(|(_, values)| {
                     values.iter().any(|value| {
-                        value.record_type == wanted
-                            && (value.cluster.name == super::clusters::PLATFORM) == platform
+                        value.record_type == wanted && (value.cluster.name == PLATFORM) == platform
                     })
                 })
             };
@@ -162,6 +161,6 @@ impl Session {
 fn object_id(source: &str) -> Option<ObjectId> {
     let (kind, rest) = source.split_once('/')?;
     let (namespace, name) = rest.split_once('/')?;
-    let kind = Kind::Watched(kinds::Kind::parse(kind)?);
-    Some(ObjectId { kind, namespace: namespace.to_owned(), name: name.to_owned() })
+    let kind = kinds::Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some(ObjectId { kind: Kind::Watched(kind), namespace: namespace.to_owned(), name: name.to_owned() })
 }

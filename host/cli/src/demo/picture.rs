@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::manifest::Problem;
+use openmcp_dns_landscape::Problem;
 
 /// The whole landscape at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -1,35 +1,25 @@
 //! Rules: the policy that holds in the demo, and the module that decides.
 
-use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_api::dns_policy::{Mode, ModuleSource};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_policy::{ConfigurationError, Engine, LoadError, Module, STANDARD};
-use thiserror::Error;
-
-use openmcp_dns_api::dns_policy::{DeletionGuard, Mode, ModuleSource};
-use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
+use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, PolicyError};
 use openmcp_dns_modules::refused::operators_step;
-use openmcp_dns_service::landscape::{Terms, configuration, govern, selects};
-
-/// The zone where no DNSPolicy names another.
-pub const DEFAULT_BASE_DOMAIN: &str = "openmcp.cluster";
+use openmcp_dns_policy::{ConfigurationError, Engine, LoadError, STANDARD};
+use openmcp_dns_service::landscape::configuration;
+use thiserror::Error;
 
 /// Why a policy is not used.
 #[derive(Debug, Error)]
 pub enum RulesError {
-    /// The zone is no name.
-    #[error("spec.baseDomain {text:?} is no host name")]
-    BaseDomain {
-        /// What the policy says.
-        text: String,
-        /// What is wrong with it.
-        source: openmcp_dns_core::name::NameError,
-    },
+    /// The policy cannot be used anywhere.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// Everything that is published lies below the zone.
     #[error("spec.baseDomain cannot be changed from {0} while the demo runs")]
     BaseDomainChanged(HostName),
@@ -53,9 +43,6 @@ pub enum RulesError {
     /// The module of a running demo stays.
     #[error("spec.module cannot be changed while the demo runs")]
     ModuleChanged,
-    /// The module is refused.
-    #[error("the policy module is refused")]
-    Module(#[from] LoadError),
     /// The module does not accept the configuration.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -65,7 +52,7 @@ impl RulesError {
     /// The next step.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::BaseDomain { .. } => "name a zone, for example openmcp.cluster",
+            Self::Policy(PolicyError::BaseDomain { .. }) => BASE_DOMAIN_HINT,
             Self::BaseDomainChanged(_) => "start the demo anew to use another zone",
             Self::ConfigMap | Self::Remote => "give the module to the demo with --policy FILE",
             Self::File { .. } => "correct spec.module.file.path; it is relative to the landscape's folder",
@@ -73,10 +60,10 @@ impl RulesError {
                 "set spec.mode to Enforce, or compare two modules with `openmcp-dns policy diff`"
             }
             Self::ModuleChanged => "start the demo anew to use another module",
-            Self::Module(LoadError::Configuration(_)) | Self::Configuration(_) => {
+            Self::Policy(PolicyError::Module(LoadError::Configuration(_))) | Self::Configuration(_) => {
                 "correct spec.configuration of the DNSPolicy"
             }
-            Self::Module(error) => {
+            Self::Policy(PolicyError::Module(error)) => {
                 operators_step(error).unwrap_or("build the module for the contract in wit/policy.wit")
             }
         }
@@ -94,114 +81,43 @@ pub struct Given {
     pub folder: PathBuf,
 }
 
-/// The policy that holds, and the module that decides.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// Name of the DNSPolicy; `None` for the defaults.
-    pub name: Option<String>,
-    /// The zone of the landscape.
-    pub zone: HostName,
-    /// The module.
-    pub module: Arc<Module>,
-    spec: DNSPolicySpec,
-    configuration: String,
-    wildcards: bool,
+/// Compiles the module that a policy names, which takes a moment, and has it check the configuration.
+///
+/// # Errors
+/// When the policy cannot be used, or the module is refused.
+pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<ActivePolicy, RulesError> {
+    let source = policy.map(|policy| policy.spec.module.clone()).unwrap_or_default();
+    // What costs nothing to find out comes before the compiler.
+    ActivePolicy::zone_of(policy)?;
+    check_mode(given, policy)?;
+    let bytes = match &given.module {
+        Some(bytes) => Cow::Borrowed(bytes.as_slice()),
+        None => bytes_of(given, &source, engine.limits().module_bytes)?,
+    };
+    Ok(ActivePolicy::load(engine, &bytes, policy)?)
 }
 
-impl Rules {
-    /// Compiles the module, which takes a moment, and has it check the configuration.
-    ///
-    /// # Errors
-    /// When the policy cannot be used, or the module is refused.
-    pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
-        let (_, spec) = spec_of(policy);
-        // What costs nothing to find out comes before the compiler.
-        zone_of(&spec)?;
-        check_mode(given, spec.mode)?;
-        let bytes = match &given.module {
-            Some(bytes) => Cow::Borrowed(bytes.as_slice()),
-            None => bytes_of(given, &spec.module, engine.limits().module_bytes)?,
-        };
-        let module = engine.load(&bytes, &configuration(&spec))?;
-        Self::with_module(Arc::new(module), policy)
+/// The policy in force under a DNSPolicy that has changed. The module stays.
+///
+/// # Errors
+/// When the policy cannot be used; the old one then stays in force.
+pub fn changed(
+    active: &ActivePolicy,
+    given: &Given,
+    policy: Option<&DNSPolicy>,
+) -> Result<ActivePolicy, RulesError> {
+    let changed = ActivePolicy::with_module(Arc::clone(&active.module), policy);
+    let source = policy.map(|policy| policy.spec.module.clone()).unwrap_or_default();
+    if given.module.is_none() && source != active.spec().module {
+        return Err(not_here(&source).unwrap_or(RulesError::ModuleChanged));
     }
-
-    /// The rules with a module that was loaded with the policy's configuration.
-    ///
-    /// # Errors
-    /// When the policy cannot be used.
-    pub fn with_module(module: Arc<Module>, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
-        let (name, spec) = spec_of(policy);
-        let zone = zone_of(&spec)?;
-        let configuration = configuration(&spec);
-        // The built-in DNS server finds wildcards.
-        Ok(Self { name, zone, module, spec, configuration, wildcards: true })
+    check_mode(given, policy)?;
+    let changed = changed?;
+    if changed.zone != active.zone {
+        return Err(RulesError::BaseDomainChanged(active.zone.clone()));
     }
-
-    /// The same rules where the DNS server in use cannot serve wildcards.
-    #[must_use]
-    pub fn without_wildcards(self) -> Self {
-        Self { wildcards: false, ..self }
-    }
-
-    /// The rules under a policy that has changed. The module stays.
-    ///
-    /// # Errors
-    /// When the policy cannot be used; the old rules then stay in force.
-    pub fn changed(&self, given: &Given, policy: Option<&DNSPolicy>) -> Result<Self, RulesError> {
-        let (name, spec) = spec_of(policy);
-        if given.module.is_none() && spec.module != self.spec.module {
-            return Err(not_here(&spec.module).unwrap_or(RulesError::ModuleChanged));
-        }
-        check_mode(given, spec.mode)?;
-        if zone_of(&spec)? != self.zone {
-            return Err(RulesError::BaseDomainChanged(self.zone.clone()));
-        }
-        let configuration = configuration(&spec);
-        self.module.check_configuration(&configuration)?;
-        let (zone, module) = (self.zone.clone(), Arc::clone(&self.module));
-        Ok(Self { name, zone, module, spec, configuration, wildcards: self.wildcards })
-    }
-
-    /// Whether the policy holds for a cluster.
-    pub fn selects(&self, cluster: &Cluster) -> bool {
-        self.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
-    }
-
-    /// How a cluster is governed.
-    pub fn governance(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
-        let terms = Terms {
-            policy_name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
-            spec: &self.spec,
-            zone: self.zone.clone(),
-            policy: self.module.clone(),
-            module_digest: self.module.digest().into(),
-            configuration: self.configuration.clone(),
-            wildcards: self.wildcards,
-        };
-        govern(terms, id, cluster)
-    }
-
-    /// After how many seconds a held deletion goes on.
-    pub const fn hold_seconds(&self) -> u32 {
-        self.spec.deletion_guard.hold_seconds
-    }
-}
-
-fn spec_of(policy: Option<&DNSPolicy>) -> (Option<String>, DNSPolicySpec) {
-    let spec = policy.map_or_else(
-        || DNSPolicySpec {
-            base_domain: DEFAULT_BASE_DOMAIN.to_owned(),
-            cluster_selector: None,
-            module: ModuleSource::default(),
-            mode: Mode::default(),
-            configuration: None,
-            shared_names: Vec::new(),
-            deletion_guard: DeletionGuard::default(),
-        },
-        |policy| policy.spec.clone(),
-    );
-    (policy.map(kube::ResourceExt::name_any), spec)
+    changed.module.check_configuration(&configuration(changed.spec()))?;
+    Ok(changed)
 }
 
 /// Why the demo cannot use a source, if it cannot.
@@ -229,20 +145,17 @@ fn bytes_of(given: &Given, source: &ModuleSource, limit: usize) -> Result<Cow<'s
 }
 
 /// There is one module, so it has to be one that decides.
-const fn check_mode(given: &Given, mode: Mode) -> Result<(), RulesError> {
+fn check_mode(given: &Given, policy: Option<&DNSPolicy>) -> Result<(), RulesError> {
+    let mode = policy.map(|policy| policy.spec.mode).unwrap_or_default();
     match (&given.module, mode) {
         (Some(_), _) | (None, Mode::Enforce) => Ok(()),
         (None, Mode::Monitor | Mode::Rollback) => Err(RulesError::NotEnforced(mode)),
     }
 }
 
-fn zone_of(spec: &DNSPolicySpec) -> Result<HostName, RulesError> {
-    let text = &spec.base_domain;
-    text.parse().map_err(|source| RulesError::BaseDomain { text: text.clone(), source })
-}
-
 #[cfg(test)]
 mod tests {
+    use openmcp_dns_kit::DEFAULT_BASE_DOMAIN;
     use openmcp_dns_policy::Limits;
 
     use super::*;
@@ -255,7 +168,7 @@ mod tests {
     fn a_policy_that_cannot_be_used_is_refused_and_the_old_one_can_stay() {
         let given = Given::default();
         let engine = Engine::new(Limits::default()).unwrap();
-        let rules = Rules::load(&engine, &given, None).unwrap();
+        let rules = load(&engine, &given, None).unwrap();
         assert_eq!(rules.zone.as_str(), DEFAULT_BASE_DOMAIN);
         for (spec, expected) in [
             (serde_json::json!({ "baseDomain": "a_b" }), "no host name"),
@@ -273,7 +186,7 @@ mod tests {
                 "refuses its configuration",
             ),
         ] {
-            let error = rules.changed(&given, Some(&policy(spec.clone()))).unwrap_err();
+            let error = changed(&rules, &given, Some(&policy(spec.clone()))).unwrap_err();
             assert!(error.to_string().contains(expected), "{spec}: {error}");
             assert!(!error.hint().is_empty());
         }
@@ -285,11 +198,11 @@ mod tests {
         std::fs::write(folder.path().join("policy.wasm"), STANDARD).unwrap();
         let given = Given { folder: folder.path().to_owned(), ..Given::default() };
         let engine = Engine::new(Limits::default()).unwrap();
-        let load = |module: serde_json::Value| {
+        let load_named = |module: serde_json::Value| {
             let spec = serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN, "module": module });
-            Rules::load(&engine, &given, Some(&policy(spec)))
+            load(&engine, &given, Some(&policy(spec)))
         };
-        let rules = load(serde_json::json!({ "file": { "path": "policy.wasm" } })).unwrap();
+        let rules = load_named(serde_json::json!({ "file": { "path": "policy.wasm" } })).unwrap();
         assert_eq!(rules.module.description().name, "standard");
         for (module, expected) in [
             (serde_json::json!({ "file": { "path": "other.wasm" } }), "other.wasm"),
@@ -302,30 +215,11 @@ mod tests {
                 "downloads nothing",
             ),
         ] {
-            let error = load(module).unwrap_err();
+            let error = load_named(module).unwrap_err();
             assert!(error.to_string().contains(expected) && !error.hint().is_empty(), "{error}");
         }
         let spec = serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN });
-        let error = rules.changed(&given, Some(&policy(spec))).unwrap_err();
+        let error = changed(&rules, &given, Some(&policy(spec))).unwrap_err();
         assert!(matches!(error, RulesError::ModuleChanged), "{error}");
-    }
-
-    #[test]
-    fn names_are_shared_with_the_listed_clusters_only() {
-        let engine = Engine::new(Limits::default()).unwrap();
-        let policy = policy(serde_json::json!({
-            "baseDomain": DEFAULT_BASE_DOMAIN,
-            "sharedNames": [
-                { "name": "shop.openmcp.cluster", "clusters": [{ "name": "w1", "namespace": "s" }] },
-                { "name": "elsewhere.example", "clusters": [{ "name": "w1", "namespace": "s" }] },
-            ]
-        }));
-        let rules = Rules::load(&engine, &Given::default(), Some(&policy)).unwrap();
-        let shared = |name: &str| {
-            let governance = rules.governance(&ClusterId::new("s", name), &Cluster::default());
-            governance.module.context.shared_names.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(shared("w1"), ["shop.openmcp.cluster"]);
-        assert_eq!(shared("w2"), [""; 0]);
     }
 }

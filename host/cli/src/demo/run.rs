@@ -6,18 +6,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use openmcp_dns_kit::ActivePolicy;
+use openmcp_dns_landscape::folder::{self, Files, Object, PLATFORM, Scan, Syntax, Watcher, landscape, parse};
 use openmcp_dns_policy::Engine;
 
-use super::clusters::{PLATFORM, landscape};
-use super::document::Syntax;
 use super::event::Event;
-use super::files::{Files, Scan};
-use super::manifest::{Object, parse};
-use super::rules::{Given, Rules, RulesError};
+use super::rules::{self, Given, RulesError};
 use super::service::Service;
 use super::session::Session;
-use super::watcher::Watcher;
-use super::{folder, text};
+use super::text;
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::{OutputFormat, note, print};
 use crate::terminal::shutdown::Shutdown;
@@ -127,10 +124,8 @@ async fn start(
     Ok((session, settled))
 }
 
-fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<Rules> {
-    let rules = Rules::load(engine, given, policy);
-    let hint = rules.as_ref().err().map_or("", RulesError::hint);
-    rules.hint(hint)
+fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<ActivePolicy> {
+    rules::load(engine, given, policy).with_hint(RulesError::hint)
 }
 
 fn watch(folder: &Path) -> anyhow::Result<Watcher> {
@@ -165,18 +160,18 @@ async fn scan_folder(folder: &Path) -> std::io::Result<Scan> {
 fn check(folder: &Path, scan: &Scan, given: &Given) -> anyhow::Result<Option<DNSPolicy>> {
     let mut files = Files::default();
     files.update(scan.clone());
-    let landscape = landscape(files.objects(), files.folders());
-    if landscape.members.is_empty() {
+    let landscape = landscape(&files);
+    if landscape.clusters.is_empty() {
         let mut message = format!("there is no Cluster in {}", folder.join(PLATFORM).display());
         for (file, problems) in files.problems() {
             for problem in problems {
-                let line = problem.line.map_or(String::new(), |line| format!(":{line}"));
-                message.push_str(&format!("; {file}{line}: {}", problem.message));
+                message.push_str("; ");
+                message.push_str(&problem.at(file));
             }
         }
         return Err(hinted(message, missing_folder_hint()));
     }
-    Ok(given.policy.clone().or(landscape.policy.map(|(policy, _)| policy)))
+    Ok(given.policy.clone().or(landscape.policy().cloned()))
 }
 
 /// Reads what is to be used instead of the landscape's policy or of the built-in module.
@@ -192,8 +187,7 @@ fn given(file: Option<&Path>) -> anyhow::Result<Given> {
         .map_err(|_| hinted(format!("{} is neither text nor WebAssembly", file.display()), hint))?;
     let parsed = parse(Syntax::of(&file.to_string_lossy()).unwrap_or(Syntax::Yaml), &text);
     if let Some(problem) = parsed.problems.first() {
-        let line = problem.line.map_or(String::new(), |line| format!(":{line}"));
-        return Err(hinted(format!("{}{line}: {}", file.display(), problem.message), hint));
+        return Err(hinted(problem.at(&file.display().to_string()), hint));
     }
     let policy = parsed.objects.into_iter().find_map(|(_, manifest)| match manifest.object {
         Object::Policy(policy) => Some(*policy),

@@ -12,13 +12,16 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::Change;
 use tokio::sync::mpsc;
 
+use openmcp_dns_kit::ActivePolicy;
+use openmcp_dns_landscape::folder::{
+    Files, How, Kind, Object, ObjectChange, ObjectId, PLATFORM, Scan, landscape,
+};
+use openmcp_dns_landscape::{Landscape, Problem, Problems};
+
 use super::causes::Causes;
-use super::clusters::{Landscape, landscape};
 use super::event::{Cause, Event};
-use super::files::{Files, How, ObjectChange, Problems, Scan};
-use super::manifest::{Kind, Object, Problem};
 use super::picture::ProblemPicture;
-use super::rules::{Given, Rules};
+use super::rules::{self, Given};
 use super::service::Service;
 use super::view::Value;
 use openmcp_dns_api::{Cluster, DNSPolicy};
@@ -55,7 +58,7 @@ enum Standing {
 pub struct Session {
     pub(super) folder: PathBuf,
     pub(super) service: Service,
-    pub(super) rules: Rules,
+    pub(super) rules: ActivePolicy,
     pub(super) files: Files,
     pub(super) landscape: Landscape,
     pub(super) problems: Problems,
@@ -88,7 +91,7 @@ impl Session {
     pub fn new(
         folder: PathBuf,
         service: Service,
-        rules: Rules,
+        rules: ActivePolicy,
         given: Given,
         policy: Option<DNSPolicy>,
     ) -> Self {
@@ -120,7 +123,7 @@ impl Session {
     /// Takes in what stands in the folder now; `since` is when a change was first noticed.
     pub async fn take_in(&mut self, scan: Scan, since: Instant) -> Vec<Event> {
         let changes = self.files.update(scan);
-        self.landscape = landscape(self.files.objects(), self.files.folders());
+        self.landscape = landscape(&self.files);
         if !changes.is_empty() {
             self.causes.begin(since);
         }
@@ -139,14 +142,14 @@ impl Session {
 
     /// Goes over to the policy in the files, if it can be used; gives whether the rules are other ones.
     fn update_rules(&mut self) -> bool {
-        let in_files = self.landscape.policy.as_ref();
-        let wanted = self.given.policy.as_ref().or(in_files.map(|(policy, _)| policy));
+        let in_files = self.landscape.policy();
+        let wanted = self.given.policy.as_ref().or(in_files);
         if wanted == self.policy.as_ref() {
             return false;
         }
-        let file = in_files.map_or_else(|| super::clusters::PLATFORM.to_owned(), |(_, file)| file.clone());
+        let file = in_files.and_then(|policy| self.file_of(policy)).unwrap_or(PLATFORM).to_owned();
         // A question to a module takes up to its deadline.
-        let rules = tokio::task::block_in_place(|| self.rules.changed(&self.given, wanted));
+        let rules = tokio::task::block_in_place(|| rules::changed(&self.rules, &self.given, wanted));
         self.policy = wanted.cloned();
         match rules {
             Ok(rules) => {
@@ -163,6 +166,12 @@ impl Session {
         }
     }
 
+    fn file_of(&self, policy: &DNSPolicy) -> Option<&str> {
+        let name = policy.metadata.name.clone()?;
+        let id = ObjectId { kind: Kind::DnsPolicy, namespace: String::new(), name };
+        Some(&self.files.objects().get(&(PLATFORM.to_owned(), id))?.file)
+    }
+
     fn explain(&mut self, changes: &[ObjectChange], rules_changed: bool) {
         for change in changes {
             let ObjectChange { folder, id, file, how, object: _ } = change;
@@ -176,8 +185,8 @@ impl Session {
                 Kind::Cluster => self.causes.folder_changed(&id.name, &cause),
                 Kind::DnsPolicy if !rules_changed => {}
                 Kind::DnsPolicy => {
-                    for folder in self.landscape.members.keys() {
-                        self.causes.folder_changed(folder, &cause);
+                    for member in &self.landscape.clusters {
+                        self.causes.folder_changed(&member.id.name, &cause);
                     }
                 }
             }
@@ -186,16 +195,16 @@ impl Session {
 
     /// Tells the service which clusters there are, and what changed in them.
     async fn reconcile(&mut self, changes: &[ObjectChange], rules_changed: bool) {
-        let present: BTreeSet<&ClusterId> =
-            self.landscape.members.values().map(|member| &member.id).collect();
+        let present: BTreeSet<&ClusterId> = self.landscape.clusters.iter().map(|member| &member.id).collect();
         for (id, standing) in self.standing.iter_mut().filter(|(id, _)| !present.contains(id)) {
             if !matches!(standing, Standing::Releasing) {
                 self.service.release(id, &self.rules.zone, self.release.clone()).await;
                 *standing = Standing::Releasing;
             }
         }
-        for (folder, member) in &self.landscape.members {
+        for member in &self.landscape.clusters {
             let id = &member.id;
+            let folder = &id.name;
             let selected = self.rules.selects(&member.cluster);
             let mut listed = false;
             match self.standing.get(id) {
@@ -205,10 +214,12 @@ impl Session {
                 Some(Standing::Governed { cluster, listed: known }) => {
                     listed = *known;
                     if rules_changed || **cluster != member.cluster {
-                        self.service.govern(id, self.rules.governance(id, &member.cluster)).await;
+                        self.service.govern(id, self.rules.cluster_policy(id, &member.cluster)).await;
                     }
                 }
-                _ if selected => self.service.govern(id, self.rules.governance(id, &member.cluster)).await,
+                _ if selected => {
+                    self.service.govern(id, self.rules.cluster_policy(id, &member.cluster)).await
+                }
                 _ => {}
             }
             if !selected {
@@ -221,7 +232,7 @@ impl Session {
                         self.service.observe(id, observed).await;
                     }
                 }
-            } else if member.has_folder {
+            } else if self.files.folders().contains(folder) {
                 for kind in kinds::Kind::ALL {
                     let objects = self.objects_of(folder, kind);
                     self.service.observe(id, Change::Replaced(kind, objects)).await;
@@ -245,10 +256,7 @@ impl Session {
 
     /// Problems that were not there before, and places that have none any more.
     fn new_problems(&mut self, of_the_folder: Option<Problem>) -> Vec<Event> {
-        let mut problems = self.files.problems().clone();
-        for (place, more) in &self.landscape.problems {
-            problems.entry(place.clone()).or_default().extend(more.iter().cloned());
-        }
+        let mut problems = self.landscape.problems.clone();
         if let Some((place, problem)) = &self.policy_problem {
             problems.entry(place.clone()).or_default().push(problem.clone());
         }
@@ -361,7 +369,7 @@ impl Session {
         };
         let held = held.filter(|held| before.as_ref() != Some(held))?;
         self.causes.settle();
-        let hold_seconds = self.rules.hold_seconds();
+        let hold_seconds = self.rules.spec().deletion_guard.hold_seconds;
         Some(Event::Held { cluster: id.name, names: held.names, hold_seconds })
     }
 

@@ -262,8 +262,8 @@ fn line(text: &mut String, line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::Problem;
     use super::*;
+    use openmcp_dns_landscape::Problem;
 
     fn from_gateway() -> Option<Cause> {
         let object = "Gateway/default/example-gateway".to_owned();

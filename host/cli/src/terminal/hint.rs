@@ -23,7 +23,7 @@ impl std::error::Error for Hinted {
 }
 
 /// Adds the next step to an error.
-pub trait Hint<T> {
+pub trait Hint<T, E> {
     /// Says what to do about the error; context can be put around it afterwards.
     fn hint(self, hint: impl Into<String>) -> anyhow::Result<T>
     where
@@ -33,15 +33,14 @@ pub trait Hint<T> {
     }
 
     /// As [`Hint::hint`], for a next step that depends on the error.
-    fn with_hint(self, hint: impl FnOnce(&anyhow::Error) -> String) -> anyhow::Result<T>;
+    fn with_hint<H: Into<String>>(self, hint: impl FnOnce(&E) -> H) -> anyhow::Result<T>;
 }
 
-impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
-    fn with_hint(self, hint: impl FnOnce(&anyhow::Error) -> String) -> anyhow::Result<T> {
+impl<T, E: Into<anyhow::Error>> Hint<T, E> for Result<T, E> {
+    fn with_hint<H: Into<String>>(self, hint: impl FnOnce(&E) -> H) -> anyhow::Result<T> {
         self.map_err(|error| {
-            let error = error.into();
-            let hint = hint(&error);
-            Hinted { error, hint }.into()
+            let hint = hint(&error).into();
+            Hinted { error: error.into(), hint }.into()
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::limits::Limits;
 use openmcp_dns_core::policy::LoadReason;
 
-use crate::load::LoadError;
+use crate::load_error::LoadError;
 
 static BOTH: [Version; 2] = [v0_1::VERSION, v0_2::VERSION];
 

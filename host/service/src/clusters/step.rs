@@ -41,9 +41,9 @@ mod tests {
 
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
-    use openmcp_dns_core::deletion_guard::DeletionLimits;
     use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
     use openmcp_dns_core::cluster_policy::ClusterModule;
+    use openmcp_dns_core::deletion_guard::DeletionLimits;
     use openmcp_dns_core::name::HostName;
     use openmcp_dns_core::policy::{
         CheckedClaim, Context, Policy, PolicyFailure, ProposedRecordSet, Verdict,

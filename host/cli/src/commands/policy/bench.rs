@@ -1,29 +1,16 @@
 //! `openmcp-dns policy bench`: how long a module takes to decide.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
-use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
-use openmcp_dns_core::kinds::Kind;
-use openmcp_dns_core::policy::{Context, Policy};
-use openmcp_dns_core::resolve::Claim;
-use openmcp_dns_policy::Module;
+use openmcp_dns_kit::bench::{Bench, BenchError, QuestionTimes, Until};
 use serde_json::json;
 
 use super::module::{ModuleArg, engine};
-use super::questions::Questions;
 use super::{Outcome, configuration, note};
-use crate::demo::rules::DEFAULT_BASE_DOMAIN;
-use crate::terminal::hint::{Hint as _, hinted};
+use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, print, render, table};
-use openmcp_dns_policy::metered::{Metered, Question};
-
-/// Questions that are asked before it counts: the first ones find cold caches.
-const WARM_UP: u64 = 100;
 
 /// Measures how long a module takes to decide: each question by itself on one core, then whole
 /// decisions on all cores.
@@ -61,29 +48,6 @@ pub(super) struct BenchArgs {
     output: OutputFormat,
 }
 
-/// When to stop.
-#[derive(Clone, Copy)]
-enum Until {
-    Decisions(u64),
-    Time(Duration),
-}
-
-/// What was measured of one question.
-struct Row {
-    function: &'static str,
-    p50: Duration,
-    p99: Duration,
-    fuel: u64,
-}
-
-/// What is asked.
-struct Subject {
-    context: Context,
-    allowed: AllowedNames,
-    source: SourceRef,
-    wanted: Claim,
-}
-
 /// Runs the command.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let BenchArgs { module: argument, decisions, seconds, config, output } = args;
@@ -92,7 +56,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let module = Arc::new(argument.admit(&engine, &configuration)?);
     let admission = started.elapsed();
-    let subject = subject(&module, configuration)?;
+    let bench = Bench::new(Arc::clone(&module), configuration).with_hint(next_step)?;
     let until = match seconds {
         Some(seconds) => Until::Time(Duration::from_secs_f64(seconds / 2.0)),
         None => Until::Decisions(decisions.get()),
@@ -101,16 +65,16 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         note("this is a development build of openmcp-dns; a release build is faster");
     }
     note("measuring on one core ...");
-    let rows = one_core(&module, &subject, until)?;
+    let rows = bench.one_core(until).with_hint(next_step)?;
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     note(&format!("measuring on all cores ({threads}) ..."));
-    let (count, took) = all_cores(&module, &subject, until, threads);
-    let rate = count as f64 / took.as_secs_f64();
+    let throughput = bench.all_cores(until, threads);
+    let (count, rate) = (throughput.decisions, throughput.rate());
     print(&match output {
         OutputFormat::Text => {
             let description = module.description();
             let mut shown = table(&["question", "p50", "p99", "fuel"]);
-            for Row { function, p50, p99, fuel } in &rows {
+            for QuestionTimes { function, p50, p99, fuel } in &rows {
                 shown.add_row([
                     (*function).to_owned(),
                     microseconds(*p50),
@@ -130,7 +94,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         OutputFormat::Json => {
             let questions: Vec<serde_json::Value> = rows
                 .iter()
-                .map(|Row { function, p50, p99, fuel }| {
+                .map(|QuestionTimes { function, p50, p99, fuel }| {
                     json!({
                         "function": function,
                         "p50_seconds": p50.as_secs_f64(),
@@ -155,93 +119,15 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
-fn subject(module: &Module, configuration: String) -> anyhow::Result<Subject> {
-    let id = ClusterId::new("default", "workload01");
-    let facts = ClusterFacts { id, purposes: vec!["workload".to_owned()], labels: BTreeMap::new() };
-    let context = Context {
-        base_domain: DEFAULT_BASE_DOMAIN.parse()?,
-        cluster: facts,
-        configuration,
-        shared_names: Vec::new(),
-    };
-    let domain = cluster_domain(module, &context)
-        .hint("the module gives no domain to cluster default/workload01 with this configuration")?;
-    let host_name = format!("shop.{domain}");
-    let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() };
-    Ok(Subject {
-        context,
-        allowed: AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true },
-        source,
-        wanted: Claim { host_name, targets: vec!["10.0.0.1".to_owned()] },
-    })
-}
-
-impl Subject {
-    fn decide(&self, policy: &dyn Policy) -> Decision {
-        let Self { context, allowed, source, wanted } = self;
-        decide(policy, context, allowed, source, &BTreeMap::new(), wanted)
-    }
-}
-
-impl Until {
-    fn is_reached(self, count: u64, started: Instant) -> bool {
-        match self {
-            Self::Decisions(decisions) => count >= decisions,
-            Self::Time(time) => started.elapsed() >= time && count > 0,
+/// What to do when there is nothing to measure.
+const fn next_step(error: &BenchError) -> &'static str {
+    match error {
+        BenchError::NoDomain(_) => {
+            "the module gives no domain to cluster default/workload01 with this configuration"
         }
+        BenchError::Undecided(_) => "try the module with `openmcp-dns policy test`",
+        BenchError::Zone(_) => "this is a bug; please report it",
     }
-}
-
-fn one_core(module: &Arc<Module>, subject: &Subject, until: Until) -> anyhow::Result<Vec<Row>> {
-    let measured = Metered::new(Arc::clone(module), Questions::default());
-    for _ in 0..WARM_UP {
-        if let Decision::Undecided(failure) = subject.decide(&measured) {
-            return Err(hinted(failure, "try the module with `openmcp-dns policy test`"));
-        }
-    }
-    measured.meter().take();
-    let mut times: BTreeMap<&'static str, (Vec<Duration>, u64)> = BTreeMap::new();
-    let (started, mut count) = (Instant::now(), 0);
-    while !until.is_reached(count, started) {
-        cluster_domain(&measured, &subject.context)?;
-        subject.decide(&measured);
-        count += 1;
-        for Question { function, fuel, time, failure: _ } in measured.meter().take() {
-            let (all, last_fuel) = times.entry(function).or_default();
-            all.push(time);
-            *last_fuel = fuel;
-        }
-    }
-    let rows = ["domain-filter", "validate-hostname", "name-records"].into_iter().filter_map(|function| {
-        let (mut all, fuel) = times.remove(function)?;
-        all.sort_unstable();
-        Some(Row { function, p50: percentile(&all, 50), p99: percentile(&all, 99), fuel })
-    });
-    Ok(rows.collect())
-}
-
-/// How many decisions all cores made together, and how long that took.
-fn all_cores(module: &Module, subject: &Subject, until: Until, threads: usize) -> (u64, Duration) {
-    let begun = AtomicU64::new(0);
-    let done = AtomicU64::new(0);
-    let started = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !until.is_reached(begun.fetch_add(1, Ordering::Relaxed), started) {
-                    subject.decide(module);
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    (done.into_inner(), started.elapsed())
-}
-
-/// The value that this share of the sorted values does not exceed.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(index).copied().unwrap_or_default()
 }
 
 fn microseconds(time: Duration) -> String {
@@ -254,18 +140,5 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
         Ok(seconds)
     } else {
         Err("0.01 to 3600 seconds are possible".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_measured() {
-        let times: Vec<Duration> = (1..=200).map(Duration::from_micros).collect();
-        assert_eq!(percentile(&times, 50), Duration::from_micros(100));
-        assert_eq!(percentile(&times, 99), Duration::from_micros(198));
-        assert_eq!(percentile(&times[..1], 99), Duration::from_micros(1));
     }
 }

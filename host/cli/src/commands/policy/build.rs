@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Context as _;
-use openmcp_dns_policy::digest;
-use openmcp_dns_policy_builder as builder;
+use openmcp_dns_kit::Language;
+use openmcp_dns_kit::build::{Built, Guest, GuestError, ModuleError};
 
 use super::{Outcome, note};
 use crate::terminal::hint::Hint as _;
@@ -37,45 +36,38 @@ pub(super) struct BuildArgs {
 /// Runs the command.
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
     let BuildArgs { folder, out } = args;
-    let hint = "name the folder of a guest; `openmcp-dns policy scaffold DIR --language rust` makes one";
-    let sources = builder::Sources::of(folder)
-        .with_context(|| format!("{} is no guest", folder.display()))
-        .hint(hint)?;
-    let out = match out {
-        Some(out) => out.clone(),
-        None => builder::module_path(folder).hint(hint)?,
-    };
-    let language = sources.language();
-    let toolchain =
-        builder::Toolchain::find(language).hint("install what is named above, then run this again")?;
-    note(&format!("building {}, a guest in {language}, with {}", folder.display(), toolchain.version()));
+    let guest = Guest::find(folder, out.as_deref()).with_hint(|error| match error {
+        GuestError::NoGuest { .. } | GuestError::Place(_) => {
+            "name the folder of a guest; `openmcp-dns policy scaffold DIR --language rust` makes one"
+        }
+        GuestError::NoToolchain(_) => "install what is named above, then run this again",
+    })?;
+    let language = guest.language;
+    note(&format!("building {}, a guest in {language}, with {}", folder.display(), guest.compiler()));
     let started = Instant::now();
-    let module = builder::build(folder, &toolchain, &note).hint(next_step(language))?;
-    std::fs::write(&out, &module)
-        .with_context(|| format!("failed to write {}", out.display()))
-        .hint("choose another file with --out")?;
-    note(&format!(
-        "built in {} s; try it: openmcp-dns policy test {}",
-        started.elapsed().as_secs(),
-        out.display()
-    ));
-    print(&format!("{}: {} bytes, sha256 {}\n", out.display(), module.len(), digest(&module)))?;
+    let Built { bytes, sha256 } = guest.build(&note).with_hint(|error| match error {
+        ModuleError::Build(_) => next_step(language),
+        ModuleError::Write { .. } => "choose another file with --out",
+    })?;
+    let out = guest.out.display();
+    note(&format!("built in {} s; try it: openmcp-dns policy test {out}", started.elapsed().as_secs()));
+    print(&format!("{out}: {bytes} bytes, sha256 {sha256}\n"))?;
     Ok(Outcome::Yes)
 }
 
 /// What to do when a guest does not become a module.
-const fn next_step(language: builder::Language) -> &'static str {
+const fn next_step(language: Language) -> &'static str {
     match language {
-        builder::Language::Rust => {
+        Language::Rust => {
             "correct what the compiler says; bindings come from wit/policy.wit and must be exported with export!"
         }
-        builder::Language::C => {
+        Language::C => {
             "correct what the compiler says; a function of the contract that is missing is an undefined symbol, see src/bindings/dns_policy.h"
         }
-        builder::Language::JavaScript => {
+        Language::JavaScript => {
             "correct what is named above; the file that package.json names as main must export `policy`, with a function for each decision"
         }
-        builder::Language::Python => {
+        Language::Python => {
             "correct what is named above; src/decisions.py must have a class `Policy` with a function for each decision"
         }
     }

@@ -1,6 +1,7 @@
 //! `openmcp-dns policy inspect`: what a module is, and whether the service would use it.
 
-use openmcp_dns_policy::{Limits, LoadError, Survey};
+use openmcp_dns_kit::Inspection;
+use openmcp_dns_policy::Limits;
 use serde_json::json;
 
 use super::module::{ModuleArg, engine, raised_options, service_limits};
@@ -32,48 +33,30 @@ pub(super) struct InspectArgs {
     output: OutputFormat,
 }
 
-/// What was found out.
-struct Report {
-    bytes: usize,
-    survey: Result<Survey, LoadError>,
-    admitted: Result<openmcp_dns_policy::Module, LoadError>,
-    limits: Limits,
-}
-
 /// Runs the command.
 pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     let InspectArgs { module, config, output } = args;
     let configuration = configuration::text(config.as_deref())?;
-    let bytes = module.read()?;
-    let report = Report {
-        bytes: bytes.len(),
-        survey: Survey::of(&bytes),
-        admitted: engine(&[module])?.load(&bytes, &configuration),
-        limits: service_limits()?,
-    };
-    let digest = match &report.survey {
-        Ok(survey) => survey.digest.clone(),
-        Err(_) => openmcp_dns_policy::digest(&bytes),
-    };
+    let inspection = Inspection::of(&module.read()?, &engine(&[module])?, &configuration);
+    let limits = service_limits()?;
     print(&match output {
-        OutputFormat::Text => text(module, &digest, &report),
-        OutputFormat::Json => json_text(module, &digest, &report)?,
+        OutputFormat::Text => text(module, &inspection, &limits),
+        OutputFormat::Json => json_text(module, &inspection, &limits)?,
     })?;
-    Ok(if report.admitted.is_ok() { Outcome::Yes } else { Outcome::No })
+    Ok(if inspection.admitted.is_ok() { Outcome::Yes } else { Outcome::No })
 }
 
-fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
-    let limits = &report.limits;
+fn text(module: &ModuleArg, inspection: &Inspection, limits: &Limits) -> String {
     let mut lines: Vec<(&str, String)> = vec![("module", module.to_string())];
-    if let Ok(admitted) = &report.admitted {
+    if let Ok(admitted) = &inspection.admitted {
         let description = admitted.description();
         lines.push(("name", description.name.clone()));
         lines.push(("version", description.version.clone()));
         lines.push(("summary", description.summary.clone()));
     }
-    lines.push(("sha256", digest.to_owned()));
-    lines.push(("size", format!("{} bytes (limit {})", report.bytes, limits.module_bytes)));
-    if let Ok(survey) = &report.survey {
+    lines.push(("sha256", inspection.digest.clone()));
+    lines.push(("size", format!("{} bytes (limit {})", inspection.bytes, limits.module_bytes)));
+    if let Ok(survey) = &inspection.survey {
         lines.push(("contract", list(&survey.contract_versions)));
         lines.push(("exports", list(&survey.exports)));
         lines.push(("imports", list(&survey.imports)));
@@ -93,42 +76,38 @@ fn text(module: &ModuleArg, digest: &str, report: &Report) -> String {
     }
     lines.push((
         "admitted",
-        match &report.admitted {
-            Ok(_) if needs_raised_limits(report) => "yes, with raised limits".to_owned(),
+        match &inspection.admitted {
+            Ok(_) if inspection.needs_raised(limits) => "yes, with raised limits".to_owned(),
             Ok(_) => "yes".to_owned(),
             Err(error) => format!("no, {}: {}", error.reason().as_str(), openmcp_dns_core::chain(error)),
         },
     ));
-    if let Err(error) = &report.admitted {
+    if let Err(error) = &inspection.admitted {
         lines.push(("next step", module.next_step(error.reason())));
     }
     lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
 }
 
-fn needs_raised_limits(report: &Report) -> bool {
-    report.survey.as_ref().is_ok_and(|survey| !raised_options(survey, &report.limits).is_empty())
-}
-
-fn json_text(module: &ModuleArg, digest: &str, report: &Report) -> serde_json::Result<String> {
-    let description = report.admitted.as_ref().ok().map(|module| module.description());
-    let survey = report.survey.as_ref().ok();
-    let error = report.admitted.as_ref().err();
+fn json_text(module: &ModuleArg, inspection: &Inspection, limits: &Limits) -> serde_json::Result<String> {
+    let description = inspection.admitted.as_ref().ok().map(|module| module.description());
+    let survey = inspection.survey.as_ref().ok();
+    let error = inspection.admitted.as_ref().err();
     let text = serde_json::to_string_pretty(&json!({
         "module": module.to_string(),
         "name": description.map(|description| &description.name),
         "version": description.map(|description| &description.version),
         "summary": description.map(|description| &description.summary),
-        "sha256": digest,
-        "bytes": report.bytes,
+        "sha256": inspection.digest,
+        "bytes": inspection.bytes,
         "contract_versions": survey.map(|survey| &survey.contract_versions),
         "exports": survey.map(|survey| &survey.exports),
         "imports": survey.map(|survey| &survey.imports),
         "functions": survey.map(|survey| survey.functions),
         "memory_bytes": survey.map(|survey| survey.memory_bytes),
         "compile_work": survey.map(|survey| survey.compile_work),
-        "raised_limits": survey.map(|survey| raised_options(survey, &report.limits)),
+        "raised_limits": survey.map(|survey| raised_options(survey, limits)),
         "annotations": survey.map(|survey| &survey.annotations),
-        "admitted": report.admitted.is_ok(),
+        "admitted": inspection.admitted.is_ok(),
         "reason": error.map(|error| error.reason().as_str()),
         "message": error.map(|error| openmcp_dns_core::chain(error)),
     }))?;

@@ -5,10 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::note;
-use crate::demo::document::Syntax;
-use crate::demo::manifest::{Object, Problem, parse};
 use crate::terminal::hint::{Hint as _, hinted};
 use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_landscape::folder::{Object, Syntax, parse};
 
 /// The objects in a file that the service reads.
 ///
@@ -21,7 +20,7 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<Object>> {
         .hint(hint)?;
     let parsed = parse(Syntax::of(&file.to_string_lossy()).unwrap_or(Syntax::Yaml), &text);
     for problem in parsed.problems {
-        let message = at(&file.display().to_string(), &problem);
+        let message = problem.at(&file.display().to_string());
         if problem.is_error {
             return Err(hinted(message, "correct the file"));
         }
@@ -42,10 +41,4 @@ pub(super) fn policy(file: &Path) -> anyhow::Result<DNSPolicy> {
     policy.ok_or_else(|| {
         hinted(format!("{} holds no DNSPolicy", file.display()), "examples/first-policy.yaml is one")
     })
-}
-
-/// A problem with the place where it is.
-pub(super) fn at(place: &str, problem: &Problem) -> String {
-    let line = problem.line.map_or_else(String::new, |line| format!(":{line}"));
-    format!("{place}{line}: {}", problem.message)
 }

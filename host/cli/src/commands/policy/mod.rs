@@ -16,7 +16,6 @@ mod manifests;
 mod module;
 mod pull;
 mod push;
-mod questions;
 mod run;
 mod scaffold;
 mod subject;

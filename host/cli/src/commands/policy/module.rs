@@ -7,16 +7,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
+use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_kit::module::{self, ModuleFileError, needs_raised};
+use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, PolicyError};
 use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD, SizeLimit, Survey};
 
 use super::super::limits::LimitArgs;
 use super::note;
-use crate::terminal::hint::{Hint as _, hinted};
+use crate::terminal::hint::Hint as _;
 
 /// The name of the module that is built in.
 const BUILT_IN: &str = "standard";
-/// Longest file that is read, in bytes: sixteen times what the largest modules have.
-const MAX_FILE_BYTES: u64 = 512 << 20;
 
 /// A module on the command line.
 #[derive(Clone, Debug)]
@@ -48,21 +49,16 @@ impl ModuleArg {
     /// The module's bytes, whatever they are.
     pub(super) fn read(&self) -> anyhow::Result<Cow<'static, [u8]>> {
         let Self::File(file) = self else { return Ok(Cow::Borrowed(STANDARD)) };
-        let what = || format!("failed to read the module {}", file.display());
-        let hint = format!("name a file that `openmcp-dns policy build` wrote, or {BUILT_IN}");
-        let metadata = std::fs::metadata(file).with_context(what).hint(&hint)?;
-        if metadata.is_dir() {
-            let message = format!("{} is a folder, not a module", file.display());
-            let build = format!("build it with `openmcp-dns policy build {}`", file.display());
-            return Err(hinted(message, format!("{build}, and name the .wasm file that it writes")));
-        }
-        if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-            return Err(hinted(
-                format!("{} is no file of a size that a module can have", file.display()),
-                hint,
-            ));
-        }
-        std::fs::read(file).map(Cow::Owned).with_context(what).hint(hint)
+        let bytes = module::read(file).with_hint(|error| match error {
+            ModuleFileError::Read { .. } | ModuleFileError::Size { .. } => {
+                format!("name a file that `openmcp-dns policy build` wrote, or {BUILT_IN}")
+            }
+            ModuleFileError::Folder { path } => format!(
+                "build it with `openmcp-dns policy build {}`, and name the .wasm file that it writes",
+                path.display()
+            ),
+        })?;
+        Ok(Cow::Owned(bytes))
     }
 
     /// The module as the service admits it.
@@ -71,6 +67,19 @@ impl ModuleArg {
         note_raised_options(&bytes)?;
         let admitted = engine.load(&bytes, configuration);
         self.explain(admitted)
+    }
+
+    /// These bytes of the module, as the service admits them under a policy.
+    pub(super) fn under(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        policy: &DNSPolicy,
+    ) -> anyhow::Result<ActivePolicy> {
+        ActivePolicy::load(engine, bytes, Some(policy)).with_hint(|error| match error {
+            PolicyError::Module(error) => self.next_step(error.reason()),
+            PolicyError::BaseDomain { .. } => BASE_DOMAIN_HINT.to_owned(),
+        })
     }
 
     /// The module before it is asked anything of a configuration.
@@ -126,12 +135,8 @@ pub(super) fn service_limits() -> anyhow::Result<Limits> {
 /// options say so, see [`raised_options`].
 pub(super) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
     let limits = service_limits()?;
-    let is_large = |module: &&ModuleArg| {
-        // What cannot be read is refused by the command, with the reason.
-        let survey = module.read().ok().and_then(|bytes| Survey::of(&bytes).ok());
-        survey.is_some_and(|survey| !raised_options(&survey, &limits).is_empty())
-    };
-    let large = modules.iter().any(is_large);
+    // What cannot be read is refused by the command, with the reason.
+    let large = modules.iter().any(|module| module.read().is_ok_and(|bytes| needs_raised(&limits, &bytes)));
     Ok(Engine::new(if large { Limits::for_language_runtimes() } else { limits })?)
 }
 

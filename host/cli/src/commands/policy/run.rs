@@ -1,24 +1,21 @@
 //! `openmcp-dns policy run`: one whole decision.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
+use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Denial, PolicyFailure};
-use openmcp_dns_core::record::lines;
-use openmcp_dns_core::record::{RecordSet, RecordType};
+use openmcp_dns_core::record::{RecordSet, RecordType, lines};
+use openmcp_dns_kit::claims::Asked;
+use openmcp_dns_kit::{Decided, Trial};
+use openmcp_dns_policy::metered::Question;
 use openmcp_dns_policy::{Description, digest};
 use serde_json::json;
 
 use super::module::{ModuleArg, engine, note_raised_options};
-use super::questions::Questions;
-use super::subject::{Asked, ClusterArgs, PolicyOptions, SubjectArgs};
+use super::subject::{ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
-use crate::demo::rules::{Given, Rules, RulesError};
-use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, print, render, table};
-use openmcp_dns_policy::metered::{Metered, Question};
 
 /// Decides on a host name as the service would: which domain the cluster has, whether the name is
 /// allowed, and what is recorded; with the fuel and the time that each question took.
@@ -51,15 +48,6 @@ pub(super) struct RunArgs {
     output: OutputFormat,
 }
 
-/// What became of a claim.
-struct Decided {
-    asked: Asked,
-    decision: Decision,
-    /// Whether the module was asked: the host's own rules come first.
-    by_module: bool,
-    questions: Vec<Question>,
-}
-
 /// All that is shown.
 struct Report {
     module: Description,
@@ -73,45 +61,31 @@ struct Report {
 /// Runs the command.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let RunArgs { module, subject, cluster, policy, output } = args;
-    let bytes = module.read()?.into_owned();
+    let bytes = module.read()?;
     let policy = policy.policy()?;
     let sha256 = digest(&bytes);
     if policy.spec.module.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         note(&format!("spec.module.sha256 of the DNSPolicy names another module; this one has {sha256}"));
     }
     note_raised_options(&bytes)?;
-    let given = Given { module: Some(bytes), ..Given::default() };
-    let rules = Rules::load(&engine(&[module])?, &given, Some(&policy));
-    let hint = rules.as_ref().err().map(|error| match error {
-        RulesError::Module(error) => module.next_step(error.reason()),
-        error => error.hint().to_owned(),
-    });
-    let rules = rules.hint(hint.unwrap_or_default())?;
+    let active = module.under(&engine(&[module])?, &bytes, &policy)?;
     let (id, cluster) = cluster.resource();
-    if !rules.selects(&cluster) {
+    if !active.selects(&cluster) {
         note("the clusterSelector of the DNSPolicy does not select this cluster; it is asked all the same");
     }
-    let governance = rules.governance(&id, &cluster);
-    let context = &*governance.module.context;
-    let measured = Metered::new(Arc::clone(&rules.module), Questions::default());
-    let domain = cluster_domain(&measured, context);
-    let domain_questions = measured.meter().take();
+    let trial = Trial::begin(&active, &id, &cluster);
     let mut decided = Vec::new();
-    if let Ok(domain) = &domain {
-        let allowed = governance.module.allowed(domain.clone());
+    if let Ok(domain) = &trial.domain {
         for asked in subject.claims(domain)? {
-            let Asked { source, labels, wanted } = &asked;
-            let decision = decide(&measured, context, &allowed, source, labels, wanted);
-            let questions = measured.meter().take();
-            decided.push(Decided { asked, decision, by_module: !questions.is_empty(), questions });
+            decided.push(trial.decide(domain, asked));
         }
     }
     let report = Report {
-        module: rules.module.description().clone(),
+        module: active.module.description().clone(),
         sha256,
         cluster: id.to_string(),
-        domain,
-        domain_questions,
+        domain: trial.domain,
+        domain_questions: trial.domain_questions,
         decided,
     };
     print(&match output {
@@ -144,9 +118,9 @@ fn text(report: &Report) -> String {
         Ok(domain) => rows.push(("domain", domain.to_string())),
         Err(failure) => rows.push(("domain", format!("none: {failure}"))),
     }
-    for Decided { asked: Asked { source, labels: _, wanted }, decision, by_module, questions: _ } in decided {
+    for Decided { asked: Asked { source, labels: _, claim }, decision, by_module, questions: _ } in decided {
         rows.push(("", String::new()));
-        rows.push(("claim", format!("{} -> {} ({source})", wanted.host_name, wanted.targets.join(", "))));
+        rows.push(("claim", format!("{} -> {} ({source})", claim.host_name, claim.targets.join(", "))));
         let by = if *by_module { "the module" } else { "the host" };
         match decision {
             Decision::Publish(sets) => {
@@ -201,7 +175,7 @@ fn json_text(report: &Report) -> serde_json::Result<String> {
 }
 
 fn decision_json(decided: &Decided) -> serde_json::Value {
-    let Decided { asked: Asked { source, labels: _, wanted }, decision, by_module, questions: _ } = decided;
+    let Decided { asked: Asked { source, labels: _, claim }, decision, by_module, questions: _ } = decided;
     let (verdict, code, message, records) = match decision {
         Decision::Publish(sets) => {
             ("allowed", None, None, Some(sets.iter().map(record_json).collect::<Vec<_>>()))
@@ -215,8 +189,8 @@ fn decision_json(decided: &Decided) -> serde_json::Value {
     };
     json!({
         "object": source.to_string(),
-        "host_name": wanted.host_name,
-        "targets": wanted.targets,
+        "host_name": claim.host_name,
+        "targets": claim.targets,
         "verdict": verdict,
         "decided_by": if *by_module { "module" } else { "host" },
         "code": code,

@@ -1,21 +1,18 @@
 //! What a decision is about: a cluster, and the host names that are claimed in it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_api::{Cluster, DNSPolicy};
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::objects::{Change, Objects};
-use openmcp_dns_core::resolve::{Claim, Resolution};
+use openmcp_dns_kit::DEFAULT_BASE_DOMAIN;
+use openmcp_dns_kit::claims::{self, Asked, Claims};
+use openmcp_dns_landscape::folder::Object;
 use openmcp_dns_policy::vectors::ClaimOf;
 
 use super::{manifests, note};
-use crate::demo::manifest::Object;
-use crate::demo::rules::DEFAULT_BASE_DOMAIN;
 use crate::terminal::hint::{Hint as _, hinted};
-use openmcp_dns_api::{Cluster, DNSPolicy};
 
 /// The claim: one of three.
 #[derive(clap::Args, Debug)]
@@ -87,14 +84,6 @@ pub(super) struct PolicyOptions {
     config: Option<String>,
 }
 
-/// One host name that one object asks for.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) source: SourceRef,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) wanted: Claim,
-}
-
 impl ClusterArgs {
     /// The resource.
     pub(super) fn resource(&self) -> (ClusterId, Cluster) {
@@ -138,22 +127,11 @@ impl SubjectArgs {
                 let what = || format!("failed to read the claim {}", file.display());
                 let hint = "write `hostName: shop.{domain}`, and the other fields of a claim in wit/vectors/README.md";
                 let yaml = std::fs::read_to_string(file).with_context(what).hint(hint)?;
-                let claim = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
-                let host_name = claim.host_name_in(domain);
-                let ClaimOf { source, labels, targets, .. } = claim;
-                Ok(vec![Asked { source, labels, wanted: Claim { host_name, targets } }])
+                let vector = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
+                Ok(vec![claims::of_vector(vector, domain)])
             }
             (None, Some(file), _) => from_objects(file, gateway, target),
-            (None, None, Some(host)) => {
-                let source = SourceRef {
-                    kind: Kind::HttpRoute,
-                    namespace: "default".to_owned(),
-                    name: "command-line".to_owned(),
-                };
-                let host_name = host.replace("{domain}", domain.as_str());
-                let wanted = Claim { host_name, targets: sorted(target) };
-                Ok(vec![Asked { source, labels: BTreeMap::new(), wanted }])
-            }
+            (None, None, Some(host)) => Ok(vec![claims::of_host(host, target, domain)]),
             // Clap sees to it that one is given.
             (None, None, None) => Ok(Vec::new()),
         }
@@ -161,58 +139,28 @@ impl SubjectArgs {
 }
 
 /// The host names of all routes and ingresses in a file.
-fn from_objects(file: &Path, others: &[PathBuf], target: &[String]) -> anyhow::Result<Vec<Asked>> {
-    let mut objects = Objects::default();
-    let mut add = |found: Vec<Object>| {
-        for object in found {
-            if let Object::Watched(object) = object {
-                objects.apply(Change::Set(object));
-            }
-        }
-    };
-    for other in others {
-        add(manifests::read(other)?);
+fn from_objects(file: &Path, others: &[PathBuf], targets: &[String]) -> anyhow::Result<Vec<Asked>> {
+    let mut objects = Vec::new();
+    for file in others.iter().map(PathBuf::as_path).chain([file]) {
+        objects.extend(manifests::read(file)?.into_iter().filter_map(|object| match object {
+            Object::Watched(object) => Some(object),
+            Object::Cluster(_) | Object::Policy(_) => None,
+        }));
     }
-    add(manifests::read(file)?);
-    let mut asked = Vec::new();
-    let mut reasons = Vec::new();
-    for source in objects.sources() {
-        let labels = objects.labels(&source).cloned().unwrap_or_default();
-        let Resolution { wanted, unresolved } = objects.resolve(&source).unwrap_or_default();
-        let mut ask = |wanted| asked.push(Asked { source: source.clone(), labels: labels.clone(), wanted });
-        for wanted in wanted {
-            let targets = if target.is_empty() { wanted.targets } else { sorted(target) };
-            ask(Claim { host_name: wanted.host_name, targets });
-        }
-        for unresolved in unresolved {
-            if target.is_empty() || unresolved.host_name.is_empty() {
-                reasons.push(format!("{} of {source}: {}", unresolved.host_name, unresolved.reason));
-            } else {
-                ask(Claim { host_name: unresolved.host_name, targets: sorted(target) });
-            }
-        }
-    }
-    let hint = "give the Gateway with --gateway, with its addresses and the route's acceptance in the status; or the addresses with --target";
+    let Claims { asked, unresolved } = claims::of_objects(objects, targets);
     if asked.is_empty() {
-        let message = if reasons.is_empty() {
-            let kinds: Vec<&str> = Kind::sources().map(Kind::as_str).collect();
-            format!("{} holds no {} with a host name", file.display(), kinds.join(" or "))
+        let message = if unresolved.is_empty() {
+            format!("{} holds no HTTPRoute or Ingress with a host name", file.display())
         } else {
-            format!("no host name leads anywhere: {}", reasons.join("; "))
+            format!("no host name leads anywhere: {}", unresolved.join("; "))
         };
+        let hint = "give the Gateway with --gateway, with its addresses and the route's acceptance in the status; or the addresses with --target";
         return Err(hinted(message, hint));
     }
-    for reason in reasons {
+    for reason in unresolved {
         note(&format!("passed over: {reason}"));
     }
     Ok(asked)
-}
-
-fn sorted(targets: &[String]) -> Vec<String> {
-    let mut targets = targets.to_vec();
-    targets.sort();
-    targets.dedup();
-    targets
 }
 
 fn parse_label(text: &str) -> Result<(String, String), String> {

@@ -1,14 +1,14 @@
 //! `openmcp-dns policy test`: asks a module vectors, and shows what does not hold.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use openmcp_dns_policy::vectors::{Answered, Problem, Suite};
+use openmcp_dns_kit::vectors::{self, Answer, NamedSuite, VectorsError};
+use openmcp_dns_policy::vectors::{Answered, Problem};
 use serde_json::json;
 
 use super::module::{ModuleArg, engine};
 use super::{Outcome, configuration, note};
-use crate::terminal::hint::{Hint as _, hinted};
+use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, print};
 
 /// Asks a module the vectors of the contract, which the service asks as well before it uses a module,
@@ -45,33 +45,13 @@ pub(super) struct TestArgs {
     output: OutputFormat,
 }
 
-/// Vectors with the name of their file.
-struct Named {
-    file: String,
-    suite: Suite,
-}
-
-/// How a vector went.
-struct Row {
-    file: String,
-    vector: String,
-    problem: Option<Problem>,
-}
-
 /// Runs the command.
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
-    let TestArgs { module, vectors, config, verbose, output } = args;
+    let TestArgs { module, vectors: paths, config, verbose, output } = args;
     let configuration = configuration::text(config.as_deref())?;
-    let suites = suites(module, vectors)?;
+    let suites = suites(module, paths)?;
     let compiled = module.compile(&engine(&[module])?)?;
-    let mut rows = Vec::new();
-    for Named { file, suite } in &suites {
-        rows.extend(suite.results(&compiled, &configuration).map(|(vector, result)| Row {
-            file: file.clone(),
-            vector: vector.to_owned(),
-            problem: result.err(),
-        }));
-    }
+    let rows = vectors::ask(&suites, &compiled, &configuration);
     let failed = rows.iter().filter(|row| row.problem.is_some()).count();
     print(&match output {
         OutputFormat::Text => text(&rows, *verbose, failed),
@@ -80,52 +60,29 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
     Ok(if failed == 0 { Outcome::Yes } else { Outcome::No })
 }
 
-fn suites(module: &ModuleArg, vectors: &[PathBuf]) -> anyhow::Result<Vec<Named>> {
-    let mut suites = vec![Named { file: "contract".to_owned(), suite: Suite::contract()? }];
+fn suites(module: &ModuleArg, paths: &[PathBuf]) -> anyhow::Result<Vec<NamedSuite>> {
     let beside = match module {
-        ModuleArg::File(file) if vectors.is_empty() => Some(file.with_file_name("vectors")),
+        ModuleArg::File(file) if paths.is_empty() => vectors::beside(file),
         ModuleArg::File(_) | ModuleArg::Standard => None,
     };
-    let beside = beside.filter(|folder| folder.is_dir());
     if let Some(folder) = &beside {
         note(&format!("with the vectors in {}", folder.display()));
     }
-    for path in vectors.iter().chain(&beside) {
-        for file in files(path)? {
-            let what = || format!("failed to read the vectors in {}", file.display());
-            let hint = "wit/vectors/README.md says how vectors are written";
-            let yaml = std::fs::read_to_string(&file).with_context(what).hint(hint)?;
-            let suite = Suite::parse(&yaml).with_context(|| file.display().to_string()).hint(hint)?;
-            suites.push(Named { file: file.display().to_string(), suite });
+    let all = paths.iter().chain(&beside).map(PathBuf::as_path);
+    vectors::read(all).with_hint(|error| match error {
+        VectorsError::Find { .. } | VectorsError::None { .. } => {
+            "name a YAML file with vectors, or a folder with such files"
         }
-    }
-    Ok(suites)
+        VectorsError::Read { .. } | VectorsError::Suite { .. } => {
+            "wit/vectors/README.md says how vectors are written"
+        }
+        VectorsError::Contract(_) => "this is a bug; please report it",
+    })
 }
 
-/// The file itself, or the files of vectors in a folder by name.
-fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let what = || format!("failed to read the vectors in {}", path.display());
-    let hint = "name a YAML file with vectors, or a folder with such files";
-    if !std::fs::metadata(path).with_context(what).hint(hint)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).with_context(what).hint(hint)? {
-        let file = entry.with_context(what)?.path();
-        if file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(hinted(format!("there are no vectors in {}", path.display()), hint));
-    }
-    Ok(files)
-}
-
-fn text(rows: &[Row], verbose: bool, failed: usize) -> String {
+fn text(rows: &[Answer], verbose: bool, failed: usize) -> String {
     let mut text = String::new();
-    for Row { file, vector, problem } in rows {
+    for Answer { file, vector, problem } in rows {
         match problem {
             None if verbose => text.push_str(&format!("ok    {file}: {vector}\n")),
             None => {}
@@ -157,10 +114,10 @@ fn explain(problem: &Problem) -> String {
     }
 }
 
-fn json_text(rows: &[Row], failed: usize) -> serde_json::Result<String> {
+fn json_text(rows: &[Answer], failed: usize) -> serde_json::Result<String> {
     let vectors: Vec<serde_json::Value> = rows
         .iter()
-        .map(|Row { file, vector, problem }| {
+        .map(|Answer { file, vector, problem }| {
             let (expected, found) = match problem {
                 Some(Problem::Unexpected { expected, found }) => (Some(expected), Some(found)),
                 Some(Problem::Failed(_) | Problem::NotPermitted(_)) | None => (None, None),

@@ -1,19 +1,16 @@
 //! `openmcp-dns policy diff`: what another module would change.
 
-mod candidate;
-mod compare;
 mod folder;
-mod landscape;
 mod live;
 mod side;
 
 use std::path::PathBuf;
 
-use candidate::Candidate;
-use compare::Comparison;
-use landscape::Landscape;
 use live::LiveArgs;
 use openmcp_dns_core::compare::Difference;
+use openmcp_dns_core::decide::Decision;
+use openmcp_dns_kit::diff::{Comparison, Verdicts};
+use openmcp_dns_landscape::Landscape;
 use serde_json::json;
 use side::Side;
 
@@ -21,7 +18,6 @@ use super::super::block_on;
 use super::Outcome;
 use super::module::engine;
 use crate::terminal::output::{OutputFormat, print};
-use openmcp_dns_core::decide::Decision;
 
 /// Has two modules decide on every claim of a landscape, and shows where they differ: the domains
 /// of clusters, names that one denies, other records.
@@ -44,10 +40,10 @@ Examples:
 pub(super) struct DiffArgs {
     /// The module that decides now: a file, `standard`, or `active` for the one that the DNSPolicy of a
     /// running landscape names
-    old: Candidate,
+    old: Side,
 
     /// The module that is to decide: a file, `standard` or `active`
-    new: Candidate,
+    new: Side,
 
     /// The landscape: a folder with one folder of manifests for each cluster
     #[arg(value_name = "FOLDER", required_unless_present = "kubeconfig")]
@@ -76,7 +72,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
 
 async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
     let DiffArgs { old, new, folder, config, old_config, output, live } = args;
-    let engine = engine(&[old, new].into_iter().filter_map(Candidate::given).collect::<Vec<_>>())?;
+    let engine = engine(&[old, new].into_iter().filter_map(Side::given).collect::<Vec<_>>())?;
     let (landscape, loader) = match folder {
         Some(folder) => (folder::read(folder)?, None),
         None => {
@@ -84,9 +80,9 @@ async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
             (landscape, Some(loader))
         }
     };
-    let old = old.rules(&engine, old_config.as_deref(), &landscape, loader.as_ref()).await?;
-    let new = new.rules(&engine, config.as_deref(), &landscape, loader.as_ref()).await?;
-    let (old, new) = (Side::of(&old, &landscape), Side::of(&new, &landscape));
+    let old = old.policy(&engine, old_config.as_deref(), &landscape, loader.as_ref()).await?;
+    let new = new.policy(&engine, config.as_deref(), &landscape, loader.as_ref()).await?;
+    let (old, new) = (Verdicts::of(&old, &landscape), Verdicts::of(&new, &landscape));
     let comparison = Comparison::of(&old, &new);
     print(&match output {
         OutputFormat::Text => text(&old, &new, &comparison, &landscape),
@@ -101,7 +97,7 @@ async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-fn text(old: &Side, new: &Side, comparison: &Comparison<'_>, landscape: &Landscape) -> String {
+fn text(old: &Verdicts, new: &Verdicts, comparison: &Comparison<'_>, landscape: &Landscape) -> String {
     let mut text = format!("- {}\n+ {}\n", old.module, new.module);
     for (cluster, old, new) in &comparison.domains {
         text.push_str(&format!("\ndomain of cluster {cluster}\n"));
@@ -150,8 +146,8 @@ fn text(old: &Side, new: &Side, comparison: &Comparison<'_>, landscape: &Landsca
 }
 
 fn json_text(
-    old: &Side,
-    new: &Side,
+    old: &Verdicts,
+    new: &Verdicts,
     comparison: &Comparison<'_>,
     landscape: &Landscape,
 ) -> serde_json::Result<String> {

@@ -1,97 +1,97 @@
-//! One of the two modules, and what it makes of a landscape.
+//! One of the two sides: a module on the command line, and the policy that holds with it.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
-use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
-use openmcp_dns_core::resolve::Claim;
+use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN};
+use openmcp_dns_landscape::Landscape;
+use openmcp_dns_modules::{Loaded, ModuleLoader};
+use openmcp_dns_policy::Engine;
+use openmcp_dns_service::landscape::configuration;
 
-use super::landscape::Landscape;
-use crate::demo::rules::Rules;
+use super::super::module::ModuleArg;
+use super::super::{configuration, note};
+use crate::terminal::hint::{Hint as _, hinted};
 
-/// A claim: cluster, object and host name.
-pub(super) type ClaimKey = (ClusterId, SourceRef, String);
+/// The name of the module that a DNSPolicy of a running landscape names.
+const ACTIVE: &str = "active";
 
-/// What a module makes of a landscape.
-pub(super) struct Side {
-    /// Name and version of the module.
-    pub(super) module: String,
-    /// The domain of each cluster, or why it has none.
-    pub(super) domains: BTreeMap<ClusterId, Result<HostName, String>>,
-    /// What becomes of each claim.
-    pub(super) claims: BTreeMap<ClaimKey, Decision>,
-    /// Host names that point nowhere, so that no module is asked.
-    pub(super) unresolved: usize,
+/// One of the two sides.
+#[derive(Clone, Debug)]
+pub(super) enum Side {
+    /// The one that the DNSPolicy names.
+    Active,
+    /// One that is given.
+    Given(ModuleArg),
+}
+
+impl FromStr for Side {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        if text == ACTIVE { Ok(Self::Active) } else { text.parse().map(Self::Given) }
+    }
 }
 
 impl Side {
-    /// What the module of these rules makes of a landscape.
-    pub(super) fn of(rules: &Rules, landscape: &Landscape) -> Self {
-        let description = rules.module.description();
-        let mut side = Self {
-            module: format!("{} {}", description.name, description.version),
-            domains: domains(rules, landscape),
-            claims: BTreeMap::new(),
-            unresolved: 0,
-        };
-        for member in &landscape.clusters {
-            let Some(domain) = side.domains.get(&member.id) else { continue };
-            let Ok(objects) = &member.objects else { continue };
-            let governance = rules.governance(&member.id, &member.cluster);
-            let allowed = domain.clone().map(|domain| governance.module.allowed(domain));
-            for source in objects.sources() {
-                let labels = objects.labels(&source).cloned().unwrap_or_default();
-                let resolution = objects.resolve(&source).unwrap_or_default();
-                side.unresolved += resolution.unresolved.len();
-                for wanted in resolution.wanted {
-                    let decision = match &allowed {
-                        Err(why) => Decision::Undecided(PolicyFailure {
-                            kind: FailureKind::Refused,
-                            message: format!("the cluster has no domain: {why}"),
-                        }),
-                        Ok(allowed) => {
-                            let context = &governance.module.context;
-                            decide(&*rules.module, context, allowed, &source, &labels, &wanted)
-                        }
-                    };
-                    let Claim { host_name, targets: _ } = wanted;
-                    side.claims.insert((member.id.clone(), source.clone(), host_name), decision);
-                }
-            }
+    /// The module, if one is given.
+    pub(super) const fn given(&self) -> Option<&ModuleArg> {
+        match self {
+            Self::Given(module) => Some(module),
+            Self::Active => None,
         }
-        side
+    }
+
+    /// The policy of a landscape with this module; `config` takes the place of the landscape's
+    /// configuration. `loader` loads the module of a running landscape's policy.
+    ///
+    /// # Errors
+    /// When the module or the configuration is refused.
+    pub(super) async fn policy(
+        &self,
+        engine: &Engine,
+        config: Option<&str>,
+        landscape: &Landscape,
+        loader: Option<&ModuleLoader>,
+    ) -> anyhow::Result<ActivePolicy> {
+        let mut policy = match landscape.policy() {
+            Some(policy) => policy.clone(),
+            None => {
+                let spec = serde_json::from_value(serde_json::json!({ "baseDomain": DEFAULT_BASE_DOMAIN }))?;
+                DNSPolicy::new("default", spec)
+            }
+        };
+        if let Some(config) = config {
+            policy.spec.configuration = Some(configuration::read(config)?);
+        }
+        let active = match (self, loader) {
+            (Self::Given(module), _) => module.under(engine, &module.read()?, &policy)?,
+            (Self::Active, Some(loader)) => active(loader, &policy).await?,
+            (Self::Active, None) => {
+                let message = format!("{ACTIVE} is the module of a running landscape, and this is a folder");
+                return Err(hinted(message, "give --kubeconfig instead of the folder, or name the module"));
+            }
+        };
+        // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself; the built-in DNS server of
+        // the demo finds wildcards.
+        Ok(if loader.is_none() { active } else { active.without_wildcards() })
     }
 }
 
-/// The domain of each cluster that the policy selects. As in the service, a domain belongs to the oldest
-/// cluster that wants it.
-fn domains(rules: &Rules, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
-    let mut by_age: Vec<_> =
-        landscape.clusters.iter().filter(|member| rules.selects(&member.cluster)).collect();
-    by_age.sort_by_key(|member| (member.cluster.creation_timestamp().map(|time| time.0), member.id.clone()));
-    let mut taken: Vec<(HostName, ClusterId)> = Vec::new();
-    let mut domains = BTreeMap::new();
-    for member in by_age {
-        let governance = rules.governance(&member.id, &member.cluster);
-        let wanted =
-            cluster_domain(&*rules.module, &governance.module.context).map_err(|failure| failure.to_string());
-        let domain = wanted.and_then(|domain| {
-            let overlaps =
-                |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);
-            match taken.iter().find(overlaps) {
-                Some((other, owner)) => {
-                    Err(format!("{domain} overlaps with {other}, which belongs to cluster {owner}"))
-                }
-                None => Ok(domain),
-            }
-        });
-        if let Ok(domain) = &domain {
-            taken.push((domain.clone(), member.id.clone()));
-        }
-        domains.insert(member.id.clone(), domain);
+async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<ActivePolicy> {
+    let name = policy.name_any();
+    note(&format!("loading the module of DNSPolicy {name} ..."));
+    let Loaded { facts: _, module } = loader.load(&policy.spec.module, configuration(&policy.spec)).await;
+    let hint = "pull the module with `openmcp-dns policy pull`, and name its file instead of active";
+    let module = module.map_err(anyhow::Error::from).hint(hint)?;
+    let decides = policy.status.as_ref().map(|status| status.module.active_digest.as_str());
+    if let Some(decides) = decides.filter(|decides| !decides.is_empty() && *decides != module.digest()) {
+        note(&format!(
+            "the service still decides with the module {decides}, not with that of the spec; see the status of DNSPolicy {name}"
+        ));
     }
-    domains
+    ActivePolicy::with_module(Arc::new(module), Some(policy)).hint(BASE_DOMAIN_HINT)
 }

@@ -1,49 +1,30 @@
-//! Clusters: which folder belongs to which `Cluster`, and which policy holds.
+//! Clusters: which folder belongs to which `Cluster`, and which policies there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kube::ResourceExt as _;
+use openmcp_dns_api::Cluster;
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::objects::{Change, Objects};
 
-use super::files::{Objects, Problems};
-use super::manifest::{Kind, Object, Problem};
-use openmcp_dns_api::{Cluster, DNSPolicy};
+use super::files::Files;
+use super::kind::Kind;
+use super::manifest::Object;
+use crate::{Landscape, Member, Problem};
 
 /// The folder with the `Cluster` resources and the `DNSPolicy`.
 pub const PLATFORM: &str = "platform";
 
-/// A cluster of the landscape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Member {
-    /// Which cluster.
-    pub id: ClusterId,
-    /// File with the `Cluster`.
-    pub file: String,
-    /// The resource.
-    pub cluster: Cluster,
-    /// Whether there is a folder with the cluster's objects, which has the cluster's name.
-    pub has_folder: bool,
-}
-
-/// What the platform folder says of the landscape.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Landscape {
-    /// The clusters, by the name that their folder has.
-    pub members: BTreeMap<String, Member>,
-    /// The policy and the file it stands in; `None` for the defaults.
-    pub policy: Option<(DNSPolicy, String)>,
-    /// What does not fit together, by file or folder.
-    pub problems: Problems,
-}
-
-/// Reads the platform folder.
-pub fn landscape(objects: &Objects, folders: &BTreeSet<String>) -> Landscape {
-    let mut landscape = Landscape::default();
+/// Puts together what the files say. The clusters are in the order of their folders' names; one without a
+/// folder has no objects.
+pub fn landscape(files: &Files) -> Landscape {
+    let mut landscape = Landscape { problems: files.problems().clone(), ..Landscape::default() };
+    let mut clusters: BTreeMap<&str, Member> = BTreeMap::new();
     let mut problem = |place: &str, problem: Problem| {
         landscape.problems.entry(place.to_owned()).or_default().push(problem);
     };
-    for ((folder, id), placed) in objects {
-        let line = Some(placed.manifest.line);
+    for ((folder, id), placed) in files.objects() {
+        let line = Some(placed.manifest.raw.line);
         if matches!(id.kind, Kind::Cluster | Kind::DnsPolicy) && folder != PLATFORM {
             let message = format!("{id} is passed over: it is read from the folder {PLATFORM} only");
             problem(&placed.file, Problem::warning(line, message, format!("move it to {PLATFORM}/")));
@@ -51,7 +32,7 @@ pub fn landscape(objects: &Objects, folders: &BTreeSet<String>) -> Landscape {
         }
         match &placed.manifest.object {
             Object::Cluster(cluster) => {
-                if let Some(other) = landscape.members.get(&id.name) {
+                if let Some(other) = clusters.get(&*id.name) {
                     let message = format!(
                         "{id} is passed over: Cluster/{} has the same name, and a folder belongs to one cluster",
                         other.id
@@ -59,45 +40,52 @@ pub fn landscape(objects: &Objects, folders: &BTreeSet<String>) -> Landscape {
                     problem(&placed.file, Problem::warning(line, message, "rename or remove one of them"));
                     continue;
                 }
-                let member = Member {
-                    id: ClusterId::new(&*id.namespace, &*id.name),
-                    file: placed.file.clone(),
-                    cluster: (**cluster).clone(),
-                    has_folder: folders.contains(&id.name),
-                };
-                if !member.has_folder {
+                if !files.folders().contains(&id.name) {
                     let message = format!("{id} has no folder, so nothing is known of its objects");
                     let hint = format!("create the folder {}/ with the cluster's manifests", id.name);
                     problem(&placed.file, Problem::warning(line, message, hint));
                 }
-                landscape.members.insert(id.name.clone(), member);
+                clusters.insert(&id.name, member(&id.namespace, &id.name, cluster, files));
             }
-            Object::Policy(policy) => match &landscape.policy {
-                None => landscape.policy = Some(((**policy).clone(), placed.file.clone())),
-                Some((first, _)) => {
+            Object::Policy(policy) => {
+                if let Some(first) = landscape.policies.first() {
                     let message = format!(
                         "{id} is passed over: the demo has one policy, and DNSPolicy/{} is the first by name",
                         first.name_any()
                     );
                     problem(&placed.file, Problem::warning(line, message, "remove one of them"));
                 }
-            },
+                landscape.policies.push((**policy).clone());
+            }
             Object::Watched(_) => {}
         }
     }
     let homeless =
-        folders.iter().filter(|folder| !landscape.members.contains_key(*folder) && *folder != PLATFORM);
+        files.folders().iter().filter(|folder| !clusters.contains_key(&***folder) && *folder != PLATFORM);
     for folder in homeless {
         let message = format!("the folder is passed over: there is no Cluster named {folder}");
         let hint = format!("add a Cluster resource of that name to {PLATFORM}/, or rename the folder");
         problem(folder, Problem::warning(None, message, hint));
     }
+    landscape.clusters = clusters.into_values().collect();
     landscape
+}
+
+fn member(namespace: &str, name: &str, cluster: &Cluster, files: &Files) -> Member {
+    let mut objects = Objects::default();
+    for ((folder, _), placed) in files.objects() {
+        if let Object::Watched(object) = &placed.manifest.object
+            && folder == name
+        {
+            objects.apply(Change::Set(object.clone()));
+        }
+    }
+    Member { id: ClusterId::new(namespace, name), cluster: cluster.clone(), objects: Ok(objects) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::{Contents, Files, Scan};
+    use super::super::scan::{Contents, Scan};
     use super::*;
 
     fn read(files: &[(&str, &str)]) -> Landscape {
@@ -108,7 +96,7 @@ mod tests {
         }
         let mut all = Files::default();
         all.update(scan);
-        landscape(all.objects(), all.folders())
+        landscape(&all)
     }
 
     fn cluster(namespace: &str, name: &str) -> String {
@@ -125,8 +113,9 @@ mod tests {
         let text = format!("{}{}{POLICY}", cluster("system", "platform"), cluster("system", "w1"));
         let landscape = read(&[("platform/all.yaml", &text), ("w1/a.yaml", "# nothing\n")]);
         assert_eq!(landscape.problems, BTreeMap::new());
-        assert_eq!(landscape.members["w1"].id, ClusterId::new("system", "w1"));
-        assert_eq!(landscape.policy.unwrap().0.spec.base_domain, "a.b");
+        let ids: Vec<&ClusterId> = landscape.clusters.iter().map(|member| &member.id).collect();
+        assert_eq!(ids, [&ClusterId::new("system", "platform"), &ClusterId::new("system", "w1")]);
+        assert_eq!(landscape.policies[0].spec.base_domain, "a.b");
     }
 
     #[test]
@@ -138,8 +127,12 @@ mod tests {
             ("platform/policy.yaml", &format!("{POLICY}{second}")),
             ("w2/a.yaml", &cluster("a", "w2")),
         ]);
-        assert_eq!(landscape.members.len(), 1);
-        assert!(!landscape.members["w1"].has_folder);
+        assert_eq!(landscape.clusters.len(), 1);
+        assert_eq!(landscape.clusters[0].objects.as_ref().unwrap().sources().len(), 0);
+        assert_eq!(
+            landscape.policies.iter().map(kube::ResourceExt::name_any).collect::<Vec<_>>(),
+            ["p", "q"]
+        );
         let messages: Vec<String> = landscape
             .problems
             .iter()

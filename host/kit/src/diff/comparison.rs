@@ -7,28 +7,30 @@ use openmcp_dns_core::compare::{Difference, difference};
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::name::HostName;
 
-use super::side::{ClaimKey, Side};
+use super::verdicts::{ClaimKey, Verdicts};
 
 /// The domain of a cluster on one side; `None` when the policy does not select the cluster.
-type Domain<'s> = Option<&'s Result<HostName, String>>;
+pub type Domain<'s> = Option<&'s Result<HostName, String>>;
 
 /// Where two modules differ.
-pub(super) struct Comparison<'s> {
+#[derive(Debug)]
+pub struct Comparison<'s> {
     /// All claims.
-    pub(super) total: usize,
+    pub total: usize,
     /// Claims that both decide the same.
-    pub(super) same: usize,
+    pub same: usize,
     /// All clusters.
-    pub(super) clusters: usize,
+    pub clusters: usize,
     /// Clusters with another domain.
-    pub(super) domains: Vec<(&'s ClusterId, Domain<'s>, Domain<'s>)>,
+    pub domains: Vec<(&'s ClusterId, Domain<'s>, Domain<'s>)>,
     /// Claims with another decision.
-    pub(super) claims: Vec<(Difference, &'s ClaimKey, Option<&'s Decision>, Option<&'s Decision>)>,
+    pub claims: Vec<(Difference, &'s ClaimKey, Option<&'s Decision>, Option<&'s Decision>)>,
 }
 
 impl<'s> Comparison<'s> {
     /// Compares what two modules make of the same landscape.
-    pub(super) fn of(old: &'s Side, new: &'s Side) -> Self {
+    #[must_use]
+    pub fn of(old: &'s Verdicts, new: &'s Verdicts) -> Self {
         let clusters: BTreeSet<&ClusterId> = old.domains.keys().chain(new.domains.keys()).collect();
         let keys: BTreeSet<&ClaimKey> = old.claims.keys().chain(new.claims.keys()).collect();
         let domains = clusters.iter().filter_map(|cluster| {
@@ -52,12 +54,14 @@ impl<'s> Comparison<'s> {
     }
 
     /// Whether nothing would change.
-    pub(super) fn is_same(&self) -> bool {
+    #[must_use]
+    pub fn is_same(&self) -> bool {
         self.domains.is_empty() && self.claims.is_empty()
     }
 
     /// How many claims differ in this way.
-    pub(super) fn count(&self, kind: Difference) -> usize {
+    #[must_use]
+    pub fn count(&self, kind: Difference) -> usize {
         self.claims.iter().filter(|(found, ..)| *found == kind).count()
     }
 }

@@ -1,4 +1,4 @@
-//! `openmcp-dns policy scaffold`: a complete guest to start from.
+//! A complete guest to start from: sources, vectors, the contract and a README.
 
 mod c;
 mod example;
@@ -9,70 +9,85 @@ mod rust;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use openmcp_dns_policy::CONTRACT;
 use openmcp_dns_policy_builder::Language;
+use thiserror::Error;
 
-use super::Outcome;
-use crate::terminal::hint::{Hint as _, hinted};
-use crate::terminal::output::print;
+/// Why no guest is written.
+#[derive(Debug, Error)]
+pub enum ScaffoldError {
+    /// The folder has no name.
+    #[error("{} is no folder", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The name does not fit into the name of a package.
+    #[error("{name:?} is no name for a module")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// It cannot be said whether the folder is empty.
+    #[error("{} cannot be written to", folder.display())]
+    Unknown {
+        /// Which folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder holds something.
+    #[error("{} is not empty, and nothing is overwritten", folder.display())]
+    NotEmpty {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("failed to write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
 
-/// Writes a complete guest: sources, vectors, the contract and a README. It builds as it is, passes its
-/// vectors, and is there to be changed.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "\
-Exit code: 0 when the guest was written, 2 when not.
-
-Examples:
-  openmcp-dns policy scaffold my-policy --language rust
-  openmcp-dns policy scaffold my-policy --language python
-  openmcp-dns policy scaffold policies/tenant --language c --name tenant-names")]
-pub(super) struct ScaffoldArgs {
-    /// Where to write it: a folder that does not exist, or is empty
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-
-    /// The language of the guest
-    #[arg(long, value_enum)]
-    language: Language,
-
-    /// What the module calls itself: lower-case letters, digits and hyphens; otherwise the folder's name
-    #[arg(long)]
-    name: Option<String>,
+/// A guest that was written.
+#[derive(Debug)]
+pub struct Scaffolded {
+    /// Its files, in the order in which they were written.
+    pub files: Vec<PathBuf>,
+    /// Where its module is going to be.
+    pub module: PathBuf,
 }
 
 /// A file of the guest: its path below the folder, and what stands in it.
 type File = (&'static str, String);
 
-/// Runs the command.
-pub(super) fn run(args: &ScaffoldArgs) -> anyhow::Result<Outcome> {
-    let ScaffoldArgs { folder, language, name } = args;
+/// Writes a guest that builds as it is. `name` is what the module calls itself; otherwise it is called like
+/// the folder, which must be empty or not exist.
+///
+/// # Errors
+/// When the name cannot be one, or the files cannot be written. Nothing is overwritten.
+pub fn scaffold(folder: &Path, language: Language, name: Option<&str>) -> Result<Scaffolded, ScaffoldError> {
     let name = match name {
-        Some(name) => name.clone(),
+        Some(name) => name.to_owned(),
         None => folder_name(folder)?,
     };
     check_name(&name)?;
-    let files = files(*language, &name, &in_folder(folder));
+    let files = files(language, &name, &in_folder(folder));
     check_free(folder)?;
-    let mut written = String::new();
+    let mut written = Vec::new();
     for (path, content) in files {
         let file = folder.join(path);
-        let what = || format!("failed to write {}", file.display());
-        if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent)
-                .with_context(what)
-                .hint("choose a folder that you can write to")?;
-        }
-        std::fs::write(&file, content).with_context(what).hint("choose a folder that you can write to")?;
-        written.push_str(&format!("{}\n", file.display()));
+        let made = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+        made.and_then(|()| std::fs::write(&file, content))
+            .map_err(|source| ScaffoldError::Write { path: file.clone(), source })?;
+        written.push(file);
     }
-    print(&written)?;
-    super::note(&format!(
-        "next: openmcp-dns policy build {0} && openmcp-dns policy test {1}",
-        folder.display(),
-        folder.join(in_folder(folder)).display()
-    ));
-    Ok(Outcome::Yes)
+    Ok(Scaffolded { files: written, module: folder.join(in_folder(folder)) })
 }
 
 /// The files of a guest that calls itself `name`; `module` is the file's name that it is built to.
@@ -96,7 +111,7 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
             "Commit the built module with the sources: it holds the digest of the sources that it was built from.",
         )
     };
-    let readme = include_str!("../../../../templates/guest.md")
+    let readme = include_str!("../../templates/guest.md")
         .replace("{{name}}", name)
         .replace("{{language}}", &language.to_string())
         .replace("{{module}}", module)
@@ -112,46 +127,29 @@ fn in_folder(folder: &Path) -> String {
     format!("{}.wasm", absolute.file_name().unwrap_or_default().to_string_lossy())
 }
 
-fn folder_name(folder: &Path) -> anyhow::Result<String> {
+fn folder_name(folder: &Path) -> Result<String, ScaffoldError> {
     let absolute = std::path::absolute(folder)
-        .with_context(|| format!("{} is no folder", folder.display()))
-        .hint("name a folder to write to")?;
+        .map_err(|source| ScaffoldError::Folder { folder: folder.to_owned(), source })?;
     Ok(absolute.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// A name becomes part of a package's name and of file names.
-fn check_name(name: &str) -> anyhow::Result<()> {
+fn check_name(name: &str) -> Result<(), ScaffoldError> {
     let fine = (1..=40).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-')
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if fine {
-        return Ok(());
-    }
-    Err(hinted(
-        format!("{name:?} is no name for a module"),
-        "give one with --name: at most 40 lower-case letters, digits and hyphens, for example tenant-guard",
-    ))
+    if fine { Ok(()) } else { Err(ScaffoldError::Name { name: name.to_owned() }) }
 }
 
 /// Nothing that exists is overwritten.
-fn check_free(folder: &Path) -> anyhow::Result<()> {
+fn check_free(folder: &Path) -> Result<(), ScaffoldError> {
     let taken = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("{} cannot be written to", folder.display()))
-                .hint("name a folder that does not exist");
-        }
+        Err(source) => return Err(ScaffoldError::Unknown { folder: folder.to_owned(), source }),
     };
-    if taken {
-        return Err(hinted(
-            format!("{} is not empty, and nothing is overwritten", folder.display()),
-            "name another folder, or empty this one",
-        ));
-    }
-    Ok(())
+    if taken { Err(ScaffoldError::NotEmpty { folder: folder.to_owned() }) } else { Ok(()) }
 }
 
 #[cfg(test)]

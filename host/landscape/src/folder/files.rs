@@ -2,46 +2,19 @@
 //!
 //! ```text
 //! scan of the folder ──► Files::update ──► object changes
+//!                             └──► objects that the service reads; all objects as they stand
 //! ```
 //! Pure: whoever scans the folder hands over what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-use openmcp_dns_core::kinds::Role;
-
+use super::changes::{ObjectChange, diff};
 use super::document::Syntax;
-use super::manifest::{Kind, Manifest, Object, ObjectId, Parsed, Problem, parse};
-
-/// What was found in the folder of a landscape.
-#[derive(Clone, Debug, Default)]
-pub struct Scan {
-    /// Names of the folders in it: one for each cluster.
-    pub folders: BTreeSet<String>,
-    /// Manifest files by their path below the landscape's folder, for example `workload01/routes.yaml`.
-    pub files: BTreeMap<String, Contents>,
-    /// Folders that could not be read, and why. What is known of their files stays.
-    pub unreadable: BTreeMap<String, String>,
-    /// Files that somebody is still writing. What is known of them stays until they are written.
-    pub being_written: BTreeSet<String>,
-}
-
-impl Scan {
-    /// Leaves these files below the landscape's folder as they were known before.
-    pub fn leave(&mut self, landscape: &Path, being_written: &BTreeSet<PathBuf>) {
-        let names = being_written.iter().filter_map(|path| path.strip_prefix(landscape).ok());
-        self.being_written.extend(names.map(|name| name.to_string_lossy().into_owned()));
-    }
-}
-
-/// What a file holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contents {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// It could not be read, and why.
-    Unreadable(String),
-}
+use super::kind::ObjectId;
+use super::manifest::{Manifest, Parsed, parse};
+use super::raw::Raw;
+use super::scan::{Contents, Scan};
+use crate::problem::{Problem, Problems};
 
 /// An object, in which cluster's folder and where in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,46 +27,6 @@ pub struct Placed {
 
 /// All objects, by the folder that they stand in.
 pub type Objects = BTreeMap<(String, ObjectId), Placed>;
-
-/// How an object changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// It is new.
-    Added,
-    /// It is another than before.
-    Changed,
-    /// It is gone: a file that was there without it, or no file any more.
-    Removed,
-}
-
-impl How {
-    /// In one word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "added",
-            Self::Changed => "changed",
-            Self::Removed => "removed",
-        }
-    }
-}
-
-/// A change of one object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ObjectChange {
-    /// The folder, and with it the cluster.
-    pub folder: String,
-    /// The object.
-    pub id: ObjectId,
-    /// The file it stands in, or stood in.
-    pub file: String,
-    /// How it changed.
-    pub how: How,
-    /// The object as it is now; `None` when it is gone.
-    pub object: Option<Object>,
-}
-
-/// What is wrong, by file or folder.
-pub type Problems = BTreeMap<String, Vec<Problem>>;
 
 /// The files of a landscape.
 #[derive(Debug, Default)]
@@ -140,9 +73,20 @@ impl Files {
         &self.folders
     }
 
-    /// All objects.
+    /// All objects that the service reads.
     pub const fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// Every object as it stands, of any kind, with its file below the landscape's folder: what the API
+    /// servers of the clusters would hold. Those that the service reads come first.
+    pub fn raw(&self) -> impl Iterator<Item = (&str, &Raw)> {
+        let read = self.objects.values().map(|placed| (placed.file.as_str(), &placed.manifest.raw));
+        let others = self
+            .files
+            .iter()
+            .flat_map(|(name, file)| file.parsed.others.iter().map(move |raw| (name.as_str(), raw)));
+        read.chain(others)
     }
 
     /// All problems, by file or folder.
@@ -168,13 +112,14 @@ impl Files {
 /// Reads a file. `before` is what it held until now: as long as something in it cannot be read, what
 /// it does not show any more is kept.
 fn read(name: &str, contents: &Contents, before: Option<Parsed>) -> Parsed {
-    let before = before.map(|parsed| parsed.objects).unwrap_or_default();
-    let unreadable = |message: String, hint: &str| Parsed {
-        objects: Vec::new(),
-        problems: vec![Problem::error(None, message, hint)],
+    let before = before.unwrap_or_default();
+    let problem = |line, message, hint| Parsed {
+        problems: vec![Problem::error(line, message, hint)],
+        ..Parsed::default()
     };
     let mut parsed = match contents {
-        Contents::Unreadable(why) => unreadable(
+        Contents::Unreadable(why) => problem(
+            None,
             format!("unable to read the file: {why}"),
             "what it published before stays until it can be read",
         ),
@@ -182,15 +127,17 @@ fn read(name: &str, contents: &Contents, before: Option<Parsed>) -> Parsed {
             Ok(text) => parse(Syntax::of(name).unwrap_or(Syntax::Yaml), text),
             Err(error) => {
                 let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-                let message = "the file is not UTF-8 text";
                 let hint = "save it as UTF-8; what it published before stays until then";
-                Parsed { objects: Vec::new(), problems: vec![Problem::error(Some(line), message, hint)] }
+                problem(Some(line), "the file is not UTF-8 text".to_owned(), hint)
             }
         },
     };
     if parsed.problems.iter().any(|problem| problem.is_error) {
         let shown: BTreeSet<ObjectId> = parsed.objects.iter().map(|(id, _)| id.clone()).collect();
-        parsed.objects.extend(before.into_iter().filter(|(id, _)| !shown.contains(id)));
+        parsed.objects.extend(before.objects.into_iter().filter(|(id, _)| !shown.contains(id)));
+        let hidden = |raw: &Raw| parsed.others.iter().all(|other| other.identity() != raw.identity());
+        let others: Vec<Raw> = before.others.into_iter().filter(hidden).collect();
+        parsed.others.extend(others);
     }
     parsed
 }
@@ -203,11 +150,12 @@ fn unite(files: &BTreeMap<String, File>, problems: &mut Problems) -> Objects {
         for (id, manifest) in &file.parsed.objects {
             let key = (folder_of(name).to_owned(), id.clone());
             if let Some(first) = objects.get(&key) {
-                let Placed { file, manifest: Manifest { line, object: _ } } = first;
+                let Placed { file, manifest: Manifest { raw: Raw { line, value: _ }, object: _ } } = first;
                 let message = format!(
                     "{id} stands in {file}:{line} too; that one counts, being the first by file name"
                 );
-                let problem = Problem::warning(Some(manifest.line), message, "remove or rename one of them");
+                let problem =
+                    Problem::warning(Some(manifest.raw.line), message, "remove or rename one of them");
                 problems.entry(name.clone()).or_default().push(problem);
             } else {
                 objects.insert(key, Placed { file: name.clone(), manifest: manifest.clone() });
@@ -218,43 +166,6 @@ fn unite(files: &BTreeMap<String, File>, problems: &mut Problems) -> Objects {
         }
     }
     objects
-}
-
-/// What turns the one set of objects into the other. What routes refer to comes before them and goes
-/// after them, so that nothing points into the void in between.
-fn diff(before: &Objects, after: &Objects) -> Vec<ObjectChange> {
-    let change = |(folder, id): &(String, ObjectId), placed: &Placed, how, object| ObjectChange {
-        folder: folder.clone(),
-        id: id.clone(),
-        file: placed.file.clone(),
-        how,
-        object,
-    };
-    let set = after.iter().filter_map(|(key, placed)| {
-        let object = &placed.manifest.object;
-        let how = match before.get(key) {
-            None => How::Added,
-            Some(old) if old.manifest.object != *object => How::Changed,
-            Some(_) => return None,
-        };
-        Some(change(key, placed, how, Some(object.clone())))
-    });
-    let gone = before.iter().filter(|(key, _)| !after.contains_key(key));
-    let removed = gone.map(|(key, placed)| change(key, placed, How::Removed, None));
-    let mut changes: Vec<ObjectChange> = set.collect();
-    changes.sort_by_key(rank);
-    let mut removed: Vec<ObjectChange> = removed.collect();
-    removed.sort_by_key(|change| std::cmp::Reverse(rank(change)));
-    changes.extend(removed);
-    changes
-}
-
-/// Clusters and policies first, then what routes refer to, then routes.
-fn rank(change: &ObjectChange) -> Option<Role> {
-    match change.id.kind {
-        Kind::Cluster | Kind::DnsPolicy => None,
-        Kind::Watched(kind) => Some(kind.role()),
-    }
 }
 
 /// The folder that a file stands in: the first part of its path.
@@ -268,6 +179,8 @@ fn is_in(file: &str, folder: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     fn route(name: &str, host: &str) -> String {
@@ -337,6 +250,24 @@ mod tests {
         let update = files.update(scan(&[("w/a.yaml", &route("one", "c.example"))]));
         assert_eq!(changes(&update), ["removed HTTPRoute/default/two w/a.yaml"]);
         assert_eq!(problems(&files), [""; 0]);
+    }
+
+    #[test]
+    fn every_object_is_kept_as_it_stands_and_what_a_broken_file_held_stays() {
+        let mut files = Files::default();
+        let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n";
+        let names = |files: &Files| -> Vec<String> {
+            files.raw().map(|(file, raw)| format!("{file}:{} {}", raw.line, raw.identity()[3])).collect()
+        };
+        files.update(scan(&[("w/a.yaml", &format!("{secret}{}", route("one", "a.example")))]));
+        let expected = ["w/a.yaml:6 one", "w/a.yaml:2 s"];
+        assert_eq!(names(&files), expected);
+        files.update(scan(&[("w/a.yaml", "kind: [")]));
+        assert_eq!(names(&files), expected);
+        files.update(scan(&[("w/a.yaml", &format!("{secret}---\nkind: Secret\n"))]));
+        assert_eq!(names(&files).len(), 2);
+        files.update(scan(&[("w/a.yaml", secret)]));
+        assert_eq!(names(&files), ["w/a.yaml:2 s"]);
     }
 
     #[test]

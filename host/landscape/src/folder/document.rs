@@ -1,9 +1,10 @@
 //! Documents: the parts of a file that are parsed each on its own.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter as _};
 
-use super::manifest::Problem;
+use crate::problem::Problem;
 
 /// How the text of a file is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,19 @@ impl Document<'_> {
     /// # Errors
     /// Names the line where the text, or a field, is not as expected.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        self.read_with(serde_saphyr::options! { with_snippet: false })
+    }
+
+    /// Reads the document as it stands. A field whose type nobody knows is a boolean only where it says
+    /// `true` or `false`: `n` and `on` are texts, such as a name or a label.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn value(&self) -> Result<Value, Problem> {
+        self.read_with(serde_saphyr::options! { with_snippet: false, strict_booleans: true })
+    }
+
+    fn read_with<T: DeserializeOwned>(&self, options: serde_saphyr::Options) -> Result<T, Problem> {
         let hint = "correct it; what the file published before stays until then";
         match self.syntax {
             Syntax::Json => serde_json::from_str(self.text).map_err(|error| {
@@ -82,16 +96,12 @@ impl Document<'_> {
                 let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
                 Problem::error(Some(error.line().max(1)), message, hint)
             }),
-            Syntax::Yaml => {
-                let options = serde_saphyr::options! { with_snippet: false };
-                serde_saphyr::from_str_with_options(self.text, options).map_err(|error| {
-                    let message = one_line(&DefaultMessageFormatter.format_message(&error));
-                    let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
-                    let line =
-                        line.filter(|line| *line > 0).map_or(self.line, |line| self.first_line + line - 1);
-                    Problem::error(Some(line), message, hint)
-                })
-            }
+            Syntax::Yaml => serde_saphyr::from_str_with_options(self.text, options).map_err(|error| {
+                let message = one_line(&DefaultMessageFormatter.format_message(&error));
+                let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
+                let line = line.filter(|line| *line > 0).map_or(self.line, |line| self.first_line + line - 1);
+                Problem::error(Some(line), message, hint)
+            }),
         }
     }
 }

@@ -25,7 +25,7 @@ fn package_name(package: &str) -> &str {
 mod tests {
     use super::*;
 
-    const LOCK: &str = include_str!("../../../../../../policies/deny-prefix/Cargo.lock");
+    const LOCK: &str = include_str!("../../../../policies/deny-prefix/Cargo.lock");
 
     #[test]
     fn the_same_name_gives_the_same_file() {

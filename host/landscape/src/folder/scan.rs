@@ -1,12 +1,11 @@
-//! Folder: reads the files of a landscape.
+//! Scan: reads the files of a landscape.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::document::Syntax;
-use super::files::{Contents, Scan};
 
 /// Longest file that is read, in bytes. A manifest of the API is at most 1.5 MiB; what is longer is
 /// no manifest that somebody wrote.
@@ -14,6 +13,36 @@ const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// How deep folders are looked into: enough for any order of files, and an end to circles.
 const MAX_DEPTH: usize = 8;
+
+/// What was found in the folder of a landscape.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// Names of the folders in it: one for each cluster.
+    pub folders: BTreeSet<String>,
+    /// Manifest files by their path below the landscape's folder, for example `workload01/routes.yaml`.
+    pub files: BTreeMap<String, Contents>,
+    /// Folders that could not be read, and why. What is known of their files stays.
+    pub unreadable: BTreeMap<String, String>,
+    /// Files that somebody is still writing. What is known of them stays until they are written.
+    pub being_written: BTreeSet<String>,
+}
+
+impl Scan {
+    /// Leaves these files below the landscape's folder as they were known before.
+    pub fn leave(&mut self, landscape: &Path, being_written: &BTreeSet<PathBuf>) {
+        let names = being_written.iter().filter_map(|path| path.strip_prefix(landscape).ok());
+        self.being_written.extend(names.map(|name| name.to_string_lossy().into_owned()));
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// It could not be read, and why.
+    Unreadable(String),
+}
 
 /// Reads all manifests below the folder.
 ///

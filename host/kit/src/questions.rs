@@ -1,4 +1,4 @@
-//! The questions that a command has asked, to be shown.
+//! The questions that have been asked, to be shown.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,11 +6,11 @@ use openmcp_dns_policy::metered::{Meter, Question};
 
 /// Keeps every question until it is taken.
 #[derive(Debug, Default)]
-pub(super) struct Questions(Mutex<Vec<Question>>);
+pub(crate) struct Questions(Mutex<Vec<Question>>);
 
 impl Questions {
     /// The questions since the last call.
-    pub(super) fn take(&self) -> Vec<Question> {
+    pub(crate) fn take(&self) -> Vec<Question> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn files(name: &str) -> Vec<File> {
     let package = format!("policy-{name}");
     let mut files = vec![(
         "Cargo.lock",
-        lock::renamed(include_str!("../../../../../../policies/deny-prefix/Cargo.lock"), PACKAGE, &package),
+        lock::renamed(include_str!("../../../../policies/deny-prefix/Cargo.lock"), PACKAGE, &package),
     )];
     files.extend(EXAMPLE.files.iter().map(|(path, content)| {
         let content = content.replace(PACKAGE, &package);

@@ -1,74 +1,13 @@
 //! Manifests: from the text of a file to the objects that the service reads.
 
-use std::fmt;
-
+use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_core::kinds::{self, Fields, Part, Reader, Watched};
-use serde::Serialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::document::{Document, Syntax, documents};
-use openmcp_dns_api::{Cluster, DNSPolicy};
-
-/// Kinds of objects that are read from a folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// The clusters of the landscape.
-    Cluster,
-    /// Which module decides.
-    DnsPolicy,
-    /// What is watched in every cluster.
-    Watched(kinds::Kind),
-}
-
-impl Kind {
-    fn all() -> impl Iterator<Item = Self> {
-        [Self::Cluster, Self::DnsPolicy].into_iter().chain(kinds::Kind::ALL.map(Self::Watched))
-    }
-
-    /// The kind in its Kubernetes spelling.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cluster => "Cluster",
-            Self::DnsPolicy => "DNSPolicy",
-            Self::Watched(kind) => kind.as_str(),
-        }
-    }
-
-    const fn group(self) -> &'static str {
-        match self {
-            Self::Cluster => "clusters.openmcp.cloud",
-            Self::DnsPolicy => "dns.openmcp.cloud",
-            Self::Watched(kind) => kind.group(),
-        }
-    }
-
-    const fn is_namespaced(self) -> bool {
-        match self {
-            Self::Cluster => true,
-            Self::DnsPolicy => false,
-            Self::Watched(kind) => kind.is_namespaced(),
-        }
-    }
-}
-
-/// Names an object within its cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its namespace; empty for cluster-scoped kinds.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for ObjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, namespace, name } = self;
-        let kind = kind.as_str();
-        if namespace.is_empty() { write!(f, "{kind}/{name}") } else { write!(f, "{kind}/{namespace}/{name}") }
-    }
-}
+use super::kind::{Kind, ObjectId, Recognised, recognise};
+use super::raw::{Header, HeaderMetadata, List, Raw};
+use crate::problem::Problem;
 
 /// An object as a manifest has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,39 +20,13 @@ pub enum Object {
     Watched(Watched),
 }
 
-/// An object, and where its manifest begins.
+/// An object of a kind that the service reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    /// Line in the file, from 1.
-    pub line: usize,
-    /// The object.
+    /// All that stands there, and where.
+    pub raw: Raw,
+    /// What the service reads of it.
     pub object: Object,
-}
-
-/// What is wrong with a file or a folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Problem {
-    /// Line in the file, from 1, where it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// The next step.
-    pub hint: String,
-    /// Whether something could not be read, so that it is not known what it asks for.
-    pub is_error: bool,
-}
-
-impl Problem {
-    /// Something could not be read.
-    pub fn error(line: Option<usize>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { line, message: message.into(), hint: hint.into(), is_error: true }
-    }
-
-    /// Something is read, but probably not as it is meant.
-    pub fn warning(line: Option<usize>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { line, message: message.into(), hint: hint.into(), is_error: false }
-    }
 }
 
 /// What a file holds.
@@ -121,6 +34,8 @@ impl Problem {
 pub struct Parsed {
     /// The objects, in the order of the file.
     pub objects: Vec<(ObjectId, Manifest)>,
+    /// The objects of kinds that the service does not read, in the order of the file.
+    pub others: Vec<Raw>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -140,39 +55,18 @@ pub fn parse(syntax: Syntax, text: &str) -> Parsed {
     parsed
 }
 
-/// What every object says of itself.
-#[derive(Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Header {
-    api_version: Option<String>,
-    kind: Option<String>,
-    metadata: Option<HeaderMetadata>,
-    items: Option<IgnoredAny>,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct HeaderMetadata {
-    name: Option<String>,
-    namespace: Option<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct List {
-    items: Vec<serde_json::Value>,
-}
-
 fn read_document(document: &Document<'_>, parsed: &mut Parsed) -> Result<(), Problem> {
     let Some(header) = document.read::<Option<Header>>()? else { return Ok(()) };
-    let is_list = header.items.is_some() && header.kind.as_deref().is_some_and(|kind| kind.ends_with("List"));
-    if !is_list {
-        return add(header, document.line, parsed, |kind| read_text(kind, document));
+    if !header.is_list() {
+        let raw = || Ok(Raw { line: document.line, value: document.value()? });
+        return add(header, document.line, parsed, raw, |kind| read_text(kind, document));
     }
-    // The items of `kubectl get -o yaml`; their lines are not known.
+    // Their lines are not known.
     for item in document.read::<List>()?.items {
         let at = |error: serde_json::Error| Problem::error(Some(document.line), error.to_string(), FIX_FIELD);
         let header: Header = serde_json::from_value(item.clone()).map_err(at)?;
-        add(header, document.line, parsed, |kind| read_json(kind, item).map_err(at))?;
+        let raw = || Ok(Raw { line: document.line, value: item.clone() });
+        add(header, document.line, parsed, raw, |kind| read_json(kind, item.clone()).map_err(at))?;
     }
     Ok(())
 }
@@ -180,7 +74,7 @@ fn read_document(document: &Document<'_>, parsed: &mut Parsed) -> Result<(), Pro
 const FIX_FIELD: &str = "correct the field; what the file published before stays until then";
 
 /// Reads an object from JSON.
-fn read_json(kind: Kind, value: serde_json::Value) -> serde_json::Result<Object> {
+fn read_json(kind: Kind, value: Value) -> serde_json::Result<Object> {
     Ok(match kind {
         Kind::Cluster => Object::Cluster(serde_json::from_value(value)?),
         Kind::DnsPolicy => Object::Policy(serde_json::from_value(value)?),
@@ -215,16 +109,21 @@ fn add(
     header: Header,
     line: usize,
     parsed: &mut Parsed,
+    raw: impl FnOnce() -> Result<Raw, Problem>,
     read: impl FnOnce(Kind) -> Result<Object, Problem>,
 ) -> Result<(), Problem> {
-    let Header { api_version, kind, metadata, items: _ } = header;
+    let Header { api_version, kind, metadata, .. } = header;
     let (Some(api_version), Some(kind)) = (api_version, kind) else {
         let message = "this is no Kubernetes object: apiVersion or kind is missing";
         return Err(Problem::error(Some(line), message, "add the field, or move the file elsewhere"));
     };
     let kind = match recognise(&api_version, &kind) {
         Recognised::Read(kind) => kind,
-        Recognised::Other => return Ok(()),
+        Recognised::Other => {
+            // What nobody here reads may be as broken as it likes.
+            parsed.others.extend(raw());
+            return Ok(());
+        }
         Recognised::Misspelled(meant) => {
             let message = format!("the kind {kind} is not known, so the object is passed over");
             let hint = format!("kinds are case-sensitive: write {}", meant.as_str());
@@ -245,13 +144,15 @@ fn add(
     };
     let mut object = read(kind)?;
     set_namespace(&mut object, &namespace);
+    let mut raw = raw()?;
+    raw.name(&namespace, &name);
     let id = ObjectId { kind, namespace, name };
     if parsed.objects.iter().any(|(other, _)| *other == id) {
         let message = format!("{id} stands twice in this file; the first one counts");
         parsed.problems.push(Problem::warning(Some(line), message, "remove or rename one of them"));
         return Ok(());
     }
-    parsed.objects.push((id, Manifest { line, object }));
+    parsed.objects.push((id, Manifest { raw, object }));
     Ok(())
 }
 
@@ -262,27 +163,6 @@ fn set_namespace(object: &mut Object, namespace: &str) {
         Object::Policy(policy) => policy.metadata.namespace = None,
         Object::Watched(object) => object.meta.namespace = namespace,
     }
-}
-
-/// What a group and kind mean to the service.
-enum Recognised {
-    /// The object is read.
-    Read(Kind),
-    /// Hardly anything else than a kind that is read can be meant.
-    Misspelled(Kind),
-    /// A kind that the service never reads.
-    Other,
-}
-
-fn recognise(api_version: &str, kind: &str) -> Recognised {
-    // Every version of a group: the fields that are read are the same in all of them.
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let in_group = |known: &Kind| known.group() == group;
-    if let Some(known) = Kind::all().filter(in_group).find(|known| known.as_str() == kind) {
-        return Recognised::Read(known);
-    }
-    let alike = |known: &Kind| known.as_str().eq_ignore_ascii_case(kind);
-    Kind::all().filter(in_group).find(alike).map_or(Recognised::Other, Recognised::Misspelled)
 }
 
 #[cfg(test)]
@@ -306,7 +186,7 @@ mod tests {
             "# a comment first\n---\n{ROUTE}---\n# nothing here\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: n}}\n"
         ));
         assert_eq!(ids(&parsed), ["HTTPRoute/default/r", "Namespace/n"]);
-        assert_eq!(parsed.objects.iter().map(|(_, manifest)| manifest.line).collect::<Vec<_>>(), [3, 9]);
+        assert_eq!(parsed.objects.iter().map(|(_, manifest)| manifest.raw.line).collect::<Vec<_>>(), [3, 9]);
         assert_eq!(parsed.problems, []);
     }
 
@@ -317,7 +197,44 @@ mod tests {
              apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\n---\n\
              apiVersion: cluster.x-k8s.io/v1beta1\nkind: Cluster\nmetadata: {name: c}\n",
         );
-        assert_eq!(parsed, Parsed::default());
+        let lines: Vec<(usize, [&str; 4])> =
+            parsed.others.iter().map(|raw| (raw.line, raw.identity())).collect();
+        assert_eq!(
+            lines,
+            [
+                (1, ["v1", "Service", "", "s"]),
+                (6, ["networking.istio.io/v1", "Gateway", "", "g"]),
+                (10, ["cluster.x-k8s.io/v1beta1", "Cluster", "", "c"]),
+            ]
+        );
+        assert_eq!(parsed, Parsed { others: parsed.others.clone(), ..Parsed::default() });
+    }
+
+    #[test]
+    fn an_object_is_kept_with_the_fields_that_nobody_reads() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {a: Yg==}\n";
+        let parsed = yaml(&format!("{ROUTE}status: {{own: [1]}}\n---\n{secret}"));
+        let route = &parsed.objects[0].1.raw;
+        assert_eq!(route.value["status"]["own"][0], 1);
+        assert_eq!(route.identity()[2..], ["default", "r"]);
+        assert_eq!(parsed.others[0].value["data"]["a"], "Yg==");
+        assert_eq!(parsed.others[0].line, 6);
+    }
+
+    #[test]
+    fn a_name_that_looks_like_something_else_is_kept_as_a_name() {
+        let route = ROUTE.replace("{name: r}", "{name: 12, namespace: on, labels: {country: no}}");
+        let parsed = yaml(&format!("{route}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: n}}\n"));
+        let raw = &parsed.objects[0].1.raw;
+        assert_eq!(raw.identity()[2..], ["on", "12"]);
+        assert_eq!(raw.value["metadata"]["labels"]["country"], "no");
+        assert_eq!(parsed.others[0].identity()[3], "n");
+    }
+
+    #[test]
+    fn what_has_no_namespace_is_kept_without_the_one_that_is_written() {
+        let parsed = yaml("apiVersion: v1\nkind: Namespace\nmetadata: {name: n, namespace: wrong}\n");
+        assert_eq!(parsed.objects[0].1.raw.identity(), ["v1", "Namespace", "", "n"]);
     }
 
     #[test]

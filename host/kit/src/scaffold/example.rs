@@ -17,7 +17,7 @@ macro_rules! example {
             name: $name,
             files: &[$((
                 $path,
-                include_str!(concat!("../../../../../../policies/", $name, "/", $path)),
+                include_str!(concat!("../../../../policies/", $name, "/", $path)),
             )),+],
         }
     };

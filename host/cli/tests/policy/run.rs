@@ -1,0 +1,106 @@
+//! `policy run`: one whole decision.
+
+use crate::{DENY_PREFIX, policy};
+
+#[test]
+fn run_allows_a_name_and_says_what_is_recorded_and_what_it_cost() {
+    let done = policy(&[
+        "run",
+        "standard",
+        "--host",
+        "shop.{domain}",
+        "--target",
+        "10.0.0.1",
+        "--target",
+        "fd00::1",
+    ]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for part in
+        ["domain    workload01.openmcp.cluster", "verdict   allowed", "60 AAAA fd00::1", "name-records"]
+    {
+        assert!(done.stdout.contains(part), "{part}: {done:?}");
+    }
+    let done = policy(&[
+        "run",
+        "standard",
+        "--host",
+        "shop.{domain}",
+        "--target",
+        "10.0.0.1",
+        "--base-domain",
+        "example.org",
+        "--cluster",
+        "blue",
+        "--config",
+        "{\"ttlSeconds\": 30}",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let report = done.json();
+    assert_eq!(report["domain"], "blue.example.org");
+    assert_eq!(report["decisions"][0]["records"][0]["ttl_seconds"], 30);
+    assert_eq!(report["questions"].as_array().unwrap().len(), 3);
+    assert!(report["questions"][0]["fuel"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn run_says_who_denied_a_name() {
+    let done = policy(&["run", DENY_PREFIX, "--host", "deny-a.{domain}", "--target", "10.0.0.1"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("denied by the module: prefix-denied"), "{done:?}");
+    let done = policy(&["run", DENY_PREFIX, "--host", "a.example.com", "--target", "10.0.0.1"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("denied by the host: outside-domain"), "{done:?}");
+    let done = policy(&["run", DENY_PREFIX, "--host", "a.{domain}", "--target", "127.0.0.1"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("unreachable-target"), "{done:?}");
+}
+
+#[test]
+fn run_ends_with_2_when_the_module_does_not_decide() {
+    let done =
+        policy(&["run", "standard", "--host", "a.{domain}", "--target", "10.0.0.1", "--cluster", "a.b"]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stdout.contains("domain    none: ") && done.stdout.contains("contains a dot"), "{done:?}");
+}
+
+#[test]
+fn run_takes_objects_and_claims_and_policies_from_files() {
+    let done = policy(&["run", "standard", "--object", "examples/landscape/workload01/example.yaml"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("-> 172.18.201.1 (HTTPRoute/default/example-route)"), "{done:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n\
+                 spec: {hostnames: [a.w1.example.org], parentRefs: [{name: g}]}\n";
+    std::fs::write(at("route.yaml"), route).unwrap();
+    let policy_text = "apiVersion: dns.openmcp.cloud/v1alpha1\nkind: DNSPolicy\nmetadata: {name: p}\nspec:\n  \
+                       baseDomain: example.org\n  module: {builtIn: standard}\n  configuration: {ttlSeconds: 42}\n";
+    std::fs::write(at("policy.yaml"), policy_text).unwrap();
+    std::fs::write(at("claim.yaml"), "hostName: b.{domain}\nkind: Ingress\ntargets: [lb.example.com]\n")
+        .unwrap();
+
+    // A route in a repository has no status, and its Gateway is elsewhere.
+    let common = ["--policy", &at("policy.yaml"), "--cluster", "w1"];
+    let run = |subject: &[&str]| policy(&[&["run", "standard"], subject, &common].concat());
+    run(&["--object", &at("route.yaml")]).gave_up_because("Gateway default/g does not exist");
+    let done = run(&["--object", &at("route.yaml"), "--target", "10.0.0.9"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("a.w1.example.org 42 A 10.0.0.9"), "{done:?}");
+    let done = run(&["--claim", &at("claim.yaml")]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("b.w1.example.org 42 CNAME lb.example.com"), "{done:?}");
+    assert!(done.stdout.contains("(Ingress/default/shop)"), "{done:?}");
+
+    std::fs::write(at("bad.yaml"), "hostname: b\n").unwrap();
+    run(&["--claim", &at("bad.yaml")]).gave_up_because("hostname");
+    run(&["--claim", &at("missing.yaml")]).gave_up_because("failed to read the claim");
+    run(&["--object", &at("policy.yaml")]).gave_up_because("holds no HTTPRoute or Ingress");
+    policy(&["run", "standard", "--host", "a", "--target", "10.0.0.1", "--policy", &at("route.yaml")])
+        .gave_up_because("holds no DNSPolicy");
+    let done = policy(&["run", "standard"]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stderr.contains("--host"), "{done:?}");
+}

@@ -1,0 +1,113 @@
+//! What a decision is about: the host names that objects ask for.
+
+use std::collections::BTreeMap;
+
+use openmcp_dns_core::cluster::SourceRef;
+use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::kinds::Watched;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::objects::{Change, Objects};
+use openmcp_dns_core::resolve::{Claim, Resolution};
+use openmcp_dns_policy::vectors::ClaimOf;
+
+/// One host name that one object asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The object.
+    pub source: SourceRef,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What it asks for.
+    pub claim: Claim,
+}
+
+/// What objects ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// The claims that can be decided on.
+    pub asked: Vec<Asked>,
+    /// Host names that lead nowhere, each with its object and the reason.
+    pub unresolved: Vec<String>,
+}
+
+/// The claim that a vector has, in a cluster of this domain.
+#[must_use]
+pub fn of_vector(vector: ClaimOf, domain: &HostName) -> Asked {
+    let host_name = vector.host_name_in(domain);
+    let ClaimOf { source, labels, targets, .. } = vector;
+    Asked { source, labels, claim: Claim { host_name, targets } }
+}
+
+/// The claim on a host name, in which `{domain}` stands for the domain of the cluster.
+#[must_use]
+pub fn of_host(host: &str, targets: &[String], domain: &HostName) -> Asked {
+    let source =
+        SourceRef { kind: Kind::HttpRoute, namespace: "default".to_owned(), name: "command-line".to_owned() };
+    let host_name = host.replace("{domain}", domain.as_str());
+    Asked { source, labels: BTreeMap::new(), claim: Claim { host_name, targets: sorted(targets) } }
+}
+
+/// The claims of all routes and ingresses. Where `targets` are given, they take the place of what the
+/// status of a Gateway or Ingress says.
+#[must_use]
+pub fn of_objects(objects: impl IntoIterator<Item = Watched>, targets: &[String]) -> Claims {
+    let mut all = Objects::default();
+    for object in objects {
+        all.apply(Change::Set(object));
+    }
+    let mut claims = Claims::default();
+    for source in all.sources() {
+        let labels = all.labels(&source).cloned().unwrap_or_default();
+        let Resolution { wanted, unresolved } = all.resolve(&source).unwrap_or_default();
+        let mut ask =
+            |claim| claims.asked.push(Asked { source: source.clone(), labels: labels.clone(), claim });
+        for claim in wanted {
+            let targets = if targets.is_empty() { claim.targets } else { sorted(targets) };
+            ask(Claim { host_name: claim.host_name, targets });
+        }
+        for unresolved in unresolved {
+            if targets.is_empty() || unresolved.host_name.is_empty() {
+                claims
+                    .unresolved
+                    .push(format!("{} of {source}: {}", unresolved.host_name, unresolved.reason));
+            } else {
+                ask(Claim { host_name: unresolved.host_name, targets: sorted(targets) });
+            }
+        }
+    }
+    claims
+}
+
+fn sorted(targets: &[String]) -> Vec<String> {
+    let mut targets = targets.to_vec();
+    targets.sort();
+    targets.dedup();
+    targets
+}
+
+#[cfg(test)]
+mod tests {
+    use openmcp_dns_core::object::{Route, RouteSpec};
+
+    use super::*;
+
+    #[test]
+    fn a_route_that_leads_nowhere_is_asked_about_only_with_given_targets() {
+        let mut route = Route::default();
+        "r".clone_into(&mut route.meta.name);
+        "n".clone_into(&mut route.meta.namespace);
+        route.spec = RouteSpec {
+            hostnames: vec!["a.example".to_owned()],
+            parent_refs: vec![openmcp_dns_core::object::ParentRef {
+                name: "g".to_owned(),
+                ..Default::default()
+            }],
+        };
+        let claims = of_objects([Watched::HttpRoute(route.clone())], &[]);
+        assert!(claims.asked.is_empty() && claims.unresolved[0].starts_with("a.example of HTTPRoute/n/r: "));
+        let targets = ["10.0.0.2", "10.0.0.1", "10.0.0.2"].map(str::to_owned);
+        let claims = of_objects([Watched::HttpRoute(route)], &targets);
+        assert_eq!(claims.asked[0].claim.targets, ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(claims.unresolved, [""; 0]);
+    }
+}

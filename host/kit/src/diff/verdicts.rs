@@ -1,0 +1,99 @@
+//! What a module makes of a landscape.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
+use openmcp_dns_core::resolve::Claim;
+use openmcp_dns_landscape::Landscape;
+
+use crate::active_policy::ActivePolicy;
+
+/// A claim: cluster, object and host name.
+pub type ClaimKey = (ClusterId, SourceRef, String);
+
+/// What a module makes of a landscape.
+#[derive(Debug)]
+pub struct Verdicts {
+    /// Name and version of the module.
+    pub module: String,
+    /// The domain of each cluster, or why it has none.
+    pub domains: BTreeMap<ClusterId, Result<HostName, String>>,
+    /// What becomes of each claim.
+    pub claims: BTreeMap<ClaimKey, Decision>,
+    /// Host names that point nowhere, so that no module is asked.
+    pub unresolved: usize,
+}
+
+impl Verdicts {
+    /// What the module makes under this policy of a landscape.
+    #[must_use]
+    pub fn of(policy: &ActivePolicy, landscape: &Landscape) -> Self {
+        let description = policy.module.description();
+        let mut verdicts = Self {
+            module: format!("{} {}", description.name, description.version),
+            domains: domains(policy, landscape),
+            claims: BTreeMap::new(),
+            unresolved: 0,
+        };
+        for member in &landscape.clusters {
+            let Some(domain) = verdicts.domains.get(&member.id) else { continue };
+            let Ok(objects) = &member.objects else { continue };
+            let cluster_policy = policy.cluster_policy(&member.id, &member.cluster);
+            let allowed = domain.clone().map(|domain| cluster_policy.module.allowed(domain));
+            for source in objects.sources() {
+                let labels = objects.labels(&source).cloned().unwrap_or_default();
+                let resolution = objects.resolve(&source).unwrap_or_default();
+                verdicts.unresolved += resolution.unresolved.len();
+                for claim in resolution.wanted {
+                    let decision = match &allowed {
+                        Err(why) => Decision::Undecided(PolicyFailure {
+                            kind: FailureKind::Refused,
+                            message: format!("the cluster has no domain: {why}"),
+                        }),
+                        Ok(allowed) => {
+                            let context = &cluster_policy.module.context;
+                            decide(&*policy.module, context, allowed, &source, &labels, &claim)
+                        }
+                    };
+                    let Claim { host_name, targets: _ } = claim;
+                    verdicts.claims.insert((member.id.clone(), source.clone(), host_name), decision);
+                }
+            }
+        }
+        verdicts
+    }
+}
+
+/// The domain of each cluster that the policy selects. As in the service, a domain belongs to the oldest
+/// cluster that wants it.
+fn domains(policy: &ActivePolicy, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
+    let mut by_age: Vec<_> =
+        landscape.clusters.iter().filter(|member| policy.selects(&member.cluster)).collect();
+    by_age.sort_by_key(|member| (member.cluster.creation_timestamp().map(|time| time.0), member.id.clone()));
+    let mut taken: Vec<(HostName, ClusterId)> = Vec::new();
+    let mut domains = BTreeMap::new();
+    for member in by_age {
+        let cluster_policy = policy.cluster_policy(&member.id, &member.cluster);
+        let wanted = cluster_domain(&*policy.module, &cluster_policy.module.context)
+            .map_err(|failure| failure.to_string());
+        let domain = wanted.and_then(|domain| {
+            let overlaps =
+                |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);
+            match taken.iter().find(overlaps) {
+                Some((other, owner)) => {
+                    Err(format!("{domain} overlaps with {other}, which belongs to cluster {owner}"))
+                }
+                None => Ok(domain),
+            }
+        });
+        if let Ok(domain) = &domain {
+            taken.push((domain.clone(), member.id.clone()));
+        }
+        domains.insert(member.id.clone(), domain);
+    }
+    domains
+}
