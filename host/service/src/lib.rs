@@ -18,6 +18,7 @@
 pub mod address;
 mod annotate;
 mod forward;
+pub mod inventory;
 pub mod landscape;
 pub mod metrics;
 pub mod observe;
@@ -26,4 +27,4 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
-mod watch;
+pub mod watch;

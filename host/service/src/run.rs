@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::landscape::{Clusters, Inventory, LandscapeController, Settings};
+use crate::inventory::Inventory;
+use crate::landscape::{Clusters, LandscapeController, Settings};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Expectation, Probed, Prober, Probes};
 use crate::record::{Inputs, Options, Recorder, Report};

@@ -11,10 +11,10 @@ use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
-use super::access::{Access, AccessEvent};
 use super::policy::{PolicyState, Request, Wanted};
 use super::select;
 use super::worker::{Clusters, Desired, Governed, Settings};
+use crate::inventory::Access;
 use crate::record::Input;
 use crate::report::dns_policy;
 use crate::watch::{Update, watch};
@@ -30,7 +30,7 @@ enum Event {
     Clusters(Update<Cluster>),
     Policies(Update<DNSPolicy>),
     ClusterDns(Update<ClusterDNS>),
-    Access(AccessEvent),
+    Access(Update<(ClusterId, Access)>),
     /// The ConfigMap that holds a policy's module has changed.
     ModuleChanged(String),
     Loaded(Box<LoadedModule>),
@@ -264,25 +264,27 @@ impl LandscapeController {
         }
     }
 
-    fn access_seen(&mut self, event: AccessEvent) -> Vec<ClusterId> {
+    fn access_seen(&mut self, event: Update<(ClusterId, Access)>) -> Vec<ClusterId> {
         match event {
-            AccessEvent::All(all) => {
+            Update::All(all) => {
                 self.access = Some(all.into_iter().collect());
                 self.all_clusters()
             }
-            AccessEvent::Granted(id, access) => {
+            Update::Set(granted) => {
+                let (id, access) = *granted;
                 if let Some(known) = &mut self.access {
                     known.insert(id.clone(), access);
                 }
                 vec![id]
             }
-            AccessEvent::Withdrawn(id) => {
+            Update::Removed(withdrawn) => {
+                let (id, _) = *withdrawn;
                 if let Some(known) = &mut self.access {
                     known.remove(&id);
                 }
                 vec![id]
             }
-            AccessEvent::Trouble(message) => trouble("Secret", &message),
+            Update::Trouble(message) => trouble("Secret", &message),
         }
     }
 

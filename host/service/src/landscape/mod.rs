@@ -8,14 +8,12 @@
 //! The [`LandscapeController`] decides what should be; a worker makes it so for its cluster alone, so that a
 //! cluster that does not answer holds up no other.
 
-mod access;
 mod controller;
 mod govern;
 mod policy;
 mod select;
 mod worker;
 
-pub use access::{Access, Inventory, SecretInventory, client as client_of};
 pub use controller::LandscapeController;
 pub use govern::{Terms, configuration, govern};
 pub use select::{id as cluster_id, policy_for, selects};

@@ -5,7 +5,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::ClusterController;
 use crate::forward::{Layout, follow};
-use crate::landscape::access::{self, Access};
+use crate::inventory::Access;
 use crate::observe::observe;
 
 /// An open way into the cluster. Its watches end with it.
@@ -36,12 +36,7 @@ impl ClusterController {
         if self.connection.as_ref().is_some_and(|connection| connection.access == *access) {
             return;
         }
-        let client = match &access.kubeconfig {
-            Err(why) => Err(why.clone()),
-            Ok(text) => {
-                access::client(text, &access.origin).await.map_err(|error| openmcp_dns_core::chain(&error))
-            }
-        };
+        let client = access.client().await.map_err(|error| openmcp_dns_core::chain(&error));
         let cancel = self.settings.cancel.child_token();
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
         if let Ok(client) = &client {

@@ -23,8 +23,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::access::{Access, Inventory};
 use crate::forward::Verified;
+use crate::inventory::{Access, Inventory};
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
 use crate::probe::Probes;

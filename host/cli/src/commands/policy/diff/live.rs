@@ -24,9 +24,8 @@ use crate::terminal::hint::{Hint as _, hinted};
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
-use openmcp_dns_service::landscape::{
-    Access, Inventory as _, SecretInventory, client_of, cluster_id, policy_for,
-};
+use openmcp_dns_service::inventory::{Access, Inventory as _, SecretInventory};
+use openmcp_dns_service::landscape::{cluster_id, policy_for};
 use openmcp_dns_service::observe;
 
 /// How long a cluster may take to give all its objects: ten times what a large one needs.
@@ -161,8 +160,7 @@ fn choose<'p>(policies: &'p [DNSPolicy], name: Option<&str>) -> anyhow::Result<&
 
 /// The objects of a cluster, or why they are not known.
 async fn read_cluster(access: Result<Access, String>) -> Result<Objects, String> {
-    let Access { kubeconfig, origin } = access?;
-    let client = client_of(&kubeconfig?, &origin).await.map_err(|error| openmcp_dns_core::chain(&error))?;
+    let client = access?.client().await.map_err(|error| openmcp_dns_core::chain(&error))?;
     let listed = tokio::time::timeout(PATIENCE, observe::list(&client)).await;
     let listed = listed.map_err(|_| format!("no answer within {} seconds", PATIENCE.as_secs()))?;
     Ok(objects(listed.map_err(|error| openmcp_dns_core::chain(&error))?))
