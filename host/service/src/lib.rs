@@ -22,6 +22,7 @@ pub mod inventory;
 pub mod landscape;
 pub mod metrics;
 pub mod observe;
+pub mod policies;
 pub mod probe;
 pub mod record;
 pub mod report;

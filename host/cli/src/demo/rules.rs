@@ -14,7 +14,8 @@ use thiserror::Error;
 use openmcp_dns_api::dns_policy::{DeletionGuard, Mode, ModuleSource};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_modules::refused::operators_step;
-use openmcp_dns_service::landscape::{Terms, configuration, govern, selects};
+use openmcp_dns_service::landscape::selects;
+use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, configuration};
 
 /// The zone where no DNSPolicy names another.
 pub const DEFAULT_BASE_DOMAIN: &str = "openmcp.cluster";
@@ -170,16 +171,19 @@ impl Rules {
 
     /// How a cluster is governed.
     pub fn governance(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
-        let terms = Terms {
-            policy_name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
+        let active = ActivePolicy {
+            name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
             spec: &self.spec,
             zone: self.zone.clone(),
-            policy: self.module.clone(),
-            module_digest: self.module.digest().into(),
-            configuration: self.configuration.clone(),
+            module: ActiveModule {
+                policy: self.module.clone(),
+                digest: self.module.digest().into(),
+                configuration: self.configuration.clone(),
+            },
+            candidate: None,
             wildcards: self.wildcards,
         };
-        govern(terms, id, cluster)
+        active.for_cluster(id, cluster)
     }
 
     /// After how many seconds a held deletion goes on.

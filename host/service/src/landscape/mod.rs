@@ -5,16 +5,18 @@
 //! module (OCI, https, ConfigMap) ──load───►    ▲                    │ observe, annotate, forward,
 //! Secret with a kubeconfig ──Inventory─────────┘                    ▼ status, clean-up
 //! ```
-//! The [`LandscapeController`] decides what should be; a worker makes it so for its cluster alone, so that a
+//! The [`LandscapeController`] decides what should be; its controller makes it so for a cluster alone, so that a
 //! cluster that does not answer holds up no other.
 
 mod controller;
-mod govern;
-mod policy;
+mod desired;
+mod loads;
 mod select;
+mod state;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use controller::LandscapeController;
-pub use govern::{Terms, configuration, govern};
 pub use select::{id as cluster_id, policy_for, selects};
 pub use worker::{Clusters, Settings};

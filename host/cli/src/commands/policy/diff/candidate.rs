@@ -14,7 +14,7 @@ use crate::demo::rules::{DEFAULT_BASE_DOMAIN, Given, Rules, RulesError};
 use crate::terminal::hint::{Hint as _, hinted};
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_modules::{Loaded, ModuleLoader};
-use openmcp_dns_service::landscape::configuration;
+use openmcp_dns_service::policies::configuration;
 
 /// The name of the module that a DNSPolicy of a running landscape names.
 const ACTIVE: &str = "active";
