@@ -3,7 +3,8 @@
 use openmcp_dns_policy::Description;
 
 use super::active::shared_names;
-use super::life_cycle::{Failure, PolicyLifeCycle};
+use super::life_cycle::PolicyLifeCycle;
+use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
 use crate::report::tally::Sum;
 use openmcp_dns_api::conditions::{Finding, Reason};

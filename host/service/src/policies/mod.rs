@@ -11,6 +11,7 @@
 mod active;
 mod findings;
 mod life_cycle;
+mod loading;
 mod module;
 mod modules;
 mod schedule;
