@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
+use openmcp_dns_core::cluster::ClusterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,14 @@ pub struct ClusterIdentity {
     pub name: String,
     /// Namespace of the `Cluster`.
     pub namespace: String,
+}
+
+impl ClusterIdentity {
+    /// Whether this cluster is meant.
+    #[must_use]
+    pub fn names(&self, cluster: &ClusterId) -> bool {
+        self.name == cluster.name && self.namespace == cluster.namespace
+    }
 }
 
 /// One requirement on labels.

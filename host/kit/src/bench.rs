@@ -15,7 +15,7 @@ use openmcp_dns_policy::Module;
 use openmcp_dns_policy::metered::{Metered, Question};
 use thiserror::Error;
 
-use crate::active_policy::DEFAULT_BASE_DOMAIN;
+use crate::loaded_policy::DEFAULT_BASE_DOMAIN;
 use crate::questions::Questions;
 
 /// Questions that are asked before it counts: the first ones find cold caches.

@@ -87,26 +87,19 @@ fn sorted(targets: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use openmcp_dns_core::object::{Route, RouteSpec};
-
     use super::*;
 
     #[test]
     fn a_route_that_leads_nowhere_is_asked_about_only_with_given_targets() {
-        let mut route = Route::default();
-        "r".clone_into(&mut route.meta.name);
-        "n".clone_into(&mut route.meta.namespace);
-        route.spec = RouteSpec {
-            hostnames: vec!["a.example".to_owned()],
-            parent_refs: vec![openmcp_dns_core::object::ParentRef {
-                name: "g".to_owned(),
-                ..Default::default()
-            }],
-        };
-        let claims = of_objects([Watched::HttpRoute(route.clone())], &[]);
+        let route = serde_json::json!({
+            "metadata": { "name": "r", "namespace": "n" },
+            "spec": { "hostnames": ["a.example"], "parentRefs": [{ "name": "g" }] },
+        });
+        let route = Watched::from_json(Kind::HttpRoute, route).unwrap();
+        let claims = of_objects([route.clone()], &[]);
         assert!(claims.asked.is_empty() && claims.unresolved[0].starts_with("a.example of HTTPRoute/n/r: "));
         let targets = ["10.0.0.2", "10.0.0.1", "10.0.0.2"].map(str::to_owned);
-        let claims = of_objects([Watched::HttpRoute(route)], &targets);
+        let claims = of_objects([route], &targets);
         assert_eq!(claims.asked[0].claim.targets, ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(claims.unresolved, [""; 0]);
     }

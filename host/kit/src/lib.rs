@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! scaffold ──► build ──► inspect, vectors, trial, bench
-//!                           │ a module under a DNSPolicy: ActivePolicy
+//!                           │ a module under a DNSPolicy: LoadedPolicy
 //!                           └──► diff: Verdicts of two of them on a Landscape ──► Comparison
 //! ```
 //! Arguments are plain values and results are values; nothing here prints, parses a command line or names
@@ -11,19 +11,19 @@
 //!
 //! What compiles guests ([`build`]) is the only way from here to the drivers of languages.
 
-mod active_policy;
 pub mod bench;
 pub mod build;
 pub mod claims;
 pub mod diff;
 mod inspection;
+mod loaded_policy;
 pub mod module;
 mod questions;
 pub mod scaffold;
 mod trial;
 pub mod vectors;
 
-pub use active_policy::{ActivePolicy, BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN, PolicyError};
 pub use inspection::Inspection;
+pub use loaded_policy::{BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN, LoadedPolicy, PolicyError};
 pub use openmcp_dns_policy_builder::Language;
 pub use trial::{Decided, Trial};

@@ -10,8 +10,8 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::PolicyFailure;
 use openmcp_dns_policy::metered::{Metered, Question};
 
-use crate::active_policy::ActivePolicy;
 use crate::claims::Asked;
+use crate::loaded_policy::LoadedPolicy;
 use crate::questions::Questions;
 
 /// A module at work for one cluster, as in the service: the host's own rules hold as well.
@@ -40,7 +40,7 @@ pub struct Decided {
 impl Trial {
     /// Asks for the domain of the cluster, without which nothing is decided.
     #[must_use]
-    pub fn begin(policy: &ActivePolicy, id: &ClusterId, cluster: &Cluster) -> Self {
+    pub fn begin(policy: &LoadedPolicy, id: &ClusterId, cluster: &Cluster) -> Self {
         let module = Metered::new(Arc::clone(&policy.module), Questions::default());
         let policy = policy.cluster_policy(id, cluster);
         let domain = cluster_domain(&module, &policy.module.context);
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn the_host_denies_what_lies_outside_without_a_question_to_the_module() {
         let engine = Engine::new(Limits::default()).unwrap();
-        let policy = ActivePolicy::load(&engine, STANDARD, None).unwrap();
+        let policy = LoadedPolicy::load(&engine, STANDARD, None).unwrap();
         let trial = Trial::begin(&policy, &ClusterId::new("s", "w1"), &Cluster::default());
         let domain = trial.domain.clone().unwrap();
         assert_eq!(domain.as_str(), "w1.openmcp.cluster");

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
+use openmcp_dns_core::kinds::Watched;
 use openmcp_dns_landscape::folder::{self, Files, Kind, Object, scan};
-use openmcp_dns_service::observe;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/landscape");
 
@@ -27,7 +27,7 @@ fn an_object_as_it_stands_is_read_as_the_same_type_as_its_text() {
         let read = match id.kind {
             Kind::Cluster => Object::Cluster(serde_json::from_value(value).unwrap()),
             Kind::DnsPolicy => Object::Policy(serde_json::from_value(value).unwrap()),
-            Kind::Watched(kind) => Object::Watched(observe::from_json(kind, value).unwrap()),
+            Kind::Watched(kind) => Object::Watched(Watched::from_json(kind, value).unwrap()),
         };
         assert_eq!(read, placed.manifest.object, "{id}");
     }

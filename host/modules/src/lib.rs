@@ -17,8 +17,6 @@ mod oci;
 pub mod refused;
 pub mod registry;
 pub mod remote;
-mod schedule;
 
 pub use error::ModuleError;
 pub use loader::{Facts, Loaded, ModuleLoader, SourceOptions};
-pub use schedule::Schedule;

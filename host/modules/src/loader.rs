@@ -62,11 +62,18 @@ impl Facts {
 }
 
 /// What came of a source.
-pub struct Loaded {
+pub struct Loaded<M = Module> {
     /// What is known of the bytes.
     pub facts: Facts,
     /// The module, or why it is not used.
-    pub module: Result<Module, ModuleError>,
+    pub module: Result<M, ModuleError>,
+}
+
+impl<M> Loaded<M> {
+    /// The same with what `convert` makes of the module.
+    pub fn map<N>(self, convert: impl FnOnce(M) -> N) -> Loaded<N> {
+        Loaded { facts: self.facts, module: self.module.map(convert) }
+    }
 }
 
 impl ModuleLoader {

@@ -18,12 +18,14 @@
 pub mod address;
 pub mod clusters;
 mod duties;
+pub mod inventory;
 pub mod landscape;
 pub mod metrics;
 pub mod observe;
+pub mod policies;
 pub mod probe;
 pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
-mod watch;
+pub mod watch;

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clusters::{Clusters, Settings};
-use crate::landscape::{Inventory, LandscapeController};
+use crate::inventory::Inventory;
+use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Probed, Prober, ProberHandle};
 use crate::record::{Inputs, Options, Recorder, Report};

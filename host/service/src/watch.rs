@@ -22,6 +22,18 @@ pub enum Update<K> {
     Trouble(String),
 }
 
+impl<K> Update<K> {
+    /// The same of what `convert` makes of each object.
+    pub fn map<T>(self, mut convert: impl FnMut(K) -> T) -> Update<T> {
+        match self {
+            Self::All(all) => Update::All(all.into_iter().map(convert).collect()),
+            Self::Set(one) => Update::Set(Box::new(convert(*one))),
+            Self::Removed(one) => Update::Removed(Box::new(convert(*one))),
+            Self::Trouble(message) => Update::Trouble(message),
+        }
+    }
+}
+
 /// Watches until nobody listens any more.
 pub async fn watch<K, T>(
     api: Api<K>,

@@ -16,7 +16,7 @@ use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_service::address::parse_server;
-use openmcp_dns_service::landscape::SecretInventory;
+use openmcp_dns_service::inventory::SecretInventory;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Asker;
 use openmcp_dns_service::run::{Service, run as run_service};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_api::dns_policy::{Mode, ModuleSource};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, PolicyError};
+use openmcp_dns_kit::{BASE_DOMAIN_HINT, LoadedPolicy, PolicyError};
 use openmcp_dns_modules::refused::operators_step;
 use openmcp_dns_policy::{ConfigurationError, Engine, LoadError, STANDARD};
-use openmcp_dns_service::landscape::configuration;
+use openmcp_dns_service::policies::configuration;
 use thiserror::Error;
 
 /// Why a policy is not used.
@@ -85,16 +85,16 @@ pub struct Given {
 ///
 /// # Errors
 /// When the policy cannot be used, or the module is refused.
-pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<ActivePolicy, RulesError> {
+pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Result<LoadedPolicy, RulesError> {
     let source = policy.map(|policy| policy.spec.module.clone()).unwrap_or_default();
     // What costs nothing to find out comes before the compiler.
-    ActivePolicy::zone_of(policy)?;
+    LoadedPolicy::zone_of(policy)?;
     check_mode(given, policy)?;
     let bytes = match &given.module {
         Some(bytes) => Cow::Borrowed(bytes.as_slice()),
         None => bytes_of(given, &source, engine.limits().module_bytes)?,
     };
-    Ok(ActivePolicy::load(engine, &bytes, policy)?)
+    Ok(LoadedPolicy::load(engine, &bytes, policy)?)
 }
 
 /// The policy in force under a DNSPolicy that has changed. The module stays.
@@ -102,11 +102,11 @@ pub fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> Resul
 /// # Errors
 /// When the policy cannot be used; the old one then stays in force.
 pub fn changed(
-    active: &ActivePolicy,
+    active: &LoadedPolicy,
     given: &Given,
     policy: Option<&DNSPolicy>,
-) -> Result<ActivePolicy, RulesError> {
-    let changed = ActivePolicy::with_module(Arc::clone(&active.module), policy);
+) -> Result<LoadedPolicy, RulesError> {
+    let changed = LoadedPolicy::with_module(Arc::clone(&active.module), policy);
     let source = policy.map(|policy| policy.spec.module.clone()).unwrap_or_default();
     if given.module.is_none() && source != active.spec().module {
         return Err(not_here(&source).unwrap_or(RulesError::ModuleChanged));

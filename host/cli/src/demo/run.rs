@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use openmcp_dns_kit::ActivePolicy;
+use openmcp_dns_kit::LoadedPolicy;
 use openmcp_dns_landscape::folder::{self, Files, Object, PLATFORM, Scan, Syntax, Watcher, landscape, parse};
 use openmcp_dns_policy::Engine;
 
@@ -124,7 +124,7 @@ async fn start(
     Ok((session, settled))
 }
 
-fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<ActivePolicy> {
+fn load(engine: &Engine, given: &Given, policy: Option<&DNSPolicy>) -> anyhow::Result<LoadedPolicy> {
     rules::load(engine, given, policy).with_hint(RulesError::hint)
 }
 

@@ -12,7 +12,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::Change;
 use tokio::sync::mpsc;
 
-use openmcp_dns_kit::ActivePolicy;
+use openmcp_dns_kit::LoadedPolicy;
 use openmcp_dns_landscape::folder::{
     Files, How, Kind, Object, ObjectChange, ObjectId, PLATFORM, Scan, landscape,
 };
@@ -58,7 +58,7 @@ enum Standing {
 pub struct Session {
     pub(super) folder: PathBuf,
     pub(super) service: Service,
-    pub(super) rules: ActivePolicy,
+    pub(super) rules: LoadedPolicy,
     pub(super) files: Files,
     pub(super) landscape: Landscape,
     pub(super) problems: Problems,
@@ -91,7 +91,7 @@ impl Session {
     pub fn new(
         folder: PathBuf,
         service: Service,
-        rules: ActivePolicy,
+        rules: LoadedPolicy,
         given: Given,
         policy: Option<DNSPolicy>,
     ) -> Self {

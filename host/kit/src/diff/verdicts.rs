@@ -10,7 +10,7 @@ use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_landscape::Landscape;
 
-use crate::active_policy::ActivePolicy;
+use crate::loaded_policy::LoadedPolicy;
 
 /// A claim: cluster, object and host name.
 pub type ClaimKey = (ClusterId, SourceRef, String);
@@ -31,7 +31,7 @@ pub struct Verdicts {
 impl Verdicts {
     /// What the module makes under this policy of a landscape.
     #[must_use]
-    pub fn of(policy: &ActivePolicy, landscape: &Landscape) -> Self {
+    pub fn of(policy: &LoadedPolicy, landscape: &Landscape) -> Self {
         let description = policy.module.description();
         let mut verdicts = Self {
             module: format!("{} {}", description.name, description.version),
@@ -70,7 +70,7 @@ impl Verdicts {
 
 /// The domain of each cluster that the policy selects. As in the service, a domain belongs to the oldest
 /// cluster that wants it.
-fn domains(policy: &ActivePolicy, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
+fn domains(policy: &LoadedPolicy, landscape: &Landscape) -> BTreeMap<ClusterId, Result<HostName, String>> {
     let mut by_age: Vec<_> =
         landscape.clusters.iter().filter(|member| policy.selects(&member.cluster)).collect();
     by_age.sort_by_key(|member| (member.cluster.creation_timestamp().map(|time| time.0), member.id.clone()));

@@ -16,9 +16,8 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
-use openmcp_dns_service::landscape::{
-    Access, Inventory as _, SecretInventory, client_of, cluster_id, policy_for,
-};
+use openmcp_dns_service::inventory::{Access, Inventory as _, SecretInventory};
+use openmcp_dns_service::landscape::{cluster_id, policy_for};
 use openmcp_dns_service::observe;
 
 pub use error::LiveError;
@@ -124,8 +123,7 @@ fn choose<'p>(policies: &'p [DNSPolicy], name: Option<&str>) -> Result<&'p DNSPo
 
 /// The objects of a cluster, or why they are not known.
 async fn read_cluster(access: Result<Access, String>) -> Result<Objects, String> {
-    let Access { kubeconfig, origin } = access?;
-    let client = client_of(&kubeconfig?, &origin).await.map_err(|error| openmcp_dns_core::chain(&error))?;
+    let client = access?.client().await.map_err(|error| openmcp_dns_core::chain(&error))?;
     let listed = tokio::time::timeout(PATIENCE, observe::list(&client)).await;
     let listed = listed.map_err(|_| format!("no answer within {} seconds", PATIENCE.as_secs()))?;
     let mut objects = Objects::default();

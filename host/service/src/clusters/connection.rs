@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Settings;
 use crate::duties::Way;
 use crate::duties::forward::{Layout, follow};
-use crate::landscape::{Access, client_of};
+use crate::inventory::Access;
 use crate::observe::observe;
 
 /// The way into one cluster, open or not.
@@ -71,10 +71,7 @@ impl Connection {
         if self.open.as_ref().is_some_and(|open| open.access == *access) {
             return;
         }
-        let client = match &access.kubeconfig {
-            Err(why) => Err(why.clone()),
-            Ok(text) => client_of(text, &access.origin).await.map_err(|error| chain(&error)),
-        };
+        let client = access.client().await.map_err(|error| chain(&error));
         let cancel = self.settings.cancel.child_token();
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
         if let Ok(client) = &client {

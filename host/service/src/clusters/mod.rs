@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::landscape::{Access, Inventory};
+use crate::inventory::{Access, Inventory};
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
 use crate::probe::ProberHandle;

@@ -140,7 +140,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::landscape::SecretInventory;
+    use crate::inventory::SecretInventory;
     use crate::metrics::{Metrics, Readiness};
     use crate::report::tally::Tallies;
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use openmcp_dns_core::kinds::Kind;
 
 use super::{Context, Duty, Way};
-use crate::landscape::Inventory;
+use crate::inventory::Inventory;
 use crate::record::WatchState;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 

@@ -7,13 +7,13 @@
 //! ```
 //! The [`LandscapeController`] decides what should be; [`crate::clusters`] makes it so.
 
-mod access;
 mod controller;
-mod govern;
-mod policy;
+mod desired;
+mod loads;
 mod select;
+mod state;
+#[cfg(test)]
+mod tests;
 
-pub use access::{Access, Inventory, SecretInventory, client as client_of};
 pub use controller::LandscapeController;
-pub use govern::{Terms, configuration, govern};
 pub use select::{id as cluster_id, policy_for, selects};

@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::ClusterId;
 
 use openmcp_dns_api::dns_policy::{
-    ClusterIdentity, ClusterSelector, LabelExpression, LabelOperator, PurposeOperator, PurposeRequirement,
+    ClusterSelector, LabelExpression, LabelOperator, PurposeOperator, PurposeRequirement,
 };
 use openmcp_dns_api::{Cluster, DNSPolicy};
 
@@ -30,7 +30,8 @@ pub fn policy_for<'p>(
 pub fn selects(selector: &ClusterSelector, cluster: &Cluster) -> bool {
     let ClusterSelector { match_identities, match_labels, match_expressions, match_purposes } = selector;
     if let Some(identities) = match_identities {
-        return identities.iter().any(|identity| is(identity, &id(cluster)));
+        let id = id(cluster);
+        return identities.iter().any(|identity| identity.names(&id));
     }
     let labels = cluster.labels();
     match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -65,11 +66,6 @@ fn purposes_fit(requirement: &PurposeRequirement, purposes: &[String]) -> bool {
 /// Namespace and name of a `Cluster`.
 pub fn id(cluster: &Cluster) -> ClusterId {
     ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any())
-}
-
-/// Whether an identity names this cluster.
-pub fn is(identity: &ClusterIdentity, cluster: &ClusterId) -> bool {
-    identity.name == cluster.name && identity.namespace == cluster.namespace
 }
 
 #[cfg(test)]

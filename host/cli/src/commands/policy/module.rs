@@ -9,7 +9,7 @@ use std::str::FromStr;
 use anyhow::Context as _;
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_kit::module::{self, ModuleFileError, needs_raised};
-use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, PolicyError};
+use openmcp_dns_kit::{BASE_DOMAIN_HINT, LoadedPolicy, PolicyError};
 use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD, SizeLimit, Survey};
 
 use super::super::limits::LimitArgs;
@@ -75,8 +75,8 @@ impl ModuleArg {
         engine: &Engine,
         bytes: &[u8],
         policy: &DNSPolicy,
-    ) -> anyhow::Result<ActivePolicy> {
-        ActivePolicy::load(engine, bytes, Some(policy)).with_hint(|error| match error {
+    ) -> anyhow::Result<LoadedPolicy> {
+        LoadedPolicy::load(engine, bytes, Some(policy)).with_hint(|error| match error {
             PolicyError::Module(error) => self.next_step(error.reason()),
             PolicyError::BaseDomain { .. } => BASE_DOMAIN_HINT.to_owned(),
         })

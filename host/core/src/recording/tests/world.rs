@@ -114,7 +114,7 @@ pub(super) fn ingress(name: &str, host: &str, target: &str) -> Watched {
         "spec": { "rules": [{ "host": host }] },
         "status": { "loadBalancer": { "ingress": [{ field: target }] } },
     });
-    Watched::Ingress(serde_json::from_value(ingress).unwrap())
+    Watched::from_json(Kind::Ingress, ingress).unwrap()
 }
 
 /// What the store holds: names, and at each the cluster and value of every record.

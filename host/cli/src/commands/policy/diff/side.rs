@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use openmcp_dns_api::DNSPolicy;
-use openmcp_dns_kit::{ActivePolicy, BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN};
+use openmcp_dns_kit::{BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN, LoadedPolicy};
 use openmcp_dns_landscape::Landscape;
 use openmcp_dns_modules::{Loaded, ModuleLoader};
 use openmcp_dns_policy::Engine;
-use openmcp_dns_service::landscape::configuration;
+use openmcp_dns_service::policies::configuration;
 
 use super::super::module::ModuleArg;
 use super::super::{configuration, note};
@@ -56,7 +56,7 @@ impl Side {
         config: Option<&str>,
         landscape: &Landscape,
         loader: Option<&ModuleLoader>,
-    ) -> anyhow::Result<ActivePolicy> {
+    ) -> anyhow::Result<LoadedPolicy> {
         let mut policy = match landscape.policy() {
             Some(policy) => policy.clone(),
             None => {
@@ -81,7 +81,7 @@ impl Side {
     }
 }
 
-async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<ActivePolicy> {
+async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<LoadedPolicy> {
     let name = policy.name_any();
     note(&format!("loading the module of DNSPolicy {name} ..."));
     let Loaded { facts: _, module } = loader.load(&policy.spec.module, configuration(&policy.spec)).await;
@@ -93,5 +93,5 @@ async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<Act
             "the service still decides with the module {decides}, not with that of the spec; see the status of DNSPolicy {name}"
         ));
     }
-    ActivePolicy::with_module(Arc::new(module), Some(policy)).hint(BASE_DOMAIN_HINT)
+    LoadedPolicy::with_module(Arc::new(module), Some(policy)).hint(BASE_DOMAIN_HINT)
 }

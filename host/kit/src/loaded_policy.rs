@@ -8,7 +8,8 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::{HostName, NameError};
 use openmcp_dns_policy::{Engine, LoadError, Module};
-use openmcp_dns_service::landscape::{Terms, configuration, govern, selects};
+use openmcp_dns_service::landscape::selects;
+use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, configuration};
 use thiserror::Error;
 
 /// The zone where no DNSPolicy names another.
@@ -35,7 +36,7 @@ pub enum PolicyError {
 
 /// The policy that holds, and the module that decides.
 #[derive(Clone, Debug)]
-pub struct ActivePolicy {
+pub struct LoadedPolicy {
     /// Name of the DNSPolicy; `None` for the defaults.
     pub name: Option<String>,
     /// The zone of the landscape.
@@ -47,7 +48,7 @@ pub struct ActivePolicy {
     wildcards: bool,
 }
 
-impl ActivePolicy {
+impl LoadedPolicy {
     /// Compiles the module, which takes a moment, and has it check the policy's configuration. Without a
     /// policy, the defaults hold.
     ///
@@ -60,7 +61,7 @@ impl ActivePolicy {
         Self::with_module(Arc::new(module), policy)
     }
 
-    /// As [`ActivePolicy::load`], with a module that has accepted the policy's configuration. Wildcards are
+    /// As [`LoadedPolicy::load`], with a module that has accepted the policy's configuration. Wildcards are
     /// served, as the built-in DNS server does.
     ///
     /// # Errors
@@ -103,16 +104,19 @@ impl ActivePolicy {
     /// The policy for one cluster.
     #[must_use]
     pub fn cluster_policy(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
-        let terms = Terms {
-            policy_name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
+        let active = ActivePolicy {
+            name: self.name.clone().unwrap_or_else(|| "default".to_owned()),
             spec: &self.spec,
             zone: self.zone.clone(),
-            policy: self.module.clone(),
-            module_digest: self.module.digest().into(),
-            configuration: self.configuration.clone(),
+            module: ActiveModule {
+                policy: self.module.clone(),
+                digest: self.module.digest().into(),
+                configuration: self.configuration.clone(),
+            },
+            candidate: None,
             wildcards: self.wildcards,
         };
-        govern(terms, id, cluster)
+        active.for_cluster(id, cluster)
     }
 }
 
@@ -138,10 +142,10 @@ mod tests {
 
     use super::*;
 
-    fn load(spec: serde_json::Value) -> Result<ActivePolicy, PolicyError> {
+    fn load(spec: serde_json::Value) -> Result<LoadedPolicy, PolicyError> {
         let engine = Engine::new(Limits::default()).unwrap();
         let policy = DNSPolicy::new("p", serde_json::from_value(spec).unwrap());
-        ActivePolicy::load(&engine, STANDARD, Some(&policy))
+        LoadedPolicy::load(&engine, STANDARD, Some(&policy))
     }
 
     #[test]

@@ -2,17 +2,18 @@
 
 use openmcp_dns_policy::Description;
 
-use super::super::govern::shared_names;
-use super::modules::Admitted;
-use super::{Failure, PolicyState};
+use super::active::shared_names;
+use super::life_cycle::PolicyLifeCycle;
+use super::loading::Failure;
+use super::module::{Admitted, PolicyModule};
 use crate::report::tally::Sum;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::dns_policy::{CandidateStatus, DecisionDifference, Mode, ModuleStatus};
 use openmcp_dns_modules::Facts;
 
-impl PolicyState {
+impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// Whether the policy is in force.
-    pub(in crate::landscape) fn ready(&self) -> Finding {
+    pub fn ready(&self) -> Finding {
         let base_domain = match self.base_domain() {
             Ok(base_domain) => base_domain,
             Err(error) => return Finding::bad(Reason::InvalidSpec, error),
@@ -56,9 +57,10 @@ impl PolicyState {
     }
 
     /// Whether the module in the spec is the one that decides.
-    pub(in crate::landscape) fn module_active(&self, sum: &Sum) -> Finding {
-        let goes_on =
-            |active: &Admitted| format!("the module with SHA-256 {} goes on deciding", active.digest);
+    pub fn module_active(&self, sum: &Sum) -> Finding {
+        let goes_on = |active: &Admitted<M>| {
+            format!("the module with SHA-256 {} goes on deciding", active.module.digest())
+        };
         let active = self.modules.active.as_ref();
         match (active, self.failure()) {
             (Some(active), Some(Failure { reason, message })) => {
@@ -76,7 +78,7 @@ impl PolicyState {
                 ),
             ),
             (Some(active), None) if self.modules.decides(&self.choice()) => {
-                Finding::good(format!("module with SHA-256 {} decides", active.digest))
+                Finding::good(format!("module with SHA-256 {} decides", active.module.digest()))
             }
             (None, None) if self.modules.candidate.is_some() => self.without_module(),
             (_, None) => Finding::unknown(Reason::InProgress, "the policy module is being loaded"),
@@ -84,7 +86,7 @@ impl PolicyState {
     }
 
     /// Digests, times and errors.
-    pub(in crate::landscape) fn module_status(&self) -> ModuleStatus {
+    pub fn module_status(&self) -> ModuleStatus {
         let Facts { fetched_digest, manifest_digest, download_time } = &self.facts;
         let active = self.modules.active.as_ref();
         let reference = self.policy.spec.module.oci.as_ref().map(|oci| &oci.reference);
@@ -94,7 +96,7 @@ impl PolicyState {
         let failure = self.failure().map(|failure| &failure.message);
         let status = self.policy.status.as_ref();
         ModuleStatus {
-            active_digest: active.map_or_else(String::new, |active| active.digest.to_string()),
+            active_digest: active.map_or_else(String::new, |active| active.module.digest().to_string()),
             last_fetched_digest: fetched_digest.clone().unwrap_or_default(),
             resolved_reference: resolved.unwrap_or_default(),
             description: active.map_or_else(String::new, |active| describe(active.module.description())),
@@ -116,7 +118,7 @@ impl PolicyState {
     }
 
     /// How the module in the spec would decide, while it only watches.
-    pub(in crate::landscape) fn candidate_status(&self, sum: &Sum) -> Option<CandidateStatus> {
+    pub fn candidate_status(&self, sum: &Sum) -> Option<CandidateStatus> {
         let candidate = self.modules.candidate.as_ref()?;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let differences = sum.first.iter().map(|(cluster, differing)| DecisionDifference {
@@ -128,7 +130,7 @@ impl PolicyState {
             candidate: differing.candidate.clone(),
         });
         Some(CandidateStatus {
-            sha256: candidate.digest.to_string(),
+            sha256: candidate.module.digest().to_string(),
             description: describe(candidate.module.description()),
             complete: sum.incomplete == 0,
             compared: count(sum.compared),

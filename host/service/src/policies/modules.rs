@@ -1,58 +1,10 @@
 //! Which module of a policy decides, which one only watches, and which one could come back.
 
-use std::sync::Arc;
+use super::module::Choice;
+use openmcp_dns_api::dns_policy::Mode;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use openmcp_dns_policy::Module;
-
-use openmcp_dns_api::dns_policy::{Mode, ModuleChoice, ModuleSource};
-
-/// Where a module comes from, and with which configuration it decides. Both change together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
-    pub(super) source: ModuleSource,
-    /// JSON text.
-    pub(super) configuration: String,
-}
-
-impl Choice {
-    /// What a status remembers; `None` when this version of the service does not understand it.
-    pub(super) fn remembered(choice: &ModuleChoice) -> Option<Self> {
-        let ModuleChoice { sha256: _, module, configuration } = choice;
-        let source = serde_json::from_value(module.clone()).ok()?;
-        let configuration = configuration.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string);
-        Some(Self { source, configuration })
-    }
-}
-
-/// A module that was admitted with its configuration.
-#[derive(Clone)]
-pub(super) struct Admitted {
-    pub(super) module: Arc<Module>,
-    pub(super) digest: Arc<str>,
-    pub(super) choice: Choice,
-    pub(super) since: Time,
-}
-
-impl Admitted {
-    /// What a status remembers of it.
-    pub(super) fn to_choice(&self) -> ModuleChoice {
-        let configuration = serde_json::from_str(&self.choice.configuration).ok();
-        ModuleChoice {
-            sha256: self.digest.to_string(),
-            module: serde_json::to_value(&self.choice.source).unwrap_or_default(),
-            configuration,
-        }
-    }
-}
-
-impl AsRef<Choice> for Admitted {
-    fn as_ref(&self) -> &Choice {
-        &self.choice
-    }
-}
-
-/// The modules of one policy.
+/// The modules of one policy. The active and the previous one are never of the same choice, and with mode
+/// `Enforce` there is no candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Modules<M> {
     /// It decides.
@@ -112,6 +64,8 @@ impl<M: AsRef<Choice>> Modules<M> {
 
 #[cfg(test)]
 mod tests {
+    use openmcp_dns_api::dns_policy::ModuleSource;
+
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// When the module of one policy is looked at again.
 #[derive(Debug, Default)]
-pub struct Schedule {
+pub(super) struct Schedule {
     /// An attempt is under way; no second one is started beside it.
     busy: bool,
     failures: u32,
@@ -19,43 +19,38 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Something else is wanted: what failed before says nothing of it.
-    pub fn reset(&mut self) {
-        *self = Self::default();
-    }
-
     /// An attempt begins.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.busy = true;
         self.retry_at = None;
     }
 
     /// The attempt went well, or failed in a way that waiting does not change.
-    pub fn ended(&mut self) {
+    pub(super) fn ended(&mut self) {
         self.busy = false;
         self.failures = 0;
         self.retry_at = None;
     }
 
-    /// The attempt failed and may go better next time.
-    pub fn failed(&mut self, now: Instant) {
+    /// The attempt failed and may go better next time; `random` is from 0 to 1.
+    pub(super) fn failed(&mut self, now: Instant, random: f64) {
         self.busy = false;
-        self.retry_at = Some(now + delay(self.failures, fastrand::f64()));
+        self.retry_at = Some(now + delay(self.failures, random));
         self.failures = self.failures.saturating_add(1);
     }
 
     /// Whether it is time for another attempt.
-    pub fn is_retry_due(&self, now: Instant) -> bool {
+    pub(super) fn is_retry_due(&self, now: Instant) -> bool {
         !self.busy && self.retry_at.is_some_and(|at| at <= now)
     }
 
     /// Looks at the tag again after this time.
-    pub fn check_after(&mut self, now: Instant, interval: Duration) {
+    pub(super) fn check_after(&mut self, now: Instant, interval: Duration) {
         self.check_at = Some(now + interval);
     }
 
     /// Whether it is time to look at the tag; then it is not again before `interval` has passed.
-    pub fn take_check(&mut self, now: Instant, interval: Duration) -> bool {
+    pub(super) fn take_check(&mut self, now: Instant, interval: Duration) -> bool {
         let due = !self.busy && self.retry_at.is_none() && self.check_at.is_some_and(|at| at <= now);
         if due {
             self.check_after(now, interval);
@@ -88,7 +83,7 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.begin();
         assert!(!schedule.is_retry_due(start + minute));
-        schedule.failed(start);
+        schedule.failed(start, 1.0);
         assert!(!schedule.is_retry_due(start) && schedule.is_retry_due(start + minute));
         schedule.begin();
         assert!(!schedule.is_retry_due(start + minute));

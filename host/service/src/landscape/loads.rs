@@ -1,0 +1,117 @@
+//! What is done for policies: loads their modules, looks up tags, follows ConfigMaps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::runtime::watcher;
+use tokio::sync::mpsc;
+use tokio_util::sync::DropGuard;
+
+use super::state::Input;
+use crate::clusters::Settings;
+use crate::policies::{self, ChosenBy, Effect, Load, MeteredModule};
+use crate::watch::watch;
+use openmcp_dns_api::dns_policy::ConfigMapKey;
+use openmcp_dns_modules::ModuleLoader;
+
+/// The watch of the ConfigMap that a policy's module comes from; ends with this value.
+struct ModuleWatch {
+    key: ConfigMapKey,
+    _ends_watch: DropGuard,
+}
+
+/// The work that is under way for policies.
+pub(super) struct Loads {
+    settings: Arc<Settings>,
+    loader: ModuleLoader,
+    /// Where what came of it is told.
+    inputs: mpsc::Sender<Input<MeteredModule>>,
+    watches: BTreeMap<String, ModuleWatch>,
+    /// Ends the last load of a policy's module when another one is wanted.
+    loads: BTreeMap<(String, ChosenBy), DropGuard>,
+}
+
+impl Loads {
+    /// No work is under way.
+    pub(super) const fn new(
+        settings: Arc<Settings>,
+        loader: ModuleLoader,
+        inputs: mpsc::Sender<Input<MeteredModule>>,
+    ) -> Self {
+        Self { settings, loader, inputs, watches: BTreeMap::new(), loads: BTreeMap::new() }
+    }
+
+    /// Begins to do something for a policy.
+    pub(super) fn begin(&mut self, policy: String, effect: Effect) {
+        match effect {
+            Effect::Follow(key) => self.follow(policy, key),
+            Effect::Load(load) => self.load(policy, load),
+            Effect::LookUp(number, oci) => {
+                let loader = self.loader.clone();
+                let looking = async move { loader.resolve(&oci).await };
+                let cancel = self.settings.cancel.clone();
+                self.spawn(policy, cancel, looking, move |resolved| {
+                    policies::Input::Resolved(number, resolved)
+                });
+            }
+            // Done by whoever knows the clusters.
+            Effect::TellClusters => {}
+        }
+    }
+
+    /// Ends all work for a policy that is gone.
+    pub(super) fn forget(&mut self, policy: &str) {
+        self.watches.remove(policy);
+        self.loads.retain(|(of, _), _| of != policy);
+    }
+
+    fn load(&mut self, policy: String, load: Load) {
+        let cancel = self.settings.cancel.child_token();
+        self.loads.insert((policy.clone(), load.chosen_by), cancel.clone().drop_guard());
+        let (loader, metrics) = (self.loader.clone(), self.settings.metrics.clone());
+        let loading = async move {
+            let loaded = loader.load(&load.choice.source, load.choice.configuration.clone()).await;
+            (load, loaded)
+        };
+        self.spawn(policy, cancel, loading, |(load, loaded)| {
+            policies::Input::Loaded(load, loaded.map(|module| MeteredModule::new(module, metrics)))
+        });
+    }
+
+    fn follow(&mut self, policy: String, key: Option<ConfigMapKey>) {
+        let Some(key) = key else {
+            self.watches.remove(&policy);
+            return;
+        };
+        if self.watches.get(&policy).is_some_and(|watch| watch.key == key) {
+            return;
+        }
+        let api: Api<ConfigMap> = Api::namespaced(self.settings.platform.clone(), &key.namespace);
+        let one = watcher::Config::default().fields(&format!("metadata.name={}", key.name));
+        let cancel = self.settings.cancel.child_token();
+        let (inputs, token, name) = (self.inputs.clone(), cancel.clone(), policy.clone());
+        self.settings.tasks.spawn(async move {
+            let changed = |_| Input::Policy(name.clone(), policies::Input::ConfigMapChanged);
+            token.run_until_cancelled(watch(api, one, inputs, changed)).await;
+        });
+        self.watches.insert(policy, ModuleWatch { key, _ends_watch: cancel.drop_guard() });
+    }
+
+    /// Does some work for a policy, and tells what came of it unless it is cancelled.
+    fn spawn<T: Send + 'static>(
+        &self,
+        policy: String,
+        cancel: tokio_util::sync::CancellationToken,
+        work: impl Future<Output = T> + Send + 'static,
+        tell: impl FnOnce(T) -> policies::Input<MeteredModule> + Send + 'static,
+    ) {
+        let inputs = self.inputs.clone();
+        self.settings.tasks.spawn(async move {
+            let Some(done) = cancel.run_until_cancelled(work).await else { return };
+            // Nobody may be listening any more.
+            let _ = inputs.send(Input::Policy(policy, tell(done))).await;
+        });
+    }
+}

@@ -1,0 +1,244 @@
+//! What is known of the landscape, and what follows from each change of it. No client, no clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::cluster::ClusterId;
+
+use super::desired::desired;
+use super::select;
+use crate::clusters::Desired;
+use crate::inventory::Access;
+use crate::policies::{self, Moment, PolicyLifeCycle, PolicyModule};
+use crate::watch::Update;
+use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
+
+/// What happens in the landscape.
+pub(super) enum Input<M> {
+    /// A `Cluster` is another one.
+    Clusters(Update<Cluster>),
+    /// A `DNSPolicy` is another one.
+    Policies(Update<DNSPolicy>),
+    /// A `ClusterDNS` is another one.
+    ClusterDns(Update<ClusterDNS>),
+    /// The access to a cluster is another one.
+    Access(Update<(ClusterId, Access)>),
+    /// Something happens to the policy of this name.
+    Policy(String, policies::Input<M>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What has to be done.
+pub(super) enum Effect {
+    /// Tell the cluster's controller what should be, which may be something else than before.
+    Assign(ClusterId),
+    /// The `Cluster` is gone: tell its controller, if there is one.
+    Release(ClusterId, Desired),
+    /// Do something for the policy of this name.
+    Policy(String, policies::Effect),
+    /// The policy of this name is gone.
+    Forget(String),
+    /// Somebody confirms the held deletion of this cluster that has this token.
+    Confirm(ClusterId, String),
+}
+
+/// What is known of the landscape. A list that has not been read yet is not an empty one: nothing is
+/// desired before the clusters, the policies and the access to the clusters are known.
+pub(super) struct Landscape<M> {
+    clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
+    policies: Option<BTreeMap<String, PolicyLifeCycle<M>>>,
+    access: Option<BTreeMap<ClusterId, Access>>,
+    /// How often the tag of a policy's module is looked up.
+    tag_check: Duration,
+}
+
+impl<M: PolicyModule> Landscape<M> {
+    /// Nothing is known yet.
+    pub(super) const fn new(tag_check: Duration) -> Self {
+        Self { clusters: None, policies: None, access: None, tag_check }
+    }
+
+    /// Whether all lists have been read.
+    pub(super) const fn is_known(&self) -> bool {
+        self.clusters.is_some() && self.policies.is_some() && self.access.is_some()
+    }
+
+    /// What should be for a cluster; `None` where that is not known, or there is no such cluster.
+    pub(super) fn desired(&self, id: &ClusterId) -> Option<Desired> {
+        let cluster = self.clusters.as_ref()?.get(id)?;
+        Some(desired(Arc::clone(cluster), true, self.policies.as_ref()?, self.access.as_ref()?))
+    }
+
+    /// All policies.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (&String, &PolicyLifeCycle<M>)> {
+        self.policies.iter().flatten()
+    }
+
+    /// Takes in what happens; gives what has to be done, in this order.
+    pub(super) fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
+        match input {
+            Input::Clusters(update) => self.clusters_seen(update),
+            Input::Policies(update) => self.policies_seen(update, moment),
+            Input::ClusterDns(update) => confirmations(update),
+            Input::Access(update) => self.access_seen(update),
+            Input::Policy(name, input) => self.policy(&name, input, moment),
+            Input::Tick => {
+                let names: Vec<String> = self.policies().map(|(name, _)| name.clone()).collect();
+                names.iter().flat_map(|name| self.policy(name, policies::Input::Tick, moment)).collect()
+            }
+        }
+    }
+
+    fn assign_all(&self) -> Vec<Effect> {
+        self.clusters.iter().flat_map(BTreeMap::keys).cloned().map(Effect::Assign).collect()
+    }
+
+    fn clusters_seen(&mut self, update: Update<Cluster>) -> Vec<Effect> {
+        match update {
+            Update::All(all) => {
+                let all: BTreeMap<_, _> =
+                    all.into_iter().map(|cluster| (select::id(&cluster), Arc::new(cluster))).collect();
+                // One that is missing in a new list was deleted while the watch was down. Its controller
+                // is not told: a list is no deletion that was seen, and our finalizer would have kept it.
+                let old = self.clusters.take().unwrap_or_default();
+                for id in old.keys().filter(|id| !all.contains_key(id)) {
+                    tracing::warn!(cluster = %id, "the Cluster is missing in a new list; its records stay");
+                }
+                self.clusters = Some(all);
+                self.assign_all()
+            }
+            Update::Set(cluster) => {
+                let Some(clusters) = &mut self.clusters else { return Vec::new() };
+                let id = select::id(&cluster);
+                clusters.insert(id.clone(), Arc::new(*cluster));
+                vec![Effect::Assign(id)]
+            }
+            Update::Removed(cluster) => {
+                let id = select::id(&cluster);
+                if let Some(clusters) = &mut self.clusters {
+                    clusters.remove(&id);
+                }
+                // Without a controller, nothing has been done for the cluster yet.
+                let (Some(policies), Some(access)) = (&self.policies, &self.access) else {
+                    return Vec::new();
+                };
+                vec![Effect::Release(id, desired(Arc::new(*cluster), false, policies, access))]
+            }
+            Update::Trouble(message) => trouble("Cluster", &message),
+        }
+    }
+
+    fn policies_seen(&mut self, update: Update<DNSPolicy>, moment: &Moment) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match update {
+            Update::All(all) => {
+                let mut old = self.policies.replace(BTreeMap::new()).unwrap_or_default();
+                for policy in all {
+                    let old = old.remove(&policy.name_any());
+                    effects.extend(self.policy_seen(old, policy, moment));
+                }
+                effects.extend(old.into_keys().map(Effect::Forget));
+            }
+            Update::Set(policy) => {
+                let Some(policies) = &mut self.policies else { return Vec::new() };
+                let old = policies.remove(&policy.name_any());
+                effects.extend(self.policy_seen(old, *policy, moment));
+            }
+            Update::Removed(policy) => {
+                let name = policy.name_any();
+                if let Some(policies) = &mut self.policies {
+                    policies.remove(&name);
+                }
+                effects.push(Effect::Forget(name));
+            }
+            Update::Trouble(message) => return trouble("DNSPolicy", &message),
+        }
+        effects.extend(self.assign_all());
+        effects
+    }
+
+    /// Takes in a policy that is new, or another one than `old`.
+    fn policy_seen(
+        &mut self,
+        old: Option<PolicyLifeCycle<M>>,
+        policy: DNSPolicy,
+        moment: &Moment,
+    ) -> Vec<Effect> {
+        let name = policy.name_any();
+        let policy = Arc::new(policy);
+        let (policy, effects) = match old {
+            Some(mut old) => {
+                let effects = old.handle(policies::Input::Changed(policy), moment);
+                (old, effects)
+            }
+            None => PolicyLifeCycle::new(policy, self.tag_check),
+        };
+        self.policies.get_or_insert_default().insert(name.clone(), policy);
+        self.effects(&name, effects)
+    }
+
+    fn policy(&mut self, name: &str, input: policies::Input<M>, moment: &Moment) -> Vec<Effect> {
+        let policy = self.policies.as_mut().and_then(|policies| policies.get_mut(name));
+        let effects = policy.map(|policy| policy.handle(input, moment)).unwrap_or_default();
+        self.effects(name, effects)
+    }
+
+    fn effects(&self, policy: &str, effects: Vec<policies::Effect>) -> Vec<Effect> {
+        let one = |effect| match effect {
+            policies::Effect::TellClusters => self.assign_all(),
+            effect => vec![Effect::Policy(policy.to_owned(), effect)],
+        };
+        effects.into_iter().flat_map(one).collect()
+    }
+
+    fn access_seen(&mut self, update: Update<(ClusterId, Access)>) -> Vec<Effect> {
+        match update {
+            Update::All(all) => {
+                self.access = Some(all.into_iter().collect());
+                self.assign_all()
+            }
+            Update::Set(granted) => {
+                let (id, access) = *granted;
+                let Some(known) = &mut self.access else { return Vec::new() };
+                known.insert(id.clone(), access);
+                vec![Effect::Assign(id)]
+            }
+            Update::Removed(withdrawn) => {
+                let (id, _) = *withdrawn;
+                let Some(known) = &mut self.access else { return Vec::new() };
+                known.remove(&id);
+                vec![Effect::Assign(id)]
+            }
+            Update::Trouble(message) => trouble("Secret", &message),
+        }
+    }
+}
+
+fn confirmations(update: Update<ClusterDNS>) -> Vec<Effect> {
+    let objects = match update {
+        Update::All(all) => all,
+        Update::Set(object) => vec![*object],
+        Update::Removed(_) => Vec::new(),
+        Update::Trouble(message) => return trouble("ClusterDNS", &message),
+    };
+    let confirm = |object: ClusterDNS| {
+        let token = object.annotations().get(CONFIRM_ANNOTATION)?.clone();
+        let id = ClusterId::new(object.namespace().unwrap_or_default(), object.name_any());
+        Some(Effect::Confirm(id, token))
+    };
+    objects.into_iter().filter_map(confirm).collect()
+}
+
+/// A watch of the platform cluster has trouble. It goes on trying, and nothing changes until then.
+fn trouble(kind: &str, message: &str) -> Vec<Effect> {
+    tracing::warn!(
+        kind,
+        message,
+        hint = "are the CRDs installed (openmcp-dns crds), and may this service account list them?",
+        "unable to watch the platform cluster"
+    );
+    Vec::new()
+}

@@ -1,0 +1,109 @@
+//! A policy whose module is admitted, and what it means for one cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
+use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
+use openmcp_dns_core::deletion_guard::DeletionLimits;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::policy::{Context, Policy};
+
+use openmcp_dns_api::dns_policy::{DeletionGuard, SharedName};
+use openmcp_dns_api::{Cluster, DNSPolicySpec};
+
+/// A policy whose module is admitted: what is the same for all its clusters.
+pub struct ActivePolicy<'p> {
+    /// Name of the DNSPolicy.
+    pub name: String,
+    /// What it says.
+    pub spec: &'p DNSPolicySpec,
+    /// Its base domain.
+    pub zone: HostName,
+    /// The module that decides.
+    pub module: ActiveModule,
+    /// A module that is compared with it, and decides nothing.
+    pub candidate: Option<ActiveModule>,
+    /// Whether the DNS server in use can serve wildcards.
+    pub wildcards: bool,
+}
+
+/// A module that was admitted, with the configuration that it has accepted.
+pub struct ActiveModule {
+    /// Asks it.
+    pub policy: Arc<dyn Policy>,
+    /// Its SHA-256, as hexadecimal digits.
+    pub digest: Arc<str>,
+    /// Its configuration, as JSON text.
+    pub configuration: String,
+}
+
+impl ActivePolicy<'_> {
+    /// What the policy means for a cluster that it selects.
+    #[must_use]
+    pub fn for_cluster(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
+        let Self { name, spec, zone, module, candidate, wildcards } = self;
+        let mut shared: Vec<HostName> = shared_names(spec, zone)
+            .filter(|(shared, _)| shared.clusters.iter().any(|identity| identity.names(id)))
+            .filter_map(|(_, name)| name.ok())
+            .collect();
+        shared.sort_unstable();
+        shared.dedup();
+        let facts = ClusterFacts {
+            id: id.clone(),
+            purposes: cluster.spec.purposes.clone(),
+            labels: cluster.labels().clone(),
+        };
+        let for_cluster = |module: &ActiveModule| {
+            let ActiveModule { policy, digest, configuration } = module;
+            let context = Context {
+                base_domain: zone.clone(),
+                cluster: facts.clone(),
+                configuration: configuration.clone(),
+                shared_names: shared.clone(),
+            };
+            ClusterModule {
+                policy: Arc::clone(policy),
+                module_digest: Arc::clone(digest),
+                context: Arc::new(context),
+                wildcards: *wildcards,
+            }
+        };
+        let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;
+        ClusterPolicy {
+            policy_name: name.clone(),
+            module: for_cluster(module),
+            candidate: candidate.as_ref().map(for_cluster),
+            deletion_limits: DeletionLimits {
+                share_percent: max_percent,
+                free_names: usize::try_from(free_names).unwrap_or(usize::MAX),
+            },
+            hold: Duration::from_secs(hold_seconds.into()),
+            created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),
+        }
+    }
+}
+
+/// Each shared name of a policy, or what is wrong with it.
+pub(super) fn shared_names<'s>(
+    spec: &'s DNSPolicySpec,
+    zone: &'s HostName,
+) -> impl Iterator<Item = (&'s SharedName, Result<HostName, String>)> {
+    spec.shared_names.iter().map(move |shared| {
+        let text = &shared.name;
+        let name = match text.parse::<HostName>() {
+            Err(error) => Err(format!("spec.sharedNames: {text:?}: {error}")),
+            Ok(name) if !name.is_below(zone) => {
+                Err(format!("spec.sharedNames: {name} does not lie below {zone}"))
+            }
+            Ok(name) => Ok(name),
+        };
+        (shared, name)
+    })
+}
+
+/// The module's configuration as JSON text.
+pub fn configuration(spec: &DNSPolicySpec) -> String {
+    spec.configuration.as_ref().map_or_else(|| "{}".to_owned(), serde_json::Value::to_string)
+}

@@ -1,0 +1,182 @@
+//! The life cycle of one policy as a machine: what happens goes in, what has to be done comes out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
+use openmcp_dns_core::name::HostName;
+
+use super::active::ActivePolicy;
+use super::loading::Incoming;
+use super::module::{Admitted, Choice, ChosenBy, Load, PolicyModule};
+use super::modules::Modules;
+use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, OciSource};
+use openmcp_dns_modules::{Facts, Loaded, ModuleError};
+
+/// What happens to a policy.
+pub enum Input<M> {
+    /// The object is another one.
+    Changed(Arc<DNSPolicy>),
+    /// The ConfigMap that the module in the spec comes from is another one.
+    ConfigMapChanged,
+    /// A load has ended.
+    Loaded(Load, Loaded<M>),
+    /// What the tag of the module in the spec means now; with the number that the look-up had.
+    Resolved(u64, Result<String, ModuleError>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What has to be done for a policy.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Follow this ConfigMap, or none: the module in the spec comes from it.
+    Follow(Option<ConfigMapKey>),
+    /// Load a module. An earlier load for the same one is of no use any more.
+    Load(Load),
+    /// See what a tag means now; the answer comes back with the number.
+    LookUp(u64, OciSource),
+    /// Tell the clusters: other modules than before are in use. When the object changes they are told in any
+    /// case, because other things than modules may be others.
+    TellClusters,
+}
+
+/// When something happens, by both clocks, and some chance.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// For waiting.
+    pub instant: Instant,
+    /// For people.
+    pub time: Time,
+    /// From 0 to 1: services that failed together do not come back together.
+    pub random: f64,
+}
+
+/// One DNSPolicy, and the modules that it has. A module that decides goes on until another one is admitted
+/// that may: no failure, no change of the spec and no restart takes it away.
+pub struct PolicyLifeCycle<M> {
+    pub(super) policy: Arc<DNSPolicy>,
+    pub(super) modules: Modules<Admitted<M>>,
+    pub(super) spec: Incoming,
+    pub(super) remembered: Incoming,
+    /// What the status said of the module before the active one; a service that was restarted has not
+    /// loaded it.
+    pub(super) previous: Option<ModuleChoice>,
+    /// What to load in addition to the module in the spec.
+    pub(super) to_restore: Option<Arc<Choice>>,
+    /// Of the last download for the spec.
+    pub(super) facts: Facts,
+    /// Why it is not known whether a tag has moved.
+    pub(super) check_trouble: Option<String>,
+    pub(super) last_error_time: Option<Time>,
+    /// How often a tag is looked up.
+    pub(super) tag_check: Duration,
+}
+
+impl<M: PolicyModule> PolicyLifeCycle<M> {
+    /// Begins with a policy none of whose modules has been loaded, perhaps because the service has just been
+    /// started. Tags are looked up every `tag_check`.
+    pub fn new(policy: Arc<DNSPolicy>, tag_check: Duration) -> (Self, Vec<Effect>) {
+        let status = policy.status.as_ref().map(|status| status.module.clone());
+        let mut begun = Self {
+            modules: Modules::default(),
+            spec: Incoming::default(),
+            remembered: Incoming::default(),
+            previous: status.as_ref().and_then(|module| module.previous.clone()),
+            to_restore: None,
+            facts: Facts::default(),
+            check_trouble: None,
+            last_error_time: None,
+            tag_check,
+            policy,
+        };
+        let active = status.as_ref().and_then(|module| Choice::remembered(module.active.as_ref()?));
+        let was_active = active.as_ref() == Some(&begun.choice());
+        begun.to_restore = match begun.policy.spec.mode {
+            // It is loaded as that of the spec.
+            Mode::Enforce if was_active => None,
+            Mode::Rollback if was_active && begun.previous.is_some() => begun.take_previous(),
+            Mode::Enforce | Mode::Monitor | Mode::Rollback => active.map(Arc::new),
+        };
+        let effects = begun.load_all([ChosenBy::Status, ChosenBy::Spec]);
+        (begun, effects)
+    }
+
+    /// Takes in what has happened; gives what has to be done.
+    pub fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
+        let effect = match input {
+            Input::Changed(policy) => return self.changed(policy),
+            Input::Tick => return self.tick(moment.instant),
+            Input::ConfigMapChanged => self.load(ChosenBy::Spec),
+            Input::Loaded(load, loaded) => self.loaded(load, loaded, moment),
+            Input::Resolved(number, resolved) => self.resolved(number, resolved, moment),
+        };
+        effect.into_iter().collect()
+    }
+
+    /// The policy as it is now.
+    pub const fn policy(&self) -> &Arc<DNSPolicy> {
+        &self.policy
+    }
+
+    /// The policy with the modules in use; `None` while no module is active or the spec is unusable.
+    pub fn active(&self) -> Option<ActivePolicy<'_>> {
+        let active = self.modules.active.as_ref()?;
+        let name = self.policy.name_any();
+        Some(ActivePolicy {
+            zone: self.base_domain().ok()?,
+            module: active.to_active(name.clone()),
+            // No DNSPolicy has a slash in its name.
+            candidate: self
+                .modules
+                .candidate
+                .as_ref()
+                .map(|candidate| candidate.to_active(format!("{name}/candidate"))),
+            name,
+            spec: &self.policy.spec,
+            // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself.
+            wildcards: false,
+        })
+    }
+
+    /// The zone of the landscape.
+    pub(super) fn base_domain(&self) -> Result<HostName, String> {
+        let text = &self.policy.spec.base_domain;
+        text.parse().map_err(|error| format!("spec.baseDomain {text:?}: {error}"))
+    }
+
+    /// What the spec names.
+    pub(super) fn choice(&self) -> Choice {
+        Choice::of(&self.policy.spec)
+    }
+
+    fn take_previous(&mut self) -> Option<Arc<Choice>> {
+        self.previous.take().as_ref().and_then(Choice::remembered).map(Arc::new)
+    }
+
+    fn changed(&mut self, policy: Arc<DNSPolicy>) -> Vec<Effect> {
+        let old = std::mem::replace(&mut self.policy, policy);
+        let (mode, choice) = (self.policy.spec.mode, self.choice());
+        if Choice::of(&old.spec) == choice && old.spec.mode == mode {
+            return Vec::new();
+        }
+        // What failed before says nothing of it.
+        self.spec.reset();
+        if self.modules.chosen(mode, &choice) {
+            tracing::info!(policy = %self.policy.name_any(), "the policy module before decides again");
+            self.previous = None;
+        } else if mode == Mode::Rollback && self.modules.decides(&choice) {
+            // The module before has decided in an earlier life of the service.
+            self.to_restore = self.take_previous();
+        }
+        self.load_all([ChosenBy::Spec, ChosenBy::Status])
+    }
+
+    fn load_all(&mut self, all: [ChosenBy; 2]) -> Vec<Effect> {
+        let follow = Effect::Follow(self.policy.spec.module.config_map.clone());
+        let loads = all.into_iter().filter_map(|chosen_by| self.load(chosen_by));
+        [follow].into_iter().chain(loads).collect()
+    }
+}

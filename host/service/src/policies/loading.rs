@@ -1,0 +1,188 @@
+//! Modules on their way in: when they are loaded, and what becomes of them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::ResourceExt as _;
+
+use super::life_cycle::{Effect, Moment, PolicyLifeCycle};
+use super::module::{Admitted, ChosenBy, Load, PolicyModule};
+use super::schedule::Schedule;
+use openmcp_dns_api::conditions::Reason;
+use openmcp_dns_modules::{Facts, Loaded, ModuleError};
+
+/// Why a module is not used.
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    pub(super) message: String,
+}
+
+/// A module on its way in, named by the spec or by the status.
+#[derive(Default)]
+pub(super) struct Incoming {
+    /// Counts loads, so that the answer to an old one is not taken for the newest.
+    number: u64,
+    schedule: Schedule,
+    /// What became of the last load; `None` when it went well, or something else is wanted since.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Incoming {
+    /// Something else is wanted: what failed before says nothing of it.
+    pub(super) fn reset(&mut self) {
+        self.schedule = Schedule::default();
+        self.failure = None;
+    }
+}
+
+impl<M: PolicyModule> PolicyLifeCycle<M> {
+    /// Begins to load a module, unless there is nothing to load.
+    pub(super) fn load(&mut self, chosen_by: ChosenBy) -> Option<Effect> {
+        let choice = match chosen_by {
+            ChosenBy::Spec => Arc::new(self.choice()),
+            ChosenBy::Status => self.to_restore.clone()?,
+        };
+        let incoming = self.incoming(chosen_by);
+        incoming.number += 1;
+        incoming.schedule.begin();
+        Some(Effect::Load(Load { chosen_by, number: incoming.number, choice }))
+    }
+
+    const fn incoming(&mut self, chosen_by: ChosenBy) -> &mut Incoming {
+        match chosen_by {
+            ChosenBy::Spec => &mut self.spec,
+            ChosenBy::Status => &mut self.remembered,
+        }
+    }
+
+    /// Takes in the answer to a load.
+    pub(super) fn loaded(&mut self, load: Load, loaded: Loaded<M>, moment: &Moment) -> Option<Effect> {
+        let Load { chosen_by, number, choice } = load;
+        if number != self.incoming(chosen_by).number {
+            return None;
+        }
+        let Loaded { facts, module } = loaded;
+        if chosen_by == ChosenBy::Spec {
+            let download_time = facts.download_time.clone().or_else(|| self.facts.download_time.take());
+            self.facts = Facts { download_time, ..facts };
+            self.spec.schedule.check_after(moment.instant, self.tag_check);
+        }
+        match module {
+            Ok(module) => {
+                self.admitted(chosen_by, Admitted { module, choice, since: moment.time.clone() });
+                Some(Effect::TellClusters)
+            }
+            Err(error) => {
+                self.refused(chosen_by, &error, moment);
+                None
+            }
+        }
+    }
+
+    fn admitted(&mut self, chosen_by: ChosenBy, module: Admitted<M>) {
+        let incoming = self.incoming(chosen_by);
+        incoming.failure = None;
+        incoming.schedule.ended();
+        let (mode, policy, digest) = (self.policy.spec.mode, self.policy.name_any(), module.module.digest());
+        match chosen_by {
+            ChosenBy::Spec => {
+                tracing::info!(policy, %digest, ?mode, "policy module is loaded");
+                self.check_trouble = None;
+                self.modules.admitted(mode, module);
+                if mode.enforces() {
+                    self.need_no_other();
+                }
+            }
+            ChosenBy::Status => {
+                tracing::info!(policy, %digest, "policy module that decided before is loaded");
+                self.to_restore = None;
+                self.modules.restored(mode, &self.choice(), module);
+            }
+        }
+    }
+
+    /// The module in the spec decides. The one that decided before may be gone from its source by now; it
+    /// is loaded only when somebody wants it back.
+    fn need_no_other(&mut self) {
+        if self.to_restore.take().is_some() {
+            let status = self.policy.status.as_ref();
+            self.previous = status.and_then(|status| status.module.active.clone());
+            self.remembered.schedule.ended();
+            self.remembered.failure = None;
+        }
+    }
+
+    fn refused(&mut self, chosen_by: ChosenBy, error: &ModuleError, moment: &Moment) {
+        let message = openmcp_dns_core::chain(error);
+        let policy = self.policy.name_any();
+        let incoming = self.incoming(chosen_by);
+        // The same trouble is told once, not at every attempt.
+        if incoming.failure.as_ref().is_none_or(|failure| failure.message != message) {
+            tracing::warn!(policy, message, "policy module is not used");
+        }
+        if error.is_transient() {
+            incoming.schedule.failed(moment.instant, moment.random);
+        } else {
+            incoming.schedule.ended();
+        }
+        incoming.failure = Some(Failure { reason: error.reason(), message });
+        self.last_error_time = Some(moment.time.clone());
+    }
+
+    // === what time brings ===
+
+    /// Takes in that time has passed.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for chosen_by in [ChosenBy::Spec, ChosenBy::Status] {
+            if self.incoming(chosen_by).schedule.is_retry_due(now) {
+                effects.extend(self.load(chosen_by));
+            }
+        }
+        effects.extend(self.look_up(now));
+        effects
+    }
+
+    /// Looks up the tag of the module in the spec, if it is time.
+    fn look_up(&mut self, now: Instant) -> Option<Effect> {
+        let oci = self.policy.spec.module.oci.as_ref().filter(|oci| oci.is_followed())?;
+        // Before the first download there is nothing to compare with.
+        self.facts.manifest_digest.as_ref()?;
+        let is_due = self.spec.schedule.take_check(now, self.tag_check);
+        is_due.then(|| Effect::LookUp(self.spec.number, oci.clone()))
+    }
+
+    /// Takes in what a tag means now; loads the module anew where it means another one.
+    pub(super) fn resolved(
+        &mut self,
+        number: u64,
+        resolved: Result<String, ModuleError>,
+        moment: &Moment,
+    ) -> Option<Effect> {
+        if number != self.spec.number {
+            return None;
+        }
+        let policy = self.policy.name_any();
+        match resolved {
+            Ok(digest) => {
+                self.check_trouble = None;
+                if self.facts.manifest_digest.as_ref() == Some(&digest) {
+                    return None;
+                }
+                tracing::info!(policy, digest, "the tag of the policy module has moved");
+                self.load(ChosenBy::Spec)
+            }
+            // The module that decides is still the right one for all that is known.
+            Err(error) => {
+                let message =
+                    format!("unable to see whether the tag has moved: {}", openmcp_dns_core::chain(&error));
+                if self.check_trouble.as_ref() != Some(&message) {
+                    tracing::warn!(policy, message, "the policy module stays");
+                }
+                self.last_error_time = Some(moment.time.clone());
+                self.check_trouble = Some(message);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Modules and policies for tests: no engine, no network, no clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::policy::{
+    CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
+};
+use openmcp_dns_policy::Description;
+use serde_json::Value;
+
+use super::{Effect, Input, Moment, PolicyLifeCycle, PolicyModule};
+use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_modules::{Facts, Loaded};
+
+/// How often tags are looked up.
+pub(crate) const TAG_CHECK: Duration = Duration::from_secs(300);
+
+/// A module that is nothing but its digest.
+#[derive(Debug)]
+pub(crate) struct Mock {
+    digest: String,
+    description: Description,
+}
+
+impl Mock {
+    pub(crate) fn new(digest: &str) -> Self {
+        let text = String::from;
+        let description = Description { name: text("mock"), version: text("1.0.0"), summary: String::new() };
+        Self { digest: text(digest), description }
+    }
+
+    /// What the loader says of it when it was downloaded.
+    pub(crate) fn loaded(digest: &str, manifest: Option<&str>) -> Loaded<Self> {
+        let facts = Facts {
+            fetched_digest: Some(digest.to_owned()),
+            manifest_digest: manifest.map(str::to_owned),
+            download_time: None,
+        };
+        Loaded { facts, module: Ok(Self::new(digest)) }
+    }
+}
+
+impl PolicyModule for Mock {
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn decisions(&self, label: String) -> Arc<dyn Policy> {
+        Arc::new(Labelled(label))
+    }
+}
+
+/// Decides nothing, and says under which label it was asked.
+struct Labelled(String);
+
+impl Labelled {
+    fn failure(&self) -> PolicyFailure {
+        PolicyFailure { kind: FailureKind::Internal, message: self.0.clone() }
+    }
+}
+
+impl Policy for Labelled {
+    fn domain_filter(&self, _: &Context) -> Result<String, PolicyFailure> {
+        Err(self.failure())
+    }
+
+    fn validate_hostname(
+        &self,
+        _: &Context,
+        _: &HostName,
+        _: &CheckedClaim,
+    ) -> Result<Verdict, PolicyFailure> {
+        Err(self.failure())
+    }
+
+    fn name_records(
+        &self,
+        _: &Context,
+        _: &HostName,
+        _: &CheckedClaim,
+    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
+        Err(self.failure())
+    }
+}
+
+/// A moment on a clock that nobody winds.
+pub(crate) fn moment() -> Moment {
+    Moment { instant: Instant::now(), time: Time(Timestamp::UNIX_EPOCH), random: 1.0 }
+}
+
+/// A DNSPolicy that was created in this second.
+pub(crate) fn policy(name: &str, second: i64, spec: Value) -> DNSPolicy {
+    let mut policy = DNSPolicy::new(name, serde_json::from_value(spec).unwrap());
+    policy.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+    policy
+}
+
+/// A policy whose module has been admitted, or is being loaded.
+pub(crate) fn life_cycle(name: &str, second: i64, spec: Value, is_active: bool) -> PolicyLifeCycle<Mock> {
+    let (mut life_cycle, effects) = PolicyLifeCycle::new(Arc::new(policy(name, second, spec)), TAG_CHECK);
+    for effect in effects {
+        if let Effect::Load(load) = effect
+            && is_active
+        {
+            life_cycle.handle(Input::Loaded(load, Mock::loaded("a1", None)), &moment());
+        }
+    }
+    life_cycle
+}
