@@ -5,16 +5,14 @@
 
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use openmcp_dns_core::chain;
-use openmcp_dns_core::name::HostName;
 use tokio::time::Instant;
 
 use super::controller::{ClusterController, Next};
-use super::{Desired, Governed, finalizer};
+use super::step::zone;
+use super::{Desired, finalizer};
 use crate::duties::UndoContext;
 use crate::report::cluster_dns;
-use openmcp_dns_api::ZONE_ANNOTATION;
 
 /// How long to wait between two attempts.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -60,15 +58,5 @@ impl ClusterController {
     async fn release(&self, desired: &Desired) -> kube::Result<()> {
         cluster_dns::remove(&self.settings.platform, &desired.cluster).await?;
         if desired.present { finalizer::release(&self.api(), &desired.cluster).await } else { Ok(()) }
-    }
-}
-
-/// The landscape's zone: from the policy, or as the `Cluster` carries it.
-fn zone(desired: &Desired) -> Option<HostName> {
-    match &desired.governed {
-        Governed::By(policy) => Some(policy.module.context.base_domain.clone()),
-        Governed::No | Governed::NotYet(_) => {
-            desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
-        }
     }
 }

@@ -5,11 +5,11 @@
 //!                    ▲                     ├─ not yet, or under no policy ────────────► status
 //!   touch, changes ──┘                     └─ leaving ────► undo the duties ──► release
 //! ```
-//! Every cluster has a [`ClusterController`](controller::ClusterController) of its own, so that one that
-//! does not answer holds up no other. It looks at what should be and what is, does what is missing, and
-//! waits for a change. It keeps nothing that it could not find out again, so a restart continues where it
-//! stopped. The finalizer and the `ClusterDNS` are the frame around the duties: the one is set before
-//! anything is done, both go when everything is undone.
+//! Every cluster has a `ClusterController` of its own, so that one that does not answer holds up no other.
+//! It looks at what should be and what is, does what is missing, and waits for a change. It keeps nothing
+//! that it could not find out again, so a restart continues where it stopped. The finalizer and the
+//! `ClusterDNS` are the frame around the duties: the one is set before anything is done, both go when
+//! everything is undone.
 
 mod connection;
 mod controller;

@@ -1,7 +1,11 @@
 //! What is next for a cluster.
 
-use super::{Desired, Governed, finalizer};
+use kube::ResourceExt as _;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::name::HostName;
+
+use super::{Desired, Governed, finalizer};
+use openmcp_dns_api::ZONE_ANNOTATION;
 
 /// What is next for a cluster.
 pub(super) enum Step<'d> {
@@ -31,6 +35,16 @@ pub(super) fn step(desired: &Desired, leaving: bool, governed: bool) -> Step<'_>
         Governed::No => Step::Rest,
         Governed::NotYet(why) => Step::Wait(why),
         Governed::By(policy) => Step::Fulfil(policy),
+    }
+}
+
+/// The landscape's zone: from the policy, or as the `Cluster` carries it.
+pub(super) fn zone(desired: &Desired) -> Option<HostName> {
+    match &desired.governed {
+        Governed::By(policy) => Some(policy.module.context.base_domain.clone()),
+        Governed::No | Governed::NotYet(_) => {
+            desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
+        }
     }
 }
 
@@ -154,5 +168,19 @@ mod tests {
         let returned = desired(by(), held);
         assert!(matches!(step(&returned, true, true), Step::TakeBack));
         assert!(matches!(step(&desired(by(), |_| {}), true, false), Step::End));
+    }
+
+    #[test]
+    fn the_zone_is_that_of_the_policy_and_else_what_the_cluster_carries() {
+        let carries = |zone: &'static str| {
+            move |cluster: &mut Cluster| {
+                cluster.metadata.annotations = Some([(ZONE_ANNOTATION.to_owned(), zone.to_owned())].into());
+            }
+        };
+        let text = |desired: &Desired| zone(desired).map(|zone| zone.to_string());
+        assert_eq!(text(&desired(by(), carries("old.cluster"))).as_deref(), Some("openmcp.cluster"));
+        assert_eq!(text(&desired(Governed::No, carries("old.cluster"))).as_deref(), Some("old.cluster"));
+        assert_eq!(text(&desired(Governed::No, carries("no zone"))), None);
+        assert_eq!(text(&desired(Governed::No, |_| {})), None);
     }
 }
