@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! objects ──resolve──► claims ──decide──► record sets ──conflict──► winners ──plan──► changes
+//! └────────── recording: remembers, asks modules, holds deletions, tells what happens ───────┘
 //! ```
-//! An object claims host names; a policy decides on each claim; the claims of all objects on one
-//! name are settled; the plan says what must change in the store. Each stage is a module that
-//! takes values and gives values, so that its tests feed it values and compare.
+//! An object claims host names; a policy decides on each claim; where several objects claim one name,
+//! conflicts are resolved; the plan says what must change in the store. Each stage is a module that
+//! takes values and gives values, so that its tests feed it values and compare. [`recording`] holds
+//! what has to be remembered between them, as machines that take inputs and give effects.
 
 pub mod cluster;
 pub mod cluster_policy;

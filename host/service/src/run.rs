@@ -66,9 +66,9 @@ pub async fn run(service: Service, cancel: CancellationToken) {
     let (reports, reports_receiver) = mpsc::channel(4096);
     let workers = Clusters::default();
 
-    let (coordinator, store_events) = Recorder::new(store, Options { prefix, reports });
-    let inputs_of_coordinator = Inputs { inputs: inputs_receiver, observations: observations_receiver };
-    spawn(&tasks, &cancel, coordinator.run(inputs_of_coordinator, store_events));
+    let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });
+    let received = Inputs { inputs: inputs_receiver, observations: observations_receiver };
+    spawn(&tasks, &cancel, recorder.run(received, store_events));
 
     let prober = asker.map(|asker| {
         let (results, results_receiver) = mpsc::channel(1024);
@@ -106,8 +106,8 @@ fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Outp
     tasks.spawn(async move { cancel.run_until_cancelled(work).await });
 }
 
-/// Hands on what the coordinator tells. Never waits for a worker: the workers wait for the
-/// coordinator.
+/// Hands on what the recorder tells. Never waits for a worker: the workers wait for the
+/// recorder.
 async fn tell(
     mut reports: mpsc::Receiver<Report>,
     workers: Clusters,

@@ -1,10 +1,10 @@
 //! Asks policy modules, each in a thread of its own.
 //!
 //! ```text
-//! Recorder ──Job──► thread of the policy's module ──────────┐
-//!      ▲      ──Job──► thread of the one that takes its place ─┤
-//!      │      ──Job──► thread of its candidate ────────────────┤
-//!      └───────────────────────── Answer ──────────────────────┘
+//! Recorder ──Job──► thread of the policy's module ─────────┐
+//!    ▲     ──Job──► thread of the one that takes its place ─┤
+//!    │     ──Job──► thread of its candidate ────────────────┤
+//!    └────────────────────── Answer ────────────────────────┘
 //! ```
 //! A question takes microseconds, but a bad module takes as long as its limits allow, and there are as
 //! many questions as claims. So nobody waits for a module but those who asked it: a policy's questions

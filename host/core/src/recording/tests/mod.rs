@@ -3,11 +3,13 @@
 mod clusters;
 mod history;
 mod policies;
+mod rules;
 mod store;
 mod world;
 
 use super::{NoDomain, Report, Role};
-use world::{HOLD, Rules, SHARED, World, ZONE, id, ingress};
+use rules::{HOLD, Rules, SHARED, ZONE, id, ingress, routed};
+use world::World;
 
 const MANY: [&str; 10] = ["a", "b", "c", "d", "e", "evil-1", "evil-2", "evil-3", "evil-4", "evil-5"];
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::index::State;
-use crate::kinds::Kind;
 use crate::objects::Change;
 use crate::policy::FailureKind;
 
@@ -70,7 +69,7 @@ fn a_late_answer_on_an_object_that_has_changed_since_is_not_taken() {
     world.think();
     world.observe("w1", Change::Set(ingress("x", &host, "10.0.0.2")));
     world.hear();
-    assert!(world.writes.is_empty());
+    assert_eq!((world.writes.len(), world.jobs.len()), (0, 1), "only the newer question is open");
     world.rest();
     assert!(world.stored().contains(&(host, "w1".to_owned(), "10.0.0.2".to_owned())));
 }
@@ -179,38 +178,75 @@ fn a_candidate_that_does_not_answer_keeps_nobody_waiting() {
     assert!(world.jobs.is_empty(), "nobody waits for it any more");
 }
 
-#[test]
-fn a_restart_changes_nothing_in_whatever_order_things_become_known() {
-    let kinds = Kind::ALL;
-    for first in 0..kinds.len() {
-        let mut world = published(&MANY);
-        let before = world.stored();
-        world.restart();
-        world.govern("w1", &Rules::default());
-        for kind in kinds.iter().cycle().skip(first).take(kinds.len()) {
-            let objects = match kind {
-                Kind::Ingress => {
-                    let host = |name: &str| format!("{name}.w1.{ZONE}");
-                    MANY.iter().map(|name| ingress(name, &host(name), "10.0.0.1")).collect()
-                }
-                _ => Vec::new(),
-            };
-            world.observe("w1", Change::Replaced(*kind, objects));
-            assert!(world.writes.is_empty());
-            world.think();
-        }
-        world.rest();
-        assert_eq!((world.stored(), world.summary("w1").published), (before, MANY.len()));
+/// Every order of four lists.
+fn orders(changes: &[Change]) -> Vec<Vec<Change>> {
+    if changes.is_empty() {
+        return vec![Vec::new()];
     }
+    let with_first = |at: usize| {
+        let others: Vec<Change> = [&changes[..at], &changes[at + 1..]].concat();
+        orders(&others).into_iter().map(move |order| [&changes[at..=at], &order].concat())
+    };
+    (0..changes.len()).flat_map(with_first).collect()
+}
+
+fn routed_world() -> World {
+    let mut world = World::new();
+    world.govern("w1", &Rules::default());
+    for change in routed("w1", &MANY) {
+        world.observe("w1", change);
+    }
+    world.rest();
+    assert_eq!(world.names().len(), MANY.len());
+    world
 }
 
 #[test]
+fn a_restart_changes_nothing_in_whatever_order_things_become_known() {
+    let mut world = routed_world();
+    let before = world.stored();
+    for (order, answers_at_once) in
+        orders(&routed("w1", &MANY)).into_iter().flat_map(|order| [(order.clone(), false), (order, true)])
+    {
+        world.restart();
+        world.govern("w1", &Rules::default());
+        for change in order {
+            if answers_at_once {
+                while world.think() && world.hear() {}
+            }
+            world.observe("w1", change);
+            assert!(world.writes.is_empty());
+        }
+        world.rest();
+        let summary = world.summary("w1");
+        assert_eq!((summary.published, summary.held), (MANY.len(), None));
+        assert_eq!(world.stored(), before);
+    }
+}
+
+/// Whatever comes first after a restart: a list, an answer, or the swap to another module.
+#[test]
 fn a_module_that_is_swapped_right_after_a_restart_withdraws_only_what_it_denies() {
-    let mut world = published(&MANY);
-    world.restart();
-    world.govern("w1", &Rules::default());
-    world.list_named("w1", &MANY);
-    world.govern("w1", &Rules::denying("evil-1"));
-    world.rest();
-    assert_eq!((world.names().len(), world.summary("w1").held), (MANY.len() - 1, None));
+    for (number, order) in orders(&routed("w1", &MANY)).into_iter().enumerate() {
+        for swapped_at in 0..=order.len() {
+            let mut world = routed_world();
+            world.restart();
+            world.govern("w1", &Rules::default());
+            for (at, change) in order.iter().enumerate() {
+                if at == swapped_at {
+                    world.govern("w1", &Rules::denying("evil-1"));
+                }
+                world.observe("w1", change.clone());
+                if (number >> at) % 2 == 0 {
+                    world.think();
+                    world.hear();
+                }
+            }
+            world.govern("w1", &Rules::denying("evil-1"));
+            world.rest();
+            let (summary, what) = (world.summary("w1"), format!("order {number}, swapped at {swapped_at}"));
+            assert_eq!((summary.held, summary.denied), (None, 1), "{what}");
+            assert_eq!(world.names().len(), MANY.len() - 1, "{what}");
+        }
+    }
 }

@@ -1,121 +1,19 @@
 //! Plays modules, store, watches and time, one step at a time and without a thread.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{ClusterFacts, ClusterId};
-use crate::cluster_policy::{ClusterModule, ClusterPolicy};
-use crate::deletion_guard::DeletionLimits;
+use super::rules::{Rules, ZONE, id, ingress};
+use crate::cluster::ClusterId;
+use crate::cluster_policy::ClusterPolicy;
 use crate::kinds::{Kind, Watched};
 use crate::mirror::{KeyValue, StoreEvent};
-use crate::name::HostName;
 use crate::objects::Change;
 use crate::plan::NamePlan;
-use crate::policy::{
-    CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
-};
-use crate::record::RecordType;
 use crate::recording::{
     Answer, Command, Effect, Input, Job, Observation, Recording, Report, Role, Summary, WriteResult, Written,
 };
 use crate::skydns::{Entry, Prefix, parse_key};
-
-pub(super) const ZONE: &str = "openmcp.cluster";
-/// Granted to every cluster.
-pub(super) const SHARED: &str = "shop.openmcp.cluster";
-pub(super) const HOLD: Duration = Duration::from_secs(600);
-
-/// A module that does as it is told: records what is claimed, unless it starts with `denies`.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rules {
-    pub(super) denies: Option<&'static str>,
-    /// Label of the domain; else the cluster's name.
-    pub(super) domain: Option<&'static str>,
-    pub(super) fails: bool,
-}
-
-impl Rules {
-    pub(super) fn denying(prefix: &'static str) -> Self {
-        Self { denies: Some(prefix), ..Self::default() }
-    }
-
-    fn module(&self, cluster: &str) -> ClusterModule {
-        ClusterModule {
-            policy: Arc::new(self.clone()),
-            module_digest: format!("{self:?}").into(),
-            context: Arc::new(Context {
-                base_domain: ZONE.parse().unwrap(),
-                cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
-                configuration: "{}".to_owned(),
-                shared_names: vec![SHARED.parse().unwrap()],
-            }),
-            wildcards: false,
-        }
-    }
-
-    /// As a policy for a cluster that is older the smaller its name.
-    pub(super) fn policy(&self, cluster: &str) -> ClusterPolicy {
-        ClusterPolicy {
-            policy_name: "policy".to_owned(),
-            module: self.module(cluster),
-            candidate: None,
-            deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
-            hold: HOLD,
-            created_unix_seconds: 0,
-        }
-    }
-}
-
-impl Policy for Rules {
-    fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
-        Ok(format!("{}.{ZONE}", self.domain.unwrap_or(&context.cluster.id.name)))
-    }
-
-    fn validate_hostname(
-        &self,
-        _: &Context,
-        _: &HostName,
-        claim: &CheckedClaim,
-    ) -> Result<Verdict, PolicyFailure> {
-        if self.fails {
-            return Err(PolicyFailure { kind: FailureKind::Trap, message: String::new() });
-        }
-        let denied = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
-        let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
-        Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
-    }
-
-    fn name_records(
-        &self,
-        _: &Context,
-        _: &HostName,
-        claim: &CheckedClaim,
-    ) -> Result<Vec<ProposedRecordSet>, PolicyFailure> {
-        let is_address = claim.targets[0].parse::<std::net::IpAddr>().is_ok();
-        Ok(vec![ProposedRecordSet {
-            name: claim.host_name.to_string(),
-            record_type: if is_address { RecordType::A } else { RecordType::Cname },
-            ttl_seconds: 60,
-            values: claim.targets.clone(),
-        }])
-    }
-}
-
-pub(super) fn id(cluster: &str) -> ClusterId {
-    ClusterId::new("default", cluster)
-}
-
-/// An Ingress of this name with one host and one address or host name to point to.
-pub(super) fn ingress(name: &str, host: &str, target: &str) -> Watched {
-    let field = if target.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "hostname" };
-    let ingress = serde_json::json!({
-        "metadata": { "name": name, "namespace": "default", "uid": name },
-        "spec": { "rules": [{ "host": host }] },
-        "status": { "loadBalancer": { "ingress": [{ field: target }] } },
-    });
-    Watched::from_json(Kind::Ingress, ingress).unwrap()
-}
 
 /// What the store holds: names, and at each the cluster and value of every record.
 pub(super) type Stored = BTreeSet<(String, String, String)>;
