@@ -19,6 +19,7 @@ pub mod address;
 pub mod clusters;
 mod duties;
 pub mod inventory;
+pub mod journal;
 pub mod landscape;
 pub mod metrics;
 pub mod observe;

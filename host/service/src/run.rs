@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openmcp_dns_core::index::State;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
@@ -20,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clusters::{Clusters, Settings};
 use crate::inventory::Inventory;
+use crate::journal::{Journal, Occurrence};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Probed, Prober, ProberHandle};
@@ -54,12 +54,25 @@ pub struct Service {
     pub metrics: Metrics,
     /// Set when the service is ready.
     pub readiness: Readiness,
+    /// Where what happens is noted.
+    pub journal: Journal,
 }
 
 /// Works until it is cancelled.
 pub async fn run(service: Service, cancel: CancellationToken) {
-    let Service { platform, inventory, store, prefix, engine, sources, upstreams, asker, metrics, readiness } =
-        service;
+    let Service {
+        platform,
+        inventory,
+        store,
+        prefix,
+        engine,
+        sources,
+        upstreams,
+        asker,
+        metrics,
+        readiness,
+        journal,
+    } = service;
     let tasks = TaskTracker::new();
     let (inputs, inputs_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = mpsc::channel(4096);
@@ -74,10 +87,10 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         let (results, results_receiver) = mpsc::channel(1024);
         let (prober, handle) = Prober::new(asker, results);
         spawn(&tasks, &cancel, prober.run());
-        spawn(&tasks, &cancel, tell_of_probes(results_receiver, workers.clone(), metrics.clone()));
+        spawn(&tasks, &cancel, note_probes(results_receiver, journal.clone(), workers.clone()));
         handle
     });
-    spawn(&tasks, &cancel, tell(reports_receiver, workers.clone(), prober.clone(), metrics.clone()));
+    spawn(&tasks, &cancel, note_reports(reports_receiver, journal.clone(), workers.clone(), prober.clone()));
 
     let settings = Settings {
         platform: platform.clone(),
@@ -106,50 +119,49 @@ fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Outp
     tasks.spawn(async move { cancel.run_until_cancelled(work).await });
 }
 
-/// Hands on what the recorder tells. Never waits for a worker: the workers wait for the
-/// recorder.
-async fn tell(
+/// Notes what the recorder tells, and hands on what is to be probed.
+async fn note_reports(
     mut reports: mpsc::Receiver<Report>,
+    journal: Journal,
     workers: Clusters,
     prober: Option<ProberHandle>,
-    metrics: Metrics,
 ) {
     while let Some(report) = reports.recv().await {
-        match report {
+        if let (Report::Recorded { expectation, .. }, Some(prober)) = (&report, &prober) {
+            prober.expect(expectation.clone()).await;
+        }
+        match &report {
             Report::Claim { cluster, source, uid, host_name, state } => {
-                tracing::debug!(%cluster, %source, host_name, ?state, "claim");
-                if let State::Denied(denial) = &state {
-                    metrics.denied(&denial.code);
-                }
-                if let Some(notice) = Notice::of_claim(source, uid, &host_name, &state) {
-                    workers.notify(&cluster, notice);
+                if let Some(notice) = Notice::of_claim(source.clone(), uid.clone(), host_name, state) {
+                    workers.notify(cluster, notice);
                 }
             }
             Report::Conflict { uid, conflict } => {
-                let (cluster, source) = conflict.loser;
+                let (cluster, source) = conflict.loser.clone();
                 let message = format!("{}: {}", conflict.name, conflict.message);
-                workers.notify(&cluster, Notice { source, uid, reason: Reason::HostNameConflict, message });
+                let (uid, reason) = (uid.clone(), Reason::HostNameConflict);
+                workers.notify(&cluster, Notice { source, uid, reason, message });
             }
-            Report::Domain(cluster, _) | Report::Touched(cluster) => workers.touch(&cluster),
-            Report::Recorded { expectation, changed } => {
-                if changed {
-                    metrics.changed();
-                    tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
-                }
-                if let Some(prober) = &prober {
-                    prober.expect(expectation).await;
-                }
-            }
+            Report::Domain(cluster, _) | Report::Touched(cluster) => workers.touch(cluster),
+            Report::Recorded { .. } => {}
         }
+        journal.note(match report {
+            Report::Claim { cluster, source, uid, host_name, state } => {
+                Occurrence::Claim { cluster, source, uid, host_name, state }
+            }
+            Report::Conflict { uid, conflict } => Occurrence::Conflict { uid, conflict },
+            Report::Domain(cluster, domain) => Occurrence::Domain { cluster, domain },
+            Report::Recorded { expectation, changed } => Occurrence::Recorded { expectation, changed },
+            Report::Touched(cluster) => Occurrence::Touched(cluster),
+        });
     }
 }
 
-async fn tell_of_probes(mut results: mpsc::Receiver<Probed>, workers: Clusters, metrics: Metrics) {
-    while let Some(Probed { expectation, verdict, answer, took }) = results.recv().await {
-        tracing::debug!(name = %expectation.name, verdict = verdict.as_str(), %answer, ?took, "probed");
-        metrics.probed(verdict.as_str(), took);
-        for cluster in &expectation.clusters {
+async fn note_probes(mut results: mpsc::Receiver<Probed>, journal: Journal, workers: Clusters) {
+    while let Some(probed) = results.recv().await {
+        for cluster in &probed.expectation.clusters {
             workers.touch(cluster);
         }
+        journal.note(Occurrence::Probed(probed));
     }
 }

@@ -17,6 +17,7 @@ use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::inventory::SecretInventory;
+use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Asker;
 use openmcp_dns_service::run::{Service, run as run_service};
@@ -121,6 +122,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         sources: sources.options(),
         upstreams: dns_server,
         asker,
+        journal: Journal::new(metrics.clone()),
         metrics,
         readiness,
     };
