@@ -76,7 +76,8 @@ fn a_crate_imports_exactly_those_that_the_picture_gives_it() {
 fn the_core_does_nothing_but_compute() {
     for line in section("host/core/Cargo.toml", "dependencies") {
         let package = line.split(['.', ' ']).next().unwrap_or_default();
-        let does = ["tokio", "kube", "k8s-openapi", "etcd-client", "wasmtime", "reqwest", "hickory", "tracing"];
+        let does =
+            ["tokio", "kube", "k8s-openapi", "etcd-client", "wasmtime", "reqwest", "hickory", "tracing"];
         assert!(!does.iter().any(|name| package.starts_with(name)), "{line}");
     }
 }

@@ -161,6 +161,6 @@ impl Session {
 fn object_id(source: &str) -> Option<ObjectId> {
     let (kind, rest) = source.split_once('/')?;
     let (namespace, name) = rest.split_once('/')?;
-    let kind = kinds::Kind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    let kind = kinds::Kind::parse(kind)?;
     Some(ObjectId { kind: Kind::Watched(kind), namespace: namespace.to_owned(), name: name.to_owned() })
 }

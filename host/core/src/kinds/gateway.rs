@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::object::or_default;
+use super::meta::or_default;
 use super::selector::LabelSelector;
 use super::{GATEWAY_API, Row, Shape};
 

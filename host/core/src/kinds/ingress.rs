@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::object::{Meta, or_default};
+use super::meta::{Meta, or_default};
 use super::{Row, Shape};
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 

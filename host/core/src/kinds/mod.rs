@@ -9,6 +9,7 @@ mod gateway;
 mod hostname;
 mod http_route;
 mod ingress;
+mod meta;
 mod namespace;
 mod object;
 mod route;
@@ -16,7 +17,8 @@ mod selector;
 
 use std::fmt;
 
-pub use object::{Fields, Lookup, Meta, Object, ObjectKey, Part, Reader, Watched};
+pub use meta::{Meta, ObjectKey};
+pub use object::{Fields, Lookup, Object, Part, Reader, Watched};
 
 /// API group of Gateways and routes.
 const GATEWAY_API: &str = "gateway.networking.k8s.io";

@@ -5,37 +5,18 @@
 //! the same for every served version of a kind: the fields they hold have not changed between
 //! `v1alpha2` and `v1`. Each field may be missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 
 use super::gateway::{GatewaySpec, GatewayStatus};
 use super::ingress::{self, IngressSpec, IngressStatus};
+use super::meta::{Meta, ObjectKey, or_default};
 use super::route::{self, RouteSpec, RouteStatus};
 use super::{Kind, Shape};
 use crate::resolve::Resolution;
-
-/// Namespace and name of an object within its cluster.
-pub type ObjectKey = (String, String);
-
-/// The metadata that the service reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Meta {
-    /// Name of the object.
-    pub name: String,
-    /// Namespace; empty for cluster-scoped kinds.
-    pub namespace: String,
-    /// Unique over time.
-    pub uid: String,
-    /// Version for optimistic locking and watches.
-    pub resource_version: String,
-    /// Labels.
-    #[serde(deserialize_with = "or_default")]
-    pub labels: BTreeMap<String, String>,
-}
 
 /// An object of which only `Spec` and `Status` are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -179,13 +160,4 @@ impl Reader for Json {
     fn read<Spec: Part, Status: Part>(self, fields: fn(Spec, Status) -> Fields) -> Self::Output {
         Ok(serde_json::from_value::<Object<Spec, Status>>(self.object)?.watched(self.kind, fields))
     }
-}
-
-/// Takes `null` for the default, as the API conventions do.
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::gateway::Listener;
 use super::hostname::intersect;
-use super::object::{Fields, Lookup, Meta, ObjectKey, Watched, or_default};
+use super::meta::{Meta, ObjectKey, or_default};
+use super::object::{Fields, Lookup, Watched};
 use super::{GATEWAY_API, Kind};
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::object::or_default;
+use super::meta::or_default;
 
 /// A Kubernetes label selector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

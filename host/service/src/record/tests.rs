@@ -172,12 +172,12 @@ impl Running {
             });
             Watched::from_json(Kind::HttpRoute, route).unwrap()
         };
-        vec![
-            Change::Replaced(Kind::Gateway, vec![gateway]),
-            Change::Replaced(Kind::HttpRoute, labels.iter().map(route).collect()),
-            Change::Replaced(Kind::Ingress, Vec::new()),
-            Change::Replaced(Kind::Namespace, Vec::new()),
-        ]
+        let objects = |kind| match kind {
+            Kind::Gateway => vec![gateway.clone()],
+            Kind::HttpRoute => labels.iter().map(route).collect(),
+            _ => Vec::new(),
+        };
+        Kind::ALL.into_iter().map(|kind| Change::Replaced(kind, objects(kind))).collect()
     }
 
     async fn observe(&self, cluster: &str, change: Change) {
@@ -319,8 +319,9 @@ async fn a_module_that_is_swapped_right_after_a_restart_withdraws_only_what_it_d
             }
         }
         running.send_policy("w1", &denies_one, None).await;
-        let all_listed =
-            |summary: &Summary| summary.watches.len() == 4 && summary.published == MANY.len() - 1;
+        let all_listed = |summary: &Summary| {
+            summary.watches.len() == Kind::ALL.len() && summary.published == MANY.len() - 1
+        };
         let summary = running.wait("w1", |summary| all_listed(summary) && summary.pending == 0).await;
         assert_eq!((summary.held, summary.denied), (None, 1), "round {round}");
         assert_eq!(running.stored().await.1, before.1 - 1, "round {round}");

@@ -132,10 +132,10 @@ pub(super) fn routed(cluster: &str, names: &[&str]) -> Vec<Change> {
         });
         Watched::from_json(Kind::HttpRoute, route).unwrap()
     };
-    vec![
-        Change::Replaced(Kind::Gateway, vec![gateway]),
-        Change::Replaced(Kind::HttpRoute, names.iter().map(route).collect()),
-        Change::Replaced(Kind::Ingress, Vec::new()),
-        Change::Replaced(Kind::Namespace, Vec::new()),
-    ]
+    let objects = |kind| match kind {
+        Kind::Gateway => vec![gateway.clone()],
+        Kind::HttpRoute => names.iter().map(route).collect(),
+        _ => Vec::new(),
+    };
+    Kind::ALL.into_iter().map(|kind| Change::Replaced(kind, objects(kind))).collect()
 }
