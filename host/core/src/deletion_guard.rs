@@ -68,6 +68,8 @@ pub struct DeletionGuard {
     window: Option<Window>,
     held: BTreeSet<HostName>,
     held_since: Option<Instant>,
+    /// Whether other names are held than when [`DeletionGuard::take_change`] was asked last.
+    changed: bool,
     /// Names that were confirmed, or were held long enough: they go on without being measured.
     cleared: BTreeSet<HostName>,
 }
@@ -104,8 +106,9 @@ impl DeletionGuard {
         if holds {
             if !names.is_subset(&self.held) {
                 self.held_since = Some(now);
+                self.held.extend(names.iter().cloned());
+                self.changed = true;
             }
-            self.held.extend(names.iter().cloned());
         } else {
             window.deleted += names.len();
         }
@@ -116,7 +119,7 @@ impl DeletionGuard {
     /// The name was deleted, or is wanted again.
     pub fn forget(&mut self, name: &HostName) {
         self.cleared.remove(name);
-        self.held.remove(name);
+        self.changed |= self.held.remove(name);
     }
 
     /// Confirms the deletion with this token; gives the names that can go on.
@@ -137,9 +140,15 @@ impl DeletionGuard {
 
     fn clear(&mut self) -> BTreeSet<HostName> {
         let names = std::mem::take(&mut self.held);
+        self.changed |= !names.is_empty();
         self.cleared.extend(names.iter().cloned());
         self.held_since = None;
         names
+    }
+
+    /// Whether other names are held than when this was asked last.
+    pub const fn take_change(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
     }
 
     /// What is held; `None` when nothing is.
@@ -224,6 +233,25 @@ mod tests {
         let due = guard.due(HOLD, later + HOLD);
         assert_eq!(due.len(), 51);
         assert!(allows(&mut guard, &due, 100, later + HOLD));
+    }
+
+    #[test]
+    fn a_held_deletion_changes_when_it_begins_grows_and_ends_and_not_when_it_is_looked_at() {
+        let (mut guard, now) = (DeletionGuard::default(), Instant::now());
+        assert!(allows(&mut guard, &names(0..5), 100, now));
+        assert!(!guard.take_change(), "nothing is held");
+        for (held, changes) in [(50, true), (50, false), (40, false), (51, true)] {
+            assert!(!allows(&mut guard, &names(0..held), 100, now));
+            assert_eq!(guard.take_change(), changes, "{held}");
+        }
+        guard.forget(&names(90..91).pop_first().unwrap());
+        assert!(!guard.take_change(), "that name is not held");
+        guard.forget(&names(50..51).pop_first().unwrap());
+        assert!(guard.take_change());
+        guard.due(HOLD, now + HOLD);
+        assert!(guard.take_change() && guard.held().is_none());
+        guard.due(HOLD, now + 2 * HOLD);
+        assert!(!guard.take_change());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Wires the duties together, from the platform's API server to the store and back to people.
 //!
 //! ```text
-//! LandscapeController ──► Clusters ──Input, observations──► Recorder ──► Store
-//!                 ▲                                  │ Report
-//!                 └──────── touch, notify ◄──────────┼──► Prober
+//! LandscapeController ──► ClusterControllers ──Command, observations──► Recorder ──► Store
+//!          ▲                        │ Occurrence                           │ Report
+//!          └────── subscribes ── Journal ◄───────────────── Prober ◄───────┘
 //! ```
 
 use std::net::SocketAddr;
@@ -17,16 +17,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clusters::{Clusters, Settings};
+use crate::clusters::Settings;
 use crate::inventory::Inventory;
-use crate::journal::{Journal, Occurrence};
+use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
-use crate::probe::{Asker, Probed, Prober, ProberHandle};
-use crate::record::{Inputs, Options, Recorder, Report};
-use crate::report::events::Notice;
-use crate::report::tally::Tallies;
-use openmcp_dns_api::conditions::Reason;
+use crate::probe::{Asker, Prober};
+use crate::record::{Options, Received, Recorder};
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
 /// How long tasks may take to end after they were told to.
@@ -74,38 +71,37 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         journal,
     } = service;
     let tasks = TaskTracker::new();
-    let (inputs, inputs_receiver) = mpsc::channel(256);
+    let (commands, commands_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = mpsc::channel(4096);
     let (reports, reports_receiver) = mpsc::channel(4096);
-    let workers = Clusters::default();
 
     let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });
-    let received = Inputs { inputs: inputs_receiver, observations: observations_receiver };
+    let received = Received { commands: commands_receiver, observations: observations_receiver };
     spawn(&tasks, &cancel, recorder.run(received, store_events));
 
     let prober = asker.map(|asker| {
         let (results, results_receiver) = mpsc::channel(1024);
         let (prober, handle) = Prober::new(asker, results);
         spawn(&tasks, &cancel, prober.run());
-        spawn(&tasks, &cancel, note_probes(results_receiver, journal.clone(), workers.clone()));
+        spawn(&tasks, &cancel, note_probes(results_receiver, journal.clone()));
         handle
     });
-    spawn(&tasks, &cancel, note_reports(reports_receiver, journal.clone(), workers.clone(), prober.clone()));
+    spawn(&tasks, &cancel, note_reports(reports_receiver, journal.clone(), prober.clone()));
 
     let settings = Settings {
         platform: platform.clone(),
         inventory,
         upstreams,
-        inputs,
+        commands,
         observations,
         prober,
-        tallies: Tallies::default(),
+        journal,
         metrics,
         readiness,
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
-    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), workers);
+    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources));
 
     cancel.cancelled().await;
     tasks.close();
@@ -117,51 +113,4 @@ pub async fn run(service: Service, cancel: CancellationToken) {
 fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
     let cancel = cancel.clone();
     tasks.spawn(async move { cancel.run_until_cancelled(work).await });
-}
-
-/// Notes what the recorder tells, and hands on what is to be probed.
-async fn note_reports(
-    mut reports: mpsc::Receiver<Report>,
-    journal: Journal,
-    workers: Clusters,
-    prober: Option<ProberHandle>,
-) {
-    while let Some(report) = reports.recv().await {
-        if let (Report::Recorded { expectation, .. }, Some(prober)) = (&report, &prober) {
-            prober.expect(expectation.clone()).await;
-        }
-        match &report {
-            Report::Claim { cluster, source, uid, host_name, state } => {
-                if let Some(notice) = Notice::of_claim(source.clone(), uid.clone(), host_name, state) {
-                    workers.notify(cluster, notice);
-                }
-            }
-            Report::Conflict { uid, conflict } => {
-                let (cluster, source) = conflict.loser.clone();
-                let message = format!("{}: {}", conflict.name, conflict.message);
-                let (uid, reason) = (uid.clone(), Reason::HostNameConflict);
-                workers.notify(&cluster, Notice { source, uid, reason, message });
-            }
-            Report::Domain(cluster, _) | Report::Touched(cluster) => workers.touch(cluster),
-            Report::Recorded { .. } => {}
-        }
-        journal.note(match report {
-            Report::Claim { cluster, source, uid, host_name, state } => {
-                Occurrence::Claim { cluster, source, uid, host_name, state }
-            }
-            Report::Conflict { uid, conflict } => Occurrence::Conflict { uid, conflict },
-            Report::Domain(cluster, domain) => Occurrence::Domain { cluster, domain },
-            Report::Recorded { expectation, changed } => Occurrence::Recorded { expectation, changed },
-            Report::Touched(cluster) => Occurrence::Touched(cluster),
-        });
-    }
-}
-
-async fn note_probes(mut results: mpsc::Receiver<Probed>, journal: Journal, workers: Clusters) {
-    while let Some(probed) = results.recv().await {
-        for cluster in &probed.expectation.clusters {
-            workers.touch(cluster);
-        }
-        journal.note(Occurrence::Probed(probed));
-    }
 }

@@ -25,7 +25,7 @@ use super::view::View;
 use crate::terminal::hint::Hint as _;
 use openmcp_dns_service::observe::Observation;
 use openmcp_dns_service::probe::{Asker, Probed, Prober, ProberHandle};
-use openmcp_dns_service::record::{Input, Inputs, Options, Recorder, Report, Summary};
+use openmcp_dns_service::record::{Command, Options, Received, Recorder, Report, Summary};
 use openmcp_dns_service::serve;
 use openmcp_dns_store::{MemoryStore, Store};
 
@@ -34,7 +34,7 @@ const BACKLOG: usize = 256;
 
 /// The running parts.
 pub struct Service {
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<Command>,
     observations: mpsc::Sender<(ClusterId, Observation)>,
     /// What the coordinator tells, from the first report on.
     pub reports: mpsc::UnboundedReceiver<Report>,
@@ -80,7 +80,7 @@ impl Service {
         let (inputs, received_inputs) = mpsc::channel(BACKLOG);
         let (observations, received_observations) = mpsc::channel(BACKLOG);
         let (coordinator, store_events) = Recorder::new(store, Options { prefix, reports });
-        let received = Inputs { inputs: received_inputs, observations: received_observations };
+        let received = Received { commands: received_inputs, observations: received_observations };
         let stop = cancel.clone();
         tasks.spawn(async move { stop.run_until_cancelled(coordinator.run(received, store_events)).await });
 
@@ -94,7 +94,7 @@ impl Service {
 
     /// From now on the cluster stands under this policy.
     pub async fn govern(&self, cluster: &ClusterId, governance: ClusterPolicy) {
-        self.input(Input::Govern(cluster.clone(), Box::new(governance))).await;
+        self.input(Command::Govern(cluster.clone(), Box::new(governance))).await;
         // The coordinator takes observations from another channel; an answer says that it knows
         // the cluster now.
         self.summary(cluster).await;
@@ -102,7 +102,7 @@ impl Service {
 
     /// No policy holds for the cluster any more.
     pub async fn ungovern(&self, cluster: &ClusterId) {
-        self.input(Input::Ungovern(cluster.clone())).await;
+        self.input(Command::Ungovern(cluster.clone())).await;
     }
 
     /// Withdraws all records of a cluster; `released` is told when that is done.
@@ -113,7 +113,7 @@ impl Service {
         released: mpsc::UnboundedSender<ClusterId>,
     ) {
         let (done, answer) = oneshot::channel();
-        self.input(Input::Release { cluster: cluster.clone(), zone: zone.clone(), done }).await;
+        self.input(Command::Release { cluster: cluster.clone(), zone: zone.clone(), done }).await;
         let cluster = cluster.clone();
         self.tasks.spawn(async move {
             if answer.await.is_ok() {
@@ -132,11 +132,11 @@ impl Service {
     /// The state of a cluster's records; an empty one when the coordinator is gone.
     pub async fn summary(&self, cluster: &ClusterId) -> Summary {
         let (answer, summary) = oneshot::channel();
-        self.input(Input::Summarise(cluster.clone(), answer)).await;
+        self.input(Command::Summarise(cluster.clone(), answer)).await;
         summary.await.unwrap_or_default()
     }
 
-    async fn input(&self, input: Input) {
+    async fn input(&self, input: Command) {
         // As above.
         let _ = self.inputs.send(input).await;
     }

@@ -26,7 +26,7 @@ use super::service::Service;
 use super::view::Value;
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_service::probe::{Probed, Verdict};
-use openmcp_dns_service::record::{HeldSummary, NoDomain, Report, WatchState};
+use openmcp_dns_service::record::{HeldDeletion, NoDomain, Report, WatchState};
 
 /// A claim: cluster, object and host name as the object has it.
 pub(super) type ClaimKey = (ClusterId, String, String);
@@ -71,7 +71,7 @@ pub struct Session {
     policy: Option<DNSPolicy>,
     policy_problem: Option<(String, Problem)>,
     standing: BTreeMap<ClusterId, Standing>,
-    held: BTreeMap<ClusterId, HeldSummary>,
+    held: BTreeMap<ClusterId, HeldDeletion>,
     causes: Causes,
     release: mpsc::UnboundedSender<ClusterId>,
     released: mpsc::UnboundedReceiver<ClusterId>,
@@ -355,7 +355,7 @@ impl Session {
                     Err(why) => Event::Domain { cluster, domain: None, message: Some(why.to_string()) },
                 })
             }
-            Report::Recorded { .. } => None,
+            Report::Recorded { .. } | Report::Held { .. } => None,
             Report::Touched(cluster) => self.held(cluster).await,
         }
     }

@@ -6,6 +6,7 @@ use super::question::{Answer, Job, Role};
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterPolicy;
 use crate::conflict::Conflict;
+use crate::deletion_guard::HeldDeletion;
 use crate::expectation::Expectation;
 use crate::index::State;
 use crate::kinds::Kind;
@@ -18,7 +19,7 @@ use crate::policy::PolicyFailure;
 /// What recording is told.
 pub enum Input {
     /// Somebody wants something of a cluster.
-    Command(ClusterId, Command),
+    Command(ClusterId, ClusterCommand),
     /// The watches of a cluster have seen something. To be kept back until
     /// [`super::Recording::knows_the_store`]: what stands published stays where a module does not decide.
     Observation(ClusterId, Observation),
@@ -33,7 +34,7 @@ pub enum Input {
 }
 
 /// What is wanted of a cluster.
-pub enum Command {
+pub enum ClusterCommand {
     /// The cluster stands under this policy from now on.
     Govern(Box<ClusterPolicy>),
     /// No policy selects the cluster any more. Its records stay as they are.
@@ -86,15 +87,6 @@ pub enum Effect {
     Write(NamePlan),
     /// Something has happened that others want to know.
     Tell(Report),
-    /// A deletion is held until it is confirmed.
-    Held {
-        /// The cluster.
-        cluster: ClusterId,
-        /// How many names are held.
-        names: usize,
-        /// How many names of the cluster the store holds.
-        published: usize,
-    },
     /// The store holds nothing of a released cluster any more.
     Released(ClusterId),
 }
@@ -130,6 +122,15 @@ pub enum Report {
         expectation: Expectation,
         /// Whether this changed the store; otherwise it held that already.
         changed: bool,
+    },
+    /// The deletion that a cluster's guard holds is another one than before.
+    Held {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What is held until it is confirmed; `None` when nothing is any more.
+        held: Option<HeldDeletion>,
+        /// How many names of the cluster the store holds.
+        published: usize,
     },
     /// The state of a cluster has changed; ask for its summary.
     Touched(ClusterId),

@@ -1,7 +1,7 @@
 //! Recording as pure machines: inputs and the time go in, effects come out.
 //!
 //! ```text
-//!             Command, Observation, Answer             StoreEvent, Written
+//!      ClusterCommand, Observation, Answer             StoreEvent, Written
 //!                          │                                    │
 //!                          ▼               offers               ▼
 //! Zone ◄──wish── ClusterRecords, one a cluster ──────────► Names, one a writer
@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 pub use messages::{
-    Command, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
+    ClusterCommand, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
 };
 pub use question::{Answer, AskedClaim, Decisions, Job, Question, Role, Ticket};
 pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
@@ -83,7 +83,7 @@ impl Recording {
         let mut effects = Vec::new();
         match input {
             Input::Command(id, command) => {
-                if matches!(command, Command::Govern(_) | Command::Release { .. }) {
+                if matches!(command, ClusterCommand::Govern(_) | ClusterCommand::Release { .. }) {
                     let new = || ClusterRecords::new(id.clone());
                     self.clusters.entry(id.clone()).or_insert_with(new);
                 }
@@ -123,15 +123,17 @@ impl Recording {
         for (id, deletions) in &draft.deletions {
             let Some(cluster) = self.clusters.get_mut(id) else { continue };
             let around = surroundings(&self.names, &mut self.memo, &mut self.tickets, now);
-            if let Some(effect) = cluster.hold(deletions, &around) {
+            if cluster.holds(deletions, &around) {
                 held.insert(id.clone());
-                effects.extend([effect, Effect::Tell(Report::Touched(id.clone()))]);
+                effects.push(Effect::Tell(Report::Touched(id.clone())));
             }
         }
         let caused = self.names.carry_out(draft, &held);
         self.take_of_names(caused, &mut effects);
         if self.names.store_is_known() {
             let store = self.names.store();
+            let told = self.clusters.values_mut().filter_map(|cluster| cluster.held_change(store));
+            effects.extend(told.map(Effect::Tell));
             for (id, _) in self.clusters.extract_if(.., |_, cluster| cluster.is_gone(store)) {
                 effects.push(Effect::Released(id));
             }

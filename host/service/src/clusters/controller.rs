@@ -13,8 +13,10 @@ use super::connection::Connection;
 use super::leaving::Leaving;
 use super::step::{Step, step};
 use super::{Desired, Settings, finalizer};
-use crate::duties::{self, Context, Duties};
-use crate::record::{Input, Summary};
+use crate::duties::{self, Context, Duties, Findings};
+use crate::journal::Occurrence;
+use crate::record::{Command, Summary};
+use crate::report::counts::ClusterCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
@@ -47,16 +49,21 @@ pub(super) struct ClusterController {
     pub(super) leaving: Option<Leaving>,
     /// What stands in the status; `None` before it was looked at.
     pub(super) written: Option<ClusterDNSStatus>,
+    /// The findings that the journal has.
+    pub(super) noted: Findings,
+    /// For the status of the policy.
+    pub(super) counts: watch::Sender<ClusterCounts>,
 }
 
 impl ClusterController {
-    /// `wake` has it look again; `client` is told how to get into the cluster.
+    /// `wake` has it look again; `client` is told how to get into the cluster, and `counts` what is there.
     pub(super) fn new(
         id: ClusterId,
         settings: Arc<Settings>,
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
         client: watch::Sender<Option<kube::Client>>,
+        counts: watch::Sender<ClusterCounts>,
     ) -> Self {
         Self {
             connection: Connection::new(id.clone(), Arc::clone(&settings), client),
@@ -69,6 +76,8 @@ impl ClusterController {
             holds_finalizer: false,
             leaving: None,
             written: None,
+            noted: Findings::new(),
+            counts,
         }
     }
 
@@ -106,8 +115,8 @@ impl ClusterController {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
-        let govern = Input::Govern(self.id.clone(), Box::new(policy.clone()));
-        if self.settings.inputs.send(govern).await.is_err() {
+        let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
+        if self.settings.commands.send(govern).await.is_err() {
             return Next::Ended;
         }
         self.governed = true;
@@ -142,7 +151,7 @@ impl ClusterController {
     /// See [`Step::Rest`].
     async fn rest(&mut self, cluster: &Cluster) -> Next {
         if std::mem::take(&mut self.governed)
-            && self.settings.inputs.send(Input::Ungovern(self.id.clone())).await.is_err()
+            && self.settings.commands.send(Command::Ungovern(self.id.clone())).await.is_err()
         {
             return Next::Ended;
         }
@@ -171,10 +180,8 @@ impl ClusterController {
     /// Nothing of us is left: the cluster is forgotten.
     pub(super) fn end(&mut self) -> Next {
         self.connection.close();
-        self.settings.tallies.remove(&self.id);
-        for duty in self.duties.names() {
-            self.settings.metrics.forget(&self.id.namespace, &self.id.name, duty.as_str());
-        }
+        self.counts.send_replace(ClusterCounts::default());
+        self.settings.journal.note(Occurrence::Released(self.id.clone()));
         Next::Ended
     }
 
@@ -185,7 +192,7 @@ impl ClusterController {
     /// What the recorder knows of the cluster; `None` when it has ended.
     async fn summary(&self) -> Option<Summary> {
         let (sender, answer) = oneshot::channel();
-        self.settings.inputs.send(Input::Summarise(self.id.clone(), sender)).await.ok()?;
+        self.settings.commands.send(Command::Summarise(self.id.clone(), sender)).await.ok()?;
         answer.await.ok()
     }
 }

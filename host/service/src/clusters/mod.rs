@@ -3,7 +3,7 @@
 //! ```text
 //! Desired ──► ClusterController ──► step ──┬─ governed ───► hold, fulfil the duties ──► status
 //!                    ▲                     ├─ not yet, or under no policy ────────────► status
-//!   touch, changes ──┘                     └─ leaving ────► undo the duties ──► release
+//!   wake, changes ───┘                     └─ leaving ────► undo the duties ──► release
 //! ```
 //! Every cluster has a `ClusterController` of its own, so that one that does not answer holds up no other.
 //! It looks at what should be and what is, does what is missing, and waits for a change. It keeps nothing
@@ -29,15 +29,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::inventory::{Access, Inventory};
+use crate::journal::Journal;
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observation;
 use crate::probe::ProberHandle;
-use crate::record::Input;
-use crate::report::tally::Tallies;
+use crate::record::Command;
 use openmcp_dns_api::Cluster;
 
 pub use finalizer::is_held;
-pub use registry::Clusters;
+pub(crate) use registry::Clusters;
 
 /// What the controllers of all clusters share.
 pub struct Settings {
@@ -47,15 +47,15 @@ pub struct Settings {
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them.
     pub upstreams: Vec<SocketAddr>,
-    /// Inputs of the recorder.
-    pub inputs: mpsc::Sender<Input>,
+    /// What is wanted of the recorder.
+    pub commands: mpsc::Sender<Command>,
     /// Where watches report.
     pub observations: mpsc::Sender<(ClusterId, Observation)>,
     /// Asks the central DNS server; `None` where no address is known.
     pub prober: Option<ProberHandle>,
-    /// Counts of all clusters.
-    pub tallies: Tallies,
-    /// What is measured.
+    /// Where what happens is noted.
+    pub journal: Journal,
+    /// Where the questions to policy modules are counted.
     pub metrics: Metrics,
     /// Set when all lists have been read.
     pub readiness: Readiness,

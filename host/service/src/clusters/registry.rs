@@ -1,55 +1,102 @@
 //! The controllers of all clusters, and how to reach each of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use openmcp_dns_core::cluster::ClusterId;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::controller::ClusterController;
 use super::{Desired, Settings};
+use crate::journal::Occurrence;
+use crate::report::counts::{ClusterCounts, PolicyCounts};
 use crate::report::events::{self, Notice};
 
 /// How to reach a controller.
 struct Handle {
     desired: watch::Sender<Desired>,
-    /// Something about the cluster has changed.
+    /// Something about the cluster has changed. Keeps a wake-up that comes while the controller works.
     wake: Arc<Notify>,
     notices: mpsc::Sender<Notice>,
+    counts: watch::Receiver<ClusterCounts>,
 }
 
-/// The controllers of all clusters. Clones are the same controllers.
-#[derive(Clone, Default)]
-pub struct Clusters(Arc<Mutex<BTreeMap<ClusterId, Handle>>>);
+/// The controllers of all clusters.
+#[derive(Default)]
+pub(crate) struct Clusters(BTreeMap<ClusterId, Handle>);
 
 impl Clusters {
-    /// Tells a cluster's controller to look again.
-    pub fn touch(&self, cluster: &ClusterId) {
-        if let Some(handle) = self.lock().get(cluster) {
+    /// Has those look again whom an occurrence concerns, and the author of an object told. Whoever was
+    /// concerned by what has been missed is not known, so all look again.
+    pub(crate) fn hear(&self, heard: Result<Arc<Occurrence>, RecvError>) {
+        let occurrence = match heard {
+            Ok(occurrence) => occurrence,
+            Err(RecvError::Lagged(missed)) => {
+                tracing::debug!(
+                    missed,
+                    "occurrences were missed: all clusters are looked at, Events are lost"
+                );
+                self.0.values().for_each(|handle| handle.wake.notify_one());
+                return;
+            }
+            // Nothing happens any more.
+            Err(RecvError::Closed) => return,
+        };
+        match &*occurrence {
+            Occurrence::Domain { cluster, .. }
+            | Occurrence::Held { cluster, .. }
+            | Occurrence::Touched(cluster) => self.wake(cluster),
+            Occurrence::Probed(probed) => {
+                probed.expectation.clusters.iter().for_each(|cluster| self.wake(cluster));
+            }
+            Occurrence::Claim { .. }
+            | Occurrence::Conflict { .. }
+            | Occurrence::Recorded { .. }
+            | Occurrence::Condition { .. }
+            | Occurrence::Released(_)
+            | Occurrence::Module { .. } => {}
+        }
+        if let Some((cluster, notice)) = Notice::of(&occurrence) {
+            self.tell(cluster, notice);
+        }
+    }
+
+    fn wake(&self, cluster: &ClusterId) {
+        if let Some(handle) = self.0.get(cluster) {
             handle.wake.notify_one();
         }
     }
 
     /// Has the author of an object told something. Drops the notice when too many wait.
-    pub fn notify(&self, cluster: &ClusterId, notice: Notice) {
-        if let Some(handle) = self.lock().get(cluster)
+    fn tell(&self, cluster: &ClusterId, notice: Notice) {
+        if let Some(handle) = self.0.get(cluster)
             && handle.notices.try_send(notice).is_err()
         {
             tracing::debug!(%cluster, "an Event is dropped: too many wait");
         }
     }
 
+    /// Adds up the clusters of each policy.
+    pub(crate) fn counts(&self) -> BTreeMap<String, PolicyCounts> {
+        let mut sums: BTreeMap<String, PolicyCounts> = BTreeMap::new();
+        for (cluster, handle) in &self.0 {
+            let counts = handle.counts.borrow();
+            sums.entry(counts.policy.clone()).or_default().add(cluster, &counts);
+        }
+        sums
+    }
+
     /// Tells a cluster's controller what should be; gives whether there is one.
     pub(crate) fn update(&self, cluster: &ClusterId, desired: &Desired) -> bool {
-        let handles = self.lock();
-        let Some(handle) = handles.get(cluster) else { return false };
+        let Some(handle) = self.0.get(cluster) else { return false };
         handle.desired.send_replace(desired.clone());
         true
     }
 
     /// Starts a controller; `ended` is told when it has nothing more to do.
     pub(crate) fn start(
-        &self,
+        &mut self,
         id: ClusterId,
         desired: Desired,
         settings: &Arc<Settings>,
@@ -58,10 +105,11 @@ impl Clusters {
         let (desired, desired_receiver) = watch::channel(desired);
         let (notices, notices_receiver) = events::queue();
         let (client, client_receiver) = watch::channel(None);
+        let (counts, counts_receiver) = watch::channel(ClusterCounts::default());
         let wake = Arc::default();
         let controller =
-            ClusterController::new(id.clone(), Arc::clone(settings), desired_receiver, &wake, client);
-        self.lock().insert(id.clone(), Handle { desired, wake, notices });
+            ClusterController::new(id.clone(), Arc::clone(settings), desired_receiver, &wake, client, counts);
+        self.0.insert(id.clone(), Handle { desired, wake, notices, counts: counts_receiver });
         let cancel = settings.cancel.clone();
         settings.tasks.spawn(async move {
             let working = async {
@@ -78,12 +126,128 @@ impl Clusters {
     }
 
     /// Forgets a controller that has ended.
-    pub(crate) fn remove(&self, cluster: &ClusterId) {
-        self.lock().remove(cluster);
+    pub(crate) fn remove(&mut self, cluster: &ClusterId) {
+        self.0.remove(cluster);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use openmcp_dns_core::cluster::SourceRef;
+    use openmcp_dns_core::conflict::Conflict;
+    use openmcp_dns_core::kinds::Kind;
+    use tokio::sync::broadcast;
+
+    use super::*;
+    use crate::clusters::Governed;
+    use openmcp_dns_api::Cluster;
+    use openmcp_dns_api::conditions::Reason;
+
+    /// What a controller has of its handle.
+    struct Controller {
+        wake: Arc<Notify>,
+        notices: mpsc::Receiver<Notice>,
+        counts: watch::Sender<ClusterCounts>,
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ClusterId, Handle>> {
-        // Every change is one insert or remove, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    impl Controller {
+        fn is_woken(&self) -> bool {
+            self.wake.notified().now_or_never().is_some()
+        }
+    }
+
+    fn id(name: &str) -> ClusterId {
+        ClusterId::new("s", name)
+    }
+
+    fn add(clusters: &mut Clusters, name: &str) -> Controller {
+        let cluster = Arc::new(Cluster::new(name, Default::default()));
+        let desired = Desired { cluster, present: true, governed: Governed::No, access: None };
+        let (desired, _) = watch::channel(desired);
+        let (sender, notices) = events::queue();
+        let (counts, receiver) = watch::channel(ClusterCounts::default());
+        let wake = Arc::new(Notify::new());
+        let handle = Handle { desired, wake: Arc::clone(&wake), notices: sender, counts: receiver };
+        clusters.0.insert(id(name), handle);
+        Controller { wake, notices, counts }
+    }
+
+    fn conflict() -> Occurrence {
+        let source = |name: &str| SourceRef {
+            kind: Kind::HttpRoute,
+            namespace: "n".to_owned(),
+            name: name.to_owned(),
+        };
+        let conflict = Conflict {
+            name: "shop.openmcp.cluster".parse().unwrap(),
+            loser: (id("w1"), source("younger")),
+            winner: (id("w2"), source("older")),
+            message: "the older one has it".to_owned(),
+        };
+        Occurrence::Conflict { uid: "u".to_owned(), conflict }
+    }
+
+    #[test]
+    fn those_look_again_whom_an_occurrence_concerns_also_when_it_came_while_they_worked() {
+        let mut clusters = Clusters::default();
+        let (first, second) = (add(&mut clusters, "w1"), add(&mut clusters, "w2"));
+        clusters.hear(Ok(Arc::new(Occurrence::Touched(id("w1")))));
+        clusters.hear(Ok(Arc::new(Occurrence::Touched(id("unknown")))));
+        assert!(first.is_woken() && !second.is_woken());
+        assert!(!first.is_woken(), "once");
+        // What a controller says itself is no reason to look again.
+        clusters.hear(Ok(Arc::new(Occurrence::Released(id("w1")))));
+        assert!(!first.is_woken());
+    }
+
+    #[tokio::test]
+    async fn after_occurrences_were_missed_all_look_again() {
+        let mut clusters = Clusters::default();
+        let all = ["w1", "w2", "w3"].map(|name| add(&mut clusters, name));
+        let (sender, mut occurrences) = broadcast::channel(2);
+        for _ in 0..5 {
+            sender.send(Arc::new(Occurrence::Touched(id("w1")))).unwrap();
+        }
+        clusters.hear(occurrences.recv().await);
+        assert!(all.iter().all(Controller::is_woken));
+        clusters.hear(occurrences.recv().await);
+        assert!(all[0].is_woken() && !all[1].is_woken(), "what comes then is heard as ever");
+    }
+
+    #[test]
+    fn the_author_is_told_in_the_cluster_of_the_object_and_what_is_too_much_is_dropped() {
+        let mut clusters = Clusters::default();
+        let (mut loser, mut winner) = (add(&mut clusters, "w1"), add(&mut clusters, "w2"));
+        let occurrence = Arc::new(conflict());
+        for _ in 0..10_000 {
+            clusters.hear(Ok(Arc::clone(&occurrence)));
+        }
+        let notice = loser.notices.try_recv().unwrap();
+        assert_eq!((notice.reason, &*notice.uid), (Reason::HostNameConflict, "u"));
+        assert_eq!(notice.source.name, "younger");
+        assert_eq!(notice.message, "shop.openmcp.cluster: the older one has it");
+        assert!((1..10_000).contains(&loser.notices.len()), "{}", loser.notices.len());
+        assert!(winner.notices.try_recv().is_err());
+    }
+
+    #[test]
+    fn the_counts_of_a_policy_are_those_of_its_clusters_as_they_said_last() {
+        let mut clusters = Clusters::default();
+        let all = ["w1", "w2", "w3", "w4"].map(|name| add(&mut clusters, name));
+        let counts = |policy: &str, published| ClusterCounts {
+            policy: policy.to_owned(),
+            published,
+            ..ClusterCounts::default()
+        };
+        all[0].counts.send_replace(counts("p", 1));
+        all[0].counts.send_replace(counts("p", 3));
+        all[1].counts.send_replace(counts("p", 4));
+        all[2].counts.send_replace(counts("q", 5));
+        let sums = clusters.counts();
+        assert_eq!((sums["p"].clusters, sums["p"].published), (2, 7));
+        assert_eq!((sums["q"].clusters, sums["q"].published), (1, 5));
+        clusters.remove(&id("w2"));
+        assert_eq!(clusters.counts()["p"].published, 3);
     }
 }

@@ -2,18 +2,18 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openmcp_dns_core::chain;
-use openmcp_dns_core::cluster::ClusterId;
 
 use super::controller::ClusterController;
 use crate::duties::Findings;
-use crate::record::{HeldSummary, Problem, Summary};
+use crate::journal::Occurrence;
+use crate::record::{Problem, Summary};
 use crate::report::cluster_dns;
-use crate::report::tally::Tally;
+use crate::report::counts::ClusterCounts;
 use openmcp_dns_api::cluster_dns::{ClaimProblem, HeldDeletion};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
 impl ClusterController {
-    /// Writes the status where it has changed, and counts.
+    /// Writes the status where it has changed, counts, and notes what is found anew.
     pub(super) async fn write_status(&mut self, cluster: &Cluster, summary: &Summary, findings: &Findings) {
         let platform = &self.settings.platform;
         if self.written.is_none() {
@@ -30,19 +30,19 @@ impl ClusterController {
         let generation = cluster.metadata.generation.unwrap_or_default();
         let mut now = status(summary, findings, generation, previous);
         self.duties.tell(&mut now);
-        self.settings.tallies.set(
-            &self.id,
-            Tally {
-                policy: now.policy.clone(),
-                published: now.published,
-                denied: now.denied,
-                comparison: summary.comparison.clone(),
-            },
-        );
-        for (duty, finding) in findings {
-            let ClusterId { namespace, name } = &self.id;
-            self.settings.metrics.condition(namespace, name, duty.as_str(), finding.status);
+        self.counts.send_replace(ClusterCounts {
+            policy: now.policy.clone(),
+            published: now.published,
+            denied: now.denied,
+            comparison: summary.comparison.clone(),
+        });
+        for (&duty, finding) in findings {
+            if self.noted.get(&duty) != Some(finding) {
+                let (cluster, finding) = (self.id.clone(), finding.clone());
+                self.settings.journal.note(Occurrence::Condition { cluster, duty, finding });
+            }
         }
+        self.noted.clone_from(findings);
         if written == Some(&now) {
             return;
         }
@@ -92,7 +92,7 @@ fn status(
         held_deletion: summary
             .held
             .as_ref()
-            .map(|HeldSummary { names, token }| HeldDeletion { names: count(*names), token: token.clone() }),
+            .map(|held| HeldDeletion { names: count(held.names), token: held.token.clone() }),
         cluster_dns_address: String::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use kube::api::{Patch, PatchParams};
+use kube::core::Status;
 use kube::{Api, Resource as _, ResourceExt as _};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
@@ -16,6 +17,10 @@ use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, FIELD_MANAGER, ZONE_AN
 /// Field manager of the zone alone. The clean-up needs the zone, so it is written also where
 /// somebody else has claimed the domain.
 const ZONE_MANAGER: &str = "openmcp-dns-zone";
+
+/// The reason of a cause, as API servers answer an apply that meets another manager's field
+/// (`CauseTypeFieldManagerConflict` of apimachinery).
+const FIELD_MANAGER_CONFLICT: &str = "FieldManagerConflict";
 
 /// Annotates a `Cluster`.
 pub struct Annotate {
@@ -118,9 +123,16 @@ async fn set(
         return Ok(());
     }
     match apply(api, cluster, manager, json!({ key: value })).await {
-        Err(kube::Error::Api(status)) if status.code == 409 => Err(AnnotateError::Foreign(status.message)),
+        Err(kube::Error::Api(status)) if is_foreign(&status) => Err(AnnotateError::Foreign(status.message)),
         other => Ok(other?),
     }
+}
+
+/// Whether a field manager has the field. The code alone does not say it: a `Cluster` that was deleted,
+/// and perhaps made anew, is a conflict as well.
+fn is_foreign(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 409 && causes.into_iter().any(|cause| cause.reason == FIELD_MANAGER_CONFLICT)
 }
 
 /// The unique identifier keeps the API server from making a new `Cluster` of a deleted one.
@@ -142,6 +154,34 @@ async fn apply(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_of_somebody_else_is_no_cluster_that_was_deleted() {
+        let status = |message: &str, details: Value| -> Status {
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": message, "reason": "Conflict", "details": details, "code": 409,
+            });
+            serde_json::from_value(status).unwrap()
+        };
+        let field = ".metadata.annotations.dns.openmcp.cloud/base-domain";
+        let foreign = status(
+            &format!("Apply failed with 1 conflict: conflict with \"kubectl\": {field}"),
+            json!({ "causes": [{
+                "reason": "FieldManagerConflict", "message": "conflict with \"kubectl\"", "field": field,
+            }] }),
+        );
+        assert!(is_foreign(&foreign));
+        let of_cluster = json!({ "name": "w1", "group": "clusters.openmcp.cloud", "kind": "clusters" });
+        for message in [
+            "Operation cannot be fulfilled on clusters.clusters.openmcp.cloud \"w1\": Precondition failed: \
+             UID in precondition: 1, UID in object meta: 2",
+            "Operation cannot be fulfilled on clusters.clusters.openmcp.cloud \"w1\": uid mismatch: the \
+             provided object specified uid 1, and no existing object was found",
+        ] {
+            assert!(!is_foreign(&status(message, of_cluster.clone())), "{message}");
+        }
+    }
 
     #[test]
     fn an_annotation_of_somebody_else_is_told_apart_from_a_refusal_to_write() {

@@ -39,12 +39,12 @@ pub use walk::{Duties, Findings};
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
 pub fn all(settings: &Settings, wake: &Arc<Notify>) -> Duties {
-    let Settings { platform, inventory, upstreams, inputs, prober, tasks, cancel, .. } = settings;
+    let Settings { platform, inventory, upstreams, commands, prober, tasks, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
         Box::new(Forward::start(upstreams.clone(), wake, tasks, cancel)),
-        Box::new(Record::new(inputs.clone())),
+        Box::new(Record::new(commands.clone())),
         Box::new(Probe::new(prober.clone())),
     ])
 }
@@ -141,8 +141,8 @@ mod tests {
 
     use super::*;
     use crate::inventory::SecretInventory;
+    use crate::journal::Journal;
     use crate::metrics::{Metrics, Readiness};
-    use crate::report::tally::Tallies;
 
     #[tokio::test]
     async fn every_condition_of_a_cluster_has_exactly_one_duty() {
@@ -152,10 +152,10 @@ mod tests {
             inventory: Arc::new(SecretInventory::new(platform.clone())),
             platform,
             upstreams: Vec::new(),
-            inputs: mpsc::channel(1).0,
+            commands: mpsc::channel(1).0,
             observations: mpsc::channel(1).0,
             prober: None,
-            tallies: Tallies::default(),
+            journal: Journal::new(Metrics::default()),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             tasks: TaskTracker::new(),

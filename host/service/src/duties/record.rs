@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Context, Duty, UndoContext, Undone};
-use crate::record::{HeldSummary, Input, NoDomain, Summary};
+use crate::record::{Command, HeldDeletion, NoDomain, Summary};
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 /// How long one attempt waits for the records to be gone; most are gone in a few milliseconds.
@@ -17,15 +17,15 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// Has a cluster's records kept, and withdrawn.
 pub struct Record {
-    inputs: mpsc::Sender<Input>,
+    commands: mpsc::Sender<Command>,
     /// Answers when the store holds nothing of the cluster any more; `None` while nobody was asked.
     withdrawing: Option<oneshot::Receiver<()>>,
 }
 
 impl Record {
     /// Tells the recorder.
-    pub const fn new(inputs: mpsc::Sender<Input>) -> Self {
-        Self { inputs, withdrawing: None }
+    pub const fn new(commands: mpsc::Sender<Command>) -> Self {
+        Self { commands, withdrawing: None }
     }
 }
 
@@ -45,9 +45,9 @@ impl Duty for Record {
         let Some(zone) = context.zone else { return Undone::Done };
         if self.withdrawing.is_none() {
             let (done, gone) = oneshot::channel();
-            let release = Input::Release { cluster: context.id.clone(), zone: zone.clone(), done };
+            let release = Command::Release { cluster: context.id.clone(), zone: zone.clone(), done };
             // The recorder ends only when the service does.
-            if self.inputs.send(release).await.is_ok() {
+            if self.commands.send(release).await.is_ok() {
                 self.withdrawing = Some(gone);
             }
         }
@@ -83,7 +83,7 @@ fn finding(summary: &Summary) -> Finding {
     if let Some(trouble) = &summary.store_trouble {
         return Finding::bad(Reason::StoreUnavailable, trouble);
     }
-    if let Some(HeldSummary { names, token }) = &summary.held {
+    if let Some(HeldDeletion { names, token }) = &summary.held {
         return Finding::bad(
             Reason::DeletionHeld,
             format!(
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_held_deletion_names_the_word_that_confirms_it() {
         let domain = Some(Ok("w1.openmcp.cluster".parse().unwrap()));
-        let held = Some(HeldSummary { names: 12, token: "cafe".into() });
+        let held = Some(HeldDeletion { names: 12, token: "cafe".into() });
         let finding = finding(&Summary { domain, held, ..Summary::default() });
         assert_eq!((finding.status, finding.reason), (Some(false), Reason::DeletionHeld));
         assert!(finding.message.contains("confirm-deletion=cafe"), "{}", finding.message);
@@ -180,8 +180,8 @@ mod tests {
 
     #[tokio::test]
     async fn records_are_asked_to_be_withdrawn_once_and_waited_for_without_a_bound() {
-        let (inputs, mut asked) = mpsc::channel(4);
-        let mut duty = Record::new(inputs);
+        let (commands, mut asked) = mpsc::channel(4);
+        let mut duty = Record::new(commands);
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let zone = "openmcp.cluster".parse().unwrap();
         let context = UndoContext {
@@ -193,7 +193,7 @@ mod tests {
             way: Way::None,
         };
         assert_eq!(duty.undo(&context).await, Undone::Again(WITHDRAWING.to_owned()));
-        let Some(Input::Release { cluster: released, done, .. }) = asked.recv().await else {
+        let Some(Command::Release { cluster: released, done, .. }) = asked.recv().await else {
             panic!("the recorder was not asked")
         };
         assert_eq!(released, id);
@@ -205,12 +205,12 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_zone_no_records_can_be_found() {
-        let (inputs, mut asked) = mpsc::channel(4);
+        let (commands, mut asked) = mpsc::channel(4);
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let elapsed = Duration::ZERO;
         let context =
             UndoContext { id: &id, cluster: &cluster, present: true, zone: None, elapsed, way: Way::None };
-        assert_eq!(Record::new(inputs).undo(&context).await, Undone::Done);
+        assert_eq!(Record::new(commands).undo(&context).await, Undone::Done);
         assert!(asked.recv().await.is_none());
     }
 }

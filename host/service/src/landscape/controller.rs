@@ -7,15 +7,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::runtime::watcher;
 use openmcp_dns_core::cluster::ClusterId;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use super::desired::needs_controller;
 use super::loads::Loads;
 use super::state::{Effect, Input, Landscape};
 use crate::clusters::{Clusters, Settings};
-use crate::policies::{MeteredModule, Moment};
-use crate::record;
-use crate::report::dns_policy;
+use crate::journal::Occurrence;
+use crate::policies::{self, MeteredModule, Moment, PolicyLifeCycle};
+use crate::record::Command;
+use crate::report::dns_policy::{self, PolicyReport};
 use crate::watch::watch;
 use openmcp_dns_api::conditions::now;
 use openmcp_dns_modules::ModuleLoader;
@@ -32,36 +33,43 @@ pub struct LandscapeController {
     /// Controllers of clusters that have nothing more to do.
     ended: mpsc::Sender<ClusterId>,
     loads: Loads,
-    status: dns_policy::Writer,
+    /// To who writes the status of policies. It may take its time: nothing here waits for it.
+    status: mpsc::Sender<Vec<PolicyReport>>,
 }
 
 impl LandscapeController {
     /// Starts to watch the platform cluster, and to decide.
-    pub fn start(settings: Arc<Settings>, loader: ModuleLoader, clusters: Clusters) {
+    pub fn start(settings: Arc<Settings>, loader: ModuleLoader) {
         let (inputs, receiver) = mpsc::channel(256);
         let (ended, ended_receiver) = mpsc::channel(16);
+        let (status, reports) = mpsc::channel(1);
+        let occurrences = settings.journal.subscribe();
         watch_platform(&settings, &inputs);
+        spawn(&settings, dns_policy::write(settings.platform.clone(), reports));
         let controller = Self {
-            status: dns_policy::Writer::new(settings.platform.clone()),
+            status,
             landscape: Landscape::new(loader.tag_check()),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
-            clusters,
+            clusters: Clusters::default(),
             ended,
         };
-        spawn(&settings, controller.run(receiver, ended_receiver));
+        spawn(&settings, controller.run(receiver, ended_receiver, occurrences));
     }
 
     async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input<MeteredModule>>,
         mut ended: mpsc::Receiver<ClusterId>,
+        mut occurrences: broadcast::Receiver<Arc<Occurrence>>,
     ) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 Some(input) = inputs.recv() => self.handle(input).await,
+                // The settings have the journal, so it is never closed here.
+                heard = occurrences.recv() => self.clusters.hear(heard),
                 Some(id) = ended.recv() => {
                     self.clusters.remove(&id);
                     // A new Cluster of the same name may have come in the meantime.
@@ -69,7 +77,7 @@ impl LandscapeController {
                 }
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
-                    self.write_status().await;
+                    self.write_status();
                 }
             }
         }
@@ -83,14 +91,14 @@ impl LandscapeController {
                 Effect::Release(id, desired) => {
                     self.clusters.update(&id, &desired);
                 }
-                Effect::Policy(policy, effect) => self.loads.begin(policy, effect),
-                Effect::Forget(policy) => {
-                    self.loads.forget(&policy);
-                    self.status.forget(&policy);
+                Effect::Policy(policy, policies::Effect::Tell(module)) => {
+                    self.settings.journal.note(Occurrence::Module { policy, module });
                 }
+                Effect::Policy(policy, effect) => self.loads.begin(policy, effect),
+                Effect::Forget(policy) => self.loads.forget(&policy),
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
-                    let _ = self.settings.inputs.send(record::Input::Confirm(id, token)).await;
+                    let _ = self.settings.commands.send(Command::Confirm(id, token)).await;
                 }
             }
         }
@@ -100,20 +108,28 @@ impl LandscapeController {
     }
 
     /// Tells a cluster's controller what should be; starts one where it is needed.
-    fn assign(&self, id: &ClusterId) {
+    fn assign(&mut self, id: &ClusterId) {
         let Some(desired) = self.landscape.desired(id) else { return };
         if !self.clusters.update(id, &desired) && needs_controller(&desired) {
             self.clusters.start(id.clone(), desired, &self.settings, self.ended.clone());
         }
     }
 
-    async fn write_status(&mut self) {
-        for (name, policy) in self.landscape.policies() {
-            let sum = self.settings.tallies.sum(name);
-            let findings = [("Ready", policy.ready()), ("ModuleActive", policy.module_active(&sum))];
-            let (module, candidate) = (policy.module_status(), policy.candidate_status(&sum));
-            self.status.write(policy.policy(), &findings, module, candidate, sum).await;
-        }
+    /// Has the status of policies written, unless that is still under way since the last time.
+    fn write_status(&self) {
+        let Ok(permit) = self.status.try_reserve() else { return };
+        let mut all = self.clusters.counts();
+        let report = |(name, policy): (&String, &PolicyLifeCycle<MeteredModule>)| {
+            let counts = all.remove(name).unwrap_or_default();
+            PolicyReport {
+                policy: Arc::clone(policy.policy()),
+                findings: vec![("Ready", policy.ready()), ("ModuleActive", policy.module_active(&counts))],
+                module: policy.module_status(),
+                candidate: policy.candidate_status(&counts),
+                counts,
+            }
+        };
+        permit.send(self.landscape.policies().map(report).collect());
     }
 }
 

@@ -56,8 +56,8 @@ impl Loads {
                     policies::Input::Resolved(number, resolved)
                 });
             }
-            // Done by whoever knows the clusters.
-            Effect::TellClusters => {}
+            // Done by whoever knows the clusters, and the journal.
+            Effect::TellClusters | Effect::Tell(_) => {}
         }
     }
 

@@ -10,12 +10,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use openmcp_dns_core::cluster::ClusterId;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use crate::probe::Verdict;
+use openmcp_dns_api::conditions::DutyName;
 
 pub use policy::PolicyMetrics;
 pub use server::{MetricsServer, Readiness};
@@ -44,7 +48,7 @@ struct Denial {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Verdict {
+struct ProbeOf {
     verdict: &'static str,
 }
 
@@ -63,7 +67,7 @@ pub struct Metrics {
     fuel: Family<Evaluation, Counter>,
     failures: Family<Failure, Counter>,
     denials: Family<Denial, Counter>,
-    probes: Family<Verdict, Counter>,
+    probes: Family<ProbeOf, Counter>,
     probe_durations: Histogram,
     changes: Counter,
     conditions: Family<ConditionOf, Gauge>,
@@ -145,8 +149,8 @@ impl Metrics {
     }
 
     /// A name was checked.
-    pub fn probed(&self, verdict: &'static str, took: Duration) {
-        self.probes.get_or_create(&Verdict { verdict }).inc();
+    pub fn probed(&self, verdict: Verdict, took: Duration) {
+        self.probes.get_or_create(&ProbeOf { verdict: verdict.as_str() }).inc();
         self.probe_durations.observe(took.as_secs_f64());
     }
 
@@ -156,14 +160,16 @@ impl Metrics {
     }
 
     /// What a condition of a cluster is: true, false, or unknown.
-    pub fn condition(&self, namespace: &str, cluster: &str, condition: &'static str, status: Option<bool>) {
-        let labels = condition_of(namespace, cluster, condition);
+    pub fn condition(&self, cluster: &ClusterId, duty: DutyName, status: Option<bool>) {
+        let labels = condition_of(cluster, duty);
         self.conditions.get_or_create(&labels).set(status.map_or(-1, i64::from));
     }
 
     /// A cluster is no longer ours.
-    pub fn forget(&self, namespace: &str, cluster: &str, condition: &'static str) {
-        self.conditions.remove(&condition_of(namespace, cluster, condition));
+    pub fn forget(&self, cluster: &ClusterId) {
+        for duty in DutyName::ALL {
+            self.conditions.remove(&condition_of(cluster, duty));
+        }
     }
 
     fn bounded(&self, code: &str) -> String {
@@ -180,15 +186,16 @@ impl Metrics {
     }
 
     /// All metrics as text.
-    fn text(&self) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
 }
 
-fn condition_of(namespace: &str, cluster: &str, condition: &'static str) -> ConditionOf {
-    ConditionOf { namespace: namespace.to_owned(), cluster: cluster.to_owned(), condition }
+fn condition_of(cluster: &ClusterId, duty: DutyName) -> ConditionOf {
+    let ClusterId { namespace, name } = cluster.clone();
+    ConditionOf { namespace, cluster: name, condition: duty.as_str() }
 }
 
 #[cfg(test)]
@@ -211,9 +218,12 @@ mod tests {
     #[test]
     fn a_forgotten_cluster_leaves_no_series_behind() {
         let metrics = Metrics::default();
-        metrics.condition("openmcp-system", "w1", "Probed", Some(true));
-        assert!(metrics.text().unwrap().contains("openmcp_dns_cluster_condition{"));
-        metrics.forget("openmcp-system", "w1", "Probed");
+        let cluster = ClusterId::new("openmcp-system", "w1");
+        metrics.condition(&cluster, DutyName::Probed, Some(true));
+        let line =
+            r#"openmcp_dns_cluster_condition{namespace="openmcp-system",cluster="w1",condition="Probed"} 1"#;
+        assert!(metrics.text().unwrap().contains(line));
+        metrics.forget(&cluster);
         assert!(!metrics.text().unwrap().contains("openmcp_dns_cluster_condition{"));
     }
 }

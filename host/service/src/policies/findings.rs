@@ -6,7 +6,7 @@ use super::active::shared_names;
 use super::life_cycle::PolicyLifeCycle;
 use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
-use crate::report::tally::Sum;
+use crate::report::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::dns_policy::{CandidateStatus, DecisionDifference, Mode, ModuleStatus};
 use openmcp_dns_modules::Facts;
@@ -57,7 +57,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 
     /// Whether the module in the spec is the one that decides.
-    pub fn module_active(&self, sum: &Sum) -> Finding {
+    pub fn module_active(&self, counts: &PolicyCounts) -> Finding {
         let goes_on = |active: &Admitted<M>| {
             format!("the module with SHA-256 {} goes on deciding", active.module.digest())
         };
@@ -73,8 +73,8 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
                     "the mode is {:?}: {}; of {} decisions {} would be others",
                     self.policy.spec.mode,
                     goes_on(active),
-                    sum.compared,
-                    sum.differing
+                    counts.compared,
+                    counts.differing
                 ),
             ),
             (Some(active), None) if self.modules.decides(&self.choice()) => {
@@ -118,10 +118,10 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 
     /// How the module in the spec would decide, while it only watches.
-    pub fn candidate_status(&self, sum: &Sum) -> Option<CandidateStatus> {
+    pub fn candidate_status(&self, counts: &PolicyCounts) -> Option<CandidateStatus> {
         let candidate = self.modules.candidate.as_ref()?;
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let differences = sum.first.iter().map(|(cluster, differing)| DecisionDifference {
+        let differences = counts.first.iter().map(|(cluster, differing)| DecisionDifference {
             cluster: cluster.to_string(),
             source: differing.source.as_ref().map(ToString::to_string).unwrap_or_default(),
             host_name: differing.host_name.clone(),
@@ -132,9 +132,9 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         Some(CandidateStatus {
             sha256: candidate.module.digest().to_string(),
             description: describe(candidate.module.description()),
-            complete: sum.incomplete == 0,
-            compared: count(sum.compared),
-            differing: count(sum.differing),
+            complete: counts.incomplete == 0,
+            compared: count(counts.compared),
+            differing: count(counts.differing),
             differences: differences.collect(),
         })
     }

@@ -11,6 +11,7 @@ use super::active::ActivePolicy;
 use super::loading::Incoming;
 use super::module::{Admitted, Choice, ChosenBy, Load, PolicyModule};
 use super::modules::Modules;
+use super::occurrence::ModuleOccurrence;
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, OciSource};
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};
@@ -41,6 +42,8 @@ pub enum Effect {
     /// Tell the clusters: other modules than before are in use. When the object changes they are told in any
     /// case, because other things than modules may be others.
     TellClusters,
+    /// Tell those who want to know what happened to the modules.
+    Tell(ModuleOccurrence),
 }
 
 /// When something happens, by both clocks, and some chance.
@@ -106,14 +109,13 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
 
     /// Takes in what has happened; gives what has to be done.
     pub fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
-        let effect = match input {
-            Input::Changed(policy) => return self.changed(policy),
-            Input::Tick => return self.tick(moment.instant),
-            Input::ConfigMapChanged => self.load(ChosenBy::Spec),
+        match input {
+            Input::Changed(policy) => self.changed(policy),
+            Input::Tick => self.tick(moment.instant),
+            Input::ConfigMapChanged => self.load(ChosenBy::Spec).into_iter().collect(),
             Input::Loaded(load, loaded) => self.loaded(load, loaded, moment),
             Input::Resolved(number, resolved) => self.resolved(number, resolved, moment),
-        };
-        effect.into_iter().collect()
+        }
     }
 
     /// The policy as it is now.
@@ -164,14 +166,16 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
         // What failed before says nothing of it.
         self.spec.reset();
+        let mut effects = Vec::new();
         if self.modules.chosen(mode, &choice) {
-            tracing::info!(policy = %self.policy.name_any(), "the policy module before decides again");
+            effects.push(Effect::Tell(ModuleOccurrence::RolledBack));
             self.previous = None;
         } else if mode == Mode::Rollback && self.modules.decides(&choice) {
             // The module before has decided in an earlier life of the service.
             self.to_restore = self.take_previous();
         }
-        self.load_all([ChosenBy::Spec, ChosenBy::Status])
+        effects.extend(self.load_all([ChosenBy::Spec, ChosenBy::Status]));
+        effects
     }
 
     fn load_all(&mut self, all: [ChosenBy; 2]) -> Vec<Effect> {

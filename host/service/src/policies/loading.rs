@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use kube::ResourceExt as _;
-
 use super::life_cycle::{Effect, Moment, PolicyLifeCycle};
 use super::module::{Admitted, ChosenBy, Load, PolicyModule};
+use super::occurrence::ModuleOccurrence;
 use super::schedule::Schedule;
 use openmcp_dns_api::conditions::Reason;
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};
@@ -56,10 +55,10 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 
     /// Takes in the answer to a load.
-    pub(super) fn loaded(&mut self, load: Load, loaded: Loaded<M>, moment: &Moment) -> Option<Effect> {
+    pub(super) fn loaded(&mut self, load: Load, loaded: Loaded<M>, moment: &Moment) -> Vec<Effect> {
         let Load { chosen_by, number, choice } = load;
         if number != self.incoming(chosen_by).number {
-            return None;
+            return Vec::new();
         }
         let Loaded { facts, module } = loaded;
         if chosen_by == ChosenBy::Spec {
@@ -69,36 +68,35 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
         match module {
             Ok(module) => {
-                self.admitted(chosen_by, Admitted { module, choice, since: moment.time.clone() });
-                Some(Effect::TellClusters)
+                let module = Admitted { module, choice, since: moment.time.clone() };
+                vec![Effect::Tell(self.admitted(chosen_by, module)), Effect::TellClusters]
             }
-            Err(error) => {
-                self.refused(chosen_by, &error, moment);
-                None
-            }
+            Err(error) => self.refused(chosen_by, &error, moment).map(Effect::Tell).into_iter().collect(),
         }
     }
 
-    fn admitted(&mut self, chosen_by: ChosenBy, module: Admitted<M>) {
+    fn admitted(&mut self, chosen_by: ChosenBy, module: Admitted<M>) -> ModuleOccurrence {
         let incoming = self.incoming(chosen_by);
         incoming.failure = None;
         incoming.schedule.ended();
-        let (mode, policy, digest) = (self.policy.spec.mode, self.policy.name_any(), module.module.digest());
-        match chosen_by {
+        let (mode, digest) = (self.policy.spec.mode, module.module.digest().to_owned());
+        let decides = match chosen_by {
             ChosenBy::Spec => {
-                tracing::info!(policy, %digest, ?mode, "policy module is loaded");
                 self.check_trouble = None;
                 self.modules.admitted(mode, module);
                 if mode.enforces() {
                     self.need_no_other();
                 }
+                mode.enforces()
             }
             ChosenBy::Status => {
-                tracing::info!(policy, %digest, "policy module that decided before is loaded");
+                let choice = Arc::clone(&module.choice);
                 self.to_restore = None;
                 self.modules.restored(mode, &self.choice(), module);
+                self.modules.decides(&choice)
             }
-        }
+        };
+        ModuleOccurrence::Loaded { digest, chosen_by, mode, decides }
     }
 
     /// The module in the spec decides. The one that decided before may be gone from its source by now; it
@@ -112,14 +110,16 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
     }
 
-    fn refused(&mut self, chosen_by: ChosenBy, error: &ModuleError, moment: &Moment) {
+    fn refused(
+        &mut self,
+        chosen_by: ChosenBy,
+        error: &ModuleError,
+        moment: &Moment,
+    ) -> Option<ModuleOccurrence> {
         let message = openmcp_dns_core::chain(error);
-        let policy = self.policy.name_any();
         let incoming = self.incoming(chosen_by);
-        // The same trouble is told once, not at every attempt.
-        if incoming.failure.as_ref().is_none_or(|failure| failure.message != message) {
-            tracing::warn!(policy, message, "policy module is not used");
-        }
+        let is_new = incoming.failure.as_ref().is_none_or(|failure| failure.message != message);
+        let told = is_new.then(|| ModuleOccurrence::Refused { message: message.clone() });
         if error.is_transient() {
             incoming.schedule.failed(moment.instant, moment.random);
         } else {
@@ -127,6 +127,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
         incoming.failure = Some(Failure { reason: error.reason(), message });
         self.last_error_time = Some(moment.time.clone());
+        told
     }
 
     // === what time brings ===
@@ -158,30 +159,28 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         number: u64,
         resolved: Result<String, ModuleError>,
         moment: &Moment,
-    ) -> Option<Effect> {
+    ) -> Vec<Effect> {
         if number != self.spec.number {
-            return None;
+            return Vec::new();
         }
-        let policy = self.policy.name_any();
         match resolved {
             Ok(digest) => {
                 self.check_trouble = None;
                 if self.facts.manifest_digest.as_ref() == Some(&digest) {
-                    return None;
+                    return Vec::new();
                 }
-                tracing::info!(policy, digest, "the tag of the policy module has moved");
-                self.load(ChosenBy::Spec)
+                let moved = Effect::Tell(ModuleOccurrence::TagMoved { digest });
+                [moved].into_iter().chain(self.load(ChosenBy::Spec)).collect()
             }
             // The module that decides is still the right one for all that is known.
             Err(error) => {
                 let message =
                     format!("unable to see whether the tag has moved: {}", openmcp_dns_core::chain(&error));
-                if self.check_trouble.as_ref() != Some(&message) {
-                    tracing::warn!(policy, message, "the policy module stays");
-                }
+                let is_new = self.check_trouble.as_ref() != Some(&message);
+                let told = is_new.then(|| ModuleOccurrence::TagUnknown { message: message.clone() });
                 self.last_error_time = Some(moment.time.clone());
                 self.check_trouble = Some(message);
-                None
+                told.map(Effect::Tell).into_iter().collect()
             }
         }
     }

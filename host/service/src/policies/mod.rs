@@ -14,6 +14,7 @@ mod life_cycle;
 mod loading;
 mod module;
 mod modules;
+mod occurrence;
 mod schedule;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -23,3 +24,4 @@ mod tests;
 pub use active::{ActiveModule, ActivePolicy, configuration};
 pub use life_cycle::{Effect, Input, Moment, PolicyLifeCycle};
 pub use module::{Choice, ChosenBy, Load, MeteredModule, PolicyModule};
+pub use occurrence::ModuleOccurrence;

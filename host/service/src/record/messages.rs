@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::observe::Observation;
 
-/// What the recorder is told.
-pub enum Input {
+/// What is wanted of the recorder.
+pub enum Command {
     /// The cluster stands under this policy from now on.
     Govern(ClusterId, Box<ClusterPolicy>),
     /// No policy selects the cluster any more. Its records stay as they are.
@@ -29,10 +29,10 @@ pub enum Input {
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }
 
-/// Where inputs come from.
-pub struct Inputs {
-    /// Everything but observations.
-    pub inputs: mpsc::Receiver<Input>,
+/// Where what the recorder is told comes from.
+pub struct Received {
+    /// What is wanted of it.
+    pub commands: mpsc::Receiver<Command>,
     /// What the watches of the clusters report.
     pub observations: mpsc::Receiver<(ClusterId, Observation)>,
 }

@@ -1,7 +1,7 @@
 //! Record: keeps the store as the policies decide.
 //!
 //! ```text
-//!   Input, observations ──► Recorder ──Effect::Tell──► Report
+//! Command, observations ──► Recorder ──Effect::Tell──► Report
 //!    threads of modules ◄─Effect::Ask──┤ ▲
 //!                 Store ◄─Effect::Write┘ └── StoreEvent, Answer, Written
 //! ```
@@ -17,8 +17,8 @@ mod recorder;
 mod tests;
 mod writes;
 
-pub use messages::{Input, Inputs};
+pub use messages::{Command, Received};
 pub use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
-pub use openmcp_dns_core::deletion_guard::HeldDeletion as HeldSummary;
+pub use openmcp_dns_core::deletion_guard::HeldDeletion;
 pub use openmcp_dns_core::recording::{NoDomain, Problem, Report, Summary, WatchState, explain};
 pub use recorder::{Options, Recorder};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::recording::{
-    self, Answer, Command, Effect, Observation, Recording, Report, WriteResult, Written,
+    self, Answer, ClusterCommand, Effect, Observation, Recording, Report, WriteResult, Written,
 };
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::{Store, StoreEvent};
@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::deciders::Deciders;
-use super::messages::{Input, Inputs};
+use super::messages::{Command, Received};
 use super::writes::Writes;
 
-/// Inputs that are taken together before anything is planned.
+/// How much is taken together before anything is planned.
 const BATCH: usize = 512;
 
 /// How often held deletions are looked at.
@@ -64,8 +64,8 @@ impl Recorder {
         (recorder, store_events)
     }
 
-    /// Works until all senders of inputs are gone.
-    pub async fn run(mut self, mut inputs: Inputs, mut store_events: mpsc::Receiver<StoreEvent>) {
+    /// Works until all senders of commands are gone.
+    pub async fn run(mut self, mut received: Received, mut store_events: mpsc::Receiver<StoreEvent>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -74,11 +74,11 @@ impl Recorder {
                 Some(event) = store_events.recv() => self.store_event(event),
                 written = self.writes.next() => self.written(written),
                 Some(answer) = self.answers.recv() => self.handle(recording::Input::Answer(answer)),
-                input = inputs.inputs.recv() => match input {
-                    Some(input) => self.input(input),
+                command = received.commands.recv() => match command {
+                    Some(command) => self.command(command),
                     None => return,
                 },
-                Some((cluster, observation)) = inputs.observations.recv(),
+                Some((cluster, observation)) = received.observations.recv(),
                     if self.recording.knows_the_store() => self.observation(cluster, observation),
                 _ = tick.tick() => self.tick(),
             }
@@ -88,10 +88,10 @@ impl Recorder {
                     self.store_event(event);
                 } else if let Ok(answer) = self.answers.try_recv() {
                     self.handle(recording::Input::Answer(answer));
-                } else if let Ok(input) = inputs.inputs.try_recv() {
-                    self.input(input);
+                } else if let Ok(command) = received.commands.try_recv() {
+                    self.command(command);
                 } else if self.recording.knows_the_store()
-                    && let Ok((cluster, observation)) = inputs.observations.try_recv()
+                    && let Ok((cluster, observation)) = received.observations.try_recv()
                 {
                     self.observation(cluster, observation);
                 } else {
@@ -120,9 +120,6 @@ impl Recorder {
                 Effect::Cancel(cluster, role) => self.deciders.cancel(cluster, role),
                 Effect::Write(plan) => self.writes.start(plan),
                 Effect::Tell(report) => self.outbox.push(report),
-                Effect::Held { cluster, names, published } => {
-                    tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
-                }
                 Effect::Released(cluster) => {
                     self.deciders.forget(&cluster);
                     if let Some(done) = self.releases.remove(&cluster) {
@@ -134,16 +131,16 @@ impl Recorder {
         }
     }
 
-    fn input(&mut self, input: Input) {
-        let (cluster, command) = match input {
-            Input::Govern(cluster, policy) => (cluster, Command::Govern(policy)),
-            Input::Ungovern(cluster) => (cluster, Command::Ungovern),
-            Input::Release { cluster, zone, done } => {
+    fn command(&mut self, command: Command) {
+        let (cluster, command) = match command {
+            Command::Govern(cluster, policy) => (cluster, ClusterCommand::Govern(policy)),
+            Command::Ungovern(cluster) => (cluster, ClusterCommand::Ungovern),
+            Command::Release { cluster, zone, done } => {
                 self.releases.insert(cluster.clone(), done);
-                (cluster, Command::Release { zone })
+                (cluster, ClusterCommand::Release { zone })
             }
-            Input::Confirm(cluster, token) => (cluster, Command::Confirm(token)),
-            Input::Summarise(cluster, answer) => {
+            Command::Confirm(cluster, token) => (cluster, ClusterCommand::Confirm(token)),
+            Command::Summarise(cluster, answer) => {
                 // Nobody may be waiting any more.
                 let _ = answer.send(self.recording.summary(&cluster));
                 return;

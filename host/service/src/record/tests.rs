@@ -18,7 +18,7 @@ use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::observe::Observation;
-use crate::record::{Input, Inputs, Options, Recorder, Report, Summary};
+use crate::record::{Command, Options, Received, Recorder, Report, Summary};
 use openmcp_dns_store::{MemoryStore, Store, StoreEvent};
 
 /// A policy whose answers are held back until the gate opens.
@@ -84,7 +84,7 @@ impl Policy for Denies {
 /// A running recorder.
 struct Running {
     store: Arc<MemoryStore>,
-    inputs: mpsc::Sender<Input>,
+    commands: mpsc::Sender<Command>,
     observations: mpsc::Sender<(ClusterId, Observation)>,
 }
 
@@ -111,13 +111,13 @@ impl Running {
     fn start(store: &Arc<MemoryStore>) -> Self {
         let (reports, mut told) = mpsc::channel::<Report>(16);
         tokio::spawn(async move { while told.recv().await.is_some() {} });
-        let (inputs, received_inputs) = mpsc::channel(16);
+        let (commands, received_commands) = mpsc::channel(16);
         let (observations, received) = mpsc::channel(16);
         let kept: Arc<dyn Store> = store.clone();
         let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
-        let received = Inputs { inputs: received_inputs, observations: received };
+        let received = Received { commands: received_commands, observations: received };
         tokio::spawn(recorder.run(received, events));
-        Self { store: Arc::clone(store), inputs, observations }
+        Self { store: Arc::clone(store), commands, observations }
     }
 
     /// Puts a cluster under a policy of its own, and waits until the recorder knows it.
@@ -135,7 +135,7 @@ impl Running {
             hold: Duration::from_secs(600),
             created_unix_seconds: 0,
         };
-        self.inputs.send(Input::Govern(id(cluster), Box::new(policy))).await.unwrap();
+        self.commands.send(Command::Govern(id(cluster), Box::new(policy))).await.unwrap();
     }
 
     /// These are all Ingresses of a cluster.
@@ -186,7 +186,7 @@ impl Running {
 
     async fn summary(&self, cluster: &str) -> Summary {
         let (sender, answer) = oneshot::channel();
-        self.inputs.send(Input::Summarise(id(cluster), sender)).await.unwrap();
+        self.commands.send(Command::Summarise(id(cluster), sender)).await.unwrap();
         answer.await.unwrap()
     }
 

@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use openmcp_dns_core::cluster::SourceRef;
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
 
+use crate::journal::Occurrence;
 use crate::record::explain;
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_api::conditions::Reason;
@@ -31,18 +32,36 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// What to tell of a claim's state; `None` where there is nothing to do for its author.
+    /// What to tell of an occurrence, and in which cluster; `None` where there is nothing to do for the
+    /// author of an object.
     #[must_use]
-    pub fn of_claim(source: SourceRef, uid: String, host_name: &str, state: &State) -> Option<Self> {
-        let reason = match state {
-            State::Denied(_) => Reason::HostNameDenied,
-            State::Undecided(_) => Reason::PolicyFailed,
-            State::Unresolved(reason) if !reason.is_transient() => Reason::HostNameUnresolved,
-            State::Published | State::Unresolved(_) | State::Asked => return None,
-        };
-        let (code, why) = explain(state)?;
-        Some(Self { source, uid, reason, message: format!("{host_name:?} is not published ({code}): {why}") })
+    pub fn of(occurrence: &Occurrence) -> Option<(&ClusterId, Self)> {
+        match occurrence {
+            Occurrence::Claim { cluster, source, uid, host_name, state } => {
+                let (reason, message) = explained(host_name, state)?;
+                Some((cluster, Self { source: source.clone(), uid: uid.clone(), reason, message }))
+            }
+            Occurrence::Conflict { uid, conflict } => {
+                let (cluster, source) = &conflict.loser;
+                let message = format!("{}: {}", conflict.name, conflict.message);
+                let (source, uid, reason) = (source.clone(), uid.clone(), Reason::HostNameConflict);
+                Some((cluster, Self { source, uid, reason, message }))
+            }
+            _ => None,
+        }
     }
+}
+
+/// Why a host name is not published; `None` where its author can do nothing.
+fn explained(host_name: &str, state: &State) -> Option<(Reason, String)> {
+    let reason = match state {
+        State::Denied(_) => Reason::HostNameDenied,
+        State::Undecided(_) => Reason::PolicyFailed,
+        State::Unresolved(reason) if !reason.is_transient() => Reason::HostNameUnresolved,
+        State::Published | State::Unresolved(_) | State::Asked => return None,
+    };
+    let (code, why) = explain(state)?;
+    Some((reason, format!("{host_name:?} is not published ({code}): {why}")))
 }
 
 /// The queue of one cluster's notices.

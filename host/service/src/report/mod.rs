@@ -1,6 +1,6 @@
-//! Report: status, Events and log, for people.
+//! Report: status and Events, for people.
 
 pub mod cluster_dns;
+pub mod counts;
 pub mod dns_policy;
 pub mod events;
-pub mod tally;

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::candidate::Candidate;
 use super::memo::Memo;
-use super::messages::{Command, Effect, NoDomain, Observation, Report, WatchState, Watches};
+use super::messages::{ClusterCommand, NoDomain, Observation, Report, WatchState, Watches};
 use super::names::{Deletions, Member};
 use super::question::{Answer, AskedClaim, Decisions, Job, Role, Ticket};
 use super::zone::Wish;
@@ -70,7 +70,7 @@ struct Waiting {
 
 /// What one cluster is told.
 pub(super) enum ClusterInput {
-    Command(Command),
+    Command(ClusterCommand),
     Observation(Observation),
     Answer(Answer),
     /// The zone gives the cluster its domain, or none.
@@ -147,10 +147,10 @@ impl ClusterRecords {
 
     pub(super) fn handle(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {
         match input {
-            ClusterInput::Command(Command::Govern(policy)) => self.govern(*policy, around),
-            ClusterInput::Command(Command::Ungovern) => self.ungovern(around),
-            ClusterInput::Command(Command::Release { zone }) => self.release(zone, around),
-            ClusterInput::Command(Command::Confirm(token)) => {
+            ClusterInput::Command(ClusterCommand::Govern(policy)) => self.govern(*policy, around),
+            ClusterInput::Command(ClusterCommand::Ungovern) => self.ungovern(around),
+            ClusterInput::Command(ClusterCommand::Release { zone }) => self.release(zone, around),
+            ClusterInput::Command(ClusterCommand::Confirm(token)) => {
                 around.effects.push(ClusterEffect::LookAgain(self.guard.confirm(&token)));
             }
             ClusterInput::Observation(observation) => self.observe(observation, around),
@@ -179,16 +179,21 @@ impl ClusterRecords {
         }
     }
 
-    /// Looks at what would be deleted of the cluster; says so if that has to wait.
-    pub(super) fn hold(&mut self, deletions: &Deletions, around: &Surroundings<'_>) -> Option<Effect> {
-        let policy = self.policy.as_ref().filter(|_| self.released.is_none())?;
+    /// Looks at what would be deleted of the cluster; gives whether that has to wait.
+    pub(super) fn holds(&mut self, deletions: &Deletions, around: &Surroundings<'_>) -> bool {
+        let Some(policy) = self.policy.as_ref().filter(|_| self.released.is_none()) else { return false };
         let published = around.store.count_of(&policy.owner());
         let Deletions { names, inferred } = deletions;
-        if self.guard.allows(names, published, *inferred, policy.deletion_limits, around.now) {
+        !self.guard.allows(names, published, *inferred, policy.deletion_limits, around.now)
+    }
+
+    /// What is told when another deletion is held than before.
+    pub(super) fn held_change(&mut self, store: &Mirror) -> Option<Report> {
+        if !self.guard.take_change() {
             return None;
         }
-        let names = self.guard.held().map_or(0, |held| held.names);
-        Some(Effect::Held { cluster: self.id.clone(), names, published })
+        let published = self.policy.as_ref().map_or(0, |policy| store.count_of(&policy.owner()));
+        Some(Report::Held { cluster: self.id.clone(), held: self.guard.held(), published })
     }
 
     /// The cluster's values at a name were deleted, or are wanted again.

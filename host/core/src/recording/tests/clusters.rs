@@ -1,10 +1,10 @@
 //! Histories of several clusters: domains, shared names, release.
 
 use super::*;
-use crate::recording::Command;
+use crate::recording::ClusterCommand;
 
 fn release(world: &mut World, cluster: &str) {
-    world.command(cluster, Command::Release { zone: ZONE.parse().unwrap() });
+    world.command(cluster, ClusterCommand::Release { zone: ZONE.parse().unwrap() });
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_cluster_that_nobody_knows_is_released_by_what_the_store_holds_of_it() {
 #[test]
 fn records_stay_when_no_policy_selects_their_cluster_and_are_taken_up_by_the_next() {
     let mut world = published(&["a", "b", "c"]);
-    world.command("w1", Command::Ungovern);
+    world.command("w1", ClusterCommand::Ungovern);
     world.remove("w1", "a");
     world.rest();
     assert_eq!((world.names().len(), world.summary("w1").policy), (3, None));

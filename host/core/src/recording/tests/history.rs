@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::objects::Change;
-use crate::recording::Command;
+use crate::recording::ClusterCommand;
 use world::Stored;
 
 const CLUSTERS: [&str; 3] = ["w1", "w2", "w3"];
@@ -100,7 +100,7 @@ impl Landscape {
                 let candidate = Rules { denies: DENIES[denies], ..Rules::default() };
                 world.compare(CLUSTERS[cluster], &active, &candidate);
             }
-            Step::Ungovern { cluster } => world.command(CLUSTERS[cluster], Command::Ungovern),
+            Step::Ungovern { cluster } => world.command(CLUSTERS[cluster], ClusterCommand::Ungovern),
             Step::Confirm { cluster } => world.confirm(CLUSTERS[cluster]),
             Step::Think => drop(world.think()),
             Step::Hear => drop(world.hear()),

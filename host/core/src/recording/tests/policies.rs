@@ -82,11 +82,16 @@ fn a_new_module_is_held_as_a_whole_before_anything_is_written() {
     let summary = world.summary("w1");
     assert_eq!((summary.denied, summary.held.map(|held| held.names)), (5, Some(5)));
     assert_eq!(world.names().len(), MANY.len(), "something was deleted");
-    world.command("w1", crate::recording::Command::Confirm("another".to_owned()));
+    world.command("w1", crate::recording::ClusterCommand::Confirm("another".to_owned()));
     assert_eq!(world.names().len(), MANY.len(), "another deletion was confirmed");
     world.confirm("w1");
     world.rest();
     assert_eq!((world.names().len(), world.summary("w1").held), (5, None));
+    let told = world.reports.iter().filter_map(|report| match report {
+        Report::Held { held, published, .. } => Some((held.as_ref().map(|held| held.names), *published)),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(Some(5), MANY.len()), (None, MANY.len())]);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::mirror::{KeyValue, StoreEvent};
 use crate::objects::Change;
 use crate::plan::NamePlan;
 use crate::recording::{
-    Answer, Command, Effect, Input, Job, Observation, Recording, Report, Role, Summary, WriteResult, Written,
+    Answer, ClusterCommand, Effect, Input, Job, Observation, Recording, Report, Role, Summary, WriteResult,
+    Written,
 };
 use crate::skydns::{Entry, Prefix, parse_key};
 
@@ -113,24 +114,28 @@ impl World {
                     assert!(!busy, "two transactions at {} at once", plan.name);
                     self.writes.push_back(plan);
                 }
-                Effect::Tell(report) => self.reports.push(report),
-                Effect::Held { names, published, .. } => assert!(0 < names && 0 < published),
+                Effect::Tell(report) => {
+                    if let Report::Held { held: Some(held), published, .. } = &report {
+                        assert!(0 < held.names && 0 < *published);
+                    }
+                    self.reports.push(report);
+                }
                 Effect::Released(cluster) => self.released.push(cluster),
             }
         }
     }
 
-    pub(super) fn command(&mut self, cluster: &str, command: Command) {
+    pub(super) fn command(&mut self, cluster: &str, command: ClusterCommand) {
         self.tell(Input::Command(id(cluster), command));
     }
 
     pub(super) fn govern(&mut self, cluster: &str, rules: &Rules) {
-        self.command(cluster, Command::Govern(Box::new(rules.policy(cluster))));
+        self.command(cluster, ClusterCommand::Govern(Box::new(rules.policy(cluster))));
     }
 
     pub(super) fn compare(&mut self, cluster: &str, rules: &Rules, candidate: &Rules) {
         let policy = ClusterPolicy { candidate: Some(candidate.module(cluster)), ..rules.policy(cluster) };
-        self.command(cluster, Command::Govern(Box::new(policy)));
+        self.command(cluster, ClusterCommand::Govern(Box::new(policy)));
     }
 
     pub(super) fn observe(&mut self, cluster: &str, change: Change) {
@@ -158,7 +163,7 @@ impl World {
 
     pub(super) fn confirm(&mut self, cluster: &str) {
         if let Some(held) = self.summary(cluster).held {
-            self.command(cluster, Command::Confirm(held.token));
+            self.command(cluster, ClusterCommand::Confirm(held.token));
         }
     }
 

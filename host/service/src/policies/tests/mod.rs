@@ -3,6 +3,7 @@
 mod invalid_spec;
 mod loading;
 mod modes;
+mod occurrences;
 mod restarts;
 mod tags;
 
@@ -14,8 +15,8 @@ use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use serde_json::{Value, json};
 
 use super::test_support::{Mock, TAG_CHECK, moment, policy};
-use super::{ChosenBy, Effect, Input, Load, Moment, PolicyLifeCycle};
-use crate::report::tally::Sum;
+use super::{ChosenBy, Effect, Input, Load, ModuleOccurrence, Moment, PolicyLifeCycle};
+use crate::report::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};
@@ -27,6 +28,8 @@ struct Scenario {
     policy: PolicyLifeCycle<Mock>,
     spec: Value,
     now: Moment,
+    /// What was told of the modules.
+    told: Vec<ModuleOccurrence>,
 }
 
 impl Scenario {
@@ -40,7 +43,7 @@ impl Scenario {
         let mut object = object(&spec);
         object.status = Some(serde_json::from_value(json!({ "module": module })).unwrap());
         let (policy, effects) = PolicyLifeCycle::new(Arc::new(object), TAG_CHECK);
-        (Self { policy, spec, now: moment() }, effects)
+        (Self { policy, spec, now: moment(), told: Vec::new() }, effects)
     }
 
     /// A policy whose module, of this digest, decides.
@@ -50,8 +53,20 @@ impl Scenario {
         scenario
     }
 
+    /// Gives what has to be done, and keeps what is told.
     fn handle(&mut self, input: Input<Mock>) -> Vec<Effect> {
-        self.policy.handle(input, &self.now)
+        let mut done = Vec::new();
+        for effect in self.policy.handle(input, &self.now) {
+            match effect {
+                Effect::Tell(occurrence) => self.told.push(occurrence),
+                effect => done.push(effect),
+            }
+        }
+        done
+    }
+
+    fn take_told(&mut self) -> Vec<ModuleOccurrence> {
+        std::mem::take(&mut self.told)
     }
 
     /// The spec has these fields from now on, besides those that it had.
@@ -78,7 +93,7 @@ impl Scenario {
     }
 
     fn module_active(&self) -> Finding {
-        self.policy.module_active(&Sum::default())
+        self.policy.module_active(&PolicyCounts::default())
     }
 
     /// The policy as it holds for a cluster.

@@ -10,7 +10,7 @@ fn a_monitored_module_is_compared_and_decides_when_it_is_enforced() {
     assert_eq!(scenario.admit(load(&effects), "b2"), [Effect::TellClusters]);
     assert_eq!(scenario.modules(), ["a1", "b2", ""]);
     assert_eq!(scenario.module_active().reason, Reason::Monitored);
-    assert_eq!(scenario.policy.candidate_status(&Sum::default()).unwrap().sha256, "b2");
+    assert_eq!(scenario.policy.candidate_status(&PolicyCounts::default()).unwrap().sha256, "b2");
     let candidate = scenario.for_cluster("w1").unwrap().candidate.unwrap();
     let failure = candidate.policy.domain_filter(&candidate.context).unwrap_err();
     assert_eq!(failure.message, "p/candidate", "its questions are counted by themselves");
@@ -18,7 +18,7 @@ fn a_monitored_module_is_compared_and_decides_when_it_is_enforced() {
     let effects = scenario.set(json!({ "mode": "Enforce" }));
     scenario.admit(load(&effects), "b2");
     assert_eq!(scenario.modules(), ["b2", "", "a1"]);
-    assert!(scenario.policy.candidate_status(&Sum::default()).is_none());
+    assert!(scenario.policy.candidate_status(&PolicyCounts::default()).is_none());
 }
 
 #[test]
