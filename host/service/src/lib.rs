@@ -17,6 +17,7 @@
 
 pub mod address;
 pub mod clusters;
+mod counts;
 mod duties;
 pub mod inventory;
 pub mod journal;
@@ -29,4 +30,5 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
+mod settings;
 pub mod watch;

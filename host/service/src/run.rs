@@ -17,13 +17,13 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clusters::Settings;
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Prober};
 use crate::record::{Options, Received, Recorder};
+use crate::settings::Settings;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
 /// How long tasks may take to end after they were told to.

@@ -7,11 +7,11 @@ use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Settings;
 use crate::duties::Way;
 use crate::duties::forward::{Layout, follow};
 use crate::inventory::Access;
 use crate::observe::observe;
+use crate::settings::Settings;
 
 /// The way into one cluster, open or not.
 pub(super) struct Connection {

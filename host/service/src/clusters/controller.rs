@@ -12,11 +12,12 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::connection::Connection;
 use super::leaving::Leaving;
 use super::step::{Step, step};
-use super::{Desired, Settings, finalizer};
+use super::{Desired, finalizer};
+use crate::counts::ClusterCounts;
 use crate::duties::{self, Context, Duties, Findings};
 use crate::journal::Occurrence;
 use crate::record::{Command, Summary};
-use crate::report::counts::ClusterCounts;
+use crate::settings::Settings;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 

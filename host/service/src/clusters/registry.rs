@@ -7,11 +7,12 @@ use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::Desired;
 use super::controller::ClusterController;
-use super::{Desired, Settings};
+use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
-use crate::report::counts::{ClusterCounts, PolicyCounts};
 use crate::report::events::{self, Notice};
+use crate::settings::Settings;
 
 /// How to reach a controller.
 struct Handle {

@@ -4,11 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use openmcp_dns_core::chain;
 
 use super::controller::ClusterController;
+use crate::counts::ClusterCounts;
 use crate::duties::Findings;
 use crate::journal::Occurrence;
 use crate::record::{Problem, Summary};
 use crate::report::cluster_dns;
-use crate::report::counts::ClusterCounts;
 use openmcp_dns_api::cluster_dns::{ClaimProblem, HeldDeletion};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 

@@ -22,8 +22,8 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 
-use crate::clusters::Settings;
 use crate::record::Summary;
+use crate::settings::Settings;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
 use super::state::Input;
-use crate::clusters::Settings;
 use crate::policies::{self, ChosenBy, Effect, Load, MeteredModule};
+use crate::settings::Settings;
 use crate::watch::watch;
 use openmcp_dns_api::dns_policy::ConfigMapKey;
 use openmcp_dns_modules::ModuleLoader;

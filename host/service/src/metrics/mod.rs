@@ -18,8 +18,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::probe::Verdict;
 use openmcp_dns_api::conditions::DutyName;
+use openmcp_dns_core::expectation::Verdict;
 
 pub use policy::PolicyMetrics;
 pub use server::{MetricsServer, Readiness};

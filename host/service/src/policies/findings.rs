@@ -6,7 +6,7 @@ use super::active::shared_names;
 use super::life_cycle::PolicyLifeCycle;
 use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
-use crate::report::counts::PolicyCounts;
+use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::dns_policy::{CandidateStatus, DecisionDifference, Mode, ModuleStatus};
 use openmcp_dns_modules::Facts;

@@ -8,7 +8,7 @@ use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::counts::PolicyCounts;
+use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::Finding;
 use openmcp_dns_api::dns_policy::{CandidateStatus, ModuleStatus};
 use openmcp_dns_api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER};

@@ -1,6 +1,5 @@
 //! Report: status and Events, for people.
 
 pub mod cluster_dns;
-pub mod counts;
 pub mod dns_policy;
 pub mod events;

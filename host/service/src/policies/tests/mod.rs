@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::test_support::{Mock, TAG_CHECK, moment, policy};
 use super::{ChosenBy, Effect, Input, Load, ModuleOccurrence, Moment, PolicyLifeCycle};
-use crate::report::counts::PolicyCounts;
+use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};

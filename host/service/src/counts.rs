@@ -2,7 +2,7 @@
 
 use openmcp_dns_core::cluster::ClusterId;
 
-use crate::record::{Comparison, Differing, MAX_DIFFERENCES};
+use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
 
 /// Counts of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

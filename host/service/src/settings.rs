@@ -1,0 +1,42 @@
+//! What the controllers of all clusters share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use openmcp_dns_core::cluster::ClusterId;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::inventory::Inventory;
+use crate::journal::Journal;
+use crate::metrics::{Metrics, Readiness};
+use crate::observe::Observation;
+use crate::probe::ProberHandle;
+use crate::record::Command;
+
+/// What the controllers of all clusters share.
+pub struct Settings {
+    /// The platform cluster.
+    pub platform: kube::Client,
+    /// Where the clusters' access comes from.
+    pub inventory: Arc<dyn Inventory>,
+    /// Addresses of the central DNS server, as the clusters reach them.
+    pub upstreams: Vec<SocketAddr>,
+    /// What is wanted of the recorder.
+    pub commands: mpsc::Sender<Command>,
+    /// Where watches report.
+    pub observations: mpsc::Sender<(ClusterId, Observation)>,
+    /// Asks the central DNS server; `None` where no address is known.
+    pub prober: Option<ProberHandle>,
+    /// Where what happens is noted.
+    pub journal: Journal,
+    /// Where the questions to policy modules are counted.
+    pub metrics: Metrics,
+    /// Set when all lists have been read.
+    pub readiness: Readiness,
+    /// Tasks that are waited for at the end.
+    pub tasks: TaskTracker,
+    /// Ends everything.
+    pub cancel: CancellationToken,
+}
