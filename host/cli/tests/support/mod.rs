@@ -45,6 +45,14 @@ pub fn copy_of_the_example() -> tempfile::TempDir {
     copy
 }
 
+/// A manifest that publishes a name at an address.
+pub fn ingress(host: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {host}, namespace: default}}\n\
+         spec: {{rules: [{{host: {host}}}]}}\nstatus: {{loadBalancer: {{ingress: [{{ip: 172.18.201.77}}]}}}}\n"
+    )
+}
+
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Done {
@@ -78,22 +86,24 @@ pub struct Running {
     child: Child,
     lines: Receiver<String>,
     pub server: SocketAddr,
+    /// What it has shown first.
+    pub started: Value,
 }
 
 impl Running {
-    /// Starts the demo, and waits until it shows its picture.
+    /// Starts the demo, and waits until it shows its overview.
     pub fn start(landscape: &Path) -> Self {
-        Self::start_at(landscape, "127.0.0.1:0")
+        Self::start_with(landscape, &[])
     }
 
-    /// Starts the demo with its DNS server at an address.
-    pub fn start_at(landscape: &Path, listen: &str) -> Self {
-        let mut child =
-            command(&["demo", landscape.to_str().unwrap(), "--output", "json", "--listen", listen])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+    /// Starts the demo with further arguments.
+    pub fn start_with(landscape: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(&["demo", landscape.to_str().unwrap(), "--output", "json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -103,10 +113,12 @@ impl Running {
                 }
             }
         });
-        let mut running = Self { child, lines, server: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let server = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut running = Self { child, lines, server, started: Value::Null };
         let started = running.event("started", |_| true);
         assert_eq!(started["all_match"], true, "{started}");
         running.server = started["server"].as_str().unwrap().parse().unwrap();
+        running.started = started;
         running
     }
 
