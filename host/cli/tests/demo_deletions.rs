@@ -62,8 +62,10 @@ fn a_deleted_cluster_is_released_and_begins_anew_when_it_comes_back() {
     // It comes back before it is gone: the object of before has to be released by its finalizer first.
     demo.event("problem", |event| event["file"] == "workload02");
     fs::write(&clusters, &text).unwrap();
-    demo.event("answered", |event| event["how"] == "removed");
-    demo.event("domain", |event| event["cluster"] == "workload02");
+    demo.all(&[
+        ("answered", &|event| event["how"] == "removed"),
+        ("domain", &|event| event["cluster"] == "workload02"),
+    ]);
     demo.event("answered", |event| event["how"] == "added");
     demo.end("-TERM");
 }

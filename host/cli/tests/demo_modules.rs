@@ -10,7 +10,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
 use support::{Running, copy_of_the_example, ingress};
 
 /// A name that the module deny-prefix denies, and the standard module does not.
@@ -51,15 +50,14 @@ fn sha256(file: &str) -> String {
     output("sha256sum \"$1\" | cut -d' ' -f1", file)
 }
 
-fn names(module: &str) -> impl Fn(&Value) -> bool {
-    move |event| event["description"].as_str().unwrap().starts_with(module)
-}
-
-/// Waits until the name is gone, as deny-prefix wants it.
-fn denied(demo: &mut Running) {
-    demo.event("module", names("deny-prefix"));
-    demo.event("answered", |event| event["name"] == DENIED && event["how"] == "removed");
-    assert_eq!(demo.ask(DENIED), ["NXDOMAIN"]);
+/// Waits until this module decides, and the name has come or gone with it.
+fn decides(demo: &mut Running, module: &str, how: &str) {
+    demo.all(&[
+        ("module", &|event| event["description"].as_str().unwrap().starts_with(module)),
+        ("answered", &|event| event["name"] == DENIED && event["how"] == how),
+    ]);
+    let answer = if how == "added" { "172.18.201.77" } else { "NXDOMAIN" };
+    assert_eq!(demo.ask(DENIED), [answer]);
 }
 
 #[test]
@@ -79,9 +77,9 @@ fn a_module_in_a_config_map_is_swapped_while_the_demo_runs() {
     let mut demo = Running::start(landscape.path());
     assert_eq!(demo.ask(DENIED), ["172.18.201.77"]);
     write(DENY_PREFIX);
-    denied(&mut demo);
+    decides(&mut demo, "deny-prefix", "removed");
     write(STANDARD);
-    demo.event("answered", |event| event["name"] == DENIED && event["how"] == "added");
+    decides(&mut demo, "standard", "added");
     demo.end("-TERM");
 }
 
@@ -97,11 +95,10 @@ fn a_module_is_tried_taken_into_use_and_taken_back() {
     assert_eq!(demo.ask(DENIED), ["172.18.201.77"]);
 
     write_policy(landscape.path(), "module: {file: {path: next.wasm}}, mode: Enforce");
-    denied(&mut demo);
+    decides(&mut demo, "deny-prefix", "removed");
 
     write_policy(landscape.path(), "module: {file: {path: next.wasm}}, mode: Rollback");
-    demo.event("answered", |event| event["name"] == DENIED && event["how"] == "added");
-    demo.event("module", names("standard"));
+    decides(&mut demo, "standard", "added");
     demo.end("-TERM");
 }
 
@@ -118,7 +115,7 @@ fn a_module_in_a_file_is_loaded_anew_when_the_file_changes() {
     assert!(problem["message"].as_str().unwrap().contains("goes on deciding"), "{problem}");
     assert_eq!(demo.ask(DENIED), ["172.18.201.77"]);
     fs::copy(DENY_PREFIX, &file).unwrap();
-    denied(&mut demo);
+    decides(&mut demo, "deny-prefix", "removed");
     demo.end("-TERM");
 }
 
@@ -140,7 +137,7 @@ fn a_module_comes_from_a_web_server() {
     let mut demo = Running::start_with(landscape.path(), &["--insecure-registry", &address.to_string()]);
     let source = format!("http: {{url: 'http://{address}/policy.wasm'}}");
     write_policy(landscape.path(), &format!("module: {{{source}, sha256: {}}}", sha256(DENY_PREFIX)));
-    denied(&mut demo);
+    decides(&mut demo, "deny-prefix", "removed");
     demo.end("-TERM");
 }
 

@@ -35,7 +35,7 @@ fn a_second_policy_has_a_zone_of_its_own() {
     let landscape = copy_of_the_example();
     fs::write(landscape.path().join("workload02/app.yaml"), ingress("app.workload02.other.example")).unwrap();
     let mut demo = Running::start(landscape.path());
-    assert_eq!(demo.ask("app.workload02.other.example"), ["no records: Query Refused"]);
+    assert_eq!(demo.ask("app.workload02.other.example"), ["error: DNS error: error response: Query Refused"]);
     let policies = "apiVersion: dns.openmcp.cloud/v1alpha1\nkind: DNSPolicy\nmetadata: {name: landscape}\n\
          spec: {baseDomain: openmcp.cluster, clusterSelector: {matchPurposes: [{operator: ContainsNone, values: [other]}], \
          matchLabels: {}, matchExpressions: [{key: zone, operator: DoesNotExist}]}}\n---\n\

@@ -81,6 +81,9 @@ pub fn run(arguments: &[&str]) -> Done {
     }
 }
 
+/// An event by its kind and by what it says.
+pub type Wanted<'w> = (&'w str, &'w dyn Fn(&Value) -> bool);
+
 /// A demo that watches, with JSON output.
 pub struct Running {
     child: Child,
@@ -124,16 +127,30 @@ impl Running {
 
     /// Waits for an event.
     pub fn event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.event_of_any(|event| event["event"] == kind && fits(event))
+    }
+
+    fn event_of_any(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             let event: Value = serde_json::from_str(&line).unwrap();
-            if event["event"] == kind && fits(&event) {
+            if fits(&event) {
                 return event;
             }
             seen.push(line);
         }
-        panic!("no such event {kind:?}, but {seen:#?}");
+        panic!("no such event, but {seen:#?}");
+    }
+
+    /// Waits for several events, in whatever order they come.
+    pub fn all(&mut self, wanted: &[Wanted<'_>]) {
+        let mut missing: Vec<&Wanted<'_>> = wanted.iter().collect();
+        while !missing.is_empty() {
+            let fits = |event: &Value, (kind, fits): &Wanted<'_>| event["event"] == *kind && fits(event);
+            let event = self.event_of_any(|event| missing.iter().any(|wanted| fits(event, wanted)));
+            missing.retain(|wanted| !fits(&event, wanted));
+        }
     }
 
     /// Asks the demo's DNS server for addresses.
