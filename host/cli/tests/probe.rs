@@ -161,7 +161,7 @@ fn an_answer_that_does_not_fit_into_a_datagram_is_asked_for_over_tcp() {
 
 #[test]
 fn servers_with_ipv6_addresses_are_asked() {
-    let demo = Running::start_at(example().as_ref(), "[::1]:0");
+    let demo = Running::start_with(example().as_ref(), &["--listen", "[::1]:0"]);
     assert!(demo.server.is_ipv6());
     let done = run(&["probe", NAME, "--server", &demo.server.to_string(), "--expect", "172.18.201.1"]);
     assert_eq!(done.code, 0, "{done:?}");

@@ -239,7 +239,9 @@ impl Server {
         result
     }
 
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+    /// Tells of every change from now on, without saying what has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
         self.inner.changed.subscribe()
     }
 

@@ -1,4 +1,4 @@
-//! The authoritative DNS server of openmcp-dns: one zone, answered from memory.
+//! The authoritative DNS server of openmcp-dns: its zones, answered from memory.
 //!
 //! ```text
 //! store (etcd or memory) ──replace/apply──► Records ◄──lookup── respond ◄──bytes── UDP and TCP sockets

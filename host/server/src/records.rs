@@ -14,7 +14,7 @@ use crate::lookup::{Answer, lookup};
 use crate::node::{Node, Stored, Values};
 use crate::zone::Zone;
 
-/// The records of one zone. Clones share them.
+/// The records of a zone, or of several. Clones share them.
 ///
 /// One lock guards them all. Both sides hold it for microseconds: a reader for one question, a writer
 /// for one value, which changes the map in place, so that the cost of a change does not grow with the
@@ -29,9 +29,8 @@ pub struct Records {
 
 struct Shared {
     prefix: Prefix,
-    /// Path of the zone, which never changes, to be read without the lock.
-    zone_path: String,
-    zone: RwLock<Zone>,
+    /// The deepest come first: a name lies in the first zone that holds it.
+    zones: RwLock<Vec<Zone>>,
 }
 
 impl Records {
@@ -43,28 +42,59 @@ impl Records {
     /// several zones can be fed from one store.
     #[must_use]
     pub fn new(zone: HostName, prefix: Prefix) -> Self {
-        let mut zone = Zone::new(&zone);
+        let records = Self::without_zones(prefix);
+        records.add_zone(&zone);
+        records
+    }
+
+    /// No zone yet: every question is refused until there is one.
+    #[must_use]
+    pub fn without_zones(prefix: Prefix) -> Self {
+        Self { shared: Arc::new(Shared { prefix, zones: RwLock::default() }) }
+    }
+
+    /// Serves another zone too, with an SOA of its own. Its content is not known until the next
+    /// [`replace`](Self::replace). Gives whether it is new.
+    pub fn add_zone(&self, zone: &HostName) -> bool {
+        let mut zone = Zone::new(zone);
         zone.advance_serial(unix_seconds());
-        let zone_path = zone.path().to_owned();
-        Self { shared: Arc::new(Shared { prefix, zone_path, zone: RwLock::new(zone) }) }
+        let mut zones = self.write();
+        let is_new = zones.iter().all(|other| other.path() != zone.path());
+        if is_new {
+            zones.push(zone);
+            zones.sort_by_key(|zone| std::cmp::Reverse(zone.path().len()));
+        }
+        is_new
     }
 
     /// Everything the store holds: replaces all.
     ///
-    /// What is no key of a name in the zone is passed over; what is no value that can be served is
+    /// What is no key of a name in a zone is passed over; what is no value that can be served is
     /// logged and passed over. Neither harms another value.
     pub fn replace(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) {
-        let mut values: BTreeMap<String, Values> = BTreeMap::new();
+        let mut contents: Vec<(String, BTreeMap<String, Values>)> =
+            self.read().iter().map(|zone| (zone.path().to_owned(), BTreeMap::new())).collect();
         for (key, json) in entries {
             let Some((path, id)) = self.locate(&key) else { continue };
+            let zone = contents.iter_mut().find(|(zone, _)| path.starts_with(zone.as_str()));
+            let Some((_, values)) = zone else { continue };
             let Some(value) = decode(&key, &json) else { continue };
             values.entry(path).or_default().insert(id.map(Box::from), value);
         }
-        let names = values.into_iter().map(|(path, values)| (path, Node::new(values))).collect();
-        let mut zone = self.write();
-        let old = zone.replace(names);
-        zone.advance_serial(unix_seconds());
-        drop(zone);
+        let node = |(path, values)| (path, Node::new(values));
+        let mut contents: BTreeMap<String, BTreeMap<String, Node>> = contents
+            .into_iter()
+            .map(|(zone, values)| (zone, values.into_iter().map(node).collect()))
+            .collect();
+        let mut zones = self.write();
+        let mut old = Vec::new();
+        // A zone that was added meanwhile waits for the next content.
+        for zone in zones.iter_mut() {
+            let Some(names) = contents.remove(zone.path()) else { continue };
+            old.push(zone.replace(names));
+            zone.advance_serial(unix_seconds());
+        }
+        drop(zones);
         // Now that nobody waits for the lock any more: freeing many names takes a while.
         drop(old);
     }
@@ -74,23 +104,28 @@ impl Records {
     /// A value that cannot be served counts as gone, after a line in the log.
     pub fn apply(&self, key: &str, value: Option<&[u8]>) {
         let Some((path, id)) = self.locate(key) else { return };
+        if !self.read().iter().any(|zone| zone.holds(&path)) {
+            return;
+        }
         let value = value.and_then(|json| decode(key, json));
-        let mut zone = self.write();
-        zone.put(path, id, value);
-        zone.advance_serial(unix_seconds());
+        let mut zones = self.write();
+        if let Some(zone) = zones.iter_mut().find(|zone| zone.holds(&path)) {
+            zone.put(path, id, value);
+            zone.advance_serial(unix_seconds());
+        }
     }
 
     /// Whether the content of the store is known, be it that it is empty. Before that, a server is not
     /// ready.
     #[must_use]
     pub fn is_filled(&self) -> bool {
-        self.read().is_filled()
+        self.read().iter().all(Zone::is_filled)
     }
 
     /// How many values are served.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.read().iter().map(Zone::len).sum()
     }
 
     /// Whether no value is served.
@@ -99,39 +134,38 @@ impl Records {
         self.len() == 0
     }
 
-    /// Answers one question, with the SOA of the same moment for the case that it is negative.
-    pub(crate) fn answer(&self, name: &Name, record_type: RecordType) -> (Answer, Record) {
-        let zone = self.read();
-        (lookup(&zone, name, record_type), zone.soa(zone.origin()))
+    /// Answers one question, with the SOA of the same moment for the case that it is negative; without
+    /// one where the name lies in no zone.
+    pub(crate) fn answer(&self, name: &Name, record_type: RecordType) -> (Answer, Option<Record>) {
+        let path = crate::path::of_name(name);
+        let zones = self.read();
+        let Some(zone) = zones.iter().find(|zone| zone.holds(&path)) else { return (Answer::Outside, None) };
+        (lookup(zone, name, record_type), Some(zone.soa(zone.origin())))
     }
 
-    /// The path and the value id of a key; `None` for a key that is none of the zone.
+    /// The path and the value id of a key; `None` for what is no key.
     fn locate<'k>(&self, key: &'k str) -> Option<(String, Option<&'k str>)> {
         let parts = parse_key(&self.shared.prefix, key)?;
-        let path = crate::path::of_labels(parts.labels.iter().copied());
-        path.starts_with(&self.shared.zone_path).then_some((path, parts.value_id))
+        Some((crate::path::of_labels(parts.labels.iter().copied()), parts.value_id))
     }
 
     // A poisoned lock is used on: each change is one insertion or removal, so a panic leaves no name half
     // changed, and the alternative would be to stop answering.
 
-    fn read(&self) -> RwLockReadGuard<'_, Zone> {
-        self.shared.zone.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Zone>> {
+        self.shared.zones.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Zone> {
-        self.shared.zone.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Zone>> {
+        self.shared.zones.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Records {
     /// Does not list the records: there may be very many.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.read();
-        f.debug_struct("Records")
-            .field("zone", &zone.origin().to_ascii())
-            .field("len", &zone.len())
-            .finish_non_exhaustive()
+        let zones: Vec<String> = self.read().iter().map(|zone| zone.origin().to_ascii()).collect();
+        f.debug_struct("Records").field("zones", &zones).field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -166,7 +200,8 @@ mod tests {
     }
 
     fn serial(records: &Records) -> u32 {
-        match records.answer(&Name::root(), RecordType::A).1.data {
+        let zone = Name::from_ascii("openmcp.cluster.").unwrap();
+        match records.answer(&zone, RecordType::A).1.unwrap().data {
             RData::SOA(soa) => soa.serial,
             other => panic!("{other} is no SOA"),
         }
@@ -192,7 +227,7 @@ mod tests {
         assert_eq!(clone.len(), 1);
         records.replace([]);
         assert!(clone.is_empty());
-        assert_eq!(format!("{clone:?}"), r#"Records { zone: "openmcp.cluster.", len: 0, .. }"#);
+        assert_eq!(format!("{clone:?}"), r#"Records { zones: ["openmcp.cluster."], len: 0, .. }"#);
     }
 
     #[test]
@@ -227,6 +262,38 @@ mod tests {
         assert!(second > first);
         records.replace([]);
         assert!(serial(&records) > second);
+    }
+
+    #[test]
+    fn a_name_is_answered_from_the_deepest_zone_that_holds_it() {
+        let records = records();
+        records.replace([]);
+        assert!(records.is_filled());
+        assert!(records.add_zone(&"inner.openmcp.cluster".parse().unwrap()));
+        assert!(records.add_zone(&"other.example".parse().unwrap()));
+        assert!(!records.add_zone(&"openmcp.cluster".parse().unwrap()));
+        let asked = |name: &str| records.answer(&Name::from_ascii(name).unwrap(), RecordType::A);
+        assert!(!records.is_filled());
+        assert!(matches!(asked("a.other.example.").0, Answer::NotYetKnown));
+        assert!(matches!(asked("a.openmcp.cluster.").0, Answer::NoSuchName { .. }));
+        assert!(matches!(asked("a.example."), (Answer::Outside, None)));
+
+        let value = |host: &str| format!(r#"{{"host":"{host}"}}"#).into_bytes();
+        records.replace([
+            ("/skydns/cluster/openmcp/svc".to_owned(), value("10.0.0.1")),
+            ("/skydns/cluster/openmcp/inner/svc".to_owned(), value("10.0.0.2")),
+        ]);
+        records.apply("/skydns/example/other/svc", Some(&value("10.0.0.3")));
+        records.apply("/skydns/example/another/svc", Some(&value("10.0.0.4")));
+        assert_eq!((records.len(), records.is_filled()), (3, true));
+        for (name, zone, address) in [
+            ("svc.openmcp.cluster.", "openmcp.cluster.", "10.0.0.1"),
+            ("svc.inner.openmcp.cluster.", "inner.openmcp.cluster.", "10.0.0.2"),
+            ("svc.other.example.", "other.example.", "10.0.0.3"),
+        ] {
+            assert_eq!(addresses(&records, name), [address]);
+            assert_eq!(asked(name).1.unwrap().name.to_ascii(), zone);
+        }
     }
 
     #[test]

@@ -119,8 +119,8 @@ fn answer_query(records: &Records, query: &Query, response: &mut Message) -> Res
             rotate(&mut records, query.query_type, response.metadata.id);
             (ResponseCode::NoError, records, None, additionals)
         }
-        Answer::NoData { aliases } => (ResponseCode::NoError, aliases, Some(soa), Vec::new()),
-        Answer::NoSuchName { aliases } => (ResponseCode::NXDomain, aliases, Some(soa), Vec::new()),
+        Answer::NoData { aliases } => (ResponseCode::NoError, aliases, soa, Vec::new()),
+        Answer::NoSuchName { aliases } => (ResponseCode::NXDomain, aliases, soa, Vec::new()),
     };
     response.metadata.authoritative = true;
     response.add_answers(answers);

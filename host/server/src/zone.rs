@@ -75,6 +75,11 @@ impl Zone {
         &self.path
     }
 
+    /// Whether a path lies at or below the zone's name.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        path.starts_with(&self.path)
+    }
+
     /// Replaces everything.
     pub(crate) fn replace(&mut self, names: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
         self.filled = true;

@@ -3,27 +3,36 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::limits::LimitArgs;
+use super::remote::RemoteArgs;
 use crate::demo::{Settings, run as run_demo};
 use crate::terminal::output::OutputFormat;
+use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_listen;
 
 /// Runs the whole service on a folder of manifests, without Kubernetes and etcd.
 ///
-/// The folder holds one folder for each cluster: `platform` with the `Cluster` resources and, if the
-/// defaults shall not hold, a `DNSPolicy`; and one for each cluster, which has the cluster's name, with its
-/// Gateways, HTTPRoutes, Ingresses and Namespaces (*.yaml, *.yml, *.json). Status is read from the
-/// manifests too: an HTTPRoute counts when its status says that its Gateway has accepted it.
+/// The folder holds one folder for each cluster: `platform` with the `Cluster` resources and the DNSPolicies;
+/// and one for each cluster, which has the cluster's name, with its Gateways, HTTPRoutes, Ingresses and
+/// Namespaces (*.yaml, *.yml, *.json). They are written into a Kubernetes API in memory for each cluster,
+/// status included, and the service works on these as in production: an HTTPRoute counts when its status says
+/// that its Gateway has accepted it. Without a DNSPolicy the demo makes one with the defaults; a cluster
+/// without a ConfigMap kube-system/coredns gets that of kubeadm.
 ///
-/// The demo decides with the policy module, records, serves the records with the built-in DNS server and
-/// probes each of them. Then it watches the folder: what is edited, added or deleted changes the answers.
-/// A file that cannot be read changes nothing: what it published before stays. Of an object that stands in
-/// two files of a cluster, the one in the first file by name counts.
+/// Policy modules may come from everywhere: built in, a ConfigMap in `platform`, a registry, a web server, or a
+/// file, whose path is relative to the landscape's folder. Modes, pull secrets and deletion holds work as in
+/// production; a held deletion comes with the command that confirms it.
+///
+/// The demo serves the records with the built-in DNS server and probes each of them. Then it watches the
+/// folder: what is edited, added or deleted changes the answers. A file that cannot be read changes nothing:
+/// what it published before stays. Of an object that stands in two files of a cluster, the one in the first
+/// file by name counts.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit code: 0 when the demo was ended by Ctrl-C or SIGTERM; with --once only if every file could be
-read and every name is answered as recorded, otherwise 1.
+read, every policy is in force and every name is answered as recorded, otherwise 1.
 
 Examples:
   openmcp-dns demo examples/landscape
@@ -46,17 +55,25 @@ pub struct DemoArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = parse_listen)]
     listen: SocketAddr,
 
-    /// A DNSPolicy to use instead of the one in the folder, or a policy module (a WebAssembly component)
-    /// to use instead of the built-in standard one; the file is not watched
+    /// A DNSPolicy to use instead of those in the folder, or a policy module (a WebAssembly component) that
+    /// decides instead of theirs; the file is not watched
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+
+    #[command(flatten)]
+    remote: RemoteArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
 }
 
+/// How often to look whether the tag of a module has moved: as often as the service does by default.
+const TAG_CHECK: Duration = Duration::from_secs(300);
+
 /// Runs the command.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let DemoArgs { folder, once, output, listen, policy, limits } = args;
-    run_demo(Settings { folder, once, output, listen, policy, engine: limits.engine()? }).await
+    let DemoArgs { folder, once, output, listen, policy, remote, limits } = args;
+    let sources =
+        SourceOptions { untrusted_http: remote.untrusted_http(), allow_files: true, tag_check: TAG_CHECK };
+    run_demo(Settings { folder, once, output, listen, policy, engine: limits.engine()?, sources }).await
 }

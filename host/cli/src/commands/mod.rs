@@ -12,6 +12,7 @@ mod platform;
 mod policy;
 mod probe;
 mod reference;
+mod remote;
 mod run;
 mod serve;
 

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::etcd::EtcdOptions;
 use super::limits::LimitArgs;
 use super::platform::platform;
+use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_modules::SourceOptions;
-use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::inventory::SecretInventory;
 use openmcp_dns_service::journal::Journal;
@@ -68,10 +68,8 @@ pub struct RunArgs {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Policy modules")]
 struct SourceArgs {
-    /// Allow plain http to this registry or web server, host or host:port, for sources that ask for it.
-    /// Repeat it for several. Whoever sits on the way sees the credentials
-    #[arg(long, env = "OPENMCP_DNS_INSECURE_REGISTRY", value_name = "HOST", value_delimiter = ',')]
-    insecure_registry: Vec<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
 
     /// Allow modules from files of this machine (`spec.module.file`). For demonstrations and tests:
     /// whoever may write a DNSPolicy may then have any file read
@@ -86,9 +84,9 @@ struct SourceArgs {
 
 impl SourceArgs {
     fn options(self) -> SourceOptions {
-        let Self { insecure_registry, allow_file_modules, tag_check_seconds } = self;
+        let Self { remote, allow_file_modules, tag_check_seconds } = self;
         SourceOptions {
-            untrusted_http: UntrustedHttp::new(insecure_registry),
+            untrusted_http: remote.untrusted_http(),
             allow_files: allow_file_modules,
             tag_check: Duration::from_secs(tag_check_seconds),
         }

@@ -7,7 +7,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::RecordType;
 
 use super::event::{Answered, Cause};
-use super::picture::ProbePicture;
+use super::overview::ProbeOverview;
 use super::view::Value;
 use openmcp_dns_service::probe::{Expectation, Probed, Verdict};
 
@@ -61,9 +61,9 @@ pub fn answered(
 }
 
 /// One row for each type that was asked for.
-pub fn rows(name: &HostName, probed: &Probed) -> Vec<ProbePicture> {
+pub fn rows(name: &HostName, probed: &Probed) -> Vec<ProbeOverview> {
     let Probed { expectation, verdict, answer, took } = probed;
-    let row = |record_type: String, expected: String, answer: String| ProbePicture {
+    let row = |record_type: String, expected: String, answer: String| ProbeOverview {
         name: name.to_string(),
         record_type,
         expected,

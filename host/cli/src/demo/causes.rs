@@ -10,8 +10,9 @@ use super::event::Cause;
 /// What happens later than this after a change has another reason.
 const LATEST: Duration = Duration::from_secs(30);
 
-/// After this time without a changed answer, the change is said to have led to none.
-const UNAFFECTED: Duration = Duration::from_millis(700);
+/// After this time without a changed answer, the change is said to have led to none. The controllers wait
+/// a tenth of a second for further changes before they look, and a module may have to be compiled.
+const UNAFFECTED: Duration = Duration::from_secs(2);
 
 /// Changes of files, and what they may lead to. Folders stand for their clusters.
 #[derive(Default)]

@@ -2,14 +2,20 @@
 
 use serde::Serialize;
 
-use super::picture::{ClaimPicture, Picture, ProblemPicture};
+use openmcp_dns_api::dns_policy::CandidateStatus;
+
+use super::overview::{
+    ClaimOverview, ConditionOverview, HeldOverview, ModuleOverview, Overview, ProblemOverview,
+};
 
 /// One thing that happened; one line of output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The demo has started.
-    Started(Box<Picture>),
+    Started(Box<Overview>),
+    /// More has happened than could be told one by one: everything as it is now.
+    Redrawn(Box<Overview>),
     /// A name is answered otherwise than before.
     Answered(Answered),
     /// What an object asks for is not published, or not as it asks.
@@ -18,7 +24,7 @@ pub enum Event {
         cluster: String,
         /// The claim.
         #[serde(flatten)]
-        claim: ClaimPicture,
+        claim: ClaimOverview,
     },
     /// A cluster has another domain, or none.
     Domain {
@@ -32,7 +38,7 @@ pub enum Event {
         message: Option<String>,
     },
     /// Something is wrong with a file or folder.
-    Problem(ProblemPicture),
+    Problem(ProblemOverview),
     /// A file or folder is as it should be again.
     Solved {
         /// The file or folder.
@@ -44,13 +50,30 @@ pub enum Event {
         causes: Vec<Cause>,
     },
     /// A deletion waits, because it would withdraw many names at once.
-    Held {
+    Held(HeldOverview),
+    /// A condition of a cluster has turned.
+    Condition {
         /// Name of the cluster.
         cluster: String,
-        /// How many names wait.
-        names: usize,
-        /// After how many seconds without a change it goes on.
-        hold_seconds: u32,
+        /// The condition.
+        #[serde(flatten)]
+        condition: ConditionOverview,
+    },
+    /// Another module decides under a policy.
+    Module {
+        /// Name of the DNSPolicy.
+        policy: String,
+        /// The module.
+        #[serde(flatten)]
+        module: ModuleOverview,
+    },
+    /// A module that only watches has been asked about everything.
+    Candidate {
+        /// Name of the DNSPolicy.
+        policy: String,
+        /// How it would decide.
+        #[serde(flatten)]
+        candidate: CandidateStatus,
     },
     /// The demo has ended.
     Stopped {

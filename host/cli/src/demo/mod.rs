@@ -1,23 +1,34 @@
-//! Demo: the whole service on a folder of manifests, in one process.
+//! Demo: the service as in production, on a folder that is written into Kubernetes APIs in memory.
 //!
 //! ```text
-//! folder ──scan──► Files ──object changes──► Session ──► Service (coordinator, store, DNS server, prober)
-//!    ▲                                          │ ▲                      │
-//!    └──watch                          events ◄─┘ └──── reports, answers ┘
+//! folder ──watch, scan──► Files ──mirror──► API servers in memory ◄──clients── service::run
+//!                                                 │ status, Events                  │
+//!  overview, lines ◄──────── Session ◄────────────┴───── journal, store ◄───────────┤
+//!                                                                       DNS server ◄┘
 //! ```
-//! Only the store, the clusters and their watches are stand-ins: decisions, records, DNS answers and
-//! probes are those of the real service.
+//! Only the API servers and the store are stand-ins: which policy holds, which module decides, what is
+//! recorded, held, reported and probed is the doing of the real service.
 
 mod answer;
 mod causes;
+mod changes;
+mod dns;
+mod draw;
 mod event;
-mod paint;
-mod picture;
-pub mod rules;
+mod given;
+mod lines;
+mod merge;
+mod mirror;
+mod occurrences;
+mod overview;
+mod policies;
 mod run;
-mod service;
+mod servers;
 mod session;
+mod start;
+mod statuses;
 mod text;
 mod view;
+mod wanted;
 
 pub use run::{Settings, run};

@@ -45,6 +45,14 @@ pub fn copy_of_the_example() -> tempfile::TempDir {
     copy
 }
 
+/// A manifest that publishes a name at an address.
+pub fn ingress(host: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {host}, namespace: default}}\n\
+         spec: {{rules: [{{host: {host}}}]}}\nstatus: {{loadBalancer: {{ingress: [{{ip: 172.18.201.77}}]}}}}\n"
+    )
+}
+
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Done {
@@ -73,27 +81,32 @@ pub fn run(arguments: &[&str]) -> Done {
     }
 }
 
+/// An event by its kind and by what it says.
+pub type Wanted<'w> = (&'w str, &'w dyn Fn(&Value) -> bool);
+
 /// A demo that watches, with JSON output.
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
     pub server: SocketAddr,
+    /// What it has shown first.
+    pub started: Value,
 }
 
 impl Running {
-    /// Starts the demo, and waits until it shows its picture.
+    /// Starts the demo, and waits until it shows its overview.
     pub fn start(landscape: &Path) -> Self {
-        Self::start_at(landscape, "127.0.0.1:0")
+        Self::start_with(landscape, &[])
     }
 
-    /// Starts the demo with its DNS server at an address.
-    pub fn start_at(landscape: &Path, listen: &str) -> Self {
-        let mut child =
-            command(&["demo", landscape.to_str().unwrap(), "--output", "json", "--listen", listen])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+    /// Starts the demo with further arguments.
+    pub fn start_with(landscape: &Path, arguments: &[&str]) -> Self {
+        let mut child = command(&["demo", landscape.to_str().unwrap(), "--output", "json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -103,25 +116,41 @@ impl Running {
                 }
             }
         });
-        let mut running = Self { child, lines, server: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let server = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut running = Self { child, lines, server, started: Value::Null };
         let started = running.event("started", |_| true);
         assert_eq!(started["all_match"], true, "{started}");
         running.server = started["server"].as_str().unwrap().parse().unwrap();
+        running.started = started;
         running
     }
 
     /// Waits for an event.
     pub fn event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.event_of_any(|event| event["event"] == kind && fits(event))
+    }
+
+    fn event_of_any(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             let event: Value = serde_json::from_str(&line).unwrap();
-            if event["event"] == kind && fits(&event) {
+            if fits(&event) {
                 return event;
             }
             seen.push(line);
         }
-        panic!("no such event {kind:?}, but {seen:#?}");
+        panic!("no such event, but {seen:#?}");
+    }
+
+    /// Waits for several events, in whatever order they come.
+    pub fn all(&mut self, wanted: &[Wanted<'_>]) {
+        let mut missing: Vec<&Wanted<'_>> = wanted.iter().collect();
+        while !missing.is_empty() {
+            let fits = |event: &Value, (kind, fits): &Wanted<'_>| event["event"] == *kind && fits(event);
+            let event = self.event_of_any(|event| missing.iter().any(|wanted| fits(event, wanted)));
+            missing.retain(|wanted| !fits(&event, wanted));
+        }
     }
 
     /// Asks the demo's DNS server for addresses.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kube::ResourceExt as _;
 use openmcp_dns_api::Cluster;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
@@ -47,16 +46,7 @@ pub fn landscape(files: &Files) -> Landscape {
                 }
                 clusters.insert(&id.name, member(&id.namespace, &id.name, cluster, files));
             }
-            Object::Policy(policy) => {
-                if let Some(first) = landscape.policies.first() {
-                    let message = format!(
-                        "{id} is passed over: the demo has one policy, and DNSPolicy/{} is the first by name",
-                        first.name_any()
-                    );
-                    problem(&placed.file, Problem::warning(line, message, "remove one of them"));
-                }
-                landscape.policies.push((**policy).clone());
-            }
+            Object::Policy(policy) => landscape.policies.push((**policy).clone()),
             Object::Watched(_) => {}
         }
     }
@@ -143,7 +133,6 @@ mod tests {
         let expected = [
             "platform/clusters.yaml: Cluster/a/w1 has no folder",
             "platform/clusters.yaml: Cluster/b/w1 is passed over: Cluster/a/w1 has the same name",
-            "platform/policy.yaml: DNSPolicy/q is passed over",
             "w2: the folder is passed over: there is no Cluster named w2",
             "w2/a.yaml: Cluster/a/w2 is passed over: it is read from the folder platform only",
         ];

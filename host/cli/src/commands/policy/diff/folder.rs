@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use kube::ResourceExt as _;
 use openmcp_dns_landscape::Landscape;
 use openmcp_dns_landscape::folder::{self, PLATFORM};
 
@@ -32,6 +33,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Landscape> {
     if landscape.clusters.is_empty() {
         let message = format!("there is no Cluster in {}", path.join(PLATFORM).display());
         return Err(hinted(message, hint));
+    }
+    if let [first, others @ ..] = &*landscape.policies {
+        for other in others {
+            let (other, first) = (other.name_any(), first.name_any());
+            note(&format!(
+                "DNSPolicy {other} is passed over: one policy is compared, and {first} is the first by name"
+            ));
+        }
     }
     Ok(landscape)
 }

@@ -1,33 +1,32 @@
-//! Picture: everything that the demo shows when it has started.
+//! Overview: everything that the demo shows when it has started.
 
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use openmcp_dns_api::dns_policy::CandidateStatus;
 use openmcp_dns_landscape::Problem;
 
 /// The whole landscape at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Picture {
+pub struct Overview {
     /// The folder.
     pub landscape: String,
-    /// The zone.
-    pub zone: String,
-    /// Name of the DNSPolicy; missing where the defaults hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
-    /// The module that decides.
-    pub module: ModulePicture,
+    /// The policies, each with its zone.
+    pub policies: Vec<PolicyOverview>,
     /// Where the DNS server answers, over UDP and TCP.
     pub server: SocketAddr,
     /// The clusters.
-    pub clusters: Vec<ClusterPicture>,
+    pub clusters: Vec<ClusterOverview>,
     /// What is published.
-    pub records: Vec<RecordPicture>,
+    pub records: Vec<RecordOverview>,
     /// How the DNS server answers.
-    pub probes: Vec<ProbePicture>,
+    pub probes: Vec<ProbeOverview>,
     /// What is wrong with the files.
-    pub problems: Vec<ProblemPicture>,
+    pub problems: Vec<ProblemOverview>,
+    /// Deletions that are held.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldOverview>,
     /// Commands to try.
     pub commands: Vec<String>,
     /// Whether every name has been recorded and answered within the time that the demo waits.
@@ -36,20 +35,78 @@ pub struct Picture {
     pub all_match: bool,
 }
 
-/// The module that decides.
+/// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ModulePicture {
+pub struct PolicyOverview {
     /// Its name.
     pub name: String,
-    /// Its version.
-    pub version: String,
+    /// Whether the demo has made it, because the landscape has none.
+    pub is_default: bool,
+    /// Its zone.
+    pub zone: String,
+    /// `Enforce`, `Monitor` or `Rollback`.
+    pub mode: String,
+    /// The module that decides; missing while there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<ModuleOverview>,
+    /// How the module in the spec would decide, while it only watches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateStatus>,
+    /// Its conditions that are not true.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionOverview>,
+}
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ConditionOverview {
+    /// What it is about, for example `Reachable`.
+    #[serde(rename = "type")]
+    pub condition_type: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// For machines.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+/// An Event in a cluster, where the author of an object looks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct EventOverview {
+    /// The object that it is about, for example `HTTPRoute/default/example-route`.
+    pub object: String,
+    /// For machines.
+    pub reason: String,
+    /// For people.
+    pub note: String,
+}
+
+/// A deletion that waits for a confirmation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldOverview {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// How many names wait.
+    pub names: i64,
+    /// After how many seconds without a change it goes on by itself.
+    pub hold_seconds: u32,
+    /// The command that lets it go on at once.
+    pub confirm: String,
+}
+
+/// A policy module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModuleOverview {
+    /// Its name and version.
+    pub description: String,
     /// SHA-256 of its bytes.
     pub sha256: String,
 }
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ClusterPicture {
+pub struct ClusterOverview {
     /// Its name, and that of its folder.
     pub name: String,
     /// Namespace of the `Cluster`.
@@ -61,7 +118,13 @@ pub struct ClusterPicture {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_domain: Option<String>,
     /// What its objects ask for.
-    pub claims: Vec<ClaimPicture>,
+    pub claims: Vec<ClaimOverview>,
+    /// Its conditions that are not true.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionOverview>,
+    /// Events on its objects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventOverview>,
 }
 
 /// What has become of a claim.
@@ -95,7 +158,7 @@ impl ClaimState {
 
 /// One host name that one object asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ClaimPicture {
+pub struct ClaimOverview {
     /// The host name as the object has it.
     pub host_name: String,
     /// The object, for example `HTTPRoute/default/example-route`.
@@ -114,7 +177,7 @@ pub struct ClaimPicture {
 
 /// One value at one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RecordPicture {
+pub struct RecordOverview {
     /// The name.
     pub name: String,
     /// The type.
@@ -132,7 +195,7 @@ pub struct RecordPicture {
 
 /// One question, and how it was answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ProbePicture {
+pub struct ProbeOverview {
     /// The name.
     pub name: String,
     /// The type, or the types where the answer is to all of them.
@@ -150,7 +213,7 @@ pub struct ProbePicture {
 
 /// Something wrong with a file or folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ProblemPicture {
+pub struct ProblemOverview {
     /// The file or folder, below the landscape's folder.
     pub file: String,
     /// What is wrong.
@@ -158,7 +221,7 @@ pub struct ProblemPicture {
     pub problem: Problem,
 }
 
-impl ProblemPicture {
+impl ProblemOverview {
     /// File and line.
     pub fn place(&self) -> String {
         match self.problem.line {

@@ -1,0 +1,161 @@
+//! Draw: makes the overview of a session.
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::kinds;
+use openmcp_dns_core::record::RecordType;
+use openmcp_dns_landscape::Member;
+use openmcp_dns_landscape::folder::{Kind, ObjectId, PLATFORM};
+use openmcp_dns_service::probe::Verdict;
+
+use super::answer;
+use super::overview::{
+    ClaimOverview, ClusterOverview, Overview, PolicyOverview, ProbeOverview, ProblemOverview, RecordOverview,
+};
+use super::policies::DEFAULT_POLICY;
+use super::session::{Claim, ClaimKey, Session};
+use super::statuses::{conditions_of, events, module, not_true};
+
+/// Types for which a command to try is shown.
+const TRY: [RecordType; 3] = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+
+impl Session {
+    /// Everything that there is to see now.
+    pub(super) fn overview(&self, settled: bool) -> Overview {
+        let probes = self.probe_overviews();
+        let held = self.statuses.clusters.iter().filter_map(|(id, status)| self.held(id, status));
+        Overview {
+            landscape: self.folder.display().to_string(),
+            policies: self.policy_overviews(),
+            server: self.dns.address,
+            clusters: self.landscape.clusters.iter().map(|member| self.cluster_overview(member)).collect(),
+            records: self.record_overviews(),
+            all_match: settled && probes.iter().all(|probe| probe.verdict == Verdict::Match.as_str()),
+            probes,
+            problems: self.problem_overviews(),
+            held: held.collect(),
+            commands: self.commands(),
+            settled,
+        }
+    }
+
+    fn policy_overviews(&self) -> Vec<PolicyOverview> {
+        let in_folder = |name: &str| self.landscape.policies.iter().any(|policy| policy.name_any() == name);
+        let policies = self.statuses.policies.iter().map(|(name, policy)| PolicyOverview {
+            name: name.clone(),
+            is_default: name == DEFAULT_POLICY && !in_folder(name),
+            zone: policy.spec.base_domain.clone(),
+            mode: format!("{:?}", policy.spec.mode),
+            module: module(policy),
+            candidate: policy.status.as_ref().and_then(|status| status.candidate.clone()),
+            conditions: not_true(conditions_of(policy)),
+        });
+        policies.collect()
+    }
+
+    fn cluster_overview(&self, member: &Member) -> ClusterOverview {
+        let id = &member.id;
+        let domain = self.domains.get(id);
+        let of_cluster = |((cluster, _, _), _): &(&ClaimKey, &Claim)| cluster == id;
+        let claims = self.claims.iter().filter(of_cluster).chain(self.conflicts.iter().filter(of_cluster));
+        let mut claims: Vec<ClaimOverview> =
+            claims.map(|(key, claim)| self.claim_overview(key, claim)).collect();
+        claims.sort_by(|a, b| (&a.host_name, &a.source, a.state).cmp(&(&b.host_name, &b.source, b.state)));
+        let status = self.statuses.clusters.get(id);
+        ClusterOverview {
+            name: id.name.clone(),
+            namespace: id.namespace.clone(),
+            domain: domain.and_then(|domain| domain.as_ref().ok()).map(ToString::to_string),
+            no_domain: domain.and_then(|domain| domain.as_ref().err()).map(ToString::to_string),
+            claims,
+            conditions: status.map(|status| not_true(&status.conditions)).unwrap_or_default(),
+            events: self.servers.of(&id.name).map(events).unwrap_or_default(),
+        }
+    }
+
+    /// A claim and what has become of it.
+    pub(super) fn claim_overview(&self, key: &ClaimKey, claim: &Claim) -> ClaimOverview {
+        let (cluster, source, host_name): &(ClusterId, String, String) = key;
+        let (code, message) = claim.why.clone().unzip();
+        ClaimOverview {
+            host_name: host_name.clone(),
+            source: source.clone(),
+            file: self.place(&cluster.name, source),
+            state: claim.state,
+            code,
+            message,
+        }
+    }
+
+    /// File and line of an object; empty when it is gone.
+    fn place(&self, folder: &str, source: &str) -> String {
+        let placed = object_id(source).and_then(|id| self.files.objects().get(&(folder.to_owned(), id)));
+        placed.map(|placed| format!("{}:{}", placed.file, placed.manifest.raw.line)).unwrap_or_default()
+    }
+
+    fn record_overviews(&self) -> Vec<RecordOverview> {
+        let all = self.dns.view.all();
+        let records = all.into_iter().flat_map(|(name, values)| {
+            values.into_iter().map(move |value| RecordOverview {
+                name: name.to_string(),
+                record_type: value.record_type.as_str(),
+                ttl_seconds: value.ttl_seconds,
+                value: value.text,
+                cluster: value.cluster.name,
+                source: value.source,
+            })
+        });
+        records.collect()
+    }
+
+    fn probe_overviews(&self) -> Vec<ProbeOverview> {
+        let all = self.dns.view.all();
+        let rows = all.into_iter().flat_map(|(name, values)| match self.shown.get(&name) {
+            Some(shown) if shown.values == values => answer::rows(&name, &shown.probed),
+            _ => vec![ProbeOverview {
+                name: name.to_string(),
+                record_type: String::new(),
+                expected: String::new(),
+                answer: String::new(),
+                took_milliseconds: 0.0,
+                verdict: "not asked",
+            }],
+        });
+        rows.collect()
+    }
+
+    fn problem_overviews(&self) -> Vec<ProblemOverview> {
+        let problems = self.problems.iter().flat_map(|(file, problems)| {
+            problems.iter().map(|problem| ProblemOverview { file: file.clone(), problem: problem.clone() })
+        });
+        problems.collect()
+    }
+
+    /// One command for each type that is published, if possible with a name of a workload cluster:
+    /// that is what the service is for.
+    fn commands(&self) -> Vec<String> {
+        let all = self.dns.view.all();
+        let commands = TRY.into_iter().filter_map(|wanted| {
+            let with_type = |platform: bool| {
+                all.iter().find(|(_, values)| {
+                    values.iter().any(|value| {
+                        value.record_type == wanted && (value.cluster.name == PLATFORM) == platform
+                    })
+                })
+            };
+            let (name, _) = with_type(false).or_else(|| with_type(true))?;
+            let address = self.dns.address;
+            let record_type = if wanted == RecordType::A { String::new() } else { format!(" {wanted}") };
+            Some(format!("dig @{} -p {} +short {name}{record_type}", address.ip(), address.port()))
+        });
+        commands.collect()
+    }
+}
+
+/// Reads the text form of a source, for example `HTTPRoute/default/example-route`.
+fn object_id(source: &str) -> Option<ObjectId> {
+    let (kind, rest) = source.split_once('/')?;
+    let (namespace, name) = rest.split_once('/')?;
+    let kind = Kind::Watched(kinds::Kind::parse(kind)?);
+    Some(ObjectId { kind, namespace: namespace.to_owned(), name: name.to_owned() })
+}

@@ -1,0 +1,98 @@
+//! Wanted: which objects the files of a landscape put into which API server.
+
+use std::collections::BTreeMap;
+
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_kube_memory::Resource;
+use openmcp_dns_landscape::folder::{Files, Raw};
+use serde_json::{Value, json};
+
+use super::mirror::{CLUSTER, Key, Wanted};
+
+/// The ConfigMap that CoreDNS reads in clusters of kubeadm and kind, as kubeadm writes it, so that the
+/// service has what it edits.
+const COREFILE: &str = "\
+.:53 {
+    errors
+    health {
+       lameduck 5s
+    }
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf {
+       max_concurrent 1000
+    }
+    cache 30 {
+       disable success cluster.local
+       disable denial cluster.local
+    }
+    loop
+    reload
+    loadbalance
+}
+";
+
+/// The objects of a folder of kinds that its server serves. Others are of no concern to anybody here.
+pub(super) fn of_folder(files: &Files, folder: &str, served: &[Resource]) -> BTreeMap<Key, Wanted> {
+    let mut wanted = BTreeMap::new();
+    for (file, raw) in
+        files.raw().filter(|(file, _)| file.split_once('/').is_some_and(|(of, _)| of == folder))
+    {
+        if let Some((key, object)) = read(raw, served) {
+            let line = Some(raw.line);
+            // Of an object that stands in two files, the one in the first file counts.
+            wanted.entry(key).or_insert_with(|| Wanted { object, file: file.to_owned(), line });
+        }
+    }
+    let config_map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "namespace": "kube-system", "name": "coredns" },
+        "data": { "Corefile": COREFILE },
+    });
+    wanted.entry(Key::new("ConfigMap", "kube-system", "coredns")).or_insert(Wanted {
+        object: config_map,
+        file: String::new(),
+        line: None,
+    });
+    wanted
+}
+
+/// The object as its server serves it; `None` where it does not.
+fn read(raw: &Raw, served: &[Resource]) -> Option<(Key, Value)> {
+    let [api_version, kind, namespace, name] = raw.identity();
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let resource = served.iter().find(|served| served.group == group && served.kind == kind)?;
+    let namespace = match (resource.namespaced, namespace) {
+        (false, _) => "",
+        // As kubectl does.
+        (true, "") => "default",
+        (true, namespace) => namespace,
+    };
+    if name.is_empty() {
+        return None;
+    }
+    let mut object = raw.value.clone();
+    // Whatever version the file is written in: what is read of it is the same in all of them.
+    object["apiVersion"] = json!(resource.api_version());
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+        if namespace.is_empty() {
+            metadata.remove("namespace");
+        }
+        // Those who would take them away again are not here. The service sets its own.
+        metadata.remove("finalizers");
+    }
+    Some((Key::new(kind, namespace, name), object))
+}
+
+/// Leaves out the clusters that are none of the landscape's.
+pub(super) fn keep_clusters(wanted: &mut BTreeMap<Key, Wanted>, clusters: &[&ClusterId]) {
+    wanted.retain(|key, _| {
+        key.kind != CLUSTER || clusters.iter().any(|id| id.namespace == key.namespace && id.name == key.name)
+    });
+}
