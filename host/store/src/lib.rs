@@ -4,6 +4,8 @@
 //! NamePlan ──commit──► Store ──follow──► StoreEvent
 //! ```
 
+#[cfg(feature = "battery")]
+pub mod battery;
 mod connect;
 #[cfg(feature = "etcd")]
 mod etcd;

@@ -1,0 +1,146 @@
+//! Which clusters are looked after, under which policy, and when.
+
+use openmcp_dns_kube_memory::{Effect, Fault, Server, Verb};
+use openmcp_dns_service::inventory::Access;
+use serde_json::json;
+
+use crate::objects::{CLUSTER, CLUSTERS, DNS_POLICY, POLICY, ingress, policy, stage};
+use crate::world::{World, changes_beside_the_status, requests, until};
+
+const HOST: &str = "shop.w1.openmcp.cluster";
+
+#[tokio::test]
+async fn a_cluster_stands_under_the_oldest_policy_that_selects_it() {
+    let mut world = World::empty().await;
+    world.platform.put(policy("z-is-the-oldest", json!({}))).unwrap();
+    world.platform.put(policy("a-is-younger", json!({}))).unwrap();
+    world.add_cluster("w1");
+    world.start();
+    world.all_is_well("w1").await;
+    assert_eq!(world.status("w1")["policy"], "z-is-the-oldest");
+    world.policy_status_is("z-is-the-oldest", "it has the cluster", |status| status["clusters"] == 1).await;
+    world.policy_status_is("a-is-younger", "it has none", |status| status["clusters"] == 0).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_comes_later_is_looked_after_as_the_first() {
+    let (world, _) = World::with_one_cluster().await;
+    world.all_is_well("w1").await;
+    let later = world.add_cluster("later");
+    later.put(ingress("web", &["shop.later.openmcp.cluster"], "10.0.0.9")).unwrap();
+    world.published("shop.later.openmcp.cluster", &["10.0.0.9"]).await;
+    world.all_is_well("later").await;
+    assert!(world.is_held("later"));
+}
+
+#[tokio::test]
+async fn a_cluster_whose_labels_change_gets_another_policy_or_none_and_its_records_stay() {
+    let mut world = World::empty().await;
+    for name in ["test", "live"] {
+        world.platform.put(policy(name, stage(name))).unwrap();
+    }
+    let w1 = world.add_cluster_with("w1", json!({ "labels": { "stage": "test" } }));
+    w1.put(ingress("web", &[HOST], "10.0.0.1")).unwrap();
+    world.start();
+    world.published(HOST, &["10.0.0.1"]).await;
+    world.status_is("w1", "the first policy holds", |status| status["policy"] == "test").await;
+
+    world.change_cluster("w1", json!({ "metadata": { "labels": { "stage": "live" } } })).await;
+    world.status_is("w1", "the other policy holds", |status| status["policy"] == "live").await;
+    assert!(world.holds(HOST));
+
+    world.change_cluster("w1", json!({ "metadata": { "labels": { "stage": null } } })).await;
+    let message = world.condition("w1", "Recorded", "False", "NoPolicy").await;
+    assert!(message.contains("what is published stays"), "{message}");
+    assert!(world.holds(HOST));
+
+    // It is looked after again, and what has changed meanwhile is taken up.
+    w1.put(ingress("web", &[HOST], "10.0.0.2")).unwrap();
+    world.change_cluster("w1", json!({ "metadata": { "labels": { "stage": "test" } } })).await;
+    world.published(HOST, &["10.0.0.2"]).await;
+}
+
+#[tokio::test]
+async fn a_policy_that_is_deleted_takes_no_record_with_it() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    let before = world.names();
+    DNS_POLICY.delete(&world.platform, "", POLICY);
+    world.condition("w1", "Recorded", "False", "NoPolicy").await;
+    // What goes on in the cluster changes nothing either.
+    w1.put(ingress("other", &["other.w1.openmcp.cluster"], "10.0.0.1")).unwrap();
+    assert_eq!(world.names(), before);
+    assert!(world.is_held("w1"), "there are records to be taken back one day");
+
+    world.platform.put(policy(POLICY, json!({}))).unwrap();
+    world.published("other.w1.openmcp.cluster", &["10.0.0.1"]).await;
+    assert!(world.holds(HOST));
+}
+
+/// A landscape with a list that cannot be read: nothing happens until it can.
+async fn nothing_happens_without(kind: crate::objects::Kind) {
+    let mut world = World::empty().await;
+    world.platform.put(policy(POLICY, json!({}))).unwrap();
+    let w1 = world.add_cluster("w1");
+    w1.put(ingress("web", &[HOST], "10.0.0.1")).unwrap();
+    let fault = Fault::new(Effect::Refuse(503)).kind(kind.plural).verbs([Verb::List]);
+    let fault = world.platform.fail(fault);
+    world.start();
+    let others = [CLUSTER, DNS_POLICY].into_iter().filter(|other| other.plural != kind.plural);
+    for other in others {
+        until("the other list is read", || requests(&world.platform, Verb::Watch, other.plural) > 0).await;
+    }
+    until("the list is asked for again", || requests(&world.platform, Verb::List, kind.plural) > 1).await;
+    assert_nothing_was_done(&world, &w1).await;
+
+    world.platform.heal(fault);
+    world.published(HOST, &["10.0.0.1"]).await;
+    assert!(world.is_ready().await);
+}
+
+async fn assert_nothing_was_done(world: &World, w1: &Server) {
+    assert!(!world.is_ready().await);
+    assert!(!world.is_held("w1"));
+    assert_eq!(changes_beside_the_status(&world.platform), []);
+    assert_eq!((world.status("w1"), w1.requests().len(), world.revision()), (json!(null), 0, 0));
+}
+
+#[tokio::test]
+async fn nothing_happens_before_the_policies_are_known() {
+    nothing_happens_without(DNS_POLICY).await;
+}
+
+#[tokio::test]
+async fn nothing_happens_before_the_clusters_are_known() {
+    nothing_happens_without(CLUSTER).await;
+}
+
+#[tokio::test]
+async fn nothing_happens_before_the_access_to_clusters_is_known() {
+    let mut world = World::empty().await;
+    world.platform.put(policy(POLICY, json!({}))).unwrap();
+    let w1 = world.add_cluster("w1");
+    w1.put(ingress("web", &[HOST], "10.0.0.1")).unwrap();
+    world.access.keep_silent();
+    world.start_without_access();
+    // The policy's own status does not wait for it.
+    world.policy_condition(POLICY, "Ready", "True", "Succeeded").await;
+    assert!(!world.is_ready().await && !world.is_held("w1"));
+    assert_eq!((w1.requests().len(), world.revision()), (0, 0));
+
+    world.access.grant("w1", Access::by_client("w1", w1.client(), 1));
+    world.published(HOST, &["10.0.0.1"]).await;
+    assert!(world.is_ready().await);
+}
+
+#[tokio::test]
+async fn a_watch_of_the_platform_that_is_lost_or_too_old_misses_nothing() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    world.platform.expire_history();
+    let w2 = world.add_cluster("w2");
+    w2.put(ingress("web", &["shop.w2.openmcp.cluster"], "10.0.0.2")).unwrap();
+    world.published("shop.w2.openmcp.cluster", &["10.0.0.2"]).await;
+    world.platform.drop_watches();
+    CLUSTER.delete(&world.platform, CLUSTERS, "w2");
+    world.published("shop.w2.openmcp.cluster", &[]).await;
+    assert!(world.holds(HOST), "{:?}", w1.requests());
+}

@@ -1,0 +1,17 @@
+//! What the service does, as people see it: scenarios on Kubernetes API servers in memory.
+//!
+//! Each of them has a landscape of its own: platform, clusters, store and central DNS server. Nothing is
+//! waited for but what is to be seen, so they take as long as the service does.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod annotate;
+mod clusters;
+mod forward;
+mod landscape;
+mod leaving;
+mod objects;
+mod observe;
+mod policies;
+mod report;
+mod world;

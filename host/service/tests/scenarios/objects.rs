@@ -1,0 +1,207 @@
+//! The kinds and objects of a landscape.
+
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use openmcp_dns_kube_memory::{Resource, Server, built_in};
+use serde_json::{Value, json};
+
+/// The landscape's zone.
+pub(crate) const ZONE: &str = "openmcp.cluster";
+
+/// Namespace of the `Cluster` objects.
+pub(crate) const CLUSTERS: &str = "openmcp";
+
+/// The policy that every world begins with.
+pub(crate) const POLICY: &str = "landscape";
+
+/// A module that denies names which begin with `deny-`: small, so compiled in no time.
+pub(crate) const DENY_PREFIX: &[u8] = include_bytes!("../../../../policies/deny-prefix/deny-prefix.wasm");
+
+/// A kind, with all that is needed to get at its objects.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    group: &'static str,
+    version: &'static str,
+    name: &'static str,
+    pub(crate) plural: &'static str,
+}
+
+const fn kind(group: &'static str, version: &'static str, name: &'static str, plural: &'static str) -> Kind {
+    Kind { group, version, name, plural }
+}
+
+pub(crate) const CLUSTER: Kind = kind("clusters.openmcp.cloud", "v1alpha1", "Cluster", "clusters");
+pub(crate) const CLUSTER_DNS: Kind = kind("dns.openmcp.cloud", "v1alpha1", "ClusterDNS", "clusterdnses");
+pub(crate) const DNS_POLICY: Kind = kind("dns.openmcp.cloud", "v1alpha1", "DNSPolicy", "dnspolicies");
+pub(crate) const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
+pub(crate) const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
+pub(crate) const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+pub(crate) const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
+pub(crate) const EVENT: Kind = kind("events.k8s.io", "v1", "Event", "events");
+
+impl Kind {
+    fn api_version(self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// What a server has to know to serve it.
+    pub(crate) fn resource(self) -> Resource {
+        let custom = Resource::custom(self.group, self.version, self.name, self.plural);
+        let custom = if self.plural == DNS_POLICY.plural { custom.in_no_namespace() } else { custom };
+        built_in().into_iter().find(|resource| resource.plural == self.plural).unwrap_or(custom)
+    }
+
+    fn api(self, server: &Server, namespace: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk(self.group, self.version, self.name);
+        let resource = ApiResource::from_gvk_with_plural(&kind, self.plural);
+        match namespace {
+            "" => Api::all_with(server.client(), &resource),
+            namespace => Api::namespaced_with(server.client(), namespace, &resource),
+        }
+    }
+
+    pub(crate) fn get(self, server: &Server, namespace: &str, name: &str) -> Option<Value> {
+        server.get(&self.api_version(), self.name, namespace, name)
+    }
+
+    pub(crate) fn list(self, server: &Server) -> Vec<Value> {
+        server.list(&self.api_version(), self.name)
+    }
+
+    /// Deletes an object, which has to be there; our finalizer holds it as everybody's does.
+    pub(crate) fn delete(self, server: &Server, namespace: &str, name: &str) {
+        assert!(server.remove(&self.api_version(), self.name, namespace, name, false), "{name} is not there");
+    }
+
+    /// The object is gone from one moment to the next, whatever finalizers it had.
+    pub(crate) fn vanish(self, server: &Server, namespace: &str, name: &str) {
+        assert!(server.remove(&self.api_version(), self.name, namespace, name, true), "{name} is not there");
+    }
+
+    /// A person changes an object.
+    pub(crate) async fn merge(self, server: &Server, namespace: &str, name: &str, patch: &Value) {
+        let params =
+            kube::api::PatchParams { field_manager: Some("a-person".to_owned()), ..Default::default() };
+        let patch = kube::api::Patch::Merge(patch);
+        self.api(server, namespace).patch(name, &params, &patch).await.unwrap();
+    }
+
+    fn object(self, metadata: Value) -> Value {
+        json!({ "apiVersion": self.api_version(), "kind": self.name, "metadata": metadata })
+    }
+}
+
+fn with(mut object: Value, fields: Value) -> Value {
+    for (key, value) in fields.as_object().unwrap() {
+        object[key] = value.clone();
+    }
+    object
+}
+
+/// A `Cluster` with more metadata.
+pub(crate) fn cluster(name: &str, metadata: Value) -> Value {
+    let metadata = with(json!({ "namespace": CLUSTERS, "name": name }), metadata);
+    with(CLUSTER.object(metadata), json!({ "spec": { "profile": "kind", "purposes": ["workload"] } }))
+}
+
+/// A `DNSPolicy` with more in its spec.
+pub(crate) fn policy(name: &str, spec: Value) -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/deny-prefix/deny-prefix.wasm");
+    let small = json!({ "baseDomain": ZONE, "module": { "file": { "path": path } } });
+    with(DNS_POLICY.object(json!({ "name": name })), json!({ "spec": with(small, spec) }))
+}
+
+/// A selector of clusters by one label.
+pub(crate) fn stage(stage: &str) -> Value {
+    json!({ "clusterSelector": { "matchLabels": { "stage": stage } } })
+}
+
+/// An Ingress in `default` for these host names, whose load balancer is at this address.
+pub(crate) fn ingress(name: &str, host_names: &[&str], address: &str) -> Value {
+    let rules: Vec<Value> = host_names.iter().map(|host| json!({ "host": host })).collect();
+    let at = if address.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "hostname" };
+    with(
+        INGRESS.object(json!({ "namespace": "default", "name": name })),
+        json!({ "spec": { "rules": rules }, "status": { "loadBalancer": { "ingress": [{ at: address }] } } }),
+    )
+}
+
+/// A Gateway `entry` in `default` at this address.
+pub(crate) fn gateway(address: &str) -> Value {
+    let listener = json!({ "name": "http", "port": 80, "protocol": "HTTP" });
+    with(
+        GATEWAY.object(json!({ "namespace": "default", "name": "entry" })),
+        json!({
+            "spec": { "gatewayClassName": "example", "listeners": [listener] },
+            "status": { "addresses": [{ "type": "IPAddress", "value": address }] },
+        }),
+    )
+}
+
+/// An HTTPRoute in `default` that the Gateway `entry` has accepted.
+pub(crate) fn route(name: &str, host_name: &str) -> Value {
+    let accepted = json!({
+        "parentRef": { "group": GATEWAY.group, "kind": GATEWAY.name, "name": "entry" },
+        "controllerName": "example.com/controller",
+        "conditions": [{
+            "type": "Accepted", "status": "True", "reason": "Accepted", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }],
+    });
+    with(
+        HTTP_ROUTE.object(json!({ "namespace": "default", "name": name })),
+        json!({
+            "spec": { "parentRefs": [{ "name": "entry" }], "hostnames": [host_name] },
+            "status": { "parents": [accepted] },
+        }),
+    )
+}
+
+/// A ConfigMap.
+pub(crate) fn config_map(namespace: &str, name: &str, content: Value) -> Value {
+    with(CONFIG_MAP.object(json!({ "namespace": namespace, "name": name })), content)
+}
+
+/// A Corefile as kubeadm writes it.
+pub(crate) const COREFILE: &str = "\
+.:53 {
+    errors
+    health {
+       lameduck 5s
+    }
+    ready
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }
+    prometheus :9153
+    forward . /etc/resolv.conf {
+       max_concurrent 1000
+    }
+    cache 30
+    loop
+    reload
+    loadbalance
+}
+";
+
+/// The ConfigMap that a cluster's CoreDNS reads.
+pub(crate) fn coredns(corefile: &str) -> Value {
+    config_map("kube-system", "coredns", json!({ "data": { "Corefile": corefile, "other": "stays" } }))
+}
+
+/// A ConfigMap `modules/policy` that holds these bytes under the key `module`.
+pub(crate) fn module_in_config_map(bytes: &[u8]) -> Value {
+    let bytes = serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())).unwrap();
+    config_map("modules", "policy", json!({ "binaryData": { "module": bytes } }))
+}
+
+/// The source of [`module_in_config_map`].
+pub(crate) fn from_config_map() -> Value {
+    json!({ "configMap": { "namespace": "modules", "name": "policy", "key": "module" } })
+}

@@ -1,0 +1,474 @@
+//! A landscape in memory, and what people see of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_kube_memory::{Server, Verb};
+use openmcp_dns_modules::SourceOptions;
+use openmcp_dns_modules::remote::UntrustedHttp;
+use openmcp_dns_policy::{Engine, Limits};
+use openmcp_dns_server::{Records, Server as DnsServer};
+use openmcp_dns_service::inventory::{Access, Inventory};
+use openmcp_dns_service::journal::Journal;
+use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
+use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::run::{Service, run};
+use openmcp_dns_service::serve::feed;
+use openmcp_dns_service::watch::Update;
+use openmcp_dns_store::{MemoryStore, StoreEvent};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::objects::{
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, EVENT, GATEWAY, HTTP_ROUTE, POLICY,
+    ZONE, cluster, coredns, policy,
+};
+
+/// How long anything may take. All of it takes milliseconds, or the few seconds of a retry, unless the
+/// machine is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A landscape: platform, clusters, store, central DNS server, and the service, which can be stopped.
+pub(crate) struct World {
+    pub(crate) platform: Server,
+    pub(crate) access: Arc<GivenAccess>,
+    pub(crate) store: Arc<MemoryStore>,
+    central: SocketAddr,
+    /// What the store holds.
+    held: Arc<Mutex<Held>>,
+    metrics_address: SocketAddr,
+    running: Option<(CancellationToken, JoinHandle<()>)>,
+    readiness: Readiness,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct Held {
+    revision: i64,
+    entries: BTreeMap<String, Vec<u8>>,
+}
+
+impl World {
+    /// A landscape without clusters and policies, and a service that has not been started.
+    pub(crate) async fn empty() -> Self {
+        let platform = server("platform");
+        for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY] {
+            platform.register(kind.resource(), None);
+        }
+        let store = Arc::new(MemoryStore::default());
+        let records = Records::new(ZONE.parse().unwrap(), Prefix::default());
+        let dns = DnsServer::bind("127.0.0.1:0".parse().unwrap(), records.clone()).await.unwrap();
+        let central = dns.local_addr();
+        tokio::spawn(dns.run(std::future::pending()));
+        let held = Arc::new(Mutex::new(Held::default()));
+        let followed: Arc<dyn openmcp_dns_store::Store> = store.clone();
+        let seen = Arc::clone(&held);
+        tokio::spawn(feed(followed, records, move |event| seen.lock().unwrap().take_over(event)));
+        let (metrics, readiness) = (Metrics::default(), Readiness::default());
+        let metrics_server =
+            MetricsServer::bind("127.0.0.1:0".parse().unwrap(), metrics.clone(), readiness.clone())
+                .await
+                .unwrap();
+        let metrics_address = metrics_server.local_addr().unwrap();
+        tokio::spawn(metrics_server.run());
+        let access = Arc::new(GivenAccess::default());
+        Self { platform, access, store, central, held, metrics_address, running: None, readiness, metrics }
+    }
+
+    /// A landscape of a policy and one cluster `w1`, with a running service.
+    pub(crate) async fn with_one_cluster() -> (Self, Server) {
+        let mut world = Self::empty().await;
+        world.platform.put(policy(POLICY, json!({}))).unwrap();
+        let w1 = world.add_cluster("w1");
+        world.start();
+        (world, w1)
+    }
+
+    /// The same, and this Ingress is published; all that is to be said of it has been said.
+    pub(crate) async fn with_ingress(host_names: &[&str]) -> (Self, Server) {
+        let (world, w1) = Self::with_one_cluster().await;
+        w1.put(crate::objects::ingress("web", host_names, "10.0.0.1")).unwrap();
+        for host_name in host_names {
+            world.published(host_name, &["10.0.0.1"]).await;
+        }
+        world.all_is_well("w1").await;
+        let probed = format!("{} names are answered as decided", host_names.len());
+        let is_said =
+            |status: &Value| status["published"] == host_names.len() && message(status, "Probed") == probed;
+        world.status_is("w1", "all names are counted", is_said).await;
+        (world, w1)
+    }
+
+    /// A cluster comes, with access to it.
+    pub(crate) fn add_cluster(&self, name: &str) -> Server {
+        self.add_cluster_with(name, json!({}))
+    }
+
+    pub(crate) fn add_cluster_with(&self, name: &str, mut metadata: Value) -> Server {
+        let server = self.cluster_server(name);
+        metadata["annotations"]["dns.openmcp.cloud/cluster-dns-address"] = json!(self.central.to_string());
+        self.platform.put(cluster(name, metadata)).unwrap();
+        self.access.grant(name, Access::by_client(name, server.client(), 1));
+        server
+    }
+
+    /// The API server of a cluster that nobody knows of yet.
+    pub(crate) fn cluster_server(&self, name: &str) -> Server {
+        let server = server(name);
+        for kind in [GATEWAY, HTTP_ROUTE] {
+            server.register(kind.resource(), None);
+        }
+        server.put(coredns(COREFILE)).unwrap();
+        server
+    }
+
+    /// Starts the service.
+    pub(crate) fn start(&mut self) {
+        self.access
+            .told
+            .send_if_modified(|told| told.is_none().then(|| *told = Some(BTreeMap::new())).is_some());
+        self.start_without_access();
+    }
+
+    /// Starts the service, and the inventory says nothing until the first access is granted.
+    pub(crate) fn start_without_access(&mut self) {
+        let service = Service {
+            platform: self.platform.client(),
+            inventory: self.access.clone(),
+            store: self.store.clone(),
+            prefix: Prefix::default(),
+            engine: engine(),
+            sources: SourceOptions {
+                untrusted_http: UntrustedHttp::new(Vec::new()),
+                allow_files: true,
+                tag_check: Duration::from_secs(300),
+            },
+            upstreams: vec![self.central],
+            asker: Some(Asker::new(self.central).unwrap()),
+            journal: Journal::new(self.metrics.clone()),
+            metrics: self.metrics.clone(),
+            readiness: self.readiness.clone(),
+        };
+        let cancel = CancellationToken::new();
+        self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
+    }
+
+    /// Ends the service, and waits until it has ended.
+    pub(crate) async fn stop(&mut self) {
+        let (cancel, ended) = self.running.take().unwrap();
+        cancel.cancel();
+        ended.await.unwrap();
+    }
+
+    /// Whether the service says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut stream = tokio::net::TcpStream::connect(self.metrics_address).await.unwrap();
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// All names that the store holds, with their values.
+    pub(crate) fn names(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut names = BTreeMap::<String, BTreeSet<String>>::new();
+        for (key, value) in &self.held.lock().unwrap().entries {
+            // The labels in reverse, and one segment more that tells the values apart.
+            let mut labels: Vec<&str> = key.split('/').skip(2).collect();
+            labels.pop();
+            labels.reverse();
+            let value: Value = serde_json::from_slice(value).unwrap();
+            names.entry(labels.join(".")).or_default().insert(text(&value["host"]));
+        }
+        names
+    }
+
+    pub(crate) fn holds(&self, host_name: &str) -> bool {
+        self.names().contains_key(host_name)
+    }
+
+    /// The revision of the store that was seen last.
+    pub(crate) fn revision(&self) -> i64 {
+        self.held.lock().unwrap().revision
+    }
+
+    /// Waits until a name has exactly these values; none: until it is gone.
+    pub(crate) async fn published(&self, host_name: &str, values: &[&str]) {
+        let expected: BTreeSet<String> = values.iter().map(|value| (*value).to_owned()).collect();
+        eventually(&format!("{host_name} has the values {values:?}"), || {
+            let names = self.names();
+            let found = names.get(host_name).cloned().unwrap_or_default();
+            if found == expected { Ok(()) } else { Err(format!("{names:?}; {}", self.told())) }
+        })
+        .await;
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Option<Value> {
+        CLUSTER.get(&self.platform, CLUSTERS, name)
+    }
+
+    pub(crate) fn annotation(&self, cluster: &str, key: &str) -> Option<String> {
+        Some(self.cluster(cluster)?["metadata"]["annotations"][key].as_str()?.to_owned())
+    }
+
+    /// Whether our finalizer stands on the `Cluster`.
+    pub(crate) fn is_held(&self, cluster: &str) -> bool {
+        let cluster = self.cluster(cluster).unwrap_or_default();
+        let finalizers = cluster["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        finalizers.contains(&json!(openmcp_dns_api::FINALIZER))
+    }
+
+    /// A person changes the `Cluster`.
+    pub(crate) async fn change_cluster(&self, name: &str, patch: Value) {
+        CLUSTER.merge(&self.platform, CLUSTERS, name, &patch).await;
+    }
+
+    /// A person changes the spec of a policy.
+    pub(crate) async fn change_policy(&self, name: &str, spec: Value) {
+        DNS_POLICY.merge(&self.platform, "", name, &json!({ "spec": spec })).await;
+    }
+
+    /// What `ClusterDNS` says; null while there is none.
+    pub(crate) fn status(&self, cluster: &str) -> Value {
+        let object = CLUSTER_DNS.get(&self.platform, CLUSTERS, cluster).unwrap_or_default();
+        object["status"].clone()
+    }
+
+    /// What a policy's status says.
+    pub(crate) fn policy_status(&self, policy: &str) -> Value {
+        let object = DNS_POLICY.get(&self.platform, "", policy).unwrap_or_default();
+        object["status"].clone()
+    }
+
+    /// Waits until a condition of a cluster has this status and reason; gives its message.
+    pub(crate) async fn condition(
+        &self,
+        cluster: &str,
+        condition: &str,
+        status: &str,
+        reason: &str,
+    ) -> String {
+        let what = format!("{condition} of {cluster} is {status} with {reason}");
+        eventually(&what, || is(&self.status(cluster), condition, status, reason)).await
+    }
+
+    /// The same for a policy.
+    pub(crate) async fn policy_condition(
+        &self,
+        name: &str,
+        condition: &str,
+        status: &str,
+        reason: &str,
+    ) -> String {
+        let what = format!("{condition} of policy {name} is {status} with {reason}");
+        eventually(&what, || is(&self.policy_status(name), condition, status, reason)).await
+    }
+
+    /// Waits until all conditions of a cluster are good.
+    pub(crate) async fn all_is_well(&self, cluster: &str) {
+        eventually(&format!("all conditions of {cluster} are True"), || {
+            let status = self.status(cluster);
+            let all = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let is_well = all.len() == 5 && all.iter().all(|condition| condition["status"] == "True");
+            if is_well { Ok(()) } else { Err(format!("{status:#}")) }
+        })
+        .await;
+    }
+
+    /// Waits until something is true of the status of a cluster.
+    pub(crate) async fn status_is(&self, cluster: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, || {
+            let status = self.status(cluster);
+            if is(&status) { Ok(status) } else { Err(format!("{status:#}")) }
+        })
+        .await
+    }
+
+    /// The same of a policy.
+    pub(crate) async fn policy_status_is(
+        &self,
+        policy: &str,
+        what: &str,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(what, || {
+            let status = self.policy_status(policy);
+            if is(&status) { Ok(status) } else { Err(format!("{status:#}")) }
+        })
+        .await
+    }
+
+    /// What the service says of everything, for who looks for the reason of a failure.
+    fn told(&self) -> String {
+        let said = [CLUSTER_DNS, DNS_POLICY].map(|kind| {
+            let all = kind.list(&self.platform);
+            let status: Vec<Value> = all.iter().map(|object| object["status"].clone()).collect();
+            format!("{status:?}")
+        });
+        said.join("; ")
+    }
+}
+
+impl Held {
+    fn take_over(&mut self, event: &StoreEvent) {
+        match event {
+            StoreEvent::Replaced { revision, entries } => {
+                self.revision = *revision;
+                let entries =
+                    entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
+                self.entries = entries.collect();
+            }
+            StoreEvent::Changed { revision, changes } => {
+                self.revision = *revision;
+                for change in changes {
+                    match &change.value {
+                        Some(value) => self.entries.insert(change.key.clone(), value.clone()),
+                        None => self.entries.remove(&change.key),
+                    };
+                }
+            }
+            StoreEvent::Trouble(message) => panic!("{message}"),
+        }
+    }
+}
+
+/// Access to clusters as the test gives it.
+#[derive(Default)]
+pub(crate) struct GivenAccess {
+    /// `None`: the inventory has not said anything yet.
+    told: watch::Sender<Option<BTreeMap<ClusterId, Access>>>,
+}
+
+impl GivenAccess {
+    pub(crate) fn grant(&self, cluster: &str, access: Access) {
+        self.told.send_modify(|told| {
+            told.get_or_insert_default().insert(ClusterId::new(CLUSTERS, cluster), access);
+        });
+    }
+
+    pub(crate) fn withdraw(&self, cluster: &str) {
+        self.told.send_modify(|told| {
+            told.get_or_insert_default().remove(&ClusterId::new(CLUSTERS, cluster));
+        });
+    }
+
+    /// Has the inventory say nothing, as one that cannot be read yet.
+    pub(crate) fn keep_silent(&self) {
+        self.told.send_replace(None);
+    }
+}
+
+#[async_trait]
+impl Inventory for GivenAccess {
+    async fn follow(&self, updates: mpsc::Sender<Update<(ClusterId, Access)>>) {
+        let mut told = self.told.subscribe();
+        told.mark_changed();
+        while told.changed().await.is_ok() {
+            let all = told.borrow_and_update().clone();
+            let Some(all) = all else { continue };
+            if updates.send(Update::All(all.into_iter().collect())).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn advice(&self, cluster: &ClusterId) -> String {
+        format!("ask the test for access to {cluster}")
+    }
+}
+
+/// Waits until what is looked for is there; says what was seen last when it does not come.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let start = tokio::time::Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) => assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}; seen: {seen}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The same for what is only true or not.
+pub(crate) async fn until(what: &str, mut look: impl FnMut() -> bool) {
+    eventually(what, || if look() { Ok(()) } else { Err("it is not so".to_owned()) }).await;
+}
+
+/// The Corefile of a cluster.
+pub(crate) fn corefile(server: &Server) -> String {
+    let config_map = CONFIG_MAP.get(server, "kube-system", "coredns").unwrap_or_default();
+    text(&config_map["data"]["Corefile"])
+}
+
+/// Whether the Corefile forwards the zone.
+pub(crate) fn forwards(server: &Server) -> bool {
+    corefile(server).contains(ZONE)
+}
+
+/// Events of a cluster with this reason.
+pub(crate) fn events(server: &Server, reason: &str) -> Vec<Value> {
+    EVENT.list(server).into_iter().filter(|event| event["reason"] == reason).collect()
+}
+
+/// How many requests have wanted this.
+pub(crate) fn requests(server: &Server, verb: Verb, subject: &str) -> u64 {
+    server.requests().get(&(verb, subject.to_owned())).copied().unwrap_or_default()
+}
+
+/// What was asked to be changed, without the status that the service writes.
+pub(crate) fn changes_beside_the_status(server: &Server) -> Vec<(Verb, String)> {
+    let asked = server.requests().into_keys();
+    asked.filter(|(verb, subject)| verb.writes() && !subject.ends_with("/status")).collect()
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The transition time of a condition.
+pub(crate) fn transition(status: &Value, condition: &str) -> String {
+    text(&condition_of(status, condition)["lastTransitionTime"])
+}
+
+fn message(status: &Value, condition: &str) -> String {
+    text(&condition_of(status, condition)["message"])
+}
+
+/// One condition of a status; null while there is none.
+fn condition_of(status: &Value, condition: &str) -> Value {
+    let all = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().find(|found| found["type"] == condition).cloned().unwrap_or_default()
+}
+
+fn is(object_status: &Value, condition: &str, status: &str, reason: &str) -> Result<String, String> {
+    let said = condition_of(object_status, condition);
+    if said["status"] == status && said["reason"] == reason {
+        Ok(text(&said["message"]))
+    } else {
+        Err(format!("{object_status:#}"))
+    }
+}
+
+/// One engine for all scenarios: it sets much memory aside.
+fn engine() -> Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(Limits::default()).unwrap()).clone()
+}
+
+/// A server whose every look at the clock is a second later, so that of two objects one is older.
+fn server(name: &str) -> Server {
+    let second = std::sync::atomic::AtomicI64::new(0);
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    Server::with_clock(name, move || {
+        start + SignedDuration::from_secs(second.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    })
+}
