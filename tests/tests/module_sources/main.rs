@@ -25,7 +25,8 @@ async fn modules_come_from_where_a_policy_says() {
             step!(@always, $step);
         };
         (@$how:ident, $step:expr) => {
-            steps.$how(stringify!($step).split('(').next().unwrap_or_default(), $step).await;
+            // On the heap: unoptimised, all steps beside each other are too much for a stack.
+            steps.$how(stringify!($step).split('(').next().unwrap_or_default(), Box::pin($step)).await;
         };
         ($step:expr) => {
             step!(@run, $step);
