@@ -20,14 +20,15 @@ impl State {
             token => token_of(token).map(|(revision, after)| (revision.min(self.revision), Some(after)))?,
         };
         let objects = kind.at(revision)?;
-        let mut wanted = objects.iter().filter(|(key, object)| {
+        let mut in_scope = objects.iter().filter(|(key, _)| {
             at.namespace.as_ref().is_none_or(|namespace| key.0 == *namespace)
                 && after.as_ref().is_none_or(|after| *key > after)
-                && query.selector.matches(object)
         });
         let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-        let page: Vec<_> = wanted.by_ref().take(limit).collect();
-        let rest = wanted.count();
+        let page: Vec<_> =
+            in_scope.by_ref().filter(|(_, object)| query.selector.matches(object)).take(limit).collect();
+        // As a real server: whether a selector fits what is left is found out by asking for it.
+        let rest = in_scope.count();
         let items: Vec<Value> = page
             .iter()
             .map(|(_, object)| {
@@ -48,7 +49,9 @@ impl State {
         let mut metadata = json!({ "resourceVersion": revision.to_string() });
         if let Some((key, _)) = page.last().filter(|_| rest > 0) {
             metadata["continue"] = json!(format!("{revision}:{}/{}", key.0, key.1));
-            metadata["remainingItemCount"] = json!(rest);
+            if query.selector.is_empty() {
+                metadata["remainingItemCount"] = json!(rest);
+            }
         }
         let (api_version, name) = if call.partial {
             ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadata")

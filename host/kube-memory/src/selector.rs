@@ -35,6 +35,11 @@ impl Selector {
         Ok(Self { labels, fields })
     }
 
+    /// Whether every object matches.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
     pub(crate) fn matches(&self, object: &Value) -> bool {
         let metadata = &object["metadata"];
         let labels = &metadata["labels"];

@@ -214,7 +214,8 @@ impl State {
             match options["preconditions"][field].as_str() {
                 Some(wanted) if wanted != there => {
                     let why = format!(
-                        "Precondition failed: {shown} in precondition: {wanted}, {shown} in object meta: {there}"
+                        "the {shown} in the precondition ({wanted}) does not match the {shown} in record ({there}). \
+                         The object might have been deleted and then recreated"
                     );
                     return Err(Refusal::conflict(&resource, name, &why));
                 }

@@ -56,7 +56,7 @@ pub(super) async fn it_takes_preconditions(ground: &Ground) -> anyhow::Result<()
     };
     let message =
         refused(api.delete(name, &params(Some("another".to_owned()), None)).await, 409, "Conflict")?;
-    ensure!(message.contains("UID in precondition: another"), "{message}");
+    ensure!(message.contains("the UID in the precondition (another)"), "{message}");
     refused(api.delete(name, &params(None, Some("1".to_owned()))).await, 409, "Conflict")?;
     api.delete(name, &params(made.uid(), made.resource_version())).await?;
     same("object", api.get_opt(name).await?, None)
