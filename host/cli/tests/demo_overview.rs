@@ -29,6 +29,15 @@ fn once_gives_one_json_document() {
         assert!(probe["took_milliseconds"].is_f64());
         probe["took_milliseconds"] = Value::from("TIME");
     }
+    for cluster in overview["clusters"].as_array_mut().unwrap() {
+        // The kinds of a cluster are listed in any order: a route may be known before its Gateway.
+        let early = |event: &Value| event["reason"] == "HostNameUnresolved";
+        let Some(events) = cluster.get_mut("events").and_then(Value::as_array_mut) else { continue };
+        events.retain(|event| !early(event));
+        if events.is_empty() {
+            cluster.as_object_mut().unwrap().remove("events");
+        }
+    }
     overview["landscape"] = Value::from("LANDSCAPE");
     overview["policies"][0]["module"]["sha256"] = Value::from("SHA256");
     insta::assert_snapshot!(masked(&serde_json::to_string_pretty(&overview).unwrap()));

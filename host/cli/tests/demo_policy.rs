@@ -27,6 +27,8 @@ fn a_policy_can_share_a_name_while_the_demo_runs() {
     let problem = demo.event("problem", |event| event["file"] == "platform/policy.yaml");
     assert!(problem["message"].as_str().unwrap().contains("refuses its configuration"), "{problem}");
     assert_eq!(demo.ask(NAME).len(), 2);
+    fs::write(&policy, format!("{text}{shared}")).unwrap();
+    demo.event("solved", |event| event["file"] == "platform/policy.yaml");
     demo.end("-TERM");
 }
 

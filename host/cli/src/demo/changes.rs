@@ -10,7 +10,7 @@ use super::event::Event;
 use super::mirror::{CLUSTER_DNS, DNS_POLICY};
 use super::overview::{HeldOverview, ProblemOverview};
 use super::session::Session;
-use super::statuses::{Statuses, condition, conditions_of, module};
+use super::statuses::{Statuses, condition, conditions_of, is_known, module};
 
 /// Reasons of conditions that are told of in another way, or are no trouble.
 const DELETION_HELD: &str = "DeletionHeld";
@@ -117,15 +117,25 @@ impl Session {
             let hint = "correct it; what the API server held before stays until then";
             problems.entry(wanted.file.clone()).or_default().push(Problem::error(wanted.line, message, hint));
         }
-        for policy in self.statuses.policies.values() {
-            if let Some((place, problem)) = self.policy_problem(policy) {
-                problems.entry(place).or_default().push(problem);
-            }
+        self.update_policy_problems();
+        for (place, problem) in self.policy_problems.values() {
+            problems.entry(place.clone()).or_default().push(problem.clone());
         }
         if let Some(problem) = of_the_folder {
             problems.entry(self.folder.display().to_string()).or_default().push(problem);
         }
         told_of(&std::mem::replace(&mut self.problems, problems), &self.problems)
+    }
+
+    /// While a policy is being looked at, what was wrong with it before counts.
+    fn update_policy_problems(&mut self) {
+        let mut before = std::mem::take(&mut self.policy_problems);
+        for (name, policy) in &self.statuses.policies {
+            let problem = if is_known(policy) { self.policy_problem(policy) } else { before.remove(name) };
+            if let Some(problem) = problem {
+                self.policy_problems.insert(name.clone(), problem);
+            }
+        }
     }
 
     /// What is wrong with a policy, and the file that it stands in.

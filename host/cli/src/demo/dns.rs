@@ -57,8 +57,7 @@ impl Dns {
 
     /// Serves these zones too. Those of before stay: something may be published in them.
     pub(super) fn serve(&mut self, zones: &BTreeSet<HostName>) {
-        let is_new = zones.iter().fold(false, |is_new, zone| self.records.add_zone(zone) || is_new);
-        if is_new {
+        if zones.iter().filter(|zone| self.records.add_zone(zone)).count() > 0 {
             // From the start, because what is published in a new zone may be older than the zone.
             self.feed.abort();
             self.feed = feed(&self.store, &self.records, &self.view);

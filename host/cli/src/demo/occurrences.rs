@@ -132,3 +132,42 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use openmcp_dns_modules::SourceOptions;
+    use openmcp_dns_modules::remote::UntrustedHttp;
+    use openmcp_dns_policy::{Engine, Limits};
+
+    use super::super::given::Given;
+    use super::super::run::Settings;
+    use super::super::start::{first_scan, start};
+    use crate::terminal::output::OutputFormat;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_missed_is_found_in_the_store_and_in_the_status() {
+        let settings = Settings {
+            folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/landscape").into(),
+            once: true,
+            output: OutputFormat::Text,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            policy: None,
+            engine: Engine::new(Limits::default()).unwrap(),
+            sources: SourceOptions {
+                untrusted_http: UntrustedHttp::default(),
+                allow_files: true,
+                tag_check: std::time::Duration::from_secs(300),
+            },
+        };
+        let scan = first_scan(&settings.folder).await.unwrap();
+        let mut demo = start(&settings, Given::Nothing, scan, Instant::now()).await.unwrap();
+        assert!(demo.settled);
+        let before = (demo.session.claims.clone(), demo.session.conflicts.clone());
+        demo.session.claims.clear();
+        demo.session.take_from_state();
+        assert_eq!((demo.session.claims.clone(), demo.session.conflicts.clone()), before);
+        demo.stop().await;
+    }
+}

@@ -142,7 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.wasm");
         let mut modules = ModuleFiles::new(10);
-        let mut read = |module: Value, modules: &mut ModuleFiles| {
+        let read = |module: Value, modules: &mut ModuleFiles| {
             let wanted = policy(json!({ "baseDomain": "a.b", "module": module }));
             let wanted = policies(wanted, &Given::Nothing, folder.path(), modules);
             spec(&wanted)["module"].clone()
@@ -169,7 +169,7 @@ mod tests {
     fn what_is_given_takes_the_place_of_what_the_landscape_says() {
         let monitored = json!({ "baseDomain": "a.b", "mode": "Monitor", "configuration": { "ttl": 5 } });
         let module = Given::Module("/m.wasm".into());
-        let mut all =
+        let all =
             |in_folder, given: &Given| policies(in_folder, given, Path::new("/l"), &mut ModuleFiles::new(1));
         assert_eq!(
             *spec(&all(policy(monitored.clone()), &module)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub(super) refused: Refused,
     pub(super) dns: Dns,
     pub(super) problems: Problems,
+    /// What is wrong with policies, by their names, and where they stand.
+    pub(super) policy_problems: BTreeMap<String, (String, Problem)>,
     pub(super) causes: Causes,
     pub(super) claims: BTreeMap<ClaimKey, Claim>,
     pub(super) conflicts: BTreeMap<ClaimKey, Claim>,
@@ -64,7 +66,13 @@ pub(super) struct Session {
     pub(super) told: BTreeMap<(ClusterId, String), ConditionOverview>,
     journal: broadcast::Receiver<Arc<Occurrence>>,
     platform: watch::Receiver<()>,
+    /// When the platform's API server was looked at last.
+    looked: Instant,
 }
+
+/// How long to wait between two looks at the platform's API server. In a large landscape, the status of some
+/// cluster changes all the time.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Something for the session to work on.
 pub(super) enum Happening {
@@ -96,6 +104,7 @@ impl Session {
             refused: Vec::new(),
             dns,
             problems: Problems::new(),
+            policy_problems: BTreeMap::new(),
             causes: Causes::default(),
             claims: BTreeMap::new(),
             conflicts: BTreeMap::new(),
@@ -105,6 +114,7 @@ impl Session {
             told: BTreeMap::new(),
             journal,
             platform: servers.platform.changes(),
+            looked: Instant::now(),
             servers,
         }
     }
@@ -183,6 +193,12 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        let (mut platform, looked) = (self.platform.clone(), self.looked);
+        let platform = async {
+            // The server lives as long as the session.
+            let _ = platform.changed().await;
+            tokio::time::sleep_until((looked + PAUSE).into()).await;
+        };
         tokio::select! {
             // What was decided explains what the probes find out, and both what the status says.
             biased;
@@ -192,7 +208,7 @@ impl Session {
                 // The service has ended, which ends the demo elsewhere.
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             },
-            Ok(()) = self.platform.changed() => Happening::Platform,
+            () = platform => Happening::Platform,
             () = deadline => Happening::Deadline,
         }
     }
@@ -206,6 +222,8 @@ impl Session {
                 vec![Event::Redrawn(Box::new(self.overview(true)))]
             }
             Happening::Platform => {
+                self.platform.mark_unchanged();
+                self.looked = Instant::now();
                 if self.servers.is_waiting() {
                     self.sync();
                 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use openmcp_dns_core::skydns::Prefix;
-use openmcp_dns_landscape::folder::{self, Files, PLATFORM, Scan, landscape};
+use openmcp_dns_landscape::folder::{self, PLATFORM, Scan};
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
@@ -76,6 +76,7 @@ pub(super) async fn start(
     let modules = ModuleFiles::new(settings.engine.limits().module_bytes);
     let mut session = Session::new(folder.clone(), given, modules, dns, journal.subscribe());
     session.take_in(scan, started, BTreeSet::new());
+    check_clusters(&session)?;
     let service = service(&settings.engine, settings.sources.clone(), &session, journal, metrics)?;
     tasks.spawn(run_service(service, cancel.clone()));
 
@@ -155,28 +156,30 @@ pub(super) fn missing_folder_hint() -> String {
     )
 }
 
-/// Reads the folder for the first time. A landscape without a cluster cannot be shown.
+/// Reads the folder for the first time.
 ///
 /// # Errors
-/// When there is no such landscape.
+/// When there is no such folder.
 pub(super) async fn first_scan(folder: &Path) -> anyhow::Result<Scan> {
-    let scan = scan_folder(folder)
+    scan_folder(folder)
         .await
         .with_context(|| format!("failed to read the landscape {}", folder.display()))
-        .hint(missing_folder_hint())?;
-    let mut files = Files::default();
-    files.update(scan.clone());
-    if landscape(&files).clusters.is_empty() {
-        let mut message = format!("there is no Cluster in {}", folder.join(PLATFORM).display());
-        for (file, problems) in files.problems() {
-            for problem in problems {
-                message.push_str("; ");
-                message.push_str(&problem.at(file));
-            }
-        }
-        return Err(hinted(message, missing_folder_hint()));
+        .hint(missing_folder_hint())
+}
+
+/// A landscape without a cluster cannot be shown.
+fn check_clusters(session: &Session) -> anyhow::Result<()> {
+    if !session.landscape.clusters.is_empty() {
+        return Ok(());
     }
-    Ok(scan)
+    let mut message = format!("there is no Cluster in {}", session.folder.join(PLATFORM).display());
+    for (file, problems) in &session.problems {
+        for problem in problems {
+            message.push_str("; ");
+            message.push_str(&problem.at(file));
+        }
+    }
+    Err(hinted(message, missing_folder_hint()))
 }
 
 /// Reads the folder as it is now.

@@ -39,11 +39,7 @@ impl Statuses {
 
     /// Whether of every policy it is known whether its module decides, be it that it does not.
     pub(super) fn modules_are_loaded(&self) -> bool {
-        !self.policies.is_empty()
-            && self.policies.values().all(|policy| {
-                let conditions = conditions_of(policy);
-                !conditions.is_empty() && conditions.iter().all(|condition| condition.reason != IN_PROGRESS)
-            })
+        !self.policies.is_empty() && self.policies.values().all(is_known)
     }
 
     /// Whether all that the policies ask for has been done for these clusters.
@@ -78,6 +74,12 @@ pub(super) fn conditions_of(policy: &DNSPolicy) -> &[Condition] {
     let status = policy.status.as_ref();
     let status = status.filter(|status| Some(status.observed_generation) == policy.metadata.generation);
     status.map(|status| status.conditions.as_slice()).unwrap_or_default()
+}
+
+/// Whether the service has come to an end with what the policy says now.
+pub(super) fn is_known(policy: &DNSPolicy) -> bool {
+    let conditions = conditions_of(policy);
+    !conditions.is_empty() && conditions.iter().all(|condition| condition.reason != IN_PROGRESS)
 }
 
 /// Whether a condition of a policy is true.

@@ -127,10 +127,11 @@ impl Running {
 
     /// Waits for an event.
     pub fn event(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        self.event_of_any(|event| event["event"] == kind && fits(event))
+        self.next_event(|event| event["event"] == kind && fits(event))
     }
 
-    fn event_of_any(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for the first event that fits.
+    pub fn next_event(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -148,7 +149,7 @@ impl Running {
         let mut missing: Vec<&Wanted<'_>> = wanted.iter().collect();
         while !missing.is_empty() {
             let fits = |event: &Value, (kind, fits): &Wanted<'_>| event["event"] == *kind && fits(event);
-            let event = self.event_of_any(|event| missing.iter().any(|wanted| fits(event, wanted)));
+            let event = self.next_event(|event| missing.iter().any(|wanted| fits(event, wanted)));
             missing.retain(|wanted| !fits(&event, wanted));
         }
     }
