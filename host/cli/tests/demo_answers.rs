@@ -105,3 +105,21 @@ fn clusters_come_and_go_with_their_resources() {
     demo.event("answered", |event| event["name"] == shop && event["how"] == "added");
     demo.end("-TERM");
 }
+
+/// As only a server that answers from memory can: CoreDNS's etcd plugin does not find a stored wildcard.
+#[test]
+fn a_wildcard_is_served_to_every_name_below_it() {
+    let landscape = copy_of_the_example();
+    let mut demo = Running::start(landscape.path());
+    let file = landscape.path().join("workload01/ingress.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        text.replace("wiki.workload01", "'*.workload01")
+            .replace("'*.workload01.openmcp.cluster", "'*.workload01.openmcp.cluster'"),
+    )
+    .unwrap();
+    demo.event("answered", |event| event["name"] == "*.workload01.openmcp.cluster");
+    assert_eq!(demo.ask("any-name-at-all.workload01.openmcp.cluster"), ["172.18.201.20"]);
+    demo.end("-TERM");
+}

@@ -47,6 +47,8 @@ pub struct Service {
     pub upstreams: Vec<SocketAddr>,
     /// Asks the central DNS server; `None` where no address is known.
     pub asker: Option<Asker>,
+    /// Whether the central DNS server can serve wildcards.
+    pub wildcards: bool,
     /// What is measured.
     pub metrics: Metrics,
     /// Set when the service is ready.
@@ -66,6 +68,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         sources,
         upstreams,
         asker,
+        wildcards,
         metrics,
         readiness,
         journal,
@@ -101,7 +104,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
-    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources));
+    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), wildcards);
 
     cancel.cancelled().await;
     tasks.close();

@@ -120,6 +120,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         sources: sources.options(),
         upstreams: dns_server,
         asker,
+        // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.
+        wildcards: false,
         journal: Journal::new(metrics.clone()),
         metrics,
         readiness,

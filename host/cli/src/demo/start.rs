@@ -106,6 +106,8 @@ fn service(
         sources,
         upstreams: vec![central],
         asker: Some(Asker::new(central).context("failed to prepare the probes")?),
+        // The built-in DNS server finds them.
+        wildcards: true,
         metrics,
         readiness: Readiness::default(),
         journal,

@@ -14,7 +14,7 @@ use super::loads::Loads;
 use super::state::{Effect, Input, Landscape};
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
-use crate::policies::{self, MeteredModule, Moment, PolicyLifeCycle};
+use crate::policies::{self, LandscapeFacts, MeteredModule, Moment, PolicyLifeCycle};
 use crate::record::Command;
 use crate::report::dns_policy::{self, PolicyReport};
 use crate::settings::Settings;
@@ -39,8 +39,9 @@ pub struct LandscapeController {
 }
 
 impl LandscapeController {
-    /// Starts to watch the platform cluster, and to decide.
-    pub fn start(settings: Arc<Settings>, loader: ModuleLoader) {
+    /// Starts to watch the platform cluster, and to decide. `wildcards` says whether the DNS server in use
+    /// can serve them.
+    pub fn start(settings: Arc<Settings>, loader: ModuleLoader, wildcards: bool) {
         let (inputs, receiver) = mpsc::channel(256);
         let (ended, ended_receiver) = mpsc::channel(16);
         let (status, reports) = mpsc::channel(1);
@@ -49,7 +50,7 @@ impl LandscapeController {
         spawn(&settings, dns_policy::write(settings.platform.clone(), reports));
         let controller = Self {
             status,
-            landscape: Landscape::new(loader.tag_check()),
+            landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
             clusters: Clusters::default(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::ClusterId;
@@ -11,7 +10,7 @@ use super::desired::desired;
 use super::select;
 use crate::clusters::Desired;
 use crate::inventory::Access;
-use crate::policies::{self, Moment, PolicyLifeCycle, PolicyModule};
+use crate::policies::{self, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
 use crate::watch::Update;
 use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
 
@@ -51,14 +50,13 @@ pub(super) struct Landscape<M> {
     clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
     policies: Option<BTreeMap<String, PolicyLifeCycle<M>>>,
     access: Option<BTreeMap<ClusterId, Access>>,
-    /// How often the tag of a policy's module is looked up.
-    tag_check: Duration,
+    facts: LandscapeFacts,
 }
 
 impl<M: PolicyModule> Landscape<M> {
     /// Nothing is known yet.
-    pub(super) const fn new(tag_check: Duration) -> Self {
-        Self { clusters: None, policies: None, access: None, tag_check }
+    pub(super) const fn new(facts: LandscapeFacts) -> Self {
+        Self { clusters: None, policies: None, access: None, facts }
     }
 
     /// Whether all lists have been read.
@@ -174,7 +172,7 @@ impl<M: PolicyModule> Landscape<M> {
                 let effects = old.handle(policies::Input::Changed(policy), moment);
                 (old, effects)
             }
-            None => PolicyLifeCycle::new(policy, self.tag_check),
+            None => PolicyLifeCycle::new(policy, self.facts),
         };
         self.policies.get_or_insert_default().insert(name.clone(), policy);
         self.effects(&name, effects)

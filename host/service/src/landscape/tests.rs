@@ -5,7 +5,7 @@ use serde_json::json;
 use super::state::{Effect, Input, Landscape};
 use crate::clusters::{Desired, Governed};
 use crate::inventory::Access;
-use crate::policies::test_support::{Mock, TAG_CHECK, moment, policy};
+use crate::policies::test_support::{LANDSCAPE, Mock, moment, policy};
 use crate::policies::{self, Load};
 use crate::watch::Update;
 use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
@@ -40,7 +40,7 @@ fn handle(landscape: &mut Landscape<Mock>, input: Input<Mock>) -> Vec<Effect> {
 /// A landscape of the clusters w1 and w2, with access to both, and these policies, whose modules are being
 /// loaded; with what follows from the policies.
 fn landscape(policies: Vec<DNSPolicy>) -> (Landscape<Mock>, Vec<Effect>) {
-    let mut landscape = Landscape::new(TAG_CHECK);
+    let mut landscape = Landscape::new(LANDSCAPE);
     handle(&mut landscape, Input::Clusters(Update::All(vec![cluster("w1"), cluster("w2")])));
     handle(&mut landscape, Input::Access(Update::All(vec![access("w1"), access("w2")])));
     let effects = handle(&mut landscape, Input::Policies(Update::All(policies)));
@@ -99,7 +99,7 @@ fn a_list_that_has_not_been_read_is_not_an_empty_one() {
         ]
     };
     for unread in 0..3 {
-        let mut landscape = Landscape::new(TAG_CHECK);
+        let mut landscape = Landscape::new(LANDSCAPE);
         let mut read = all().into_iter().enumerate().collect::<Vec<_>>();
         let (_, last) = read.remove(unread);
         for (_, input) in read {
@@ -113,7 +113,7 @@ fn a_list_that_has_not_been_read_is_not_an_empty_one() {
 
 #[test]
 fn a_change_before_the_first_list_says_nothing() {
-    let mut landscape = Landscape::<Mock>::new(TAG_CHECK);
+    let mut landscape = Landscape::<Mock>::new(LANDSCAPE);
     for input in [
         Input::Clusters(Update::Set(Box::new(cluster("w1")))),
         Input::Policies(Update::Set(Box::new(policy_of("p", 1, &["w1"])))),

@@ -74,14 +74,23 @@ pub struct PolicyLifeCycle<M> {
     /// Why it is not known whether a tag has moved.
     pub(super) check_trouble: Option<String>,
     pub(super) last_error_time: Option<Time>,
-    /// How often a tag is looked up.
-    pub(super) tag_check: Duration,
+    pub(super) landscape: LandscapeFacts,
+}
+
+/// What is the same for all policies of a landscape.
+#[derive(Clone, Copy, Debug)]
+pub struct LandscapeFacts {
+    /// How often the tag of a policy's module is looked up.
+    pub tag_check: Duration,
+    /// Whether the DNS server in use can serve wildcards. CoreDNS's etcd plugin cannot: it finds a stored
+    /// one only by asking for `*` itself.
+    pub wildcards: bool,
 }
 
 impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// Begins with a policy none of whose modules has been loaded, perhaps because the service has just been
-    /// started. Tags are looked up every `tag_check`.
-    pub fn new(policy: Arc<DNSPolicy>, tag_check: Duration) -> (Self, Vec<Effect>) {
+    /// started.
+    pub fn new(policy: Arc<DNSPolicy>, landscape: LandscapeFacts) -> (Self, Vec<Effect>) {
         let status = policy.status.as_ref().map(|status| status.module.clone());
         let mut begun = Self {
             modules: Modules::default(),
@@ -92,7 +101,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             facts: Facts::default(),
             check_trouble: None,
             last_error_time: None,
-            tag_check,
+            landscape,
             policy,
         };
         let active = status.as_ref().and_then(|module| Choice::remembered(module.active.as_ref()?));
@@ -138,8 +147,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
                 .map(|candidate| candidate.to_active(format!("{name}/candidate"))),
             name,
             spec: &self.policy.spec,
-            // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself.
-            wildcards: false,
+            wildcards: self.landscape.wildcards,
         })
     }
 

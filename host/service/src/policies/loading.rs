@@ -64,7 +64,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         if chosen_by == ChosenBy::Spec {
             let download_time = facts.download_time.clone().or_else(|| self.facts.download_time.take());
             self.facts = Facts { download_time, ..facts };
-            self.spec.schedule.check_after(moment.instant, self.tag_check);
+            self.spec.schedule.check_after(moment.instant, self.landscape.tag_check);
         }
         match module {
             Ok(module) => {
@@ -149,7 +149,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         let oci = self.policy.spec.module.oci.as_ref().filter(|oci| oci.is_followed())?;
         // Before the first download there is nothing to compare with.
         self.facts.manifest_digest.as_ref()?;
-        let is_due = self.spec.schedule.take_check(now, self.tag_check);
+        let is_due = self.spec.schedule.take_check(now, self.landscape.tag_check);
         is_due.then(|| Effect::LookUp(self.spec.number, oci.clone()))
     }
 

@@ -22,6 +22,6 @@ pub(crate) mod test_support;
 mod tests;
 
 pub use active::{ActiveModule, ActivePolicy, configuration};
-pub use life_cycle::{Effect, Input, Moment, PolicyLifeCycle};
+pub use life_cycle::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle};
 pub use module::{Choice, ChosenBy, Load, MeteredModule, PolicyModule};
 pub use occurrence::ModuleOccurrence;

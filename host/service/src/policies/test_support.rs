@@ -12,12 +12,14 @@ use openmcp_dns_core::policy::{
 use openmcp_dns_policy::Description;
 use serde_json::Value;
 
-use super::{Effect, Input, Moment, PolicyLifeCycle, PolicyModule};
+use super::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_modules::{Facts, Loaded};
 
 /// How often tags are looked up.
 pub(crate) const TAG_CHECK: Duration = Duration::from_secs(300);
+
+pub(crate) const LANDSCAPE: LandscapeFacts = LandscapeFacts { tag_check: TAG_CHECK, wildcards: false };
 
 /// A module that is nothing but its digest.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ pub(crate) fn policy(name: &str, second: i64, spec: Value) -> DNSPolicy {
 
 /// A policy whose module has been admitted, or is being loaded.
 pub(crate) fn life_cycle(name: &str, second: i64, spec: Value, is_active: bool) -> PolicyLifeCycle<Mock> {
-    let (mut life_cycle, effects) = PolicyLifeCycle::new(Arc::new(policy(name, second, spec)), TAG_CHECK);
+    let (mut life_cycle, effects) = PolicyLifeCycle::new(Arc::new(policy(name, second, spec)), LANDSCAPE);
     for effect in effects {
         if let Effect::Load(load) = effect
             && is_active

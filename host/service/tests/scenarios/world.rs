@@ -154,6 +154,7 @@ impl World {
             },
             upstreams: vec![self.central],
             asker: Some(Asker::new(self.central).unwrap()),
+            wildcards: false,
             journal: Journal::new(self.metrics.clone()),
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),

@@ -14,7 +14,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use serde_json::{Value, json};
 
-use super::test_support::{Mock, TAG_CHECK, moment, policy};
+use super::test_support::{LANDSCAPE, Mock, TAG_CHECK, moment, policy};
 use super::{ChosenBy, Effect, Input, Load, ModuleOccurrence, Moment, PolicyLifeCycle};
 use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
@@ -42,7 +42,7 @@ impl Scenario {
     fn restarted(spec: Value, module: &Value) -> (Self, Vec<Effect>) {
         let mut object = object(&spec);
         object.status = Some(serde_json::from_value(json!({ "module": module })).unwrap());
-        let (policy, effects) = PolicyLifeCycle::new(Arc::new(object), TAG_CHECK);
+        let (policy, effects) = PolicyLifeCycle::new(Arc::new(object), LANDSCAPE);
         (Self { policy, spec, now: moment(), told: Vec::new() }, effects)
     }
 
