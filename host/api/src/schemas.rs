@@ -5,9 +5,14 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// An object with fields that are not said here, kept as they are.
+/// An object with fields that are not said here, kept as they are. It is applied as a whole: where an
+/// API server takes such an object apart, taking its last field away leaves `null`, which is no object.
 pub fn free_json(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+    json_schema!({
+        "type": "object",
+        "x-kubernetes-map-type": "atomic",
+        "x-kubernetes-preserve-unknown-fields": true,
+    })
 }
 
 /// A time that may be missing.

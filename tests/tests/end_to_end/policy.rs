@@ -9,7 +9,7 @@ use openmcp_dns_tests::conditions::{wait_condition, wait_event, wait_object, wai
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::manifests::{CLUSTERS, POLICY, route_reference};
 use openmcp_dns_tests::programs::repository;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{LATER, SEED, SOON, World};
@@ -77,6 +77,22 @@ pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -
     route_reference("swapped").delete(&world.landscape.workload01.client()).await?;
     world.landscape.central.udp.wait_a(denied, &Answer::NoSuchName, SOON).await?;
     wait_denied(world, 0).await
+}
+
+/// The API server takes what is applied apart; a configuration that becomes empty must not get lost there.
+pub(crate) async fn a_configuration_that_is_taken_away_is_gone_from_the_status_too(
+    world: &World,
+) -> anyhow::Result<()> {
+    for (change, wanted) in
+        [(json!({ "ttlSeconds": 30 }), json!({ "ttlSeconds": 30 })), (Value::Null, json!({}))]
+    {
+        POLICY.merge(&world.platform(), &json!({ "spec": { "configuration": change } })).await?;
+        wait_object(&world.platform(), POLICY, &format!("{wanted} is active"), SOON, |object| {
+            (object.pointer("/status/module/active/configuration") == Some(&wanted)).then_some(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn wait_denied(world: &World, count: i64) -> anyhow::Result<()> {

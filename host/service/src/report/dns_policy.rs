@@ -32,6 +32,8 @@ struct Writer {
     platform: kube::Client,
     /// What stands in the status, by name and unique identifier.
     written: BTreeMap<Key, DNSPolicyStatus>,
+    /// Why the last attempt failed. The same trouble is told once, not at every attempt.
+    trouble: BTreeMap<Key, String>,
 }
 
 /// A policy that is deleted and made anew has no status yet.
@@ -44,10 +46,11 @@ fn key(policy: &DNSPolicy) -> Key {
 /// Writes the status of all policies whenever it gets what is known of them, until nobody sends any more.
 /// A refusal is logged; the next time it is tried again.
 pub async fn write(platform: kube::Client, mut reports: mpsc::Receiver<Vec<PolicyReport>>) {
-    let mut writer = Writer { platform, written: BTreeMap::new() };
+    let mut writer = Writer { platform, written: BTreeMap::new(), trouble: BTreeMap::new() };
     while let Some(reports) = reports.recv().await {
         let keys: Vec<Key> = reports.iter().map(|report| key(&report.policy)).collect();
         writer.written.retain(|key, _| keys.contains(key));
+        writer.trouble.retain(|key, _| keys.contains(key));
         for report in reports {
             writer.write(report).await;
         }
@@ -89,14 +92,14 @@ impl Writer {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(&name, &params, &Patch::Apply(&patch)).await {
             Ok(_) => {
+                self.trouble.remove(&key(&policy));
                 self.written.insert(key(&policy), status);
             }
             Err(error) => {
-                tracing::warn!(
-                    policy = name,
-                    error = openmcp_dns_core::chain(&error),
-                    "unable to write the DNSPolicy's status"
-                );
+                let error = openmcp_dns_core::chain(&error);
+                if self.trouble.insert(key(&policy), error.clone()).as_ref() != Some(&error) {
+                    tracing::warn!(policy = name, error, "unable to write the DNSPolicy's status");
+                }
             }
         }
     }
