@@ -37,7 +37,7 @@ pub(crate) async fn a_module_is_monitored_enforced_and_taken_back_by_one_field(
     let address = Answer::of(["172.18.201.2"]);
     world.landscape.central.udp.wait_a(DENIED, &address, SOON).await?;
 
-    // In the shadow, it only says what it would do.
+    // As a candidate, it only says what it would do.
     set_mode(world, "Monitor").await?;
     use_config_map(world, "monitored", &new).await?;
     let candidate = wait_differing(world, 1).await?;

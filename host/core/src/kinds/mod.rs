@@ -1,7 +1,7 @@
 //! The kinds of objects that are watched in each cluster: one file and one row each.
 //!
 //! A new kind whose fields are those of another (every route of the Gateway API) is a file like
-//! `http_route.rs`. One with fields of its own is a file like `ingress.rs` and a [`Shape`].
+//! `http_route.rs`. One with fields of its own is a file like `ingress.rs` and a `Shape`.
 //! Nothing else asks which kind it has before it: everybody walks [`Kind::ALL`]. The tests in
 //! `tests/kinds.rs` say what else a kind needs: a fixture, permissions, a line in the documentation.
 

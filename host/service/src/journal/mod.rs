@@ -6,7 +6,7 @@
 //!                                                       └──► demo, ...
 //! ```
 //! An occurrence logs and counts itself, so that log, metrics and whoever subscribes cannot disagree.
-//! Whoever notes one never waits: a subscriber that falls behind by more than [`BACKLOG`] is told how
+//! Whoever notes one never waits: a subscriber that falls behind by more than some thousands is told how
 //! many it has missed, and has to look at the state itself.
 
 mod feed;

@@ -25,7 +25,7 @@ use openmcp_dns_modules::ModuleLoader;
 /// How often the status of policies is written, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Decides what should be for each cluster: watches go in, [`Landscape`] says what follows, and that is
+/// Decides what should be for each cluster: watches go in, `Landscape` says what follows, and that is
 /// done here.
 pub struct LandscapeController {
     settings: Arc<Settings>,

@@ -1,7 +1,7 @@
 //! Metrics in the text format of Prometheus, for machines that watch the service.
 //!
 //! Labels are bounded: never a host name, and of the codes that policy modules choose only the
-//! first [`MAX_CODES`].
+//! first `MAX_CODES`.
 
 mod policy;
 mod server;
