@@ -7,7 +7,7 @@ use openmcp_dns_core::index::State;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_service::journal::Occurrence;
 use openmcp_dns_service::probe::{Probed, Verdict};
-use openmcp_dns_service::record::{NoDomain, explain};
+use openmcp_dns_service::record::{NoDomain, Report, explain};
 
 use super::answer;
 use super::event::Event;
@@ -18,11 +18,11 @@ impl Session {
     /// Takes in what has happened; gives what there is to tell.
     pub(super) fn occurred(&mut self, occurrence: &Occurrence) -> Option<Event> {
         match occurrence {
-            Occurrence::Claim { cluster, source, uid: _, host_name, state } => {
+            Occurrence::Recording(Report::Claim { cluster, source, uid: _, host_name, state }) => {
                 self.claim((cluster.clone(), source.to_string(), host_name.clone()), state)
             }
-            Occurrence::Conflict { uid: _, conflict } => Some(self.conflict(conflict)),
-            Occurrence::Domain { cluster, domain } => self.domain(cluster, domain),
+            Occurrence::Recording(Report::Conflict { uid: _, conflict }) => Some(self.conflict(conflict)),
+            Occurrence::Recording(Report::Domain(cluster, domain)) => self.domain(cluster, domain),
             Occurrence::Probed(probed) => self.probed(probed),
             _ => None,
         }

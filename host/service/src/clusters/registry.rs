@@ -11,6 +11,7 @@ use super::Desired;
 use super::controller::ClusterController;
 use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
+use crate::record::Report;
 use crate::report::events::{self, Notice};
 use crate::settings::Settings;
 
@@ -45,15 +46,15 @@ impl Clusters {
             Err(RecvError::Closed) => return,
         };
         match &*occurrence {
-            Occurrence::Domain { cluster, .. }
-            | Occurrence::Held { cluster, .. }
-            | Occurrence::Touched(cluster) => self.wake(cluster),
+            Occurrence::Recording(
+                Report::Domain(cluster, _) | Report::Held { cluster, .. } | Report::Touched(cluster),
+            ) => self.wake(cluster),
             Occurrence::Probed(probed) => {
                 probed.expectation.clusters.iter().for_each(|cluster| self.wake(cluster));
             }
-            Occurrence::Claim { .. }
-            | Occurrence::Conflict { .. }
-            | Occurrence::Recorded { .. }
+            Occurrence::Recording(
+                Report::Claim { .. } | Report::Conflict { .. } | Report::Recorded { .. },
+            )
             | Occurrence::Condition { .. }
             | Occurrence::Released(_)
             | Occurrence::Module { .. } => {}
@@ -186,15 +187,15 @@ mod tests {
             winner: (id("w2"), source("older")),
             message: "the older one has it".to_owned(),
         };
-        Occurrence::Conflict { uid: "u".to_owned(), conflict }
+        Occurrence::Recording(Report::Conflict { uid: "u".to_owned(), conflict })
     }
 
     #[test]
     fn those_look_again_whom_an_occurrence_concerns_also_when_it_came_while_they_worked() {
         let mut clusters = Clusters::default();
         let (first, second) = (add(&mut clusters, "w1"), add(&mut clusters, "w2"));
-        clusters.hear(Ok(Arc::new(Occurrence::Touched(id("w1")))));
-        clusters.hear(Ok(Arc::new(Occurrence::Touched(id("unknown")))));
+        clusters.hear(Ok(Arc::new(Occurrence::Recording(Report::Touched(id("w1"))))));
+        clusters.hear(Ok(Arc::new(Occurrence::Recording(Report::Touched(id("unknown"))))));
         assert!(first.is_woken() && !second.is_woken());
         assert!(!first.is_woken(), "once");
         // What a controller says itself is no reason to look again.
@@ -208,7 +209,7 @@ mod tests {
         let all = ["w1", "w2", "w3"].map(|name| add(&mut clusters, name));
         let (sender, mut occurrences) = broadcast::channel(2);
         for _ in 0..5 {
-            sender.send(Arc::new(Occurrence::Touched(id("w1")))).unwrap();
+            sender.send(Arc::new(Occurrence::Recording(Report::Touched(id("w1"))))).unwrap();
         }
         clusters.hear(occurrences.recv().await);
         assert!(all.iter().all(Controller::is_woken));

@@ -17,7 +17,7 @@ pub async fn note_reports(
         if let (Report::Recorded { expectation, .. }, Some(prober)) = (&report, &prober) {
             prober.expect(expectation.clone()).await;
         }
-        journal.note(report.into());
+        journal.note(Occurrence::Recording(report));
     }
 }
 

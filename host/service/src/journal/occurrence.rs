@@ -1,66 +1,21 @@
 //! What can happen, how it is logged, and what it counts as.
 
-use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::conflict::Conflict;
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::index::State;
-use openmcp_dns_core::name::HostName;
 
 use crate::metrics::Metrics;
 use crate::policies::{ChosenBy, ModuleOccurrence};
-use crate::probe::{Expectation, Probed};
-use crate::record::{HeldDeletion, NoDomain, Report};
+use crate::probe::Probed;
+use crate::record::{HeldDeletion, Report};
 use openmcp_dns_api::conditions::{DutyName, Finding};
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Occurrence {
-    /// What an object asks for has another state than before.
-    Claim {
-        /// The cluster.
-        cluster: ClusterId,
-        /// The object.
-        source: SourceRef,
-        /// Its unique identifier.
-        uid: String,
-        /// The host name as the object has it.
-        host_name: String,
-        /// The new state.
-        state: State,
-    },
-    /// A claim gives way to another.
-    Conflict {
-        /// Unique identifier of the object that gives way.
-        uid: String,
-        /// Who, where and why.
-        conflict: Conflict,
-    },
-    /// A cluster's domain has been decided.
-    Domain {
-        /// The cluster.
-        cluster: ClusterId,
-        /// Its domain, or why it has none.
-        domain: Result<HostName, NoDomain>,
-    },
-    /// The store holds what was decided for a name.
-    Recorded {
-        /// What the DNS server should answer now.
-        expectation: Expectation,
-        /// Whether this changed the store; otherwise it held that already.
-        changed: bool,
-    },
+    /// What the recorder tells of claims, domains, records and held deletions.
+    Recording(Report),
     /// A name was checked with the central DNS server.
     Probed(Probed),
-    /// Another deletion of a cluster's names is held than before.
-    Held {
-        /// The cluster.
-        cluster: ClusterId,
-        /// What is held until it is confirmed; `None` when nothing is any more.
-        held: Option<HeldDeletion>,
-        /// How many names of the cluster the store holds.
-        published: usize,
-    },
-    /// The state of a cluster's records has changed; its summary says how.
-    Touched(ClusterId),
     /// What is found of a duty towards a cluster is something else than before.
     Condition {
         /// The cluster.
@@ -81,64 +36,59 @@ pub enum Occurrence {
     },
 }
 
-impl From<Report> for Occurrence {
-    fn from(report: Report) -> Self {
-        match report {
-            Report::Claim { cluster, source, uid, host_name, state } => {
-                Self::Claim { cluster, source, uid, host_name, state }
-            }
-            Report::Conflict { uid, conflict } => Self::Conflict { uid, conflict },
-            Report::Domain(cluster, domain) => Self::Domain { cluster, domain },
-            Report::Recorded { expectation, changed } => Self::Recorded { expectation, changed },
-            Report::Held { cluster, held, published } => Self::Held { cluster, held, published },
-            Report::Touched(cluster) => Self::Touched(cluster),
-        }
-    }
-}
-
 impl Occurrence {
     pub(super) fn log(&self) {
         match self {
-            Self::Claim { cluster, source, uid: _, host_name, state } => {
-                tracing::debug!(%cluster, %source, host_name, ?state, "claim");
-            }
-            Self::Recorded { expectation, changed: true } => {
-                tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
-            }
+            Self::Recording(report) => log_report(report),
             Self::Probed(Probed { expectation, verdict, answer, took }) => {
                 let verdict = verdict.as_str();
                 tracing::debug!(name = %expectation.name, verdict, %answer, ?took, "probed");
             }
-            Self::Held { cluster, held: Some(HeldDeletion { names, .. }), published } => {
-                tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
-            }
             Self::Module { policy, module } => log_module(policy, module),
             // Their like is in the status of the cluster.
-            Self::Conflict { .. }
-            | Self::Domain { .. }
-            | Self::Recorded { changed: false, .. }
-            | Self::Held { held: None, .. }
-            | Self::Touched(_)
-            | Self::Condition { .. }
-            | Self::Released(_) => {}
+            Self::Condition { .. } | Self::Released(_) => {}
         }
     }
 
     pub(super) fn count(&self, metrics: &Metrics) {
         match self {
-            Self::Claim { state: State::Denied(denial), .. } => metrics.denied(&denial.code),
-            Self::Recorded { changed: true, .. } => metrics.changed(),
+            Self::Recording(Report::Claim { state: State::Denied(denial), .. }) => {
+                metrics.denied(&denial.code)
+            }
+            Self::Recording(Report::Recorded { changed: true, .. }) => metrics.changed(),
             Self::Probed(Probed { verdict, took, .. }) => metrics.probed(*verdict, *took),
             Self::Condition { cluster, duty, finding } => metrics.condition(cluster, *duty, finding.status),
             Self::Released(cluster) => metrics.forget(cluster),
-            Self::Claim { .. }
-            | Self::Conflict { .. }
-            | Self::Domain { .. }
-            | Self::Recorded { changed: false, .. }
-            | Self::Held { .. }
-            | Self::Touched(_)
+            Self::Recording(
+                Report::Claim { .. }
+                | Report::Conflict { .. }
+                | Report::Domain(..)
+                | Report::Recorded { changed: false, .. }
+                | Report::Held { .. }
+                | Report::Touched(_),
+            )
             | Self::Module { .. } => {}
         }
+    }
+}
+
+fn log_report(report: &Report) {
+    match report {
+        Report::Claim { cluster, source, uid: _, host_name, state } => {
+            tracing::debug!(%cluster, %source, host_name, ?state, "claim");
+        }
+        Report::Recorded { expectation, changed: true } => {
+            tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
+        }
+        Report::Held { cluster, held: Some(HeldDeletion { names, .. }), published } => {
+            tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
+        }
+        // Their like is in the status of the cluster.
+        Report::Conflict { .. }
+        | Report::Domain(..)
+        | Report::Recorded { changed: false, .. }
+        | Report::Held { held: None, .. }
+        | Report::Touched(_) => {}
     }
 }
 

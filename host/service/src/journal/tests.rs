@@ -18,7 +18,7 @@ use super::{BACKLOG, Journal, Occurrence};
 use crate::metrics::Metrics;
 use crate::policies::{ChosenBy, ModuleOccurrence};
 use crate::probe::{Answer, Expectation, Probed, Verdict};
-use crate::record::HeldDeletion;
+use crate::record::{HeldDeletion, Report};
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_api::dns_policy::Mode;
 
@@ -59,13 +59,13 @@ fn w1() -> ClusterId {
 
 fn denied(code: &str) -> Occurrence {
     let denial = Denial { code: code.to_owned(), message: "it is reserved".to_owned() };
-    Occurrence::Claim {
+    Occurrence::Recording(Report::Claim {
         cluster: w1(),
         source: SourceRef { kind: Kind::Ingress, namespace: "n".to_owned(), name: "i".to_owned() },
         uid: "u".to_owned(),
         host_name: "x.w1.openmcp.cluster".to_owned(),
         state: State::Denied(denial),
-    }
+    })
 }
 
 fn expectation() -> Expectation {
@@ -105,8 +105,8 @@ fn an_occurrence_counts_itself_once_however_many_subscribe() {
         let mut all: Vec<_> = (0..subscribers).map(|_| journal.subscribe()).collect();
         journal.note(denied("reserved"));
         journal.note(probed());
-        journal.note(Occurrence::Recorded { expectation: expectation(), changed: true });
-        journal.note(Occurrence::Recorded { expectation: expectation(), changed: false });
+        journal.note(Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: true }));
+        journal.note(Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: false }));
         let text = metrics.text().unwrap();
         for line in [
             r#"openmcp_dns_denials_total{code="reserved"} 1"#,
@@ -116,7 +116,7 @@ fn an_occurrence_counts_itself_once_however_many_subscribe() {
             assert!(text.contains(line), "{line}: {text}");
         }
         for subscriber in &mut all {
-            assert!(matches!(&*subscriber.try_recv().unwrap(), Occurrence::Claim { .. }));
+            assert!(matches!(&*subscriber.try_recv().unwrap(), Occurrence::Recording(Report::Claim { .. })));
             assert_eq!(subscriber.len(), 3);
         }
     }
@@ -144,7 +144,7 @@ fn a_condition_is_a_gauge_until_its_cluster_is_released() {
 
 #[test]
 fn an_occurrence_logs_itself_once_with_its_level_and_fields() {
-    let held = |held| Occurrence::Held { cluster: w1(), held, published: 9 };
+    let held = |held| Occurrence::Recording(Report::Held { cluster: w1(), held, published: 9 });
     let loaded = |chosen_by, decides| {
         let (digest, mode) = ("a1".to_owned(), Mode::Enforce);
         module(ModuleOccurrence::Loaded { digest, chosen_by, mode, decides })
@@ -156,7 +156,7 @@ fn an_occurrence_logs_itself_once_with_its_level_and_fields() {
             "WARN message=holding a deletion until it is confirmed cluster=s/w1 names=5 published=9",
         ),
         (
-            Occurrence::Recorded { expectation: expectation(), changed: true },
+            Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: true }),
             "INFO message=recorded name=x.w1.openmcp.cluster records={}",
         ),
         (probed(), "DEBUG message=probed name=x.w1.openmcp.cluster verdict=\"ok\""),
@@ -189,7 +189,7 @@ fn an_occurrence_logs_itself_once_with_its_level_and_fields() {
         let logged = logged(occurrence);
         assert!(logged.len() == 1 && logged[0].starts_with(line), "{line}: {logged:?}");
     }
-    for silent in [held(None), Occurrence::Touched(w1()), Occurrence::Released(w1())] {
+    for silent in [held(None), Occurrence::Recording(Report::Touched(w1())), Occurrence::Released(w1())] {
         assert_eq!(logged(silent), [""; 0]);
     }
 }

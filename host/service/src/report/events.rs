@@ -7,7 +7,7 @@ use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
 
 use crate::journal::Occurrence;
-use crate::record::explain;
+use crate::record::{Report, explain};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_api::conditions::Reason;
 
@@ -36,18 +36,19 @@ impl Notice {
     /// author of an object.
     #[must_use]
     pub fn of(occurrence: &Occurrence) -> Option<(&ClusterId, Self)> {
-        match occurrence {
-            Occurrence::Claim { cluster, source, uid, host_name, state } => {
+        let Occurrence::Recording(report) = occurrence else { return None };
+        match report {
+            Report::Claim { cluster, source, uid, host_name, state } => {
                 let (reason, message) = explained(host_name, state)?;
                 Some((cluster, Self { source: source.clone(), uid: uid.clone(), reason, message }))
             }
-            Occurrence::Conflict { uid, conflict } => {
+            Report::Conflict { uid, conflict } => {
                 let (cluster, source) = &conflict.loser;
                 let message = format!("{}: {}", conflict.name, conflict.message);
                 let (source, uid, reason) = (source.clone(), uid.clone(), Reason::HostNameConflict);
                 Some((cluster, Self { source, uid, reason, message }))
             }
-            _ => None,
+            Report::Domain(..) | Report::Recorded { .. } | Report::Held { .. } | Report::Touched(_) => None,
         }
     }
 }
