@@ -159,6 +159,14 @@ impl Running {
         ask(self.server, name)
     }
 
+    /// Waits until the demo's DNS server has an answer for a name.
+    pub fn wait_until_answered(&self, name: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ask(name) == ["NXDOMAIN"] {
+            assert!(Instant::now() < deadline, "{name} is not answered");
+        }
+    }
+
     /// Ends the demo by a signal, expects that it ends well, and gives its last line.
     pub fn end(mut self, signal: &str) -> Value {
         let pid = self.child.id().to_string();
