@@ -35,3 +35,4 @@ pub mod registry;
 pub mod service;
 pub mod steps;
 pub mod wait;
+pub mod way;

@@ -134,6 +134,14 @@ impl Process {
         wait_until(&what, timeout, async || Ok(self.ended()?.ok_or_else(|| "it still runs".to_owned()))).await
     }
 
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(self.pid()?, signal).with_context(|| format!("failed to signal {}", self.name))
+    }
+
     /// The end of the log.
     #[must_use]
     pub fn log_tail(&self) -> String {

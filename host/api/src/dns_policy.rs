@@ -88,6 +88,11 @@ pub struct DNSPolicySpec {
     /// When a deletion is held until somebody confirms it.
     #[serde(default)]
     pub deletion_guard: DeletionGuard,
+
+    /// What each cluster may ask for, so that none keeps others waiting. What exceeds it is told on the
+    /// object concerned.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// Whether the module in the spec decides.
@@ -221,14 +226,67 @@ pub struct DeletionGuard {
     #[serde(default = "default_share")]
     #[schemars(with = "i32", range(min = 0, max = 100))]
     pub max_percent: u8,
-    /// Plans that delete at most this many names are never held for their share.
+    /// Deletions of at most this many names are not held for their share, where they were seen and do not
+    /// follow from a new list or module.
     #[serde(default = "default_free_names")]
     #[schemars(with = "i32", range(min = 0, max = 10000))]
     pub free_names: u32,
-    /// After how many seconds without a change a held plan goes on by itself (1 to 604800).
+    /// After how many seconds a held plan goes on by itself (1 to 604800).
     #[serde(default = "default_hold_seconds")]
     #[schemars(with = "i32", range(min = 1, max = 604_800))]
     pub hold_seconds: u32,
+}
+
+/// What one cluster may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Most names that a cluster may publish (1 to 1000000). What is published already stays.
+    #[serde(default = "default_names")]
+    #[schemars(with = "i32", range(min = 1, max = 1_000_000))]
+    pub names_per_cluster: u32,
+    /// Most host names of one object that are looked at, in alphabetical order (1 to 10000).
+    #[serde(default = "default_host_names")]
+    #[schemars(with = "i32", range(min = 1, max = 10_000))]
+    pub host_names_per_object: u32,
+    /// Questions about a cluster's objects that the module is asked per second, on average (1 to 100000);
+    /// a hundred times as many at once.
+    #[serde(default = "default_questions")]
+    #[schemars(with = "i32", range(min = 1, max = 100_000))]
+    pub questions_per_second: u32,
+    /// Names of a cluster that are written per second, on average (1 to 100000); a hundred times as many
+    /// at once.
+    #[serde(default = "default_changes")]
+    #[schemars(with = "i32", range(min = 1, max = 100_000))]
+    pub changes_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            names_per_cluster: default_names(),
+            host_names_per_object: default_host_names(),
+            questions_per_second: default_questions(),
+            changes_per_second: default_changes(),
+        }
+    }
+}
+
+/// A large cluster has some thousand routes.
+const fn default_names() -> u32 {
+    20_000
+}
+/// A Gateway has at most 64 listeners and a route 16 host names; only an Ingress has no bound.
+const fn default_host_names() -> u32 {
+    256
+}
+/// A question takes some 20 microseconds: a fiftieth of a core.
+const fn default_questions() -> u32 {
+    1_000
+}
+/// etcd takes some thousand transactions per second, for all clusters.
+const fn default_changes() -> u32 {
+    200
 }
 
 impl Default for DeletionGuard {

@@ -51,6 +51,17 @@ pub struct SourceRef {
     pub name: String,
 }
 
+impl SourceRef {
+    /// Whether this is its text form.
+    #[must_use]
+    pub fn is_written(&self, text: &str) -> bool {
+        let mut parts = text.splitn(3, '/');
+        parts.next() == Some(self.kind.as_str())
+            && parts.next() == Some(&self.namespace)
+            && parts.next() == Some(&self.name)
+    }
+}
+
 impl fmt::Display for SourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decide::AllowedNames;
 use crate::deletion_guard::DeletionLimits;
+use crate::limits::Limits;
 use crate::name::HostName;
 use crate::policy::{Context, Policy};
 use crate::skydns::Owner;
@@ -18,9 +19,11 @@ pub struct ClusterPolicy {
     pub module: ClusterModule,
     /// A module that is compared with it, and decides nothing.
     pub candidate: Option<ClusterModule>,
+    /// What the cluster may ask for.
+    pub limits: Limits,
     /// When a deletion is held.
     pub deletion_limits: DeletionLimits,
-    /// After how long without a change a held deletion goes on.
+    /// After how long a held deletion goes on.
     pub hold: Duration,
     /// When the `Cluster` was created, in seconds since 1970; of two clusters that want one domain, the older has it.
     pub created_unix_seconds: i64,

@@ -28,6 +28,14 @@ codes! {
     POLICY_FAILED = "policy-failed",
     /// The object points nowhere yet.
     UNRESOLVED = "unresolved",
+    /// The object asks for more host names than are looked at.
+    TOO_MANY_HOST_NAMES = "too-many-host-names",
+    /// The labels of the object are too large for a module.
+    LABELS_TOO_LARGE = "labels-too-large",
+    /// The cluster publishes as many names as it may.
+    TOO_MANY_NAMES = "too-many-names",
+    /// The store does not take what is to be written at the name.
+    STORE_REFUSES = "store-refuses",
     /// The claim gives way to another.
     CONFLICT = "conflict",
 }

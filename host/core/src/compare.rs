@@ -105,7 +105,6 @@ pub struct Differing {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use super::*;
     use crate::policy::{Denial, FailureKind, PolicyFailure};
@@ -114,9 +113,9 @@ mod tests {
     #[test]
     fn every_pair_of_decisions_has_its_difference() {
         let published = |address: &str| {
-            let values = BTreeSet::from([RecordValue::A(address.parse().unwrap())]);
+            let values = [RecordValue::A(address.parse().unwrap())].into_iter().collect();
             let name = "a.openmcp.cluster".parse().unwrap();
-            Decision::Publish(vec![RecordSet { name, ttl_seconds: 60, values }])
+            Decision::Publish([RecordSet { name, ttl_seconds: 60, values }].into())
         };
         let denied = |code: &str| Decision::Deny(Denial { code: code.into(), message: String::new() });
         let failure = PolicyFailure { kind: FailureKind::Trap, message: "why".into() };

@@ -5,7 +5,7 @@
 //! addresses; of several different CNAMEs the one already published stays, else the first in order
 //! of cluster and object, so that the result does not depend on who was seen first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
@@ -85,7 +85,51 @@ pub fn resolve_conflicts<'a>(
             });
         }
     }
-    Winners { desired: unite(&sets), conflicts }
+    let desired = bound(name, unite(&sets), &sets, &mut conflicts);
+    Winners { desired, conflicts }
+}
+
+/// Most values of all claims at one name: more do not fit into a DNS answer that people would want.
+pub const MAX_VALUES_AT_NAME: usize = 64;
+
+/// Takes as many values as a name may have, of each cluster as many as of another, so that no cluster
+/// keeps others from a name that they share. Whoever has more gives way.
+fn bound(
+    name: &HostName,
+    desired: Vec<Desired>,
+    sets: &[(&Claimant, &RecordSet)],
+    conflicts: &mut Vec<Conflict>,
+) -> Vec<Desired> {
+    if desired.len() <= MAX_VALUES_AT_NAME {
+        return desired;
+    }
+    let all = desired.len();
+    let mut ranks: BTreeMap<ClusterId, usize> = BTreeMap::new();
+    let ranked = desired.into_iter().map(|desired| {
+        let rank = ranks.entry(desired.cluster.clone()).or_default();
+        *rank += 1;
+        (*rank, desired)
+    });
+    let mut ranked: Vec<(usize, Desired)> = ranked.collect();
+    ranked.sort_by(|(a, of), (b, other)| (a, &of.cluster).cmp(&(b, &other.cluster)));
+    let surplus = ranked.split_off(MAX_VALUES_AT_NAME);
+    let mut desired: Vec<Desired> = ranked.into_iter().map(|(_, desired)| desired).collect();
+    desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
+    let losers: BTreeSet<Claimant> =
+        surplus.into_iter().map(|(_, desired)| (desired.cluster, desired.source)).collect();
+    if let Some((winner, _)) = sets.first() {
+        let message = format!(
+            "{name} has {all} values, of which {MAX_VALUES_AT_NAME} are published, of each cluster as many \
+             as of another: point it to fewer addresses"
+        );
+        conflicts.extend(losers.into_iter().map(|loser| Conflict {
+            name: name.clone(),
+            loser,
+            winner: (*winner).clone(),
+            message: message.clone(),
+        }));
+    }
+    desired
 }
 
 /// One entry per cluster and value; the shortest time to live of its type holds for all.
@@ -164,6 +208,22 @@ mod tests {
         assert!(winners.desired.iter().all(|desired| desired.ttl_seconds == 60));
         assert_eq!(winners.desired[0].source.name, "a");
         assert!(winners.conflicts.is_empty());
+    }
+
+    #[test]
+    fn a_name_with_too_many_values_has_of_each_cluster_as_many_and_says_so() {
+        let many: Vec<String> = (0..150).map(|last| format!("10.0.0.{last}")).collect();
+        let claims = many.iter().enumerate().map(|(number, address)| {
+            (claimant("w1", &format!("r{number:03}")), set(RecordType::A, 60, &[address]))
+        });
+        let two = set(RecordType::A, 60, &["10.1.0.1", "10.1.0.2"]);
+        let claims: Vec<(Claimant, RecordSet)> = claims.chain([(claimant("w2", "r"), two)]).collect();
+        let winners = run(&claims, None);
+        let of =
+            |cluster: &str| winners.desired.iter().filter(|desired| desired.cluster.name == cluster).count();
+        assert_eq!((of("w1"), of("w2")), (MAX_VALUES_AT_NAME - 2, 2));
+        assert_eq!(winners.conflicts.len(), 152 - MAX_VALUES_AT_NAME);
+        assert!(winners.conflicts.iter().all(|conflict| conflict.loser.0.name == "w1"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! policy is not even asked about a name that can never be published) and once more on the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cluster::SourceRef;
 use crate::codes;
@@ -41,7 +42,7 @@ pub struct AllowedNames {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It is published so.
-    Publish(Vec<RecordSet>),
+    Publish(Arc<[RecordSet]>),
     /// It is refused: what it published before is withdrawn.
     Deny(Denial),
     /// The policy did not decide: what was published stays, a new name is not published.
@@ -203,7 +204,7 @@ fn check_record_sets(
     proposed: Vec<ProposedRecordSet>,
     context: &Context,
     allowed: &AllowedNames,
-) -> Result<Vec<RecordSet>, String> {
+) -> Result<Arc<[RecordSet]>, String> {
     if proposed.len() > MAX_RECORD_SETS {
         return Err(format!(
             "{} record sets for one claim, at most {MAX_RECORD_SETS} are possible",
@@ -234,6 +235,7 @@ fn check_record_sets(
         }
         let ttl_seconds = set.ttl_seconds.clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS);
         let key = (name.clone(), set.record_type);
+        let values = values.into_iter().collect();
         if checked.insert(key, RecordSet { name: name.clone(), ttl_seconds, values }).is_some() {
             return Err(format!("{} {name} is given twice", set.record_type));
         }

@@ -4,7 +4,7 @@
 //! changed. A person who really removes most of a cluster's routes can wait or confirm; a wrong
 //! deletion cannot be taken back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -14,13 +14,16 @@ use crate::name::HostName;
 /// Deletions within this time count as one: a list of deletions arrives event by event.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// For how long a confirmation holds: what was not deleted by then is measured anew.
+const CLEARED: Duration = Duration::from_secs(600);
+
 /// When a deletion is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletionLimits {
     /// What deletes more than this share of a cluster's names is held, in percent.
     pub share_percent: u8,
     /// What deletes at most this many names is not measured by its share: one of two names
-    /// is half of them.
+    /// is half of them. Only deletions that were seen are free so.
     pub free_names: usize,
 }
 
@@ -48,7 +51,9 @@ impl DeletionLimits {
     pub const fn holds(&self, deletion: Deletion) -> bool {
         let Deletion { published, deleted, inferred } = deletion;
         let everything_by_inference = inferred && deleted > 0 && deleted >= published;
-        let too_many = deleted > self.free_names && deleted * 100 > published * self.share_percent as usize;
+        // Nobody has seen what is inferred, so none of it is free.
+        let free_names = if inferred { 0 } else { self.free_names };
+        let too_many = deleted > free_names && deleted * 100 > published * self.share_percent as usize;
         everything_by_inference || too_many
     }
 }
@@ -63,15 +68,27 @@ pub struct HeldDeletion {
 }
 
 /// Watches over the deletions of one cluster.
+///
+/// What is held together keeps its own clock and token; what is deleted later is measured apart from it,
+/// so that a cluster in which something is deleted every few minutes is not held for ever.
 #[derive(Debug, Default)]
 pub struct DeletionGuard {
     window: Option<Window>,
-    held: BTreeSet<HostName>,
-    held_since: Option<Instant>,
+    /// The oldest first.
+    held: Vec<Batch>,
     /// Whether other names are held than when [`DeletionGuard::take_change`] was asked last.
     changed: bool,
-    /// Names that were confirmed, or were held long enough: they go on without being measured.
-    cleared: BTreeSet<HostName>,
+    /// Names that were confirmed, or were held long enough, and since when: they go on without being
+    /// measured.
+    cleared: BTreeMap<HostName, Instant>,
+}
+
+/// Names that are held together.
+#[derive(Debug)]
+struct Batch {
+    names: BTreeSet<HostName>,
+    since: Instant,
+    nonce: i64,
 }
 
 #[derive(Debug)]
@@ -82,67 +99,76 @@ struct Window {
 }
 
 impl DeletionGuard {
-    /// Whether these names may be deleted now, of `published` that the store holds. If not, they are
-    /// kept until they are confirmed, wanted again, or nothing has changed for the hold time.
-    pub fn allows(
+    /// Looks at names that would be deleted now, of `published` that the store holds; gives those that
+    /// have to wait: until they are confirmed, wanted again, or the hold time has passed.
+    ///
+    /// `nonce` is a number that no other deletion has had, such as the revision of the store: a token
+    /// with it confirms no later deletion of the same names.
+    pub fn hold(
         &mut self,
         names: &BTreeSet<HostName>,
         published: usize,
         inferred: bool,
         limits: DeletionLimits,
+        nonce: i64,
         now: Instant,
-    ) -> bool {
-        if names.is_subset(&self.cleared) {
-            return true;
+    ) -> BTreeSet<HostName> {
+        let is_held = |name: &HostName| self.held.iter().any(|batch| batch.names.contains(name));
+        let (mut waiting, new): (BTreeSet<HostName>, BTreeSet<HostName>) =
+            names.iter().filter(|name| !self.cleared.contains_key(*name)).cloned().partition(is_held);
+        if new.is_empty() {
+            return waiting;
         }
         let window = self.window.take().filter(|window| now.duration_since(window.since) < WINDOW);
         let mut window = window.unwrap_or(Window { since: now, published, deleted: 0 });
-        let in_window = Deletion {
-            published: window.published.max(published),
-            deleted: window.deleted + names.union(&self.held).count(),
-            inferred,
-        };
-        let holds = limits.holds(in_window) || !self.held.is_empty() && names.is_subset(&self.held);
-        if holds {
-            if !names.is_subset(&self.held) {
-                self.held_since = Some(now);
-                self.held.extend(names.iter().cloned());
-                self.changed = true;
+        let published = window.published.max(published);
+        let deletion = Deletion { published, deleted: window.deleted + new.len(), inferred };
+        if limits.holds(deletion) {
+            waiting.extend(new.iter().cloned());
+            self.changed = true;
+            match self.held.last_mut().filter(|batch| now.duration_since(batch.since) < WINDOW) {
+                // What arrives event by event is one deletion.
+                Some(batch) => batch.names.extend(new),
+                None => self.held.push(Batch { names: new, since: now, nonce }),
             }
         } else {
-            window.deleted += names.len();
+            window.deleted += new.len();
         }
         self.window = Some(window);
-        !holds
+        waiting
     }
 
     /// The name was deleted, or is wanted again.
     pub fn forget(&mut self, name: &HostName) {
         self.cleared.remove(name);
-        self.changed |= self.held.remove(name);
+        for batch in &mut self.held {
+            self.changed |= batch.names.remove(name);
+        }
+        self.held.retain(|batch| !batch.names.is_empty());
     }
 
     /// Confirms the deletion with this token; gives the names that can go on.
-    pub fn confirm(&mut self, token: &str) -> BTreeSet<HostName> {
-        if self.held().is_none_or(|held| held.token != token) {
-            return BTreeSet::new();
-        }
-        self.clear()
+    pub fn confirm(&mut self, token: &str, now: Instant) -> BTreeSet<HostName> {
+        self.clear(now, |batch| batch.token() == token)
     }
 
     /// Names whose hold time has passed; they can go on.
     pub fn due(&mut self, hold: Duration, now: Instant) -> BTreeSet<HostName> {
-        match self.held_since {
-            Some(since) if now.duration_since(since) >= hold => self.clear(),
-            _ => BTreeSet::new(),
-        }
+        self.cleared.retain(|_, since| now.duration_since(*since) < CLEARED);
+        self.clear(now, |batch| now.duration_since(batch.since) >= hold)
     }
 
-    fn clear(&mut self) -> BTreeSet<HostName> {
-        let names = std::mem::take(&mut self.held);
+    /// When [`Self::due`] will give something; `None` while nothing is held.
+    #[must_use]
+    pub fn next_due(&self, hold: Duration) -> Option<Instant> {
+        self.held.first().map(|batch| batch.since + hold)
+    }
+
+    fn clear(&mut self, now: Instant, is_cleared: impl Fn(&Batch) -> bool) -> BTreeSet<HostName> {
+        let cleared = self.held.extract_if(.., |batch| is_cleared(batch));
+        let names: BTreeSet<HostName> = cleared.flat_map(|batch| batch.names).collect();
         self.changed |= !names.is_empty();
-        self.cleared.extend(names.iter().cloned());
-        self.held_since = None;
+        self.cleared.extend(names.iter().map(|name| (name.clone(), now)));
         names
     }
 
@@ -151,21 +177,26 @@ impl DeletionGuard {
         std::mem::replace(&mut self.changed, false)
     }
 
-    /// What is held; `None` when nothing is.
+    /// What is held, the oldest first where there are several deletions; `None` when nothing is.
     #[must_use]
     pub fn held(&self) -> Option<HeldDeletion> {
-        (!self.held.is_empty()).then(|| HeldDeletion { names: self.held.len(), token: token(&self.held) })
+        let batch = self.held.first()?;
+        Some(HeldDeletion { names: batch.names.len(), token: batch.token() })
     }
 }
 
-/// Changes whenever the deletion does, so that a confirmation never covers more than a person has seen.
-fn token(names: &BTreeSet<HostName>) -> String {
-    let mut hash = Sha256::new();
-    for name in names {
-        hash.update(name.as_str());
-        hash.update([0]);
+impl Batch {
+    /// Changes whenever the deletion does, so that a confirmation never covers more than a person has
+    /// seen, nor what comes after that.
+    fn token(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.nonce.to_be_bytes());
+        for name in &self.names {
+            hash.update(name.as_str());
+            hash.update([0]);
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
-    hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -179,7 +210,7 @@ mod tests {
     }
 
     fn allows(guard: &mut DeletionGuard, names: &BTreeSet<HostName>, published: usize, now: Instant) -> bool {
-        guard.allows(names, published, false, DeletionLimits::default(), now)
+        guard.hold(names, published, false, DeletionLimits::default(), 7, now).is_empty()
     }
 
     #[test]
@@ -192,7 +223,9 @@ mod tests {
             (12, 11, false, true),
             (1, 1, false, false),
             (1, 1, true, true),
-            (3, 2, true, false),
+            (3, 2, true, true),
+            (10, 9, true, true),
+            (100, 30, true, false),
             (0, 0, true, false),
         ] {
             let deletion = Deletion { published, deleted, inferred };
@@ -211,28 +244,46 @@ mod tests {
     }
 
     #[test]
-    fn a_held_plan_goes_on_when_it_is_confirmed_and_only_that_plan() {
+    fn a_held_deletion_goes_on_when_it_is_confirmed_and_only_that_deletion() {
         let (mut guard, now) = (DeletionGuard::default(), Instant::now());
         let many = names(0..50);
         assert!(!allows(&mut guard, &many, 100, now));
-        assert!(guard.confirm("wrong").is_empty());
+        assert!(guard.confirm("wrong", now).is_empty());
         let token = guard.held().unwrap().token;
-        assert_eq!(guard.confirm(&token), many);
+        assert_eq!(guard.confirm(&token, now), many);
         assert!(allows(&mut guard, &many, 100, now));
-        assert!(!allows(&mut guard, &names(0..60), 100, now), "more than was confirmed");
+        assert!(!allows(&mut guard, &names(0..90), 100, now), "more than was confirmed");
         assert_ne!(guard.held().unwrap().token, token);
     }
 
     #[test]
-    fn a_held_plan_goes_on_after_the_hold_time_unless_it_changes() {
+    fn a_confirmation_that_was_used_confirms_no_later_deletion_of_the_same_names() {
+        let (mut guard, now, many) = (DeletionGuard::default(), Instant::now(), names(0..50));
+        assert!(!allows(&mut guard, &many, 100, now));
+        let token = guard.held().unwrap().token;
+        guard.confirm(&token, now);
+        many.iter().for_each(|name| guard.forget(name));
+        let limits = DeletionLimits::default();
+        assert_eq!(guard.hold(&many, 100, true, limits, 8, now + WINDOW).len(), 50);
+        assert!(guard.confirm(&token, now + WINDOW).is_empty());
+    }
+
+    #[test]
+    fn what_is_deleted_later_is_measured_apart_from_what_is_held_and_delays_it_not() {
         let (mut guard, now) = (DeletionGuard::default(), Instant::now());
         assert!(!allows(&mut guard, &names(0..50), 100, now));
-        let later = now + HOLD / 2;
-        assert!(!allows(&mut guard, &names(0..51), 100, later));
-        assert!(guard.due(HOLD, now + HOLD).is_empty());
-        let due = guard.due(HOLD, later + HOLD);
-        assert_eq!(due.len(), 51);
-        assert!(allows(&mut guard, &due, 100, later + HOLD));
+        let token = guard.held().unwrap().token;
+        for minute in 1..10 {
+            let later = now + Duration::from_secs(60 * minute);
+            let one = names(50 + minute as usize..51 + minute as usize);
+            assert!(allows(&mut guard, &one, 100, later), "minute {minute}");
+        }
+        assert_eq!(guard.held().unwrap().token, token);
+        assert_eq!(guard.next_due(HOLD), Some(now + HOLD));
+        assert_eq!(guard.due(HOLD, now + HOLD).len(), 50);
+        // What was not deleted in time is measured anew.
+        guard.due(HOLD, now + HOLD + CLEARED);
+        assert!(!allows(&mut guard, &names(0..50), 100, now + HOLD + CLEARED));
     }
 
     #[test]
@@ -240,11 +291,11 @@ mod tests {
         let (mut guard, now) = (DeletionGuard::default(), Instant::now());
         assert!(allows(&mut guard, &names(0..5), 100, now));
         assert!(!guard.take_change(), "nothing is held");
-        for (held, changes) in [(50, true), (50, false), (40, false), (51, true)] {
+        for (held, changes) in [(50, true), (50, false), (40, false), (90, true)] {
             assert!(!allows(&mut guard, &names(0..held), 100, now));
             assert_eq!(guard.take_change(), changes, "{held}");
         }
-        guard.forget(&names(90..91).pop_first().unwrap());
+        guard.forget(&names(95..96).pop_first().unwrap());
         assert!(!guard.take_change(), "that name is not held");
         guard.forget(&names(50..51).pop_first().unwrap());
         assert!(guard.take_change());

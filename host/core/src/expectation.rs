@@ -7,8 +7,8 @@ use crate::cluster::ClusterId;
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::NamePlan;
-use crate::record::RecordType;
-use crate::skydns::Entry;
+use crate::record::{RecordType, RecordValue};
+use crate::skydns::{Entry, Owner, Prefix};
 
 /// What a DNS server should answer for a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,30 +92,28 @@ impl Expectation {
             records: BTreeMap::new(),
             gone: BTreeSet::new(),
         };
-        for stored in stored.into_iter().flat_map(BTreeMap::values) {
-            if let Ok(entry) = &stored.entry {
-                expectation.add(entry);
-            }
+        for stored in stored.into_iter().flat_map(StoredName::iter) {
+            expectation.add(stored.value(), stored.owner());
         }
         expectation
     }
 
     /// Goes by what the store holds after a plan has been carried out.
     #[must_use]
-    pub fn after(plan: &NamePlan, stored: Option<&StoredName>) -> Self {
+    pub fn after(plan: &NamePlan, prefix: &Prefix, stored: Option<&StoredName>) -> Self {
         let mut after = Self::from_stored(&plan.name, None);
         let changed: BTreeSet<&str> = plan.changes.iter().map(|change| change.key.as_str()).collect();
-        for (key, stored) in stored.into_iter().flatten() {
-            let Ok(entry) = &stored.entry else { continue };
-            if !changed.contains(key.as_str()) {
-                after.add(entry);
-            } else if let Ok(value) = entry.value() {
+        for stored in stored.into_iter().flat_map(StoredName::iter) {
+            if !changed.contains(stored.id.key(prefix, &plan.name).as_str()) {
+                after.add(stored.value(), stored.owner());
+            } else if let Some(value) = stored.value() {
                 after.gone.insert(value.to_string());
-                after.clusters.extend(stored.owner().map(|owner| owner.cluster));
+                after.clusters.extend(stored.owner().map(|owner| owner.cluster.clone()));
             }
         }
         for entry in plan.changes.iter().filter_map(|change| Entry::decode(change.value.as_deref()?).ok()) {
-            after.add(&entry);
+            let owner = entry.owner.as_deref().and_then(|owner| owner.parse().ok());
+            after.add(entry.value().ok(), owner.as_ref());
         }
         after.clusters.extend(plan.withdrawn_from.iter().cloned());
         let standing: BTreeSet<String> = after.records.values().flatten().cloned().collect();
@@ -123,12 +121,11 @@ impl Expectation {
         after
     }
 
-    fn add(&mut self, entry: &Entry) {
-        if let Ok(value) = entry.value() {
+    fn add(&mut self, value: Option<RecordValue>, owner: Option<&Owner>) {
+        if let Some(value) = value {
             self.records.entry(value.record_type()).or_default().insert(value.to_string());
         }
-        let owner = entry.owner.as_deref().and_then(|owner| owner.parse::<crate::skydns::Owner>().ok());
-        self.clusters.extend(owner.map(|owner| owner.cluster));
+        self.clusters.extend(owner.map(|owner| owner.cluster.clone()));
     }
 
     /// The types to ask for: those that are published, or addresses where nothing is.

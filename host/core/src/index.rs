@@ -1,10 +1,11 @@
 //! What the objects of one cluster claim, and what has become of it.
 //!
 //! The cost of a change is the number of names that the changed object claims, not the number of
-//! names there are. Which claims meet at a name is known where names are planned, see
-//! [`crate::recording`].
+//! names there are; what people are told of all claims is counted as they change. Which claims meet at
+//! a name is known where names are planned, see [`crate::recording`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cluster::SourceRef;
 use crate::decide::Decision;
@@ -34,15 +35,57 @@ pub struct Outcome {
     /// What has become of it.
     pub state: State,
     /// What shall be published.
-    pub record_sets: Vec<RecordSet>,
+    pub record_sets: Arc<[RecordSet]>,
 }
 
-/// Outcomes of one object, by the host name as the object has it.
-pub type Outcomes = BTreeMap<String, Outcome>;
+/// Outcomes of one object, by the host name as the object has it. Most objects have one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes(Box<[(Box<str>, Outcome)]>);
+
+impl Outcomes {
+    /// All of them, in order of the host names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Outcome)> {
+        self.0.iter().map(|(host_name, outcome)| (&**host_name, outcome))
+    }
+
+    /// What has become of a host name.
+    #[must_use]
+    pub fn get(&self, host_name: &str) -> Option<&Outcome> {
+        let at = self.0.binary_search_by(|(other, _)| (**other).cmp(host_name)).ok()?;
+        self.0.get(at).map(|(_, outcome)| outcome)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::ops::Index<&str> for Outcomes {
+    type Output = Outcome;
+
+    fn index(&self, host_name: &str) -> &Outcome {
+        self.get(host_name).expect("is a host name of the object")
+    }
+}
 
 /// What one object shall publish at the names that it claims or claimed before; nothing at a name
-/// that it gives up.
-pub type Offers = BTreeMap<HostName, Vec<RecordSet>>;
+/// that it gives up. Record sets of other names are to be passed over: they are shared, not copied.
+pub type Offers = BTreeMap<HostName, Arc<[RecordSet]>>;
+
+/// How many claims have come to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Claims that are published.
+    pub published: usize,
+    /// Claims that are denied.
+    pub denied: usize,
+    /// Claims that the policy failed on.
+    pub undecided: usize,
+    /// Claims that point nowhere.
+    pub unresolved: usize,
+    /// Names that objects publish, counted for each object.
+    pub names: usize,
+}
 
 /// What a decision on an object changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +101,9 @@ pub struct Redecided {
 #[derive(Debug, Default)]
 pub struct Index {
     outcomes: BTreeMap<SourceRef, Outcomes>,
-    names: HashMap<SourceRef, Vec<HostName>>,
+    counts: Counts,
+    /// Objects with a claim that is neither published nor waits for its first answer.
+    problems: BTreeSet<SourceRef>,
 }
 
 impl Index {
@@ -74,13 +119,13 @@ impl Index {
         published: impl Fn() -> Vec<RecordSet>,
     ) -> Redecided {
         let old = self.outcomes.remove(source).unwrap_or_default();
-        let mut new = Outcomes::new();
+        let mut new: BTreeMap<String, Outcome> = BTreeMap::new();
         let resolution = resolution.unwrap_or_default();
         for wanted in &resolution.wanted {
             let outcome = match (decide(wanted), old.get(&wanted.host_name)) {
                 (Some(Decision::Publish(record_sets)), _) => Outcome { state: State::Published, record_sets },
                 (Some(Decision::Deny(denial)), _) => {
-                    Outcome { state: State::Denied(denial), record_sets: Vec::new() }
+                    Outcome { state: State::Denied(denial), record_sets: Arc::default() }
                 }
                 (Some(Decision::Undecided(failure)), _) => Outcome {
                     state: State::Undecided(failure),
@@ -97,7 +142,7 @@ impl Index {
             let record_sets = if unresolved.reason.is_transient() {
                 kept(&old, &unresolved.host_name, &published)
             } else {
-                Vec::new()
+                Arc::default()
             };
             let outcome = Outcome { state: State::Unresolved(unresolved.reason), record_sets };
             // Several parents may each give a reason; one that keeps the name published wins.
@@ -110,34 +155,59 @@ impl Index {
                 })
                 .or_insert(outcome);
         }
-        self.replace(source, &old, new)
+        let new = new.into_iter().map(|(host_name, outcome)| (host_name.into(), outcome));
+        self.replace(source, &old, Outcomes(new.collect()))
     }
 
     fn replace(&mut self, source: &SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
-        let mut now = Offers::new();
-        for record_set in new.values().flat_map(|outcome| &outcome.record_sets) {
-            now.entry(record_set.name.clone()).or_default().push(record_set.clone());
+        let (before, mut offers) = (offers(old), offers(&new));
+        self.count(old, before.len(), |count, by| *count -= by);
+        self.count(&new, offers.len(), |count, by| *count += by);
+        // What is offered as before is nothing to look at.
+        offers.retain(|name, record_sets| {
+            before.get(name).is_none_or(|before| !same_at(name, before, record_sets))
+        });
+        for name in before.into_keys().filter(|name| !is_offered(name, &new)) {
+            offers.insert(name, Arc::default());
         }
-        let before = if now.is_empty() {
-            self.names.remove(source)
-        } else {
-            self.names.insert(source.clone(), now.keys().cloned().collect())
+        let is_told = |host_name: &str, outcome: &Outcome| {
+            outcome.state != State::Asked && old.get(host_name).map(|old| &old.state) != Some(&outcome.state)
         };
-        let mut offers = now;
-        for name in before.unwrap_or_default() {
-            offers.entry(name).or_default();
+        let told = new.iter().filter(|(host_name, outcome)| is_told(host_name, outcome));
+        let changed = told.map(|(host_name, _)| host_name.to_owned()).collect();
+        if new.iter().any(|(_, outcome)| !matches!(outcome.state, State::Published | State::Asked)) {
+            self.problems.insert(source.clone());
+        } else {
+            self.problems.remove(source);
         }
-        let changed = new
-            .iter()
-            .filter(|(host, outcome)| {
-                outcome.state != State::Asked && old.get(*host).map(|old| &old.state) != Some(&outcome.state)
-            })
-            .map(|(host, _)| host.clone())
-            .collect();
         if !new.is_empty() {
             self.outcomes.insert(source.clone(), new);
         }
         Redecided { offers, changed }
+    }
+
+    fn count(&mut self, outcomes: &Outcomes, names: usize, change: impl Fn(&mut usize, usize)) {
+        change(&mut self.counts.names, names);
+        for (_, outcome) in outcomes.iter() {
+            match &outcome.state {
+                State::Published => change(&mut self.counts.published, 1),
+                State::Denied(_) => change(&mut self.counts.denied, 1),
+                State::Undecided(_) => change(&mut self.counts.undecided, 1),
+                State::Unresolved(_) => change(&mut self.counts.unresolved, 1),
+                State::Asked => {}
+            }
+        }
+    }
+
+    /// How many claims have come to what.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Objects with a claim that is neither published nor waits for its first answer, with all their outcomes.
+    pub fn problems(&self) -> impl Iterator<Item = (&SourceRef, &Outcomes)> {
+        self.problems.iter().filter_map(|source| self.outcomes.get_key_value(source))
     }
 
     /// Outcomes of one object.
@@ -162,20 +232,46 @@ impl State {
     }
 }
 
+/// What is published at which name.
+fn offers(outcomes: &Outcomes) -> Offers {
+    let mut offers = Offers::new();
+    for (_, outcome) in outcomes.iter() {
+        for set in &*outcome.record_sets {
+            offers
+                .entry(set.name.clone())
+                .and_modify(|others| {
+                    // Two host names that lead to one name; seldom.
+                    if !Arc::ptr_eq(others, &outcome.record_sets) {
+                        let all = others.iter().chain(&*outcome.record_sets);
+                        *others = all.filter(|other| other.name == set.name).cloned().collect();
+                    }
+                })
+                .or_insert_with(|| Arc::clone(&outcome.record_sets));
+        }
+    }
+    offers
+}
+
+fn is_offered(name: &HostName, outcomes: &Outcomes) -> bool {
+    outcomes.iter().any(|(_, outcome)| outcome.record_sets.iter().any(|set| set.name == *name))
+}
+
+fn same_at(name: &HostName, a: &[RecordSet], b: &[RecordSet]) -> bool {
+    a.iter().filter(|set| set.name == *name).eq(b.iter().filter(|set| set.name == *name))
+}
+
 /// What stands published for a host name: what the index knows, else what the store holds for the
 /// object. The store does not know which host name led to a record, so all of the object's count,
 /// until a policy has decided on one of its host names.
-fn kept(old: &Outcomes, host_name: &str, published: impl Fn() -> Vec<RecordSet>) -> Vec<RecordSet> {
-    if old.values().any(|outcome| outcome.state.is_decided()) {
+fn kept(old: &Outcomes, host_name: &str, published: impl Fn() -> Vec<RecordSet>) -> Arc<[RecordSet]> {
+    if old.iter().any(|(_, outcome)| outcome.state.is_decided()) {
         return old.get(host_name).map(|outcome| outcome.record_sets.clone()).unwrap_or_default();
     }
-    published()
+    published().into()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::kinds::Kind;
     use crate::policy::FailureKind;
@@ -187,7 +283,7 @@ mod tests {
     }
 
     fn published() -> Vec<RecordSet> {
-        let values = BTreeSet::from([RecordValue::A([10, 0, 0, 1].into())]);
+        let values = [RecordValue::A([10, 0, 0, 1].into())].into_iter().collect();
         vec![RecordSet { name: "shop.w1.openmcp.cluster".parse().unwrap(), ttl_seconds: 60, values }]
     }
 
@@ -200,7 +296,12 @@ mod tests {
     }
 
     fn offered(index: &Index) -> usize {
-        index.outcomes(&source()).into_iter().flatten().map(|(_, outcome)| outcome.record_sets.len()).sum()
+        index
+            .outcomes(&source())
+            .into_iter()
+            .flat_map(Outcomes::iter)
+            .map(|(_, outcome)| outcome.record_sets.len())
+            .sum()
     }
 
     /// After a restart, the routes may be listed before their Gateways.
@@ -234,7 +335,7 @@ mod tests {
     #[test]
     fn what_was_decided_stays_while_the_policy_is_asked_again_and_what_is_no_longer_wanted_goes() {
         let mut index = Index::default();
-        let publish = |_: &Claim| Some(Decision::Publish(published()));
+        let publish = |_: &Claim| Some(Decision::Publish(published().into()));
         index.redecide(&source(), wants(&["shop.w1"]), publish, Vec::new);
         let redecided = index.redecide(&source(), wants(&["shop.w1"]), |_| None, Vec::new);
         assert_eq!((offered(&index), redecided.changed), (1, Vec::new()));

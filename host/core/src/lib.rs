@@ -9,6 +9,7 @@
 //! takes values and gives values, so that its tests feed it values and compare. [`recording`] holds
 //! what has to be remembered between them, as machines that take inputs and give effects.
 
+mod bucket;
 pub mod cluster;
 pub mod cluster_policy;
 pub mod codes;
@@ -21,6 +22,7 @@ mod error;
 pub mod expectation;
 pub mod index;
 pub mod kinds;
+pub mod limits;
 pub mod mirror;
 pub mod name;
 pub mod objects;
@@ -30,5 +32,7 @@ pub mod record;
 pub mod recording;
 pub mod resolve;
 pub mod skydns;
+mod store_event;
 
+pub use bucket::Bucket;
 pub use error::chain;

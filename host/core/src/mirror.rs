@@ -1,75 +1,170 @@
 //! What the store holds, as the last read and the watch since then have shown it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use crate::cluster::SourceRef;
+use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
-use crate::record::{RecordSet, RecordType, RecordValue};
-use crate::skydns::{Entry, Owner, Prefix, parse_key};
+use crate::record::{RecordSet, RecordType, RecordValue, Values};
+use crate::skydns::{Entry, Owner, Prefix, ValueId, parse_key};
+
+pub use crate::store_event::{KeyValue, StoreEvent};
 
 /// One value in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
+    /// Where below the name it lies.
+    pub id: ValueId,
     /// Revision of the store at which the value was last written; guards our changes to it.
     pub mod_revision: i64,
+    content: Content,
+}
+
+/// There may be a million values, nearly all of them as this service writes them: those are kept
+/// without the texts that follow from the name, and share the names of owner and source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    /// Exactly what this service writes.
+    Written { owner: Arc<Owner>, source: Arc<str>, value: RecordValue, ttl_seconds: u32 },
+    /// Anything else.
+    Other(Box<Other>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Other {
     /// The value, or why it is none.
-    pub entry: Result<Entry, String>,
+    entry: Result<Entry, String>,
+    owner: Option<Arc<Owner>>,
 }
 
 impl Stored {
     /// Who of ours wrote it; `None` when it is not ours.
     #[must_use]
-    pub fn owner(&self) -> Option<Owner> {
-        self.entry.as_ref().ok()?.owner.as_deref()?.parse().ok()
+    pub fn owner(&self) -> Option<&Owner> {
+        self.shared_owner().map(|owner| &**owner)
     }
 
-    fn source(&self) -> Option<&str> {
-        self.entry.as_ref().ok()?.source.as_deref()
+    /// The object from which it comes, as text; `None` when it does not say so.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        match &self.content {
+            Content::Written { source, .. } => Some(source),
+            Content::Other(other) => other.entry.as_ref().ok()?.source.as_deref(),
+        }
+    }
+
+    /// What is published; `None` when it cannot be served.
+    #[must_use]
+    pub fn value(&self) -> Option<RecordValue> {
+        match &self.content {
+            Content::Written { value, .. } => Some(value.clone()),
+            Content::Other(other) => other.entry.as_ref().ok()?.value().ok(),
+        }
+    }
+
+    /// Time to live in seconds; `None` when it cannot be served.
+    #[must_use]
+    pub fn ttl_seconds(&self) -> Option<u32> {
+        match &self.content {
+            Content::Written { ttl_seconds, .. } => Some(*ttl_seconds),
+            Content::Other(other) => Some(other.entry.as_ref().ok()?.ttl_seconds()),
+        }
+    }
+
+    /// Whether it is exactly what would be written for this.
+    #[must_use]
+    pub fn is_written_as(&self, wanted: &RecordValue, ttl: u32, by: &Owner, from: &SourceRef) -> bool {
+        match &self.content {
+            Content::Written { owner, source, value, ttl_seconds } => {
+                value == wanted && *ttl_seconds == ttl && **owner == *by && from.is_written(source)
+            }
+            Content::Other(_) => false,
+        }
+    }
+
+    fn shared_owner(&self) -> Option<&Arc<Owner>> {
+        match &self.content {
+            Content::Written { owner, .. } => Some(owner),
+            Content::Other(other) => other.owner.as_ref(),
+        }
     }
 }
 
-/// One key with its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyValue {
-    /// The key.
-    pub key: String,
-    /// The value; `None` when the key is gone.
-    pub value: Option<Vec<u8>>,
-    /// Revision of the store at which it was written.
-    pub mod_revision: i64,
-}
+/// The values at one name, sorted by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredName(Vec<Stored>);
 
-/// What following a store reports.
-#[derive(Clone, Debug)]
-pub enum StoreEvent {
-    /// Everything the store holds: the first read, or a new one after an interruption.
-    Replaced {
-        /// Revision of the store.
-        revision: i64,
-        /// All keys below the prefix.
-        entries: Vec<KeyValue>,
-    },
-    /// Some keys have changed.
-    Changed {
-        /// Revision of the store.
-        revision: i64,
-        /// The keys, in the order of their changes.
-        changes: Vec<KeyValue>,
-    },
-    /// The store does not answer; following goes on by itself.
-    Trouble(String),
-}
+impl StoredName {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Stored> {
+        self.0.iter()
+    }
 
-/// The values at one name, by key.
-pub type StoredName = BTreeMap<String, Stored>;
+    /// The value with this id.
+    #[must_use]
+    pub fn get(&self, id: ValueId) -> Option<&Stored> {
+        let at = self.0.binary_search_by_key(&id, |stored| stored.id).ok()?;
+        self.0.get(at)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts a value there, or takes one away.
+    fn set(&mut self, id: ValueId, stored: Option<Stored>) {
+        match (self.0.binary_search_by_key(&id, |stored| stored.id), stored) {
+            (Ok(at), Some(stored)) => self.0[at] = stored,
+            (Ok(at), None) => drop(self.0.remove(at)),
+            (Err(at), Some(stored)) => {
+                // Most names have one value.
+                self.0.reserve_exact(1);
+                self.0.insert(at, stored);
+            }
+            (Err(_), None) => {}
+        }
+    }
+
+    fn has_foreign(&self) -> bool {
+        self.iter().any(|stored| stored.owner().is_none())
+    }
+}
 
 /// What the store holds. Fed by the watch only, so it never runs ahead of the store.
 #[derive(Debug)]
 pub struct Mirror {
     prefix: Prefix,
     names: HashMap<HostName, StoredName>,
-    names_of_owner: HashMap<Owner, BTreeMap<HostName, usize>>,
-    names_of_source: HashMap<(Owner, String), BTreeMap<HostName, usize>>,
+    owners: HashMap<Arc<Owner>, Owned>,
+    /// Keys that the read under way has not shown yet; `None` while nothing is read.
+    unread: Option<BTreeSet<(HostName, ValueId)>>,
+    /// Clusters of which more or fewer names stand here than when that was asked last.
+    changed_owners: BTreeSet<ClusterId>,
+}
+
+/// What the store holds of one owner.
+#[derive(Debug, Default)]
+struct Owned {
+    names: BTreeSet<HostName>,
+    /// Names by the object that led there, sorted.
+    by_source: HashMap<Arc<str>, Vec<HostName>>,
+    /// At how many of the names something stands that nobody of ours has written.
+    foreign: usize,
+}
+
+/// Who has something at a name.
+#[derive(Default)]
+struct Standing {
+    owners: BTreeMap<Arc<Owner>, BTreeSet<Arc<str>>>,
+    foreign: bool,
 }
 
 impl Mirror {
@@ -79,8 +174,9 @@ impl Mirror {
         Self {
             prefix,
             names: HashMap::new(),
-            names_of_owner: HashMap::new(),
-            names_of_source: HashMap::new(),
+            owners: HashMap::new(),
+            unread: None,
+            changed_owners: BTreeSet::new(),
         }
     }
 
@@ -90,39 +186,144 @@ impl Mirror {
         &self.prefix
     }
 
-    /// Forgets everything and takes in what the store holds.
-    pub fn replace(&mut self, entries: &[KeyValue]) {
-        *self = Self::new(self.prefix.clone());
-        for entry in entries {
-            self.update(entry);
+    /// Takes in what the store tells; gives the names at which something has changed. What a read
+    /// shows as it was costs nothing more.
+    pub fn take_in(&mut self, event: &StoreEvent) -> BTreeSet<HostName> {
+        let mut changed = BTreeSet::new();
+        match event {
+            StoreEvent::Reading => {
+                let all = self.names.iter();
+                let keys =
+                    all.flat_map(|(name, stored)| stored.iter().map(|stored| (name.clone(), stored.id)));
+                self.unread = Some(keys.collect());
+            }
+            StoreEvent::Page(entries) => {
+                changed.extend(entries.iter().filter_map(|entry| self.update(entry)))
+            }
+            StoreEvent::Read { .. } => {
+                for (name, id) in self.unread.take().unwrap_or_default() {
+                    self.put(&name, id, None);
+                    changed.insert(name);
+                }
+            }
+            StoreEvent::Changed { changes, .. } => {
+                changed.extend(changes.iter().filter_map(|change| self.update(change)));
+            }
+            StoreEvent::Trouble(_) => {}
         }
+        changed
     }
 
-    /// Takes in one key; gives the name that it belongs to, see [`Self::apply`].
-    pub fn update(&mut self, entry: &KeyValue) -> Option<HostName> {
+    fn update(&mut self, entry: &KeyValue) -> Option<HostName> {
         self.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)))
     }
 
     /// Takes in one key; `value` is the value and its revision, or `None` when the key is gone.
-    /// Gives the name that the key belongs to; `None` for a key that no name of ours can have.
+    /// Gives the name at which that changes something; `None` also for a key that no name of ours can
+    /// have.
     pub fn apply(&mut self, key: &str, value: Option<(&[u8], i64)>) -> Option<HostName> {
-        let name = parse_key(&self.prefix, key)?.host_name().ok()?;
-        let old = match value {
-            Some((json, mod_revision)) => {
-                let entry = Entry::decode(json).map_err(|error| error.to_string());
-                let new = Stored { mod_revision, entry };
-                self.count(&new, &name, 1);
-                self.names.entry(name.clone()).or_default().insert(key.to_owned(), new)
-            }
-            None => self.names.get_mut(&name).and_then(|stored| stored.remove(key)),
-        };
-        if let Some(old) = old {
-            self.count(&old, &name, -1);
+        let parts = parse_key(&self.prefix, key)?;
+        let name = parts.host_name().ok()?;
+        let id = ValueId::parse(parts.value_id)?;
+        // A name that is known already shares its text.
+        let name = self.names.get_key_value(&name).map_or(name, |(known, _)| known.clone());
+        let stored = value.map(|(json, mod_revision)| self.read(&name, id, json, mod_revision));
+        if let Some(unread) = &mut self.unread {
+            unread.remove(&(name.clone(), id));
         }
-        if self.names.get(&name).is_some_and(BTreeMap::is_empty) {
-            self.names.remove(&name);
+        let known = self.names.get(&name).and_then(|stored| stored.get(id));
+        if known == stored.as_ref() {
+            return None;
         }
+        self.put(&name, id, stored);
         Some(name)
+    }
+
+    fn read(&self, name: &HostName, id: ValueId, json: &[u8], mod_revision: i64) -> Stored {
+        let entry = Entry::decode(json).map_err(|error| error.to_string());
+        let owner = entry.as_ref().ok().and_then(|entry| entry.owner.as_deref()?.parse::<Owner>().ok());
+        let owner = owner.map(|owner| match self.owners.get_key_value(&owner) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::new(owner),
+        });
+        let content = match (&entry, &owner) {
+            (Ok(entry), Some(owner)) => self.written(name, entry, owner, json),
+            _ => None,
+        };
+        let content = content.unwrap_or_else(|| Content::Other(Box::new(Other { entry, owner })));
+        Stored { id, mod_revision, content }
+    }
+
+    /// The value, if it is exactly what this service writes.
+    fn written(&self, name: &HostName, entry: &Entry, owner: &Arc<Owner>, json: &[u8]) -> Option<Content> {
+        let value = entry.value().ok()?;
+        let source = entry.source.as_deref()?;
+        let ttl_seconds = entry.ttl?;
+        if Entry::of_text(name, &value, ttl_seconds, owner, source).encode() != json {
+            return None;
+        }
+        let known = self.owners.get(owner).and_then(|owned| owned.by_source.get_key_value(source));
+        let source = known.map_or_else(|| source.into(), |(known, _)| Arc::clone(known));
+        Some(Content::Written { owner: Arc::clone(owner), source, value, ttl_seconds })
+    }
+
+    fn put(&mut self, name: &HostName, id: ValueId, stored: Option<Stored>) {
+        let before = self.standing(name);
+        let values = self.names.entry(name.clone()).or_default();
+        values.set(id, stored);
+        if values.is_empty() {
+            self.names.remove(name);
+        }
+        let after = self.standing(name);
+        self.recount(name, &before, &after);
+    }
+
+    fn standing(&self, name: &HostName) -> Standing {
+        let mut standing = Standing::default();
+        let Some(values) = self.names.get(name) else { return standing };
+        standing.foreign = values.has_foreign();
+        for stored in values.iter() {
+            let Some(owner) = stored.shared_owner() else { continue };
+            let sources = standing.owners.entry(Arc::clone(owner)).or_default();
+            match &stored.content {
+                Content::Written { source, .. } => drop(sources.insert(Arc::clone(source))),
+                Content::Other(_) => sources.extend(stored.source().map(Arc::from)),
+            }
+        }
+        standing
+    }
+
+    fn recount(&mut self, name: &HostName, before: &Standing, after: &Standing) {
+        for (owner, old) in &before.owners {
+            let Some(owned) = self.owners.get_mut(owner) else { continue };
+            let new = after.owners.get(owner);
+            owned.foreign -= usize::from(before.foreign);
+            for source in old.iter().filter(|source| new.is_none_or(|new| !new.contains(*source))) {
+                owned.forget(source, name);
+            }
+            if new.is_none() {
+                self.changed_owners.insert(owner.cluster.clone());
+                owned.names.remove(name);
+                if owned.names.is_empty() {
+                    self.owners.remove(owner);
+                }
+            }
+        }
+        for (owner, new) in &after.owners {
+            let owned = self.owners.entry(Arc::clone(owner)).or_default();
+            owned.foreign += usize::from(after.foreign);
+            if owned.names.insert(name.clone()) {
+                self.changed_owners.insert(owner.cluster.clone());
+            }
+            for source in new {
+                owned.remember(source, name);
+            }
+        }
+    }
+
+    /// Clusters of which more or fewer names stand here than when this was asked last.
+    pub fn take_changed_owners(&mut self) -> BTreeSet<ClusterId> {
+        std::mem::take(&mut self.changed_owners)
     }
 
     /// What the store holds at a name.
@@ -131,53 +332,63 @@ impl Mirror {
         self.names.get(name)
     }
 
+    /// A name as it is kept here, if anything stands there.
+    #[must_use]
+    pub fn known(&self, name: &HostName) -> Option<&HostName> {
+        self.names.get_key_value(name).map(|(known, _)| known)
+    }
+
     /// The CNAME that we have published at a name.
     #[must_use]
     pub fn published_cname(&self, name: &HostName) -> Option<HostName> {
-        self.names.get(name)?.values().filter(|stored| stored.owner().is_some()).find_map(|stored| {
-            match stored.entry.as_ref().ok()?.value().ok()? {
-                RecordValue::Cname(to) => Some(to),
-                _ => None,
-            }
+        let ours = self.names.get(name)?.iter().filter(|stored| stored.owner().is_some());
+        ours.filter_map(Stored::value).find_map(|value| match value {
+            RecordValue::Cname(to) => Some(to),
+            RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Txt(_) => None,
         })
     }
 
     /// All names at which an owner has values.
     pub fn names_of(&self, owner: &Owner) -> impl Iterator<Item = &HostName> {
-        self.names_of_owner.get(owner).into_iter().flat_map(BTreeMap::keys)
+        self.owners.get(owner).into_iter().flat_map(|owned| &owned.names)
     }
 
     /// At how many names an owner has values.
     #[must_use]
     pub fn count_of(&self, owner: &Owner) -> usize {
-        self.names_of_owner.get(owner).map_or(0, BTreeMap::len)
+        self.owners.get(owner).map_or(0, |owned| owned.names.len())
+    }
+
+    /// At how many of an owner's names something stands that nobody of ours has written.
+    #[must_use]
+    pub fn foreign_of(&self, owner: &Owner) -> usize {
+        self.owners.get(owner).map_or(0, |owned| owned.foreign)
     }
 
     /// Everyone who has values in the store.
     pub fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.names_of_owner.keys()
+        self.owners.keys().map(|owner| &**owner)
     }
 
     /// What stands published for one object of an owner.
     #[must_use]
     pub fn published(&self, owner: &Owner, source: &SourceRef) -> Vec<RecordSet> {
         let source = source.to_string();
+        let names = self.owners.get(owner).and_then(|owned| owned.by_source.get(source.as_str()));
         let mut sets: BTreeMap<(HostName, RecordType), RecordSet> = BTreeMap::new();
-        let names = self.names_of_source.get(&(owner.clone(), source.clone()));
-        for (name, stored) in
-            names.into_iter().flat_map(BTreeMap::keys).filter_map(|name| self.names.get_key_value(name))
-        {
-            for stored in stored.values() {
-                if stored.owner().as_ref() != Some(owner) || stored.source() != Some(&source) {
+        for name in names.into_iter().flatten() {
+            for stored in self.names.get(name).into_iter().flat_map(StoredName::iter) {
+                if stored.owner() != Some(owner) || stored.source() != Some(&source) {
                     continue;
                 }
-                let Ok(entry) = &stored.entry else { continue };
-                let Ok(value) = entry.value() else { continue };
+                let (Some(value), Some(ttl_seconds)) = (stored.value(), stored.ttl_seconds()) else {
+                    continue;
+                };
                 sets.entry((name.clone(), value.record_type()))
                     .or_insert_with(|| RecordSet {
                         name: name.clone(),
-                        ttl_seconds: entry.ttl_seconds(),
-                        values: BTreeSet::new(),
+                        ttl_seconds,
+                        values: Values::default(),
                     })
                     .values
                     .insert(value);
@@ -185,38 +396,31 @@ impl Mirror {
         }
         sets.into_values().collect()
     }
-
-    fn count(&mut self, stored: &Stored, name: &HostName, by: isize) {
-        let Some(owner) = stored.owner() else { return };
-        if let Some(source) = stored.source() {
-            tally(&mut self.names_of_source, (owner.clone(), source.to_owned()), name, by);
-        }
-        tally(&mut self.names_of_owner, owner, name, by);
-    }
 }
 
-/// Counts a name up or down, and forgets it when nothing is left.
-fn tally<K: std::hash::Hash + Eq + Clone>(
-    counts: &mut HashMap<K, BTreeMap<HostName, usize>>,
-    key: K,
-    name: &HostName,
-    by: isize,
-) {
-    let names = counts.entry(key.clone()).or_default();
-    let count = names.entry(name.clone()).or_default();
-    *count = count.saturating_add_signed(by);
-    if *count == 0 {
-        names.remove(name);
+impl Owned {
+    fn remember(&mut self, source: &Arc<str>, name: &HostName) {
+        let names = self.by_source.entry(Arc::clone(source)).or_default();
+        if let Err(at) = names.binary_search(name) {
+            names.reserve_exact(1);
+            names.insert(at, name.clone());
+        }
     }
-    if names.is_empty() {
-        counts.remove(&key);
+
+    fn forget(&mut self, source: &str, name: &HostName) {
+        let Some(names) = self.by_source.get_mut(source) else { return };
+        if let Ok(at) = names.binary_search(name) {
+            names.remove(at);
+        }
+        if names.is_empty() {
+            self.by_source.remove(source);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::ClusterId;
     use crate::kinds::Kind;
     use crate::skydns::{key_for, value_id};
 
@@ -234,7 +438,7 @@ mod tests {
         let owner = owner(cluster);
         let key = key_for(mirror.prefix(), &name, &value_id(&owner, &value));
         let json = Entry::new(&name, &value, 60, &owner, &source(route)).encode();
-        assert_eq!(mirror.apply(&key, Some((&json, 7))), Some(name));
+        mirror.apply(&key, Some((&json, 7)));
         key
     }
 
@@ -265,7 +469,7 @@ mod tests {
         let name = "a.openmcp.cluster".parse().unwrap();
         let stored = mirror.at(&name).unwrap();
         assert_eq!(stored.len(), 2);
-        assert!(stored.values().all(|stored| stored.owner().is_none()));
+        assert!(stored.iter().all(|stored| stored.owner().is_none()));
         assert_eq!(mirror.owners().count(), 0);
         assert_eq!(mirror.apply("/other/cluster/a", Some((b"{}", 3))), None);
         assert_eq!(mirror.apply("/skydns/cluster/in valid", Some((b"{}", 3))), None);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,10 +17,11 @@ pub const MAX_LABEL_BYTES: usize = 63;
 /// with a leading `*.`.
 ///
 /// A value of this type has been checked, so it can become an etcd key or a DNS message without
-/// a second look: it holds no `/`, no empty label and no label or name that is too long.
+/// a second look: it holds no `/`, no empty label and no label or name that is too long. A clone shares
+/// its text: a name stands in several tables, and there may be a million of them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct HostName(String);
+pub struct HostName(Arc<str>);
 
 /// Why a text is no host name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -77,7 +79,7 @@ impl HostName {
     /// Whether the name lies below `zone`, and is not `zone` itself.
     #[must_use]
     pub fn is_below(&self, zone: &HostName) -> bool {
-        self.0.strip_suffix(&zone.0).is_some_and(|head| head.ends_with('.'))
+        self.0.strip_suffix(&*zone.0).is_some_and(|head| head.ends_with('.'))
     }
 
     /// The name with one more label or several in front.
@@ -108,7 +110,7 @@ impl FromStr for HostName {
         for label in unwild.split('.') {
             check_label(label)?;
         }
-        Ok(Self(text.to_ascii_lowercase()))
+        Ok(Self(text.to_ascii_lowercase().into()))
     }
 }
 
@@ -152,7 +154,7 @@ impl TryFrom<String> for HostName {
 
 impl From<HostName> for String {
     fn from(name: HostName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cluster::ClusterId;
 use crate::conflict::Desired;
 use crate::mirror::StoredName;
 use crate::name::HostName;
-use crate::skydns::{Entry, Owner, Prefix, key_for, value_id};
+use crate::skydns::{Entry, Owner, Prefix, ValueId, value_id};
 
 /// One change of one key. All changes of a name are made in one transaction, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,72 +28,70 @@ pub struct NamePlan {
     pub changes: Vec<Change>,
     /// The clusters whose last value at this name would be deleted.
     pub withdrawn_from: BTreeSet<ClusterId>,
-    /// Keys at this name that are not ours. They are never touched.
-    pub foreign: Vec<String>,
 }
+
+/// Most changes of one plan; etcd takes 128 operations in a transaction by default. What is beyond
+/// that is planned when these have been made.
+pub const MAX_CHANGES: usize = 120;
 
 /// Plans the changes at one name.
 ///
-/// `may_withdraw` says of a cluster and of the source object in a stored value (as text, if it has
-/// one) whether enough is known of them to delete values that nobody wants any more.
-pub fn plan(
+/// `zone_of` gives the zone in which a cluster publishes; `None` when it is not known, and its values
+/// are left as they are. `may_withdraw` says of an owner and of the source object in a stored value (as
+/// text, if it has one) whether enough is known of them to delete values that nobody wants any more.
+pub fn plan<'z>(
     prefix: &Prefix,
-    zone: &HostName,
     name: &HostName,
     desired: &[Desired],
     stored: Option<&StoredName>,
-    may_withdraw: impl Fn(&ClusterId, Option<&str>) -> bool,
+    zone_of: impl Fn(&ClusterId) -> Option<&'z HostName>,
+    may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
 ) -> NamePlan {
-    let empty = StoredName::new();
-    let stored = stored.unwrap_or(&empty);
-    let mut wanted: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut wanted: BTreeMap<ValueId, (&Desired, Owner)> = BTreeMap::new();
     let mut wanting: BTreeSet<&ClusterId> = BTreeSet::new();
-    for Desired { cluster, source, value, ttl_seconds } in desired {
-        let owner = Owner { zone: zone.clone(), cluster: cluster.clone() };
-        let key = key_for(prefix, name, &value_id(&owner, value));
-        wanted.insert(key, Entry::new(name, value, *ttl_seconds, &owner, source));
-        wanting.insert(cluster);
+    for desired in desired {
+        let Some(zone) = zone_of(&desired.cluster) else { continue };
+        let owner = Owner { zone: zone.clone(), cluster: desired.cluster.clone() };
+        // The id is one of ours, so it can be read.
+        let Some(id) = ValueId::parse(Some(&value_id(&owner, &desired.value))) else { continue };
+        wanted.insert(id, (desired, owner));
+        wanting.insert(&desired.cluster);
     }
 
+    let put = |id: ValueId, expected_mod_revision: i64, (desired, owner): &(&Desired, Owner)| {
+        let Desired { source, value, ttl_seconds, .. } = desired;
+        let entry = Entry::new(name, value, *ttl_seconds, owner, source);
+        Change { key: id.key(prefix, name), expected_mod_revision, value: Some(entry.encode()) }
+    };
     let mut changes = Vec::new();
     let mut withdrawn_from = BTreeSet::new();
-    let mut foreign = Vec::new();
-    for (key, stored) in stored {
-        let owner = stored.owner().filter(|owner| owner.zone == *zone);
-        let Some(owner) = owner else {
-            foreign.push(key.clone());
-            wanted.remove(key);
+    for stored in stored.into_iter().flat_map(StoredName::iter) {
+        let Some(owner) = stored.owner() else {
+            // What is not ours is never touched, not even where it lies in our way.
+            wanted.remove(&stored.id);
             continue;
         };
-        match wanted.remove(key) {
-            Some(entry) if stored.entry.as_ref().ok() == Some(&entry) => {}
-            Some(entry) => changes.push(Change {
-                key: key.clone(),
-                expected_mod_revision: stored.mod_revision,
-                value: Some(entry.encode()),
-            }),
-            None => {
-                let source = stored.entry.as_ref().ok().and_then(|entry| entry.source.as_deref());
-                if may_withdraw(&owner.cluster, source) {
-                    if !wanting.contains(&owner.cluster) {
-                        withdrawn_from.insert(owner.cluster);
-                    }
-                    changes.push(Change {
-                        key: key.clone(),
-                        expected_mod_revision: stored.mod_revision,
-                        value: None,
-                    });
+        match wanted.remove(&stored.id) {
+            Some((Desired { source, value, ttl_seconds, .. }, by))
+                if stored.is_written_as(value, *ttl_seconds, &by, source) => {}
+            Some(desired) => changes.push(put(stored.id, stored.mod_revision, &desired)),
+            None if may_withdraw(owner, stored.source()) => {
+                if !wanting.contains(&owner.cluster) {
+                    withdrawn_from.insert(owner.cluster.clone());
                 }
+                changes.push(Change {
+                    key: stored.id.key(prefix, name),
+                    expected_mod_revision: stored.mod_revision,
+                    value: None,
+                });
             }
+            None => {}
         }
     }
-    changes.extend(wanted.into_iter().map(|(key, entry)| Change {
-        key,
-        expected_mod_revision: 0,
-        value: Some(entry.encode()),
-    }));
+    changes.extend(wanted.into_iter().map(|(id, desired)| put(id, 0, &desired)));
+    changes.truncate(MAX_CHANGES);
     changes.sort_by(|a, b| a.key.cmp(&b.key));
-    NamePlan { name: name.clone(), changes, withdrawn_from, foreign }
+    NamePlan { name: name.clone(), changes, withdrawn_from }
 }
 
 #[cfg(test)]
@@ -126,12 +124,23 @@ mod tests {
     }
 
     fn plan_for(mirror: &Mirror, desired: &[Desired]) -> NamePlan {
-        plan(mirror.prefix(), &zone(), &host(), desired, mirror.at(&host()), |_, _| true)
+        plan_with(mirror, desired, |_, _| true)
+    }
+
+    fn plan_with(
+        mirror: &Mirror,
+        desired: &[Desired],
+        may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
+    ) -> NamePlan {
+        let zone = zone();
+        plan(mirror.prefix(), &host(), desired, mirror.at(&host()), |_| Some(&zone), may_withdraw)
     }
 
     fn carry_out(mirror: &mut Mirror, plan: &NamePlan, revision: i64) {
         for change in &plan.changes {
-            let stored = mirror.at(&plan.name).and_then(|stored| stored.get(&change.key));
+            let stored = mirror.at(&plan.name).and_then(|stored| {
+                stored.iter().find(|stored| stored.id.key(mirror.prefix(), &plan.name) == change.key)
+            });
             assert_eq!(stored.map_or(0, |stored| stored.mod_revision), change.expected_mod_revision);
             mirror.apply(&change.key, change.value.as_deref().map(|value| (value, revision)));
         }
@@ -158,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_reported_and_never_changed() {
+    fn what_is_not_ours_is_never_changed() {
         let mut mirror = Mirror::new(Prefix::default());
         let other = br#"{"host":"10.0.0.9","owner":"other.cluster/openmcp-system/w1"}"#;
         for (key, value) in [
@@ -168,9 +177,8 @@ mod tests {
         ] {
             mirror.apply(key, Some((value, 1)));
         }
-        let plan = plan_for(&mirror, &[]);
-        assert!(plan.changes.is_empty());
-        assert_eq!(plan.foreign.len(), 3);
+        let ours = |owner: &Owner, _: Option<&str>| owner.zone == zone();
+        assert!(plan_with(&mirror, &[], ours).changes.is_empty());
     }
 
     #[test]
@@ -187,7 +195,7 @@ mod tests {
         let mut mirror = Mirror::new(Prefix::default());
         let first = plan_for(&mirror, &[desired("w1", "10.0.0.1")]);
         carry_out(&mut mirror, &first, 5);
-        let held = plan(mirror.prefix(), &zone(), &host(), &[], mirror.at(&host()), |_, _| false);
+        let held = plan_with(&mirror, &[], |_, _| false);
         assert!(held.changes.is_empty());
         let gone = plan_for(&mirror, &[]);
         assert_eq!(gone.changes.len(), 1);

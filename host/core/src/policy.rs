@@ -90,6 +90,16 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether the same question may be answered another time: the machine was short of time or memory,
+    /// or the host failed.
+    #[must_use]
+    pub const fn can_pass(self) -> bool {
+        match self {
+            Self::Deadline | Self::Memory | Self::Internal => true,
+            Self::Refused | Self::OutOfFuel | Self::Trap | Self::TooLarge | Self::InvalidAnswer => false,
+        }
+    }
+
     /// The kind as a condition reason and metric label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openmcp_dns_api::dns_policy::{DeletionGuard, Mode, ModuleSource};
+use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -131,6 +131,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             configuration: None,
             shared_names: Vec::new(),
             deletion_guard: DeletionGuard::default(),
+            limits: Limits::default(),
         },
         |policy| policy.spec.clone(),
     )

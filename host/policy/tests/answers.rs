@@ -84,12 +84,12 @@ fn changes_no_record(module: &Module, what: &str) -> FailureKind {
     let published = RecordSet {
         name: claim.host_name.clone(),
         ttl_seconds: 300,
-        values: [RecordValue::parse(RecordType::A, "10.9.9.9").unwrap()].into(),
+        values: [RecordValue::parse(RecordType::A, "10.9.9.9").unwrap()].into_iter().collect(),
     };
     let resolution = || Some(Resolution { wanted: vec![wanted()], ..Resolution::default() });
-    let record_sets = |index: &Index| index.outcomes(&claim.source).unwrap()[OWN].record_sets.clone();
+    let record_sets = |index: &Index| index.outcomes(&claim.source).unwrap()[OWN].record_sets.to_vec();
     let mut index = Index::default();
-    let publish = |_: &Claim| Some(Decision::Publish(vec![published.clone()]));
+    let publish = |_: &Claim| Some(Decision::Publish([published.clone()].into()));
     index.redecide(&claim.source, resolution(), publish, Vec::new);
     assert_eq!(record_sets(&index), std::slice::from_ref(&published));
     let mut kind = None;

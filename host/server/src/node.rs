@@ -14,7 +14,7 @@ use thiserror::Error;
 const MAX_SERVED_TEXT_BYTES: usize = 60_000;
 
 /// One value as it was stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     value: RecordValue,
     ttl_seconds: u32,
@@ -90,9 +90,14 @@ impl Node {
         old
     }
 
-    /// How many values are stored here.
-    pub(crate) fn len(&self) -> usize {
-        self.values.len()
+    /// One value.
+    pub(crate) fn get(&self, id: Option<&str>) -> Option<&Stored> {
+        self.values.get(&id.map(Box::from))
+    }
+
+    /// The ids of all values.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &Option<Box<str>>> {
+        self.values.keys()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -185,7 +190,7 @@ mod tests {
             r#"{"host":"10.0.0.2","ttl":90,"owner":"default"}"#,
         ]);
         assert_eq!(served(&node), [". 30 IN A 10.0.0.1", ". 30 IN A 10.0.0.2"]);
-        assert_eq!(node.len(), 3);
+        assert_eq!(node.ids().count(), 3);
     }
 
     #[test]

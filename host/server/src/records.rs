@@ -1,9 +1,9 @@
 //! The records, shared between whoever follows the store and the sockets that answer.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hickory_proto::rr::{Name, Record, RecordType};
 use openmcp_dns_core::name::HostName;
@@ -11,15 +11,17 @@ use openmcp_dns_core::skydns::{Prefix, parse_key};
 use tracing::warn;
 
 use crate::lookup::{Answer, lookup};
-use crate::node::{Node, Stored, Values};
+use crate::node::Stored;
 use crate::zone::Zone;
+
+/// Where a value is: the path of its name, and its id.
+type Place = (String, Option<Box<str>>);
 
 /// The records of a zone, or of several. Clones share them.
 ///
 /// One lock guards them all. Both sides hold it for microseconds: a reader for one question, a writer
 /// for one value, which changes the map in place, so that the cost of a change does not grow with the
-/// number of records. A whole new content is prepared outside of the lock and the old one freed outside
-/// of it. Copying the map for each change would need no lock, but would cost more with every record;
+/// number of records. Of a whole new content, only what differs is changed, one value at a time. Copying the map for each change would need no lock, but would cost more with every record;
 /// several maps with a lock each would tear names apart from the neighbours that tell whether they
 /// exist.
 #[derive(Clone)]
@@ -31,11 +33,15 @@ struct Shared {
     prefix: Prefix,
     /// The deepest come first: a name lies in the first zone that holds it.
     zones: RwLock<Vec<Zone>>,
+    /// What a read that has not ended has shown.
+    reading: Mutex<Option<HashSet<Place>>>,
+    /// When the store last said anything.
+    alive: Mutex<Option<Instant>>,
 }
 
 impl Records {
-    /// A zone whose content is not known yet: until the first [`replace`](Self::replace) or
-    /// [`apply`](Self::apply), every question in it is answered with SERVFAIL. A server that has just
+    /// A zone whose content is not known yet: until the first read has
+    /// [ended](Self::end_read), every question in it is answered with SERVFAIL. A server that has just
     /// started must not say of names that they do not exist, only because it has not read the store.
     ///
     /// `prefix` is where the store has its keys. Keys of names outside of the zone are passed over, so
@@ -50,11 +56,18 @@ impl Records {
     /// No zone yet: every question is refused until there is one.
     #[must_use]
     pub fn without_zones(prefix: Prefix) -> Self {
-        Self { shared: Arc::new(Shared { prefix, zones: RwLock::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                prefix,
+                zones: RwLock::default(),
+                reading: Mutex::default(),
+                alive: Mutex::default(),
+            }),
+        }
     }
 
     /// Serves another zone too, with an SOA of its own. Its content is not known until the next
-    /// [`replace`](Self::replace). Gives whether it is new.
+    /// read has [ended](Self::end_read). Gives whether it is new.
     pub fn add_zone(&self, zone: &HostName) -> bool {
         let mut zone = Zone::new(zone);
         zone.advance_serial(unix_seconds());
@@ -67,36 +80,75 @@ impl Records {
         is_new
     }
 
-    /// Everything the store holds: replaces all.
+    /// Everything the store holds: replaces all. See [`begin_read`](Self::begin_read).
+    pub fn replace(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        self.begin_read();
+        self.take_page(entries);
+        self.end_read();
+    }
+
+    /// A read of everything begins. What is known is served until [`end_read`](Self::end_read) says what
+    /// is gone, and what did not change costs nothing.
+    pub fn begin_read(&self) {
+        self.sign_of_life();
+        *self.reading() = Some(HashSet::new());
+    }
+
+    /// A part of what the store holds.
     ///
     /// What is no key of a name in a zone is passed over; what is no value that can be served is
     /// logged and passed over. Neither harms another value.
-    pub fn replace(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) {
-        let mut contents: Vec<(String, BTreeMap<String, Values>)> =
-            self.read().iter().map(|zone| (zone.path().to_owned(), BTreeMap::new())).collect();
+    pub fn take_page(&self, entries: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        self.sign_of_life();
+        let mut reading = self.reading();
+        let Some(seen) = reading.as_mut() else { return };
         for (key, json) in entries {
             let Some((path, id)) = self.locate(&key) else { continue };
-            let zone = contents.iter_mut().find(|(zone, _)| path.starts_with(zone.as_str()));
-            let Some((_, values)) = zone else { continue };
+            let (is_ours, old) = {
+                let zones = self.read();
+                let zone = zones.iter().find(|zone| zone.holds(&path));
+                (zone.is_some(), zone.and_then(|zone| zone.get(&path, id)).cloned())
+            };
+            if !is_ours {
+                continue;
+            }
             let Some(value) = decode(&key, &json) else { continue };
-            values.entry(path).or_default().insert(id.map(Box::from), value);
+            seen.insert((path.clone(), id.map(Box::from)));
+            if old.as_ref() != Some(&value) {
+                self.put(path, id, Some(value));
+            }
         }
-        let node = |(path, values)| (path, Node::new(values));
-        let mut contents: BTreeMap<String, BTreeMap<String, Node>> = contents
-            .into_iter()
-            .map(|(zone, values)| (zone, values.into_iter().map(node).collect()))
-            .collect();
-        let mut zones = self.write();
-        let mut old = Vec::new();
-        // A zone that was added meanwhile waits for the next content.
-        for zone in zones.iter_mut() {
-            let Some(names) = contents.remove(zone.path()) else { continue };
-            old.push(zone.replace(names));
+    }
+
+    /// The read ends: what it has not shown is gone, and what is known is all there is.
+    pub fn end_read(&self) {
+        self.sign_of_life();
+        let Some(seen) = self.reading().take() else { return };
+        let gone: Vec<Place> = {
+            let zones = self.read();
+            let places = zones.iter().flat_map(Zone::places);
+            places.filter(|place| !seen.contains(place)).collect()
+        };
+        for (path, id) in gone {
+            self.put(path, id.as_deref(), None);
+        }
+        for zone in self.write().iter_mut().filter(|zone| !zone.is_filled()) {
+            zone.fill();
             zone.advance_serial(unix_seconds());
         }
-        drop(zones);
-        // Now that nobody waits for the lock any more: freeing many names takes a while.
-        drop(old);
+    }
+
+    /// The store has said something, be it that nothing has changed.
+    pub fn sign_of_life(&self) {
+        *self.shared.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// How long ago the store said anything; `None` before it did. While the store is well, it speaks every
+    /// few seconds; an old age says that what is served may be outdated.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let alive = self.shared.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        alive.map(|alive| alive.elapsed())
     }
 
     /// One key has changed; `None` when it is gone.
@@ -108,6 +160,10 @@ impl Records {
             return;
         }
         let value = value.and_then(|json| decode(key, json));
+        self.put(path, id, value);
+    }
+
+    fn put(&self, path: String, id: Option<&str>, value: Option<Stored>) {
         let mut zones = self.write();
         if let Some(zone) = zones.iter_mut().find(|zone| zone.holds(&path)) {
             zone.put(path, id, value);
@@ -152,6 +208,10 @@ impl Records {
     // A poisoned lock is used on: each change is one insertion or removal, so a panic leaves no name half
     // changed, and the alternative would be to stop answering.
 
+    fn reading(&self) -> MutexGuard<'_, Option<HashSet<Place>>> {
+        self.shared.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Vec<Zone>> {
         self.shared.zones.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -189,7 +249,9 @@ mod tests {
     use hickory_proto::rr::RData;
 
     fn records() -> Records {
-        Records::new("openmcp.cluster".parse().unwrap(), Prefix::default())
+        let records = Records::new("openmcp.cluster".parse().unwrap(), Prefix::default());
+        records.replace([]);
+        records
     }
 
     fn addresses(records: &Records, name: &str) -> Vec<String> {
@@ -261,7 +323,10 @@ mod tests {
         let second = serial(&records);
         assert!(second > first);
         records.replace([]);
-        assert!(serial(&records) > second);
+        let third = serial(&records);
+        assert!(third > second);
+        records.replace([]);
+        assert_eq!(serial(&records), third);
     }
 
     #[test]
@@ -294,6 +359,34 @@ mod tests {
             assert_eq!(addresses(&records, name), [address]);
             assert_eq!(asked(name).1.unwrap().name.to_ascii(), zone);
         }
+    }
+
+    #[test]
+    fn what_is_known_is_served_while_everything_is_read_again() {
+        let value = |host: &str| format!(r#"{{"host":"{host}"}}"#).into_bytes();
+        let entry = |name: &str, host: &str| (format!("/skydns/cluster/openmcp/{name}"), value(host));
+        let records = Records::new("openmcp.cluster".parse().unwrap(), Prefix::default());
+        assert_eq!(records.age(), None);
+        records.begin_read();
+        records.take_page([entry("a", "10.0.0.1"), entry("b", "10.0.0.2"), entry("c", "10.0.0.3")]);
+        assert!(!records.is_filled(), "half of a read says of no name that it does not exist");
+        records.end_read();
+        assert!(records.is_filled() && records.age().is_some());
+        let before = serial(&records);
+        records.begin_read();
+        records.take_page([entry("a", "10.0.0.1"), entry("b", "10.0.0.4")]);
+        assert_eq!(addresses(&records, "c.openmcp.cluster."), ["10.0.0.3"]);
+        // A read that was broken off counts for nothing.
+        records.begin_read();
+        records.take_page([entry("b", "10.0.0.4"), entry("c", "10.0.0.3")]);
+        records.end_read();
+        assert_eq!(addresses(&records, "a.openmcp.cluster."), Vec::<String>::new());
+        assert_eq!(addresses(&records, "b.openmcp.cluster."), ["10.0.0.4"]);
+        assert_eq!((records.len(), serial(&records) > before), (2, true));
+        // What did not change moves nothing, so that no secondary server transfers the zone.
+        let before = serial(&records);
+        records.replace([entry("b", "10.0.0.4"), entry("c", "10.0.0.3")]);
+        assert_eq!(serial(&records), before);
     }
 
     #[test]

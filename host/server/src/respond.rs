@@ -175,6 +175,7 @@ mod tests {
 
     fn records() -> Records {
         let records = Records::new("openmcp.cluster".parse().unwrap(), "/skydns".parse().unwrap());
+        records.replace([]);
         records.apply("/skydns/cluster/openmcp/svc", Some(br#"{"host":"10.0.0.1","ttl":60}"#));
         for index in 0..200 {
             let json = format!(r#"{{"host":"10.0.1.{index}"}}"#);

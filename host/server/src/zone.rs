@@ -80,16 +80,23 @@ impl Zone {
         path.starts_with(&self.path)
     }
 
-    /// Replaces everything.
-    pub(crate) fn replace(&mut self, names: BTreeMap<String, Node>) -> BTreeMap<String, Node> {
+    /// What is known is all there is.
+    pub(crate) const fn fill(&mut self) {
         self.filled = true;
-        self.values = names.values().map(Node::len).sum();
-        std::mem::replace(&mut self.names, names)
+    }
+
+    /// One value.
+    pub(crate) fn get(&self, path: &str, id: Option<&str>) -> Option<&Stored> {
+        self.names.get(path)?.get(id)
+    }
+
+    /// Where values are: path and id of each.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (String, Option<Box<str>>)> {
+        self.names.iter().flat_map(|(path, node)| node.ids().map(move |id| (path.clone(), id.clone())))
     }
 
     /// Puts one value in, or takes it out. The path must lie at or below that of the zone.
     pub(crate) fn put(&mut self, path: String, id: Option<&str>, value: Option<Stored>) {
-        self.filled = true;
         let comes = usize::from(value.is_some());
         let goes = match self.names.get_mut(&path) {
             Some(node) => {

@@ -22,7 +22,7 @@ use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Prober};
-use crate::record::{Options, Received, Recorder};
+use crate::record::{Options, Received, Recorder, observations};
 use crate::settings::Settings;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
@@ -75,7 +75,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
     } = service;
     let tasks = TaskTracker::new();
     let (commands, commands_receiver) = mpsc::channel(256);
-    let (observations, observations_receiver) = mpsc::channel(4096);
+    let (observations, observations_receiver) = observations();
     let (reports, reports_receiver) = mpsc::channel(4096);
 
     let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });

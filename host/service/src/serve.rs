@@ -29,10 +29,18 @@ pub async fn feed(store: Arc<dyn Store>, records: Records, mut seen: impl FnMut(
 /// Takes over one event.
 fn apply(records: &Records, event: StoreEvent) {
     match event {
-        StoreEvent::Replaced { revision: _, entries } => {
-            records.replace(entries.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
+        StoreEvent::Reading => records.begin_read(),
+        StoreEvent::Page(page) => {
+            records.take_page(page.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
+        }
+        StoreEvent::Read { revision: _, restored } => {
+            if restored {
+                tracing::warn!("the store was restored from a backup, or is another one than before");
+            }
+            records.end_read();
         }
         StoreEvent::Changed { revision: _, changes } => {
+            records.sign_of_life();
             for change in changes {
                 records.apply(&change.key, change.value.as_deref());
             }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, Readiness};
-use crate::observe::Observation;
+use crate::observe::Observations;
 use crate::probe::ProberHandle;
 use crate::record::Command;
 
@@ -26,7 +25,7 @@ pub struct Settings {
     /// What is wanted of the recorder.
     pub commands: mpsc::Sender<Command>,
     /// Where watches report.
-    pub observations: mpsc::Sender<(ClusterId, Observation)>,
+    pub observations: Observations,
     /// Asks the central DNS server; `None` where no address is known.
     pub prober: Option<ProberHandle>,
     /// Where what happens is noted.

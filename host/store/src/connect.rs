@@ -1,5 +1,6 @@
 //! How etcd is reached, also by a program that was built without it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use openmcp_dns_core::skydns::Prefix;
@@ -7,15 +8,18 @@ use thiserror::Error;
 
 use crate::Store;
 
-/// How to reach etcd.
-#[derive(Clone, Debug)]
+/// How to reach etcd. The files are read again while the store is used, so that a certificate or a
+/// password that is renewed in them counts without a restart.
+#[derive(Clone, Debug, Default)]
 pub struct EtcdAddress {
     /// Endpoints, for example `http://127.0.0.1:2379`.
     pub endpoints: Vec<String>,
-    /// Certificate authority of the servers, as PEM; the system's when it is not set.
-    pub ca: Option<Vec<u8>>,
-    /// Client certificate and key, as PEM.
-    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// File with the certificate authority of the servers, as PEM; the system's when it is not set.
+    pub ca: Option<PathBuf>,
+    /// Files with the client certificate and its key, as PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// A user, and the file with the password.
+    pub user: Option<(String, PathBuf)>,
 }
 
 /// Why no connection can be prepared.
@@ -24,7 +28,16 @@ pub enum ConnectError {
     /// The program was built without etcd.
     #[error("this program was built without etcd; build it with the feature `etcd`, which is a default")]
     WithoutEtcd,
-    /// An endpoint is no URL, or a certificate cannot be read.
+    /// A file cannot be read.
+    #[error("failed to read {}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An endpoint is no URL, or what a file holds is no certificate or key.
     #[error(transparent)]
     Address(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -32,13 +45,10 @@ pub enum ConnectError {
 /// Prepares the connection to etcd; it is made with the first request, and made again when it breaks.
 ///
 /// # Errors
-/// When an endpoint is no URL, a certificate cannot be read, or the program was built without etcd.
+/// When an endpoint is no URL, a file cannot be read, or the program was built without etcd.
 #[cfg(feature = "etcd")]
 pub async fn connect_etcd(address: &EtcdAddress, prefix: Prefix) -> Result<Arc<dyn Store>, ConnectError> {
-    let connected = crate::etcd::EtcdStore::connect(address, prefix).await;
-    connected
-        .map(|store| Arc::new(store) as Arc<dyn Store>)
-        .map_err(|error| ConnectError::Address(error.into()))
+    Ok(Arc::new(crate::etcd::EtcdStore::connect(address, prefix).await?))
 }
 
 /// As it is without etcd: nothing can be prepared.

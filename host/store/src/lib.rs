@@ -1,7 +1,7 @@
 //! Where the records are kept: etcd, from which the central DNS server answers, or memory.
 //!
 //! ```text
-//! NamePlan ──commit──► Store ──follow──► StoreEvent
+//! NamePlans ──commit──► Store ──follow──► StoreEvent: Reading, Page …, Read, Changed …
 //! ```
 
 #[cfg(feature = "battery")]
@@ -15,6 +15,6 @@ mod store;
 pub use connect::{ConnectError, EtcdAddress, connect_etcd};
 #[cfg(feature = "etcd")]
 pub use etcd::EtcdStore;
-pub use memory::MemoryStore;
+pub use memory::{Backup, MemoryStore};
 pub use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
-pub use store::{Commit, Store, StoreError};
+pub use store::{Commit, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};

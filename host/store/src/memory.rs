@@ -1,54 +1,129 @@
-//! A store in memory, for the demo: the same guarded transactions and the same watch as etcd.
+//! A store in memory, for the demo and tests: guarded transactions, revisions, a bound of operations and
+//! a watch that is resumed, as etcd has them.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use openmcp_dns_core::plan::NamePlan;
-use tokio::sync::{broadcast, mpsc};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
 
-use crate::{Commit, KeyValue, Store, StoreError, StoreEvent};
+use crate::{Commit, KeyValue, MAX_OPERATIONS, Refusal, Store, StoreError, StoreEvent};
 
-/// How many changes a slow follower may lag behind before it reads everything anew.
+/// How many revisions a slow follower may lag behind before it reads everything anew.
 const BACKLOG: usize = 1024;
+
+/// Keys in one page of a read.
+const PAGE_KEYS: usize = 500;
+
+/// How often followers hear of a store in which nothing changes.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Holds records as long as the process lives.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
-    changes: broadcast::Sender<(i64, Vec<KeyValue>)>,
+    /// Something is different: followers look.
+    stirred: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// How often it was restored.
+    life: u64,
+    content: Backup,
+    /// What has changed lately, by revision.
+    backlog: VecDeque<(i64, Vec<KeyValue>)>,
+    is_cut: bool,
+}
+
+/// What a store held at some time.
+#[derive(Clone, Debug, Default)]
+pub struct Backup {
     revision: i64,
     entries: BTreeMap<String, (Vec<u8>, i64)>,
 }
 
+#[derive(Debug, Error)]
+#[error("{0} operations, of at most {MAX_OPERATIONS}")]
+struct TooManyOperations(usize);
+
+/// What a follower has been told.
+#[derive(Clone, Copy)]
+struct Told {
+    life: u64,
+    revision: i64,
+}
+
+/// What comes next for a follower.
+enum Next {
+    Tell(Vec<StoreEvent>, Told),
+    /// All is told.
+    Wait,
+    Cut,
+}
+
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { state: Mutex::default(), changes: broadcast::channel(BACKLOG).0 }
+        Self { state: Mutex::default(), stirred: watch::Sender::default() }
     }
 }
 
 impl MemoryStore {
-    fn apply(&self, plan: &NamePlan) -> Commit {
-        // A panic while the lock was held cannot have left half a transaction: see below.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let as_expected = plan.changes.iter().all(|change| {
-            state.entries.get(&change.key).map_or(0, |(_, revision)| *revision)
-                == change.expected_mod_revision
+    /// What it holds now.
+    #[must_use]
+    pub fn back_up(&self) -> Backup {
+        self.lock().content.clone()
+    }
+
+    /// Goes back to what it held at that time, as etcd does when it is restored from a backup.
+    pub fn restore_backup(&self, backup: Backup) {
+        let mut state = self.lock();
+        *state = State { life: state.life + 1, content: backup, is_cut: state.is_cut, ..State::default() };
+        drop(state);
+        self.stirred.send_replace(());
+    }
+
+    /// Forgets what changed before now: who has not been told reads everything.
+    pub fn compact(&self) {
+        self.lock().backlog.clear();
+    }
+
+    /// Whether following is interrupted from now on. Transactions are not.
+    pub fn cut(&self, is_cut: bool) {
+        self.lock().is_cut = is_cut;
+        self.stirred.send_replace(());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held cannot have left half a transaction: nothing in it panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+        let operations = plans.iter().map(|plan| plan.changes.len()).sum();
+        if operations > MAX_OPERATIONS {
+            let source = TooManyOperations(operations).into();
+            return Err(StoreError::Refused { refusal: Refusal::TooManyOperations, source });
+        }
+        let mut state = self.lock();
+        let Backup { revision, entries } = &mut state.content;
+        let mut planned = plans.iter().flat_map(|plan| &plan.changes);
+        let as_expected = planned.all(|change| {
+            entries.get(&change.key).map_or(0, |(_, revision)| *revision) == change.expected_mod_revision
         });
         if !as_expected {
-            return Commit::Conflict;
+            return Ok(Commit::Conflict);
         }
-        let revision = state.revision + 1;
-        state.revision = revision;
-        let mut changes = Vec::with_capacity(plan.changes.len());
-        for change in &plan.changes {
+        *revision += 1;
+        let revision = *revision;
+        let mut changes = Vec::with_capacity(operations);
+        for change in plans.iter().flat_map(|plan| &plan.changes) {
             match &change.value {
-                Some(value) => state.entries.insert(change.key.clone(), (value.clone(), revision)),
-                None => state.entries.remove(&change.key),
+                Some(value) => entries.insert(change.key.clone(), (value.clone(), revision)),
+                None => entries.remove(&change.key),
             };
             changes.push(KeyValue {
                 key: change.key.clone(),
@@ -56,15 +131,35 @@ impl MemoryStore {
                 mod_revision: revision,
             });
         }
-        // Sent under the lock, so that followers see changes in the order of their revisions.
-        // An error only says that nobody follows yet.
-        let _ = self.changes.send((revision, changes));
-        Commit::Done(revision)
+        state.backlog.push_back((revision, changes));
+        if state.backlog.len() > BACKLOG {
+            state.backlog.pop_front();
+        }
+        drop(state);
+        self.stirred.send_replace(());
+        Ok(Commit::Done(revision))
     }
 
-    fn read(&self) -> (StoreEvent, broadcast::Receiver<(i64, Vec<KeyValue>)>) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = state
+    fn next(&self, told: Option<Told>) -> Next {
+        let state = self.lock();
+        if state.is_cut {
+            return Next::Cut;
+        }
+        let now = Told { life: state.life, revision: state.content.revision };
+        if let Some(told) = told.filter(|told| told.life == now.life) {
+            if told.revision == now.revision {
+                return Next::Wait;
+            }
+            let is_kept = state.backlog.front().is_some_and(|(first, _)| *first <= told.revision + 1);
+            if is_kept {
+                let missed = state.backlog.iter().filter(|(revision, _)| *revision > told.revision);
+                let missed =
+                    missed.cloned().map(|(revision, changes)| StoreEvent::Changed { revision, changes });
+                return Next::Tell(missed.collect(), now);
+            }
+        }
+        let entries: Vec<KeyValue> = state
+            .content
             .entries
             .iter()
             .map(|(key, (value, revision))| KeyValue {
@@ -73,33 +168,53 @@ impl MemoryStore {
                 mod_revision: *revision,
             })
             .collect();
-        (StoreEvent::Replaced { revision: state.revision, entries }, self.changes.subscribe())
+        let restored = told.is_some_and(|told| told.life != now.life);
+        let mut events = vec![StoreEvent::Reading];
+        events.extend(entries.chunks(PAGE_KEYS).map(|page| StoreEvent::Page(page.to_vec())));
+        events.push(StoreEvent::Read { revision: now.revision, restored });
+        Next::Tell(events, now)
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, plan: &NamePlan) -> Result<Commit, StoreError> {
-        Ok(self.apply(plan))
+    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+        self.apply(plans)
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {
+        let mut stirred = self.stirred.subscribe();
+        let (mut told, mut was_cut, mut is_late) = (None, false, false);
         loop {
-            let (everything, mut changes) = self.read();
-            if events.send(everything).await.is_err() {
-                return;
-            }
-            loop {
-                match changes.recv().await {
-                    Ok((revision, changes)) => {
-                        if events.send(StoreEvent::Changed { revision, changes }).await.is_err() {
-                            return;
-                        }
+            stirred.mark_unchanged();
+            let tell = match self.next(told) {
+                Next::Tell(tell, now) => {
+                    told = Some(now);
+                    tell
+                }
+                Next::Cut if !was_cut => vec![StoreEvent::Trouble("following is interrupted".to_owned())],
+                Next::Wait if was_cut || is_late => vec![progress(told)],
+                Next::Cut | Next::Wait => {
+                    tokio::select! {
+                        // An error says that the store is gone, which we borrow.
+                        _ = stirred.changed() => {}
+                        () = tokio::time::sleep(PROGRESS_INTERVAL) => is_late = true,
+                        () = events.closed() => return,
                     }
-                    Err(broadcast::error::RecvError::Lagged(_)) => break,
-                    Err(broadcast::error::RecvError::Closed) => return,
+                    continue;
+                }
+            };
+            is_late = false;
+            was_cut = matches!(tell.as_slice(), [StoreEvent::Trouble(_)]);
+            for event in tell {
+                if events.send(event).await.is_err() {
+                    return;
                 }
             }
         }
     }
+}
+
+fn progress(told: Option<Told>) -> StoreEvent {
+    StoreEvent::Changed { revision: told.map_or(0, |told| told.revision), changes: Vec::new() }
 }

@@ -1,40 +1,113 @@
-//! Where the records are kept: etcd, or memory for the demo.
+//! What a store does.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use openmcp_dns_core::mirror::StoreEvent;
+use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
 use openmcp_dns_core::plan::NamePlan;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-/// What became of a plan.
+/// etcd's default bound of operations in a transaction (`--max-txn-ops`).
+pub const MAX_OPERATIONS: usize = 128;
+
+/// What became of the plans of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// All changes were made, at this revision.
     Done(i64),
-    /// A key was not at the revision that the plan expected; nothing was changed.
+    /// A key was not at the revision that its plan expected; nothing was changed.
     Conflict,
 }
 
-/// Why a plan could not be carried out.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// etcd did not answer, or refused.
-    #[error("unable to write to etcd")]
-    Etcd(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// etcd did not answer in time.
-    #[error("unable to write to etcd: no answer within {0} s")]
-    Timeout(u64),
+/// Why a store refuses a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// See [`MAX_OPERATIONS`].
+    #[error("it has too many operations; publish fewer values at the name")]
+    TooManyOperations,
+    /// See etcd's `--max-request-bytes`.
+    #[error("it is too large; publish fewer or shorter values at the name")]
+    TooLarge,
+    /// See etcd's `--quota-backend-bytes`.
+    #[error("the store has no space left; compact and defragment etcd, raise its quota, disarm the alarm")]
+    NoSpace,
+    /// Our user may not write there.
+    #[error("it is not permitted; check the certificate, the user and the user's roles in etcd")]
+    Permission,
+    /// What the source says.
+    #[error("see what the store says")]
+    Other,
 }
 
-/// Keeps records. Changes one name at a time, in one transaction that is guarded by revisions.
+/// What the source of an error says.
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why plans could not be carried out.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The store answers, and refuses this transaction; nothing was changed.
+    #[error("unable to write to the store, which refuses the transaction: {refusal}")]
+    Refused {
+        /// Why, as far as it is known.
+        refusal: Refusal,
+        /// What the store says.
+        #[source]
+        source: Source,
+    },
+    /// It does not answer in time, or has no leader; it is not known whether the changes were made.
+    #[error("unable to write to the store, which does not answer")]
+    Unavailable {
+        /// What was seen of it.
+        #[source]
+        source: Source,
+    },
+}
+
+impl StoreError {
+    /// Whether the store answers, and refuses this transaction.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+/// Keeps records.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Makes all changes of a plan, or none.
+    /// Makes all changes of all plans in one transaction, or none. The sum of changes is to be at most
+    /// [`MAX_OPERATIONS`].
     ///
     /// # Errors
-    /// When the store does not answer or refuses; it is then not known whether the changes were made.
-    async fn commit(&self, plan: &NamePlan) -> Result<Commit, StoreError>;
+    /// When the store refuses, or does not answer.
+    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError>;
 
     /// Reports what the store holds and what changes, until nobody listens any more.
     async fn follow(&self, events: mpsc::Sender<StoreEvent>);
+}
+
+/// Reads everything once: the revision, and all keys in their order.
+///
+/// # Errors
+/// With the first trouble. It waits for as long as the store does, so bound it in time.
+pub async fn read_once(store: Arc<dyn Store>) -> Result<(i64, Vec<KeyValue>), String> {
+    let (sender, mut events) = mpsc::channel(4);
+    let read = async move {
+        let mut entries = Vec::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                StoreEvent::Reading => entries.clear(),
+                StoreEvent::Page(mut page) => entries.append(&mut page),
+                StoreEvent::Read { revision, .. } => return Ok((revision, entries)),
+                StoreEvent::Changed { .. } => {}
+                StoreEvent::Trouble(message) => return Err(message),
+            }
+        }
+        Err("following has ended".to_owned())
+    };
+    tokio::select! {
+        read = read => read,
+        // Never ends before `read`, which listens.
+        () = store.follow(sender) => Err("following has ended".to_owned()),
+    }
 }

@@ -1,14 +1,13 @@
 //! How to reach etcd, for the commands that read or write records.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use openmcp_dns_core::mirror::Mirror;
 use openmcp_dns_core::skydns::Prefix;
-use openmcp_dns_store::{EtcdAddress, Store, StoreEvent, connect_etcd};
-use tokio::sync::mpsc;
+use openmcp_dns_store::{EtcdAddress, Store, connect_etcd, read_once};
 
 use crate::terminal::hint::{Hint as _, hinted};
 
@@ -30,6 +29,14 @@ pub struct EtcdOptions {
     #[arg(long, env = "OPENMCP_DNS_ETCD_KEY", value_name = "FILE", requires = "etcd_cert")]
     etcd_key: Option<PathBuf>,
 
+    /// User of etcd, where it asks for one
+    #[arg(long, env = "OPENMCP_DNS_ETCD_USER", value_name = "NAME", requires = "etcd_password_file")]
+    etcd_user: Option<String>,
+
+    /// File with the user's password
+    #[arg(long, env = "OPENMCP_DNS_ETCD_PASSWORD_FILE", value_name = "FILE", requires = "etcd_user")]
+    etcd_password_file: Option<PathBuf>,
+
     /// Where the records lie in etcd: the `path` of CoreDNS's etcd plugin
     #[arg(long, env = "OPENMCP_DNS_ETCD_PREFIX", value_name = "PATH", default_value = "/skydns")]
     etcd_prefix: Prefix,
@@ -46,19 +53,19 @@ impl EtcdOptions {
     /// # Errors
     /// When a file cannot be read, or an endpoint is no URL.
     pub async fn connect(&self, endpoints: Vec<String>) -> anyhow::Result<Arc<dyn Store>> {
-        let Self { etcd_ca, etcd_cert, etcd_key, etcd_prefix } = self;
-        let identity = match (etcd_cert, etcd_key) {
-            (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
-            _ => None,
+        let Self { etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file, etcd_prefix } = self;
+        let address = EtcdAddress {
+            endpoints,
+            ca: etcd_ca.clone(),
+            identity: etcd_cert.clone().zip(etcd_key.clone()),
+            user: etcd_user.clone().zip(etcd_password_file.clone()),
         };
-        let ca = etcd_ca.as_deref().map(read).transpose()?;
-        let address = EtcdAddress { endpoints, ca, identity };
         connect_etcd(&address, etcd_prefix.clone())
             .await
             .with_context(|| {
                 format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","))
             })
-            .hint("give the endpoints as URLs, for example http://127.0.0.1:2379")
+            .hint("give the endpoints as URLs, for example http://127.0.0.1:2379, and files in PEM format")
     }
 
     /// Reads all records once.
@@ -69,28 +76,16 @@ impl EtcdOptions {
         let what = format!("failed to read the records from etcd at {}", endpoints.join(","));
         let hint = "check --etcd and the certificates; without --etcd, --expect says what to expect";
         let store = self.connect(endpoints).await?;
-        let (events, mut received) = mpsc::channel(16);
-        let following = tokio::spawn(async move { store.follow(events).await });
-        let first = tokio::time::timeout(PATIENCE, received.recv()).await;
-        following.abort();
-        match first {
-            Ok(Some(StoreEvent::Replaced { revision: _, entries })) => {
+        match tokio::time::timeout(PATIENCE, read_once(store)).await {
+            Ok(Ok((_, entries))) => {
                 let mut mirror = Mirror::new(self.etcd_prefix.clone());
                 for entry in entries {
                     mirror.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)));
                 }
                 Ok(mirror)
             }
-            Ok(Some(StoreEvent::Trouble(message))) => Err(hinted(format!("{what}: {message}"), hint)),
-            Ok(Some(StoreEvent::Changed { .. }) | None) | Err(_) => {
-                Err(hinted(format!("{what}: no answer within {} s", PATIENCE.as_secs()), hint))
-            }
+            Ok(Err(trouble)) => Err(hinted(format!("{what}: {trouble}"), hint)),
+            Err(_) => Err(hinted(format!("{what}: no answer within {} s", PATIENCE.as_secs()), hint)),
         }
     }
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file)
-        .with_context(|| format!("failed to read {}", file.display()))
-        .hint("give a file in PEM format")
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::mirror::{Mirror, Stored};
+use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::skydns::Prefix;
@@ -38,19 +38,7 @@ impl View {
 
     /// Takes over what the store reports.
     pub fn take_in(&self, event: &StoreEvent) {
-        let mut mirror = self.lock();
-        let changes = match event {
-            StoreEvent::Replaced { revision: _, entries } => {
-                *mirror = Mirror::new(mirror.prefix().clone());
-                entries
-            }
-            StoreEvent::Changed { revision: _, changes } => changes,
-            StoreEvent::Trouble(_) => return,
-        };
-        for change in changes {
-            let value = change.value.as_deref().map(|value| (value, change.mod_revision));
-            mirror.apply(&change.key, value);
-        }
+        self.lock().take_in(event);
     }
 
     /// The values at a name, sorted.
@@ -72,17 +60,16 @@ impl View {
 }
 
 fn values(mirror: &Mirror, name: &HostName) -> BTreeSet<Value> {
-    mirror.at(name).into_iter().flat_map(BTreeMap::values).filter_map(value).collect()
+    mirror.at(name).into_iter().flat_map(StoredName::iter).filter_map(value).collect()
 }
 
 fn value(stored: &Stored) -> Option<Value> {
-    let entry = stored.entry.as_ref().ok()?;
-    let value = entry.value().ok()?;
+    let value = stored.value()?;
     Some(Value {
         record_type: value.record_type(),
         text: value.to_string(),
-        ttl_seconds: entry.ttl_seconds(),
-        cluster: stored.owner()?.cluster,
-        source: entry.source.clone().unwrap_or_default(),
+        ttl_seconds: stored.ttl_seconds()?,
+        cluster: stored.owner()?.cluster.clone(),
+        source: stored.source().unwrap_or_default().to_owned(),
     })
 }

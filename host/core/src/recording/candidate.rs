@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::question::{AskedClaim, Decisions, Ticket};
+use super::question::{Decisions, Ticket};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterModule;
 use crate::compare::{Comparison, Difference, Differing, decision_of, difference};
@@ -78,10 +78,9 @@ impl Candidate {
         decisions: Decisions,
         is_current: impl Fn(&BTreeMap<SourceRef, Ticket>, &SourceRef) -> bool,
     ) {
-        for (question, decision) in decisions {
-            let AskedClaim { source, claim, .. } = question.asked;
+        for (source, host_name, decision) in decisions.into_claims() {
             if is_current(&self.waiting, &source) {
-                self.decisions.entry(source).or_default().insert(claim.host_name, decision);
+                self.decisions.entry(source).or_default().insert(host_name, decision);
             }
         }
     }
@@ -111,7 +110,7 @@ impl Candidate {
             });
         }
         for (source, outcomes) in claims {
-            for (host_name, outcome) in outcomes {
+            for (host_name, outcome) in outcomes.iter() {
                 if matches!(outcome.state, State::Unresolved(_) | State::Asked) {
                     continue;
                 }
@@ -124,7 +123,7 @@ impl Candidate {
                 let Some(change) = difference(active.as_ref(), candidate) else { continue };
                 comparison.add(|| Differing {
                     source: Some(source.clone()),
-                    host_name: host_name.clone(),
+                    host_name: host_name.to_owned(),
                     change: Difference::as_str(change),
                     active: Decision::lines_of(active.as_ref()).join("; "),
                     candidate: Decision::lines_of(candidate).join("; "),

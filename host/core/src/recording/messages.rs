@@ -69,12 +69,16 @@ pub struct Written {
 }
 
 /// What became of a transaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum WriteResult {
     /// Done at this revision.
     Done(i64),
-    /// Not done: plan anew. The message says why, unless it was only somebody else's change.
-    Again(Option<String>),
+    /// Not done, because somebody else has changed the name: plan anew.
+    Conflict,
+    /// The store refuses it, and says why.
+    Refused(String),
+    /// The store does not answer: it is not known whether it was done.
+    Unavailable(String),
 }
 
 /// What follows from an input.

@@ -32,13 +32,13 @@ mod summary;
 mod tests;
 mod zone;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 pub use messages::{
     ClusterCommand, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
 };
-pub use question::{Answer, AskedClaim, Decisions, Job, Question, Role, Ticket};
+pub use question::{Answer, Answering, AskedClaim, Decisions, Job, QuestionId, Role, Ticket};
 pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 use crate::cluster::ClusterId;
@@ -56,6 +56,13 @@ pub struct Recording {
     names: Names,
     memo: Memo,
     tickets: Ticket,
+    /// When a cluster has something to do though nothing arrives.
+    timers: BTreeSet<(Instant, ClusterId)>,
+    timer_of: HashMap<ClusterId, Instant>,
+    /// Clusters that this round has to do with.
+    busy: BTreeSet<ClusterId>,
+    /// Clusters whose state is another than others know.
+    touched: BTreeSet<ClusterId>,
 }
 
 impl Recording {
@@ -68,6 +75,10 @@ impl Recording {
             names: Names::new(prefix),
             memo: Memo::default(),
             tickets: 0,
+            timers: BTreeSet::new(),
+            timer_of: HashMap::new(),
+            busy: BTreeSet::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -75,6 +86,13 @@ impl Recording {
     #[must_use]
     pub const fn knows_the_store(&self) -> bool {
         self.names.store_is_known()
+    }
+
+    /// When an [`Input::Tick`] is wanted; `None` when nothing waits for the time.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.names.due(now)).min()
     }
 
     /// Takes in an input. Nothing is planned before [`Self::round`], so that what arrives together is
@@ -97,19 +115,24 @@ impl Recording {
                 self.tell_cluster(&id, ClusterInput::Answer(answer), now, &mut effects);
             }
             Input::Store(event) => {
-                let concerns = self.names.store_event(event);
-                self.touch(concerns, &mut effects);
+                let mut caused = Vec::new();
+                let concerns = self.names.store_event(event, now, &mut caused);
+                self.take_of_names(caused, &mut effects);
+                self.concern(concerns, now, &mut effects);
             }
             Input::Written(written) => {
-                let (concerns, caused) = self.names.written(written);
-                self.touch(concerns, &mut effects);
+                let mut caused = Vec::new();
+                let concerns = self.names.written(written, now, &mut caused);
                 self.take_of_names(caused, &mut effects);
+                self.concern(concerns, now, &mut effects);
             }
             Input::Tick => {
-                let ids: Vec<ClusterId> = self.clusters.keys().cloned().collect();
-                for id in ids {
+                while let Some((_, id)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
+                    self.set_timer(&id, None);
                     self.tell_cluster(&id, ClusterInput::Tick, now, &mut effects);
                 }
+                let concerns = self.names.pass(now);
+                self.concern(concerns, now, &mut effects);
             }
         }
         effects
@@ -117,53 +140,82 @@ impl Recording {
 
     /// Plans what the inputs since the last round have led to.
     pub fn round(&mut self, now: Instant) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let draft = self.names.draft();
-        let mut held = BTreeSet::new();
+        let (mut effects, mut caused) = (Vec::new(), Vec::new());
+        let draft = self.names.draft(&mut caused);
+        let mut held = BTreeMap::new();
         for (id, deletions) in &draft.deletions {
             let Some(cluster) = self.clusters.get_mut(id) else { continue };
             let around = surroundings(&self.names, &mut self.memo, &mut self.tickets, now);
-            if cluster.holds(deletions, &around) {
-                held.insert(id.clone());
-                effects.push(Effect::Tell(Report::Touched(id.clone())));
-            }
+            held.insert(id.clone(), cluster.holds(deletions, &around));
+            self.busy.insert(id.clone());
+            self.touched.insert(id.clone());
         }
-        let caused = self.names.carry_out(draft, &held);
+        self.names.carry_out(draft, &held, &mut caused);
+        self.names.write(now, &mut caused);
         self.take_of_names(caused, &mut effects);
         if self.names.store_is_known() {
-            let store = self.names.store();
-            let told = self.clusters.values_mut().filter_map(|cluster| cluster.held_change(store));
-            effects.extend(told.map(Effect::Tell));
-            for (id, _) in self.clusters.extract_if(.., |_, cluster| cluster.is_gone(store)) {
-                effects.push(Effect::Released(id));
-            }
-            for effect in &effects {
-                if let Effect::Released(id) = effect {
-                    self.names.leave(id);
-                }
+            for id in std::mem::take(&mut self.busy) {
+                self.look_after(&id, &mut effects);
             }
         }
+        let touched = std::mem::take(&mut self.touched).into_iter();
+        effects.extend(touched.map(|id| Effect::Tell(Report::Touched(id))));
         effects
+    }
+
+    /// A round had to do with a cluster.
+    fn look_after(&mut self, id: &ClusterId, effects: &mut Vec<Effect>) {
+        let Some(cluster) = self.clusters.get_mut(id) else { return };
+        effects.extend(cluster.held_change(self.names.store()).map(Effect::Tell));
+        cluster.forget_left_zones(|owner| self.names.has_left(owner));
+        self.names.join(id, cluster.member());
+        if cluster.is_gone(|owner| self.names.has_left(owner)) {
+            self.clusters.remove(id);
+            self.names.leave(id);
+            self.set_timer(id, None);
+            effects.push(Effect::Released(id.clone()));
+            return;
+        }
+        let due = cluster.due();
+        self.set_timer(id, due);
+    }
+
+    fn set_timer(&mut self, id: &ClusterId, at: Option<Instant>) {
+        let old = match at {
+            Some(at) => self.timer_of.insert(id.clone(), at),
+            None => self.timer_of.remove(id),
+        };
+        if old == at {
+            return;
+        }
+        if let Some(old) = old {
+            self.timers.remove(&(old, id.clone()));
+        }
+        self.timers.extend(at.map(|at| (at, id.clone())));
     }
 
     /// State of a cluster's records, for people.
     #[must_use]
-    pub fn summary(&self, id: &ClusterId) -> Summary {
+    pub fn summary(&self, id: &ClusterId, now: Instant) -> Summary {
         let Some(cluster) = self.clusters.get(id) else { return Summary::default() };
         let mut summary = cluster.summary(self.names.store());
-        summary.store_trouble = self.names.trouble().cloned();
-        summary.pending += self.names.open();
-        for conflict in self.names.conflicts().filter(|conflict| conflict.loser.0 == *id) {
-            summary.conflicts += 1;
-            if summary.problems.len() < MAX_PROBLEMS {
-                summary.problems.push(Problem {
-                    source: conflict.loser.1.clone(),
-                    host_name: conflict.name.to_string(),
-                    code: codes::CONFLICT.to_owned(),
-                    message: conflict.message.clone(),
-                });
-            }
-        }
+        summary.store_trouble = self.names.trouble(now).map(str::to_owned);
+        summary.pending += self.names.open(id);
+        summary.conflicts = self.names.conflicts(id).count();
+        let conflicts = self.names.conflicts(id).map(|conflict| Problem {
+            source: conflict.loser.1.clone(),
+            host_name: conflict.name.to_string(),
+            code: codes::CONFLICT.to_owned(),
+            message: conflict.message.clone(),
+        });
+        let refusals = self.names.refusals(id).map(|(name, source, message)| Problem {
+            source: source.clone(),
+            host_name: name.to_string(),
+            code: codes::STORE_REFUSES.to_owned(),
+            message: message.clone(),
+        });
+        let room = MAX_PROBLEMS - summary.problems.len();
+        summary.problems.extend(conflicts.chain(refusals).take(room));
         summary
     }
 
@@ -178,14 +230,16 @@ impl Recording {
         let mut around = surroundings(&self.names, &mut self.memo, &mut self.tickets, now);
         cluster.handle(input, &mut around);
         let caused = around.effects;
-        self.names.join(id.clone(), cluster.member());
+        self.names.join(id, cluster.member());
+        self.busy.insert(id.clone());
         for effect in caused {
             match effect {
                 ClusterEffect::Ask(job) => effects.push(Effect::Ask(job)),
                 ClusterEffect::Cancel(role) => effects.push(Effect::Cancel(id.clone(), role)),
+                ClusterEffect::Tell(Report::Touched(id)) => drop(self.touched.insert(id)),
                 ClusterEffect::Tell(report) => effects.push(Effect::Tell(report)),
                 ClusterEffect::Offer { source, offers, inferred } => {
-                    self.names.offer(id, &source, offers, inferred);
+                    self.names.offer(&(id.clone(), source), offers, inferred);
                 }
                 ClusterEffect::LookAgain(names) => {
                     for name in names {
@@ -197,12 +251,10 @@ impl Recording {
                     let assigned = self.zone.wish(id.clone(), wish);
                     self.give_domains(assigned, now, effects);
                 }
-                ClusterEffect::NoWish { at_once } => {
+                ClusterEffect::NoWish => {
                     self.zone.forget(id);
-                    if at_once {
-                        let assigned = self.zone.assign_domains();
-                        self.give_domains(assigned, now, effects);
-                    }
+                    let assigned = self.zone.assign_domains();
+                    self.give_domains(assigned, now, effects);
                 }
             }
         }
@@ -226,19 +278,30 @@ impl Recording {
                         effects.push(Effect::Tell(loser.conflict(conflict)));
                     }
                 }
-                NameEffect::Touched(id) => effects.push(Effect::Tell(Report::Touched(id))),
+                NameEffect::Touched(id) => {
+                    self.busy.insert(id.clone());
+                    self.touched.insert(id);
+                }
                 NameEffect::ForgetHeld(id, name) => {
                     if let Some(cluster) = self.clusters.get_mut(&id) {
                         cluster.forget_held(&name);
+                        self.busy.insert(id);
                     }
                 }
             }
         }
     }
 
-    fn touch(&self, concerns: Concerns, effects: &mut Vec<Effect>) {
-        if concerns == Concerns::Everyone {
-            effects.extend(self.clusters.keys().cloned().map(|id| Effect::Tell(Report::Touched(id))));
+    fn concern(&mut self, concerns: Concerns, now: Instant, effects: &mut Vec<Effect>) {
+        if concerns == Concerns::Some {
+            return;
+        }
+        self.touched.extend(self.clusters.keys().cloned());
+        if concerns == Concerns::First {
+            let ids: Vec<ClusterId> = self.clusters.keys().cloned().collect();
+            for id in ids {
+                self.tell_cluster(&id, ClusterInput::StoreKnown, now, effects);
+            }
         }
     }
 }
@@ -249,5 +312,5 @@ fn surroundings<'a>(
     tickets: &'a mut Ticket,
     now: Instant,
 ) -> Surroundings<'a> {
-    Surroundings { store: names.store(), memo, tickets, now, effects: Vec::new() }
+    Surroundings { store: names.store(), revision: names.revision(), memo, tickets, now, effects: Vec::new() }
 }

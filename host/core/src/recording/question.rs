@@ -1,13 +1,15 @@
 //! What a module is asked, and what it answers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
 
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterModule;
 use crate::decide::{AllowedNames, Decision, cluster_domain, decide};
 use crate::name::HostName;
-use crate::policy::{Context, PolicyFailure};
+use crate::policy::{FailureKind, PolicyFailure};
 use crate::resolve::Claim;
 
 /// Whether what a module answers is acted upon.
@@ -26,39 +28,91 @@ pub enum Role {
 pub struct AskedClaim {
     /// The object that asks.
     pub source: SourceRef,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    /// Its labels; the host names of one object share them.
+    pub labels: Arc<BTreeMap<String, String>>,
     /// What it asks for.
     pub claim: Claim,
 }
 
-/// Everything that a decision depends on.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Question {
-    /// SHA-256 of the module.
-    pub module_digest: Arc<str>,
-    /// Cluster, zone and configuration.
-    pub context: Arc<Context>,
-    /// Where the cluster may publish.
-    pub allowed: Arc<AllowedNames>,
-    /// The claim.
-    pub asked: AskedClaim,
-}
+/// Stands for everything that a decision depends on: module, context, domain and claim.
+///
+/// Two hashes with keys that nobody outside of the process knows: no tenant can make two questions that
+/// are taken for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QuestionId(u64, u64);
 
-impl Question {
-    /// Asks a module about a claim.
-    pub(super) fn new(module: &ClusterModule, allowed: &Arc<AllowedNames>, asked: AskedClaim) -> Self {
-        Self {
-            module_digest: Arc::clone(&module.module_digest),
-            context: Arc::clone(&module.context),
-            allowed: Arc::clone(allowed),
-            asked,
-        }
+static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+
+impl QuestionId {
+    fn of(value: &impl Hash) -> Self {
+        let [first, second] = KEYS.each_ref().map(|keys| keys.hash_one(value));
+        Self(first, second)
     }
 }
 
-/// Decisions by question.
-pub type Decisions = HashMap<Question, Decision>;
+/// Whom questions go to, and what holds for all of them.
+#[derive(Clone, Copy)]
+pub(super) struct Scope(QuestionId);
+
+impl Scope {
+    /// Questions to a module about a cluster with these names.
+    pub(super) fn new(module: &ClusterModule, allowed: &AllowedNames) -> Self {
+        Self(QuestionId::of(&(&module.module_digest, &*module.context, allowed)))
+    }
+
+    /// A question about a claim.
+    pub(super) fn question(self, asked: &AskedClaim) -> QuestionId {
+        let mut hashers = KEYS.each_ref().map(RandomState::build_hasher);
+        let [first, second] = &mut hashers;
+        for hasher in [first, second] {
+            self.0.hash(hasher);
+            asked.hash(hasher);
+        }
+        QuestionId(hashers[0].finish(), hashers[1].finish())
+    }
+}
+
+/// What a module has decided.
+#[derive(Default)]
+pub struct Decisions {
+    by_question: HashMap<QuestionId, Decision>,
+    claims: Vec<(SourceRef, String, QuestionId)>,
+}
+
+impl Decisions {
+    pub(super) fn get(&self, question: QuestionId) -> Option<&Decision> {
+        self.by_question.get(&question)
+    }
+
+    /// The objects that were asked about, one after another; each may be there several times.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceRef> {
+        self.claims.iter().map(|(source, ..)| source)
+    }
+
+    pub(super) fn into_questions(self) -> impl Iterator<Item = (QuestionId, Decision)> {
+        self.by_question.into_iter()
+    }
+
+    /// Object, host name and decision.
+    pub(super) fn into_claims(self) -> impl Iterator<Item = (SourceRef, String, Decision)> {
+        let Self { by_question, claims } = self;
+        claims.into_iter().filter_map(move |(source, host_name, question)| {
+            Some((source, host_name, by_question.get(&question)?.clone()))
+        })
+    }
+
+    fn add(&mut self, question: QuestionId, asked: AskedClaim, decision: Decision) {
+        self.claims.push((asked.source, asked.claim.host_name, question));
+        self.by_question.insert(question, decision);
+    }
+}
+
+#[cfg(test)]
+impl Decisions {
+    pub(super) fn add_for_test(&mut self, number: u64, decision: Decision) {
+        self.by_question.insert(QuestionId(number, number), decision);
+    }
+}
 
 /// Tells the answer to a job from that to another one.
 pub type Ticket = u64;
@@ -79,6 +133,8 @@ pub struct Job {
     pub allowed: Option<Arc<AllowedNames>>,
     /// The claims.
     pub claims: Vec<AskedClaim>,
+    /// How many questions per second the cluster may have asked, on average.
+    pub questions_per_second: u32,
 }
 
 /// The answer to a job.
@@ -95,32 +151,72 @@ pub struct Answer {
     pub decisions: Decisions,
 }
 
-impl Job {
-    /// Asks the module; `None` when nobody wants to hear the answer any more, which is looked at
-    /// before every question.
-    pub fn answer(self, is_cancelled: impl Fn() -> bool) -> Option<Answer> {
-        let Self { policy_name: _, role, cluster, ticket, module, allowed, claims } = self;
-        if is_cancelled() {
-            return None;
-        }
-        let (domain, allowed) = match allowed {
-            Some(allowed) => (None, Some(allowed)),
-            None => {
-                let domain = cluster_domain(&*module.policy, &module.context);
-                let allowed = domain.clone().ok().map(|domain| Arc::new(module.allowed(domain)));
-                (Some(domain), allowed)
-            }
-        };
-        let mut decisions = Decisions::new();
-        for asked in claims {
-            if is_cancelled() {
-                return None;
-            }
-            let Some(allowed) = &allowed else { break };
-            let AskedClaim { source, labels, claim } = &asked;
-            let decision = decide(&*module.policy, &module.context, allowed, source, labels, claim);
-            decisions.insert(Question::new(&module, allowed, asked), decision);
-        }
-        Some(Answer { role, cluster, ticket, domain, decisions })
+/// A job that is being answered, one question at a time: whoever asks may turn to another cluster's in
+/// between.
+pub struct Answering {
+    job: Job,
+    claims: std::vec::IntoIter<AskedClaim>,
+    domain: Option<Result<HostName, PolicyFailure>>,
+    scope: Option<Scope>,
+    decisions: Decisions,
+}
+
+impl Answering {
+    /// Nothing has been asked yet.
+    #[must_use]
+    pub fn new(mut job: Job) -> Self {
+        let claims = std::mem::take(&mut job.claims).into_iter();
+        Self { job, claims, domain: None, scope: None, decisions: Decisions::default() }
     }
+
+    /// The job.
+    #[must_use]
+    pub const fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Asks one question. Gives whether there may be more; claims that `is_wanted` does not want any more
+    /// are passed over.
+    pub fn step(&mut self, is_wanted: impl Fn(&AskedClaim) -> bool) -> bool {
+        let module = &self.job.module;
+        let Some(allowed) = &self.job.allowed else {
+            let domain = guarded(|| cluster_domain(&*module.policy, &module.context)).unwrap_or_else(Err);
+            self.job.allowed = domain.clone().ok().map(|domain| Arc::new(module.allowed(domain)));
+            let goes_on = domain.is_ok() && self.claims.len() > 0;
+            self.domain = Some(domain);
+            return goes_on;
+        };
+        let Some(asked) = self.claims.find(|asked| is_wanted(asked)) else { return false };
+        let scope = *self.scope.get_or_insert_with(|| Scope::new(module, allowed));
+        let AskedClaim { source, labels, claim } = &asked;
+        let decision = guarded(|| decide(&*module.policy, &module.context, allowed, source, labels, claim));
+        let decision = decision.unwrap_or_else(Decision::Undecided);
+        self.decisions.add(scope.question(&asked), asked, decision);
+        self.claims.len() > 0
+    }
+
+    /// What has been answered.
+    #[must_use]
+    pub fn finish(self) -> Answer {
+        let Self { job: Job { role, cluster, ticket, .. }, domain, decisions, .. } = self;
+        Answer { role, cluster, ticket, domain, decisions }
+    }
+}
+
+impl Job {
+    /// Asks the module everything at once.
+    #[must_use]
+    pub fn answer(self) -> Answer {
+        let mut answering = Answering::new(self);
+        while answering.step(|_| true) {}
+        answering.finish()
+    }
+}
+
+/// A panic while a module is asked is a bug of ours. It costs this one answer, which is asked for again.
+fn guarded<T>(ask: impl FnOnce() -> T) -> Result<T, PolicyFailure> {
+    catch_unwind(AssertUnwindSafe(ask)).map_err(|_| PolicyFailure {
+        kind: FailureKind::Internal,
+        message: "the service failed while it asked the module; its log says why".to_owned(),
+    })
 }

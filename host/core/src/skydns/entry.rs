@@ -78,6 +78,17 @@ impl Entry {
         owner: &Owner,
         source: &SourceRef,
     ) -> Self {
+        Self::of_text(name, value, ttl_seconds, owner, &source.to_string())
+    }
+
+    /// As [`Self::new`], with the source as text.
+    pub(crate) fn of_text(
+        name: &HostName,
+        value: &RecordValue,
+        ttl_seconds: u32,
+        owner: &Owner,
+        source: &str,
+    ) -> Self {
         let (host, text) = match value {
             RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => {
                 (Some(value.to_string()), None)
@@ -91,7 +102,7 @@ impl Entry {
             ttl: Some(ttl_seconds),
             group: Some(name.to_string()),
             owner: Some(owner.to_string()),
-            source: Some(source.to_string()),
+            source: Some(source.to_owned()),
         }
     }
 

@@ -91,6 +91,39 @@ pub fn key_for(prefix: &Prefix, name: &HostName, value_id: &str) -> String {
     key
 }
 
+/// Where below a name a value lies: the last segment of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueId {
+    /// At the name itself, as hand-written entries often are.
+    Name,
+    /// 8 hex digits, as external-dns writes them.
+    Short(u32),
+    /// 16 hex digits, see [`super::value_id`].
+    Long(u64),
+}
+
+impl ValueId {
+    /// Reads the id of a key, see [`KeyParts::value_id`]; `None` when it is none.
+    #[must_use]
+    pub fn parse(value_id: Option<&str>) -> Option<Self> {
+        match value_id {
+            None => Some(Self::Name),
+            Some(digits) if digits.len() == 8 => u32::from_str_radix(digits, 16).ok().map(Self::Short),
+            Some(digits) => u64::from_str_radix(digits, 16).ok().map(Self::Long),
+        }
+    }
+
+    /// The key of the value at `name`.
+    #[must_use]
+    pub fn key(self, prefix: &Prefix, name: &HostName) -> String {
+        match self {
+            Self::Name => name_path(prefix, name),
+            Self::Short(id) => key_for(prefix, name, &format!("{id:08x}")),
+            Self::Long(id) => key_for(prefix, name, &format!("{id:016x}")),
+        }
+    }
+}
+
 /// What the keys of all names in `zone`, and of no other name, start with: `/skydns/cluster/openmcp/`.
 ///
 /// The trailing slash matters: without it a read for `app1` covers `app10` as well.

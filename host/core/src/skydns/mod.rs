@@ -19,6 +19,7 @@ mod owner;
 
 pub use entry::{DEFAULT_TTL_SECONDS, Entry, EntryError};
 pub use key::{
-    KeyParts, Prefix, PrefixError, RESERVED_LABEL, has_reserved_label, key_for, parse_key, zone_prefix,
+    KeyParts, Prefix, PrefixError, RESERVED_LABEL, ValueId, has_reserved_label, key_for, parse_key,
+    zone_prefix,
 };
 pub use owner::{Owner, OwnerError, Ownership, value_id};

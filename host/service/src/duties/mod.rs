@@ -153,7 +153,7 @@ mod tests {
             platform,
             upstreams: Vec::new(),
             commands: mpsc::channel(1).0,
-            observations: mpsc::channel(1).0,
+            observations: crate::observe::observations().0,
             prober: None,
             journal: Journal::new(Metrics::default()),
             metrics: Metrics::default(),

@@ -4,16 +4,17 @@
 //! the others alone. What a watch reports is handed on as it is; nobody here decides anything.
 
 mod discovery;
+mod intake;
 mod list;
 mod partial;
 mod watch;
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use intake::{NobodyListens, Observations, ObservationsReceiver, observations};
 pub use list::list;
 pub use openmcp_dns_core::recording::Observation;
 
@@ -21,7 +22,7 @@ pub use openmcp_dns_core::recording::Observation;
 pub fn observe(
     cluster: &ClusterId,
     client: &kube::Client,
-    observations: &mpsc::Sender<(ClusterId, Observation)>,
+    observations: &Observations,
     cancel: &CancellationToken,
     tasks: &TaskTracker,
 ) {

@@ -10,10 +10,9 @@ use kube::runtime::watcher::{self, Event, watcher};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::{Fields, Kind, Part, Reader};
 use openmcp_dns_core::objects::Change;
-use tokio::sync::mpsc;
 
 use super::partial::PartialObject;
-use super::{Observation, discovery};
+use super::{Observation, Observations, discovery};
 
 /// How long to wait before asking again whether a kind is served: CRDs are installed after us on
 /// a fresh cluster, and discovery costs the API server little.
@@ -27,7 +26,7 @@ pub(super) struct Watch {
     pub(super) cluster: ClusterId,
     pub(super) kind: Kind,
     pub(super) client: kube::Client,
-    pub(super) observations: mpsc::Sender<(ClusterId, Observation)>,
+    pub(super) observations: Observations,
 }
 
 /// Nobody listens any more.

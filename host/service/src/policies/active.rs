@@ -7,10 +7,11 @@ use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use openmcp_dns_core::deletion_guard::DeletionLimits;
+use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 
-use openmcp_dns_api::dns_policy::{DeletionGuard, SharedName};
+use openmcp_dns_api::dns_policy::{self, DeletionGuard, SharedName};
 use openmcp_dns_api::{Cluster, DNSPolicySpec};
 
 /// A policy whose module is admitted: what is the same for all its clusters.
@@ -71,14 +72,24 @@ impl ActivePolicy<'_> {
             }
         };
         let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;
+        let dns_policy::Limits {
+            names_per_cluster,
+            host_names_per_object,
+            questions_per_second,
+            changes_per_second,
+        } = spec.limits;
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         ClusterPolicy {
             policy_name: name.clone(),
             module: for_cluster(module),
             candidate: candidate.as_ref().map(for_cluster),
-            deletion_limits: DeletionLimits {
-                share_percent: max_percent,
-                free_names: usize::try_from(free_names).unwrap_or(usize::MAX),
+            limits: Limits {
+                names_per_cluster: count(names_per_cluster),
+                host_names_per_object: count(host_names_per_object),
+                questions_per_second,
+                changes_per_second,
             },
+            deletion_limits: DeletionLimits { share_percent: max_percent, free_names: count(free_names) },
             hold: Duration::from_secs(hold_seconds.into()),
             created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),
         }

@@ -6,7 +6,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::recording::Summary;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::observe::Observation;
+use crate::observe::ObservationsReceiver;
 
 /// What is wanted of the recorder.
 pub enum Command {
@@ -34,5 +34,5 @@ pub struct Received {
     /// What is wanted of it.
     pub commands: mpsc::Receiver<Command>,
     /// What the watches of the clusters report.
-    pub observations: mpsc::Receiver<(ClusterId, Observation)>,
+    pub observations: ObservationsReceiver,
 }

@@ -15,8 +15,10 @@ mod messages;
 mod recorder;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod writes;
 
+pub use crate::observe::observations;
 pub use messages::{Command, Received};
 pub use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
 pub use openmcp_dns_core::deletion_guard::HeldDeletion;

@@ -20,8 +20,8 @@ use super::writes::Writes;
 /// How much is taken together before anything is planned.
 const BATCH: usize = 512;
 
-/// How often held deletions are looked at.
-const TICK: Duration = Duration::from_secs(1);
+/// How often the threads that ask modules are looked after.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// Settings of the recorder.
 pub struct Options {
@@ -66,9 +66,10 @@ impl Recorder {
 
     /// Works until all senders of commands are gone.
     pub async fn run(mut self, mut received: Received, mut store_events: mpsc::Receiver<StoreEvent>) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut look_after = tokio::time::interval(LOOK_AFTER);
+        look_after.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
+            let due = self.recording.due(Instant::now().into_std());
             tokio::select! {
                 biased;
                 Some(event) = store_events.recv() => self.store_event(event),
@@ -78,28 +79,39 @@ impl Recorder {
                     Some(command) => self.command(command),
                     None => return,
                 },
-                Some((cluster, observation)) = received.observations.recv(),
+                (cluster, observation) = received.observations.recv(),
                     if self.recording.knows_the_store() => self.observation(cluster, observation),
-                _ = tick.tick() => self.tick(),
+                () = until(due) => self.handle(recording::Input::Tick),
+                _ = look_after.tick() => {
+                    let used = self.recording.modules();
+                    self.deciders.keep(|policy, role| used.contains(&(policy, role)));
+                }
             }
             // Whatever else has arrived belongs to the same round.
             for _ in 0..BATCH {
                 if let Ok(event) = store_events.try_recv() {
                     self.store_event(event);
+                } else if let Some(written) = self.writes.try_next() {
+                    self.written(written);
                 } else if let Ok(answer) = self.answers.try_recv() {
                     self.handle(recording::Input::Answer(answer));
                 } else if let Ok(command) = received.commands.try_recv() {
                     self.command(command);
                 } else if self.recording.knows_the_store()
-                    && let Ok((cluster, observation)) = received.observations.try_recv()
+                    && let Some((cluster, observation)) = received.observations.try_recv()
                 {
                     self.observation(cluster, observation);
                 } else {
                     break;
                 }
             }
+            if due.is_some_and(|due| due <= Instant::now().into_std()) {
+                // Whoever arrives all the time keeps nobody from what the time brings.
+                self.handle(recording::Input::Tick);
+            }
             let effects = self.recording.round(Instant::now().into_std());
             self.carry_out(effects);
+            self.writes.begin();
             for report in std::mem::take(&mut self.outbox) {
                 if self.reports.send(report).await.is_err() {
                     return;
@@ -117,8 +129,8 @@ impl Recorder {
         for effect in effects {
             match effect {
                 Effect::Ask(job) => self.deciders.ask(job),
-                Effect::Cancel(cluster, role) => self.deciders.cancel(cluster, role),
-                Effect::Write(plan) => self.writes.start(plan),
+                Effect::Cancel(cluster, role) => self.deciders.cancel(&cluster, role),
+                Effect::Write(plan) => self.writes.add(plan),
                 Effect::Tell(report) => self.outbox.push(report),
                 Effect::Released(cluster) => {
                     self.deciders.forget(&cluster);
@@ -142,7 +154,7 @@ impl Recorder {
             Command::Confirm(cluster, token) => (cluster, ClusterCommand::Confirm(token)),
             Command::Summarise(cluster, answer) => {
                 // Nobody may be waiting any more.
-                let _ = answer.send(self.recording.summary(&cluster));
+                let _ = answer.send(self.recording.summary(&cluster, Instant::now().into_std()));
                 return;
             }
         };
@@ -163,16 +175,20 @@ impl Recorder {
         self.handle(recording::Input::Store(event));
     }
 
-    fn written(&mut self, written: Written) {
-        if let WriteResult::Again(Some(message)) = &written.result {
-            tracing::warn!(name = %written.plan.name, %message, "unable to record");
+    fn written(&mut self, written: Vec<Written>) {
+        for written in written {
+            if let WriteResult::Refused(message) | WriteResult::Unavailable(message) = &written.result {
+                tracing::warn!(name = %written.plan.name, %message, "unable to record");
+            }
+            self.handle(recording::Input::Written(written));
         }
-        self.handle(recording::Input::Written(written));
     }
+}
 
-    fn tick(&mut self) {
-        self.handle(recording::Input::Tick);
-        let used = self.recording.modules();
-        self.deciders.keep(|policy, role| used.contains(&(policy, role)));
+/// Waits until then; for ever where there is nothing to wait for.
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }

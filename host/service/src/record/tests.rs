@@ -8,6 +8,7 @@ use std::time::Duration;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::deletion_guard::DeletionLimits;
 use openmcp_dns_core::kinds::{Kind, Watched};
+use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::Change;
 use openmcp_dns_core::policy::{
@@ -17,9 +18,9 @@ use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::observe::Observation;
+use crate::observe::{Observation, Observations, observations};
 use crate::record::{Command, Options, Received, Recorder, Report, Summary};
-use openmcp_dns_store::{MemoryStore, Store, StoreEvent};
+use openmcp_dns_store::{MemoryStore, Store, read_once};
 
 /// A policy whose answers are held back until the gate opens.
 #[derive(Default)]
@@ -85,7 +86,7 @@ impl Policy for Denies {
 struct Running {
     store: Arc<MemoryStore>,
     commands: mpsc::Sender<Command>,
-    observations: mpsc::Sender<(ClusterId, Observation)>,
+    observations: Observations,
 }
 
 fn id(cluster: &str) -> ClusterId {
@@ -112,7 +113,7 @@ impl Running {
         let (reports, mut told) = mpsc::channel::<Report>(16);
         tokio::spawn(async move { while told.recv().await.is_some() {} });
         let (commands, received_commands) = mpsc::channel(16);
-        let (observations, received) = mpsc::channel(16);
+        let (observations, received) = observations();
         let kept: Arc<dyn Store> = store.clone();
         let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
         let received = Received { commands: received_commands, observations: received };
@@ -131,6 +132,7 @@ impl Running {
             policy_name: format!("of-{cluster}"),
             module: module(cluster, policy),
             candidate: candidate.map(|candidate| module(cluster, candidate)),
+            limits: Limits::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: Duration::from_secs(600),
             created_unix_seconds: 0,
@@ -208,13 +210,9 @@ impl Running {
 
     /// Revision of the store and how many keys it holds.
     async fn stored(&self) -> (i64, usize) {
-        let (sender, mut events) = mpsc::channel(1);
-        let store = Arc::clone(&self.store);
-        tokio::spawn(async move { store.follow(sender).await });
-        match events.recv().await {
-            Some(StoreEvent::Replaced { revision, entries }) => (revision, entries.len()),
-            other => panic!("{other:?}"),
-        }
+        let store: Arc<dyn Store> = self.store.clone();
+        let (revision, entries) = read_once(store).await.unwrap();
+        (revision, entries.len())
     }
 }
 

@@ -1,18 +1,19 @@
-//! Carries out plans: several names at a time.
+//! Carries out plans: several transactions at a time, and several names in each where many wait.
 
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::recording::{WriteResult, Written};
-use tokio::sync::Semaphore;
+use openmcp_dns_store::{Commit, MAX_OPERATIONS, Store};
 use tokio::task::JoinSet;
 
-use openmcp_dns_store::{Commit, Store};
-
-/// Transactions under way at once. etcd commits in batches, so some tens keep it busy; more only
-/// make each of them slower.
-const CONCURRENCY: usize = 64;
+/// Transactions under way at once. etcd commits what comes together in one batch, so some keep it busy;
+/// more only make each of them slower.
+const TRANSACTIONS: usize = 16;
 
 /// How long to wait before a name is planned anew after a failed transaction.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -21,51 +22,114 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// a moment to show that change.
 const CONFLICT_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Transactions under way.
+/// Transactions under way, and plans that wait for one.
 pub(super) struct Writes {
     store: Arc<dyn Store>,
-    permits: Arc<Semaphore>,
-    running: JoinSet<Written>,
+    waiting: VecDeque<NamePlan>,
+    running: JoinSet<Vec<Written>>,
+    /// What failed, until it is time to plan it anew.
+    resting: JoinSet<Vec<Written>>,
 }
 
 impl Writes {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, permits: Arc::new(Semaphore::new(CONCURRENCY)), running: JoinSet::new() }
+        Self { store, waiting: VecDeque::new(), running: JoinSet::new(), resting: JoinSet::new() }
     }
 
-    /// Starts a transaction.
-    pub(super) fn start(&mut self, plan: NamePlan) {
-        let (store, permits) = (Arc::clone(&self.store), Arc::clone(&self.permits));
-        self.running.spawn(async move {
-            let committed = {
-                // The semaphore is never closed.
-                let _permit = permits.acquire().await;
-                store.commit(&plan).await
-            };
-            let result = match committed {
-                Ok(Commit::Done(revision)) => WriteResult::Done(revision),
-                Ok(Commit::Conflict) => {
-                    tokio::time::sleep(CONFLICT_INTERVAL).await;
-                    WriteResult::Again(None)
-                }
-                Err(error) => {
-                    tokio::time::sleep(RETRY_INTERVAL).await;
-                    WriteResult::Again(Some(openmcp_dns_core::chain(&error)))
-                }
-            };
-            Written { plan, result }
-        });
+    /// Takes a plan; [`Self::begin`] has it carried out.
+    pub(super) fn add(&mut self, plan: NamePlan) {
+        self.waiting.push_back(plan);
     }
 
-    /// The next transaction that ends; waits for ever while none is under way.
-    pub(super) async fn next(&mut self) -> Written {
+    /// Begins as many transactions as may be under way. What waits is shared out among them: one name
+    /// goes alone and at once, and a thousand take a few transactions.
+    pub(super) fn begin(&mut self) {
+        while self.running.len() < TRANSACTIONS && !self.waiting.is_empty() {
+            let share = self.waiting.len().div_ceil(TRANSACTIONS - self.running.len());
+            let mut plans: Vec<NamePlan> = Vec::new();
+            let mut operations = 0;
+            while let Some(plan) = self.waiting.front()
+                && (plans.is_empty()
+                    || plans.len() < share && operations + plan.changes.len() <= MAX_OPERATIONS)
+            {
+                operations += plan.changes.len();
+                plans.extend(self.waiting.pop_front());
+            }
+            let store = Arc::clone(&self.store);
+            self.running.spawn(commit(store, plans));
+        }
+    }
+
+    /// The next transactions that end; waits for ever while none is under way.
+    pub(super) async fn next(&mut self) -> Vec<Written> {
         loop {
-            match self.running.join_next().await {
-                Some(Ok(written)) => return written,
-                // A panic in a store is a bug of ours; its name stays busy, the others go on.
-                Some(Err(error)) => tracing::error!(%error, "a transaction panicked"),
-                None => std::future::pending().await,
+            let ended = tokio::select! {
+                Some(ended) = self.running.join_next() => ended,
+                Some(ended) = self.resting.join_next() => match ended {
+                    Ok(written) => return written,
+                    Err(_) => continue,
+                },
+                else => std::future::pending().await,
+            };
+            let written = self.ended(ended);
+            if !written.is_empty() {
+                return written;
             }
         }
+    }
+
+    /// Transactions that have ended already.
+    pub(super) fn try_next(&mut self) -> Option<Vec<Written>> {
+        if let Some(Ok(rested)) = self.resting.try_join_next() {
+            return Some(rested);
+        }
+        let ended = self.running.try_join_next()?;
+        Some(self.ended(ended))
+    }
+
+    fn ended(&mut self, ended: Result<Vec<Written>, tokio::task::JoinError>) -> Vec<Written> {
+        // Only a cancelled task fails: see `commit`.
+        let (done, failed): (Vec<Written>, Vec<Written>) = ended
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|written| matches!(written.result, WriteResult::Done(_)));
+        let (conflicts, failed): (Vec<Written>, Vec<Written>) =
+            failed.into_iter().partition(|written| matches!(written.result, WriteResult::Conflict));
+        for (those, time) in [(conflicts, CONFLICT_INTERVAL), (failed, RETRY_INTERVAL)] {
+            if !those.is_empty() {
+                self.resting.spawn(async move {
+                    tokio::time::sleep(time).await;
+                    those
+                });
+            }
+        }
+        self.begin();
+        done
+    }
+}
+
+/// Carries out plans in one transaction; each in one of its own where that is refused.
+async fn commit(store: Arc<dyn Store>, plans: Vec<NamePlan>) -> Vec<Written> {
+    let result = attempt(&*store, &plans).await;
+    let is_refused = matches!(result, WriteResult::Conflict | WriteResult::Refused(_));
+    if !is_refused || plans.len() == 1 {
+        return plans.into_iter().map(|plan| Written { plan, result: result.clone() }).collect();
+    }
+    let mut written = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let result = attempt(&*store, std::slice::from_ref(&plan)).await;
+        written.push(Written { plan, result });
+    }
+    written
+}
+
+async fn attempt(store: &dyn Store, plans: &[NamePlan]) -> WriteResult {
+    // A panic in a store is a bug of ours; its names are tried again, and nobody else suffers.
+    match AssertUnwindSafe(store.commit(plans)).catch_unwind().await {
+        Ok(Ok(Commit::Done(revision))) => WriteResult::Done(revision),
+        Ok(Ok(Commit::Conflict)) => WriteResult::Conflict,
+        Ok(Err(error)) if error.is_refusal() => WriteResult::Refused(openmcp_dns_core::chain(&error)),
+        Ok(Err(error)) => WriteResult::Unavailable(openmcp_dns_core::chain(&error)),
+        Err(_) => WriteResult::Unavailable("the service failed while it wrote; its log says why".to_owned()),
     }
 }

@@ -55,6 +55,7 @@ pub(crate) struct World {
 struct Held {
     revision: i64,
     entries: BTreeMap<String, Vec<u8>>,
+    reading: BTreeMap<String, Vec<u8>>,
 }
 
 impl World {
@@ -322,11 +323,14 @@ impl World {
 impl Held {
     fn take_over(&mut self, event: &StoreEvent) {
         match event {
-            StoreEvent::Replaced { revision, entries } => {
+            StoreEvent::Reading => self.reading.clear(),
+            StoreEvent::Page(page) => {
+                let page = page.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
+                self.reading.extend(page);
+            }
+            StoreEvent::Read { revision, restored: _ } => {
                 self.revision = *revision;
-                let entries =
-                    entries.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
-                self.entries = entries.collect();
+                self.entries = std::mem::take(&mut self.reading);
             }
             StoreEvent::Changed { revision, changes } => {
                 self.revision = *revision;

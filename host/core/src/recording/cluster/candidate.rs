@@ -44,7 +44,7 @@ impl ClusterRecords {
                 self.have_compared(&candidate, ticket, Some(Arc::clone(allowed)), &sources, around);
             }
             // Without a domain there is nothing to ask.
-            _ => candidate.answered(ticket, Decisions::new()),
+            _ => candidate.answered(ticket, Decisions::default()),
         }
         self.candidate = Some(candidate);
     }
@@ -66,6 +66,7 @@ impl ClusterRecords {
             module: candidate.module.clone(),
             allowed,
             claims: self.asked(sources),
+            questions_per_second: policy.limits.questions_per_second,
         }));
     }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::budget::labels_too_large;
 use super::{ClusterEffect, ClusterRecords, Surroundings, Waiting};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::decide::Decision;
 use crate::objects::Change;
 use crate::policy::{FailureKind, PolicyFailure};
-use crate::recording::messages::{Observation, Report, WatchState};
-use crate::recording::question::{Answer, AskedClaim, Decisions, Job, Question, Role, Ticket};
+use crate::recording::messages::{Observation, WatchState};
+use crate::recording::question::{Answer, AskedClaim, Decisions, Job, Role, Scope, Ticket};
 use crate::resolve::Claim;
 
 impl ClusterRecords {
@@ -27,14 +28,20 @@ impl ClusterRecords {
                 let affected = self.objects.apply(change);
                 if let Some(kind) = listed {
                     self.watches.insert(kind, WatchState::InSync);
+                    self.listed.insert(kind);
                     self.review(around);
                     self.touch(around);
                 }
                 self.ask_candidate(&affected, around);
-                self.redecide(affected, listed.is_some(), &Decisions::new(), around);
+                self.redecide(affected, listed.is_some(), &Decisions::default(), around);
+                self.tell_untold(around);
             }
             Observation::NotServed(kind) => {
                 self.watches.insert(kind, WatchState::NotServed);
+                if self.listed.insert(kind) {
+                    self.review(around);
+                }
+                self.tell_untold(around);
                 self.touch(around);
             }
             Observation::Trouble(kind, message) => {
@@ -46,8 +53,26 @@ impl ClusterRecords {
 
     /// What the store holds of the cluster and nobody asks for may have to go.
     pub(super) fn review(&self, around: &mut Surroundings<'_>) {
-        if let Some(policy) = &self.policy {
-            around.effects.push(ClusterEffect::Review { owner: policy.owner(), inferred: true });
+        if let Some(owners) = &self.released {
+            let reviews = owners.iter().cloned();
+            around.effects.extend(reviews.map(|owner| ClusterEffect::Review { owner, inferred: false }));
+        } else if self.policy.is_some() {
+            let reviews = self.owners();
+            around.effects.extend(reviews.map(|owner| ClusterEffect::Review { owner, inferred: true }));
+        }
+    }
+
+    /// Asks again what a module failed on, where that can pass.
+    pub(super) fn ask_again(&mut self, around: &mut Surroundings<'_>) {
+        let due = self.again.take_due(around.now);
+        if !due.is_empty() {
+            self.redecide(due, false, &Decisions::default(), around);
+        }
+        if !self.domain_again.take_due(around.now).is_empty()
+            && self.incoming.is_none()
+            && let Some(policy) = self.policy.clone()
+        {
+            self.have_decided(policy, around);
         }
     }
 
@@ -61,13 +86,17 @@ impl ClusterRecords {
         around: &mut Surroundings<'_>,
     ) {
         let ticket = around.ticket();
+        let scope = match (&self.policy, &self.domain) {
+            (Some(policy), Some(Ok(allowed))) => Some(Scope::new(&policy.module, allowed)),
+            _ => None,
+        };
         let (mut touched, mut open) = (false, Vec::new());
         for source in sources {
             touched = true;
             let waiting = self.waiting.remove(&source);
             // A seen deletion stays one when a list mentions the object before the module has answered.
             let inferred = inferred && waiting.is_none_or(|waiting| waiting.inferred);
-            let asked = self.redecide_one(&source, inferred, given, around);
+            let asked = self.redecide_one(&source, inferred, scope, given, around);
             if !asked.is_empty() {
                 self.waiting.insert(source, Waiting { ticket, inferred });
                 open.extend(asked);
@@ -93,6 +122,7 @@ impl ClusterRecords {
             module: policy.module.clone(),
             allowed: Some(Arc::clone(allowed)),
             claims,
+            questions_per_second: policy.limits.questions_per_second,
         }));
     }
 
@@ -107,8 +137,7 @@ impl ClusterRecords {
         // An object that has changed since has been asked about anew.
         let sources: BTreeMap<SourceRef, bool> = answer
             .decisions
-            .keys()
-            .map(|question| &question.asked.source)
+            .sources()
             .filter_map(|source| Some((source, self.waiting.get(source)?)))
             .filter(|(_, waiting)| waiting.ticket == answer.ticket)
             .map(|(source, waiting)| (source.clone(), waiting.inferred))
@@ -125,53 +154,56 @@ impl ClusterRecords {
         &mut self,
         source: &SourceRef,
         inferred: bool,
+        scope: Option<Scope>,
         given: &Decisions,
         around: &mut Surroundings<'_>,
     ) -> Vec<AskedClaim> {
         let resolution = self.objects.resolve(source);
-        let (policy, domain) = (self.policy.as_ref(), self.domain.as_ref());
-        if resolution.is_some() && policy.is_none() {
+        if resolution.is_some() && self.policy.is_none() {
             // Nobody decides on it now; a policy that comes into force comes back to it.
             return Vec::new();
         }
-        let labels = self.objects.labels(source).cloned().unwrap_or_default();
-        let uid = self.objects.uid(source).unwrap_or_default();
-        let owner = policy.map(ClusterPolicy::owner);
-        let (memo, store, mut open) = (&mut *around.memo, around.store, Vec::new());
-        let decide = |claim: &Claim| match (policy, domain) {
-            (Some(policy), Some(Ok(allowed))) => {
-                let asked =
-                    AskedClaim { source: source.clone(), labels: labels.clone(), claim: claim.clone() };
-                let question = Question::new(&policy.module, allowed, asked);
-                let known = given.get(&question).cloned().or_else(|| memo.get(&question));
-                if known.is_none() {
-                    open.push(question.asked);
-                }
-                known
+        let owner = self.policy.as_ref().map(ClusterPolicy::owner);
+        let within = resolution.map(|resolution| self.within_budget(source, resolution));
+        let wanted = within.as_ref().map_or(0, |within| within.resolution.wanted.len());
+        let (resolution, surplus) =
+            within.map_or((None, None), |within| (Some(within.resolution), within.surplus));
+        let labels = self.labels(source);
+        let mut room = self.room(source, wanted, around);
+        let (memo, store, mut open, mut fails) = (&mut *around.memo, around.store, Vec::new(), false);
+        let domain = self.domain.as_ref();
+        let decide = |claim: &Claim| {
+            if let Some((_, denial)) = surplus.as_ref().filter(|(host_name, _)| *host_name == claim.host_name)
+            {
+                return Some(Decision::Deny(denial.clone()));
             }
-            (_, domain) => {
-                let why = match domain {
+            let Some(scope) = scope else {
+                let message = match domain {
                     Some(Err(no_domain)) => format!("the cluster has no domain: {no_domain}"),
                     _ => "the cluster has no domain yet".to_owned(),
                 };
-                Some(Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message: why }))
-            }
+                return Some(Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message }));
+            };
+            let Some(labels) = &labels else { return Some(labels_too_large()) };
+            let labels = Arc::clone(labels);
+            let asked = AskedClaim { source: source.clone(), labels, claim: claim.clone() };
+            let question = scope.question(&asked);
+            let Some(known) = given.get(question).cloned().or_else(|| memo.get(question)) else {
+                open.push(asked);
+                return None;
+            };
+            fails |= matches!(&known, Decision::Undecided(failure) if failure.kind.can_pass());
+            Some(room.admit(&claim.host_name, known))
         };
         let published = || owner.as_ref().map(|owner| store.published(owner, source)).unwrap_or_default();
         let redecided = self.index.redecide(source, resolution, decide, published);
-        let (source, offers) = (source.clone(), redecided.offers);
-        let outcomes = self.index.outcomes(&source);
-        for host_name in redecided.changed {
-            if let Some(outcome) = outcomes.and_then(|outcomes| outcomes.get(&host_name)) {
-                around.tell(Report::Claim {
-                    cluster: self.id.clone(),
-                    source: source.clone(),
-                    uid: uid.to_owned(),
-                    host_name,
-                    state: outcome.state.clone(),
-                });
-            }
+        if fails || room.is_short {
+            self.again.failed(source.clone(), around.now);
+        } else if open.is_empty() {
+            self.again.forget(source);
         }
+        self.tell_states(source, redecided.changed, around);
+        let (source, offers) = (source.clone(), redecided.offers);
         around.effects.push(ClusterEffect::Offer { source, offers, inferred });
         open
     }

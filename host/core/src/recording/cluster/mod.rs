@@ -1,13 +1,18 @@
 //! The machine of one cluster: what its objects claim, what its modules say, and what it gives up.
 
+mod again;
+mod budget;
 mod candidate;
 mod claims;
 mod policy;
 mod summary;
+mod untold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
+
+use again::Again;
 
 use super::candidate::Candidate;
 use super::memo::Memo;
@@ -21,6 +26,7 @@ use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
 use crate::deletion_guard::DeletionGuard;
 use crate::index::{Index, Offers};
+use crate::kinds::Kind;
 use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::objects::Objects;
@@ -43,10 +49,22 @@ pub(super) struct ClusterRecords {
     watches: Watches,
     /// Objects that the module has been asked about.
     waiting: BTreeMap<SourceRef, Waiting>,
+    /// Objects whose module is asked again after a while.
+    again: Again<SourceRef>,
+    /// The same for the domain.
+    domain_again: Again<()>,
+    /// Objects with something to tell when all that they depend on is known.
+    untold: BTreeSet<SourceRef>,
+    /// Kinds of which all objects have been known once since the cluster is watched, or that are not served.
+    listed: BTreeSet<Kind>,
     candidate: Option<Candidate>,
     guard: DeletionGuard,
+    /// The zone of the policy, or of the last one.
+    zone: Option<HostName>,
+    /// Zones of earlier policies, whose records are withdrawn.
+    left_zones: BTreeSet<HostName>,
     /// Whose records are withdrawn. Set when the `Cluster` is being deleted.
-    released: Option<Owner>,
+    released: Option<Vec<Owner>>,
 }
 
 /// A policy that comes into force when its module has decided on all claims of the cluster, and the
@@ -75,6 +93,8 @@ pub(super) enum ClusterInput {
     Answer(Answer),
     /// The zone gives the cluster its domain, or none.
     Domain(Result<HostName, NoDomain>),
+    /// The store has been read for the first time.
+    StoreKnown,
     Tick,
 }
 
@@ -98,16 +118,16 @@ pub(super) enum ClusterEffect {
     },
     /// The cluster wants this domain.
     Wish(Wish),
-    /// The cluster wants no domain; its own is free `at_once`, or when another cluster wishes for one.
-    NoWish {
-        at_once: bool,
-    },
+    /// The cluster wants no domain; its own is free.
+    NoWish,
 }
 
 /// What a cluster's machine works with.
 pub(super) struct Surroundings<'a> {
     /// What the store holds.
     pub(super) store: &'a Mirror,
+    /// Up to which revision that has been seen.
+    pub(super) revision: i64,
     pub(super) memo: &'a mut Memo,
     /// The last one that was given out.
     pub(super) tickets: &'a mut Ticket,
@@ -139,8 +159,14 @@ impl ClusterRecords {
             index: Index::default(),
             watches: Watches::new(),
             waiting: BTreeMap::new(),
+            again: Again::default(),
+            domain_again: Again::default(),
+            untold: BTreeSet::new(),
+            listed: BTreeSet::new(),
             candidate: None,
             guard: DeletionGuard::default(),
+            zone: None,
+            left_zones: BTreeSet::new(),
             released: None,
         }
     }
@@ -151,7 +177,7 @@ impl ClusterRecords {
             ClusterInput::Command(ClusterCommand::Ungovern) => self.ungovern(around),
             ClusterInput::Command(ClusterCommand::Release { zone }) => self.release(zone, around),
             ClusterInput::Command(ClusterCommand::Confirm(token)) => {
-                around.effects.push(ClusterEffect::LookAgain(self.guard.confirm(&token)));
+                around.effects.push(ClusterEffect::LookAgain(self.guard.confirm(&token, around.now)));
             }
             ClusterInput::Observation(observation) => self.observe(observation, around),
             ClusterInput::Answer(answer) => match answer.role {
@@ -160,31 +186,61 @@ impl ClusterRecords {
                 Role::Candidate => self.compared(answer, around),
             },
             ClusterInput::Domain(domain) => self.take_domain(domain, around),
+            ClusterInput::StoreKnown => self.review(around),
             ClusterInput::Tick => {
                 if let Some(policy) = &self.policy {
                     let due = self.guard.due(policy.hold, around.now);
                     around.effects.push(ClusterEffect::LookAgain(due));
                 }
+                self.ask_again(around);
             }
         }
+    }
+
+    /// When something is to be done though nothing arrives.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let held = self.policy.as_ref().and_then(|policy| self.guard.next_due(policy.hold));
+        [held, self.again.due(), self.domain_again.due()].into_iter().flatten().min()
     }
 
     /// What those who plan names have to know of the cluster.
     pub(super) fn member(&self) -> Member {
         let in_sync = self.watches.iter().filter(|(_, state)| **state == WatchState::InSync);
+        let limits = self.policy.as_ref().map(|policy| policy.limits).unwrap_or_default();
         Member {
-            zone: self.policy.as_ref().map(|policy| policy.module.context.base_domain.clone()),
-            released_from: self.released.as_ref().map(|owner| owner.zone.clone()),
+            zone: self.zone.clone(),
+            left_zones: self.left_zones.clone(),
+            is_governed: self.policy.is_some(),
+            released_from: self.released.iter().flatten().map(|owner| owner.zone.clone()).collect(),
             in_sync: in_sync.map(|(kind, _)| *kind).collect(),
+            listed: self.listed.clone(),
+            changes_per_second: limits.changes_per_second,
         }
     }
 
-    /// Looks at what would be deleted of the cluster; gives whether that has to wait.
-    pub(super) fn holds(&mut self, deletions: &Deletions, around: &Surroundings<'_>) -> bool {
-        let Some(policy) = self.policy.as_ref().filter(|_| self.released.is_none()) else { return false };
-        let published = around.store.count_of(&policy.owner());
-        let Deletions { names, inferred } = deletions;
-        !self.guard.allows(names, published, *inferred, policy.deletion_limits, around.now)
+    /// Everyone as whom the cluster may have records: under its policy, and under those that it left.
+    fn owners(&self) -> impl Iterator<Item = Owner> {
+        let zones = self.zone.iter().chain(&self.left_zones);
+        zones.map(|zone| Owner { zone: zone.clone(), cluster: self.id.clone() })
+    }
+
+    fn published_names(&self, store: &Mirror) -> usize {
+        self.owners().map(|owner| store.count_of(&owner)).sum()
+    }
+
+    /// Looks at what would be deleted of the cluster; gives the names that have to wait.
+    pub(super) fn holds(&mut self, deletions: &Deletions, around: &Surroundings<'_>) -> BTreeSet<HostName> {
+        let Some(policy) = self.policy.as_ref().filter(|_| self.released.is_none()) else {
+            return BTreeSet::new();
+        };
+        let (limits, published) = (policy.deletion_limits, self.published_names(around.store));
+        let Deletions { seen, inferred } = deletions;
+        let mut look = |names: &BTreeSet<HostName>, is_inferred: bool| {
+            self.guard.hold(names, published, is_inferred, limits, around.revision, around.now)
+        };
+        let mut held = look(seen, false);
+        held.extend(look(inferred, true));
+        held
     }
 
     /// What is told when another deletion is held than before.
@@ -192,8 +248,14 @@ impl ClusterRecords {
         if !self.guard.take_change() {
             return None;
         }
-        let published = self.policy.as_ref().map_or(0, |policy| store.count_of(&policy.owner()));
+        let published = self.published_names(store);
         Some(Report::Held { cluster: self.id.clone(), held: self.guard.held(), published })
+    }
+
+    /// Forgets the zones in which nothing of the cluster is left.
+    pub(super) fn forget_left_zones(&mut self, has_left: impl Fn(&Owner) -> bool) {
+        let cluster = &self.id;
+        self.left_zones.retain(|zone| !has_left(&Owner { zone: zone.clone(), cluster: cluster.clone() }));
     }
 
     /// The cluster's values at a name were deleted, or are wanted again.
@@ -207,9 +269,9 @@ impl ClusterRecords {
         Report::Conflict { uid, conflict }
     }
 
-    /// Whether the cluster is released, and the store holds nothing of it any more.
-    pub(super) fn is_gone(&self, store: &Mirror) -> bool {
-        self.released.as_ref().is_some_and(|owner| store.count_of(owner) == 0)
+    /// Whether the cluster is released, and has left the store for good.
+    pub(super) fn is_gone(&self, has_left: impl Fn(&Owner) -> bool) -> bool {
+        self.released.as_ref().is_some_and(|owners| owners.iter().all(has_left))
     }
 
     /// The policies whose modules are asked, and in which role.
@@ -233,11 +295,15 @@ impl ClusterRecords {
     fn asked<'s>(&self, sources: impl IntoIterator<Item = &'s SourceRef>) -> Vec<AskedClaim> {
         let mut asked = Vec::new();
         for source in sources {
-            let labels = self.objects.labels(source).cloned().unwrap_or_default();
-            let claims = self.objects.resolve(source).unwrap_or_default().wanted;
-            asked.extend(claims.into_iter().map(|claim| AskedClaim {
+            let resolution = self.objects.resolve(source).unwrap_or_default();
+            let wanted = self.within_budget(source, resolution);
+            let Some(labels) = self.labels(source) else { continue };
+            let surplus = wanted.surplus.map(|(host_name, _)| host_name);
+            let claims = wanted.resolution.wanted.into_iter();
+            let claims = claims.filter(|claim| surplus.as_ref() != Some(&claim.host_name));
+            asked.extend(claims.map(|claim| AskedClaim {
                 source: source.clone(),
-                labels: labels.clone(),
+                labels: Arc::clone(&labels),
                 claim,
             }));
         }

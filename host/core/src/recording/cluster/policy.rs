@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::again::Again;
 use super::{ClusterEffect, ClusterRecords, Incoming, Surroundings};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::name::HostName;
 use crate::objects::Objects;
-use crate::policy::FailureKind;
 use crate::recording::messages::{NoDomain, Report};
 use crate::recording::question::{Answer, Decisions, Job, Role};
 use crate::recording::zone::Wish;
@@ -21,9 +21,7 @@ impl ClusterRecords {
         if self.released.is_some() {
             return;
         }
-        let asks_again =
-            matches!(&self.wanted_domain, Some(Err(failure)) if failure.kind == FailureKind::Deadline);
-        if self.policy.as_ref().is_some_and(|active| active.decides_like(&policy)) && !asks_again {
+        if self.policy.as_ref().is_some_and(|active| active.decides_like(&policy)) {
             // Told of what it knows already, it says nothing: whoever asks again and again would be
             // answered again and again.
             self.drop_incoming(around);
@@ -38,7 +36,7 @@ impl ClusterRecords {
     }
 
     /// Asks the module for the cluster's domain and for a decision on all its claims.
-    fn have_decided(&mut self, policy: ClusterPolicy, around: &mut Surroundings<'_>) {
+    pub(super) fn have_decided(&mut self, policy: ClusterPolicy, around: &mut Surroundings<'_>) {
         self.drop_incoming(around);
         let ticket = around.ticket();
         around.effects.push(ClusterEffect::Ask(Job {
@@ -49,6 +47,7 @@ impl ClusterRecords {
             module: policy.module.clone(),
             allowed: None,
             claims: self.asked(&self.objects.sources()),
+            questions_per_second: policy.limits.questions_per_second,
         }));
         self.incoming = Some(Incoming { policy, ticket, decided: None });
     }
@@ -64,6 +63,10 @@ impl ClusterRecords {
         let Answer { ticket, domain: Some(domain), decisions, .. } = answer else { return };
         let is_awaited = |incoming: &mut Incoming| incoming.ticket == ticket && incoming.decided.is_none();
         let Some(mut incoming) = self.incoming.take_if(is_awaited) else { return };
+        match &domain {
+            Err(failure) if failure.kind.can_pass() => self.domain_again.failed((), around.now),
+            _ => self.domain_again.forget(&()),
+        }
         let decides_alike = self.policy.as_ref().is_some_and(|old| old.decides_like(&incoming.policy));
         if domain.is_err() && self.wanted_domain.as_ref() == Some(&domain) && decides_alike {
             // Asked once more, it has failed once more: nothing is new, and nobody is told.
@@ -81,6 +84,7 @@ impl ClusterRecords {
         let incoming = self.incoming.take_if(|incoming| incoming.decided.is_some());
         let in_force = incoming.and_then(|incoming| {
             let (wanted_domain, decisions) = incoming.decided?;
+            self.move_to(incoming.policy.module.context.base_domain.clone(), around);
             let is_first = self.policy.replace(incoming.policy).is_none();
             self.wanted_domain = Some(wanted_domain);
             self.stop_asking(around);
@@ -95,7 +99,7 @@ impl ClusterRecords {
         around.tell(Report::Domain(self.id.clone(), domain));
         let sources = self.objects.sources();
         let Some((is_first, decisions)) = in_force else {
-            self.redecide(sources, true, &Decisions::new(), around);
+            self.redecide(sources, true, &Decisions::default(), around);
             return;
         };
         self.redecide(sources, true, &decisions, around);
@@ -108,29 +112,48 @@ impl ClusterRecords {
         self.touch(around);
     }
 
+    /// The cluster publishes in this zone from now on. What it has in another one goes, as the deletion
+    /// guard allows.
+    fn move_to(&mut self, zone: HostName, around: &mut Surroundings<'_>) {
+        self.left_zones.remove(&zone);
+        if let Some(old) = self.zone.replace(zone.clone()).filter(|old| *old != zone) {
+            self.left_zones.insert(old.clone());
+            let owner = Owner { zone: old, cluster: self.id.clone() };
+            around.effects.push(ClusterEffect::Review { owner, inferred: true });
+        }
+    }
+
     /// No policy selects the cluster any more. Its records stay; its watches end, so that what is
-    /// known of its objects is no longer current.
+    /// known of its objects is no longer current. Its domain is free.
     pub(super) fn ungovern(&mut self, around: &mut Surroundings<'_>) {
         self.policy = None;
         self.drop_incoming(around);
         self.drop_candidate(around);
         self.watches.clear();
+        self.listed.clear();
+        self.again = Again::default();
+        self.domain_again = Again::default();
         self.stop_asking(around);
-        around.effects.push(ClusterEffect::NoWish { at_once: false });
+        around.effects.push(ClusterEffect::NoWish);
         self.touch(around);
     }
 
     /// Withdraws everything. The domain is free for another cluster then.
     pub(super) fn release(&mut self, zone: HostName, around: &mut Surroundings<'_>) {
-        let owner = Owner { zone, cluster: self.id.clone() };
-        around.effects.push(ClusterEffect::Review { owner: owner.clone(), inferred: false });
-        self.released = Some(owner);
+        let mut zones = std::mem::take(&mut self.left_zones);
+        zones.extend(self.zone.clone());
+        zones.insert(zone);
+        let owner = |zone: HostName| Owner { zone, cluster: self.id.clone() };
+        self.released = Some(zones.into_iter().map(owner).collect());
+        self.review(around);
         self.objects = Objects::default();
         self.drop_incoming(around);
         self.drop_candidate(around);
+        self.again = Again::default();
+        self.domain_again = Again::default();
         self.stop_asking(around);
         let sources: Vec<SourceRef> = self.index.iter().map(|(source, _)| source.clone()).collect();
-        self.redecide(sources, false, &Decisions::new(), around);
-        around.effects.push(ClusterEffect::NoWish { at_once: true });
+        self.redecide(sources, false, &Decisions::default(), around);
+        around.effects.push(ClusterEffect::NoWish);
     }
 }

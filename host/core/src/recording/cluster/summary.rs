@@ -1,9 +1,8 @@
 //! What people are told of one cluster.
 
 use super::ClusterRecords;
-use crate::index::State;
+use crate::index::Counts;
 use crate::mirror::Mirror;
-use crate::name::HostName;
 use crate::recording::summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 impl ClusterRecords {
@@ -27,30 +26,16 @@ impl ClusterRecords {
                 .map(|candidate| candidate.compare(self.wanted_domain.as_ref(), self.index.iter())),
             ..Summary::default()
         };
-        for (source, outcomes) in self.index.iter() {
-            for (host_name, outcome) in outcomes {
-                match &outcome.state {
-                    State::Published => summary.published += 1,
-                    State::Denied(_) => summary.denied += 1,
-                    State::Undecided(_) => summary.undecided += 1,
-                    State::Unresolved(_) => summary.unresolved += 1,
-                    State::Asked => {}
-                }
-                if summary.problems.len() < MAX_PROBLEMS
-                    && let Some((code, message)) = explain(&outcome.state)
-                {
-                    let (source, host_name) = (source.clone(), host_name.clone());
-                    summary.problems.push(Problem { source, host_name, code, message });
-                }
-            }
-        }
-        if let Some(policy) = active {
-            let is_foreign = |name: &&HostName| {
-                let stored = store.at(name).into_iter().flatten();
-                stored.into_iter().any(|(_, stored)| stored.owner().is_none())
-            };
-            summary.foreign_names = store.names_of(&policy.owner()).filter(is_foreign).count();
-        }
+        let Counts { published, denied, undecided, unresolved, names: _ } = self.index.counts();
+        summary = Summary { published, denied, undecided, unresolved, ..summary };
+        let problems = self.index.problems().flat_map(|(source, outcomes)| {
+            let explained = outcomes.iter().map(|(host_name, outcome)| (host_name, explain(&outcome.state)));
+            explained.filter_map(move |(host_name, why)| Some((source.clone(), host_name.to_owned(), why?)))
+        });
+        let problems =
+            problems.map(|(source, host_name, (code, message))| Problem { source, host_name, code, message });
+        summary.problems = problems.take(MAX_PROBLEMS).collect();
+        summary.foreign_names = active.map_or(0, |policy| store.foreign_of(&policy.owner()));
         summary
     }
 }

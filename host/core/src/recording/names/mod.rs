@@ -1,52 +1,60 @@
 //! The machine of one writer: what is offered and stored at names, and the changes that follow.
 
+mod members;
 mod planning;
+mod ready;
 mod store_events;
+mod trouble;
 mod under_way;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::cluster::{ClusterId, SourceRef};
 use crate::conflict::{Claimant, Conflict};
 use crate::expectation::Expectation;
 use crate::index::Offers;
-use crate::kinds::{Kind, Role};
 use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::plan::NamePlan;
 use crate::record::RecordSet;
 use crate::skydns::{Owner, Prefix};
 
+pub(super) use members::Member;
 pub(super) use planning::Deletions;
+use ready::Ready;
 pub(super) use store_events::Concerns;
+use trouble::Trouble;
 use under_way::UnderWay;
 
 /// The names that one writer answers for.
 ///
-/// The cost of an offer is the number of its names, not the number of names there are.
+/// The cost of an offer is the number of its names, not the number of names there are. A name is at one
+/// place only: it is to be looked at, or it is ready to be written, or it is under way; one that changes
+/// while it is under way is marked there, and looked at again when the store has shown the last change.
 pub(super) struct Names {
     store: Mirror,
     /// `false` until the store has been read once: nothing is planned before.
     store_is_known: bool,
-    trouble: Option<String>,
+    trouble: Trouble,
     members: BTreeMap<ClusterId, Member>,
-    offers: HashMap<HostName, BTreeMap<Claimant, Vec<RecordSet>>>,
+    offers: HashMap<HostName, Vec<Offer>>,
     /// Names to plan; the flag says that the reason is an inference, see
     /// [`crate::deletion_guard::Deletion::inferred`].
     pending: BTreeMap<HostName, bool>,
+    ready: Ready,
     under_way: UnderWay,
-    conflicts: HashMap<HostName, Vec<Conflict>>,
+    /// Who gives way, by cluster.
+    conflicts: BTreeMap<ClusterId, BTreeMap<HostName, Vec<Conflict>>>,
+    /// Why the store does not take what is to be written at a name, by cluster.
+    refusals: BTreeMap<ClusterId, BTreeMap<HostName, String>>,
 }
 
-/// A cluster with records at the names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Member {
-    /// The zone of its policy; `None` while it has none.
-    pub(super) zone: Option<HostName>,
-    /// The zone that all its records are withdrawn from.
-    pub(super) released_from: Option<HostName>,
-    /// The kinds of which all objects are known.
-    pub(super) in_sync: BTreeSet<Kind>,
+/// What one object shall publish at a name. At most names there is one.
+struct Offer {
+    claimant: Claimant,
+    record_sets: Arc<[RecordSet]>,
 }
 
 /// What follows for others.
@@ -67,12 +75,14 @@ impl Names {
         Self {
             store: Mirror::new(prefix),
             store_is_known: false,
-            trouble: None,
+            trouble: Trouble::default(),
             members: BTreeMap::new(),
             offers: HashMap::new(),
             pending: BTreeMap::new(),
+            ready: Ready::default(),
             under_way: UnderWay::default(),
-            conflicts: HashMap::new(),
+            conflicts: BTreeMap::new(),
+            refusals: BTreeMap::new(),
         }
     }
 
@@ -81,42 +91,85 @@ impl Names {
         &self.store
     }
 
+    /// Up to which revision the store has been seen.
+    pub(super) const fn revision(&self) -> i64 {
+        self.under_way.seen_revision()
+    }
+
     /// Whether the store has been read.
     pub(super) const fn store_is_known(&self) -> bool {
         self.store_is_known
     }
 
     /// Why the store cannot be written or read; `None` when all is well.
-    pub(super) const fn trouble(&self) -> Option<&String> {
-        self.trouble.as_ref()
+    pub(super) fn trouble(&self, now: Instant) -> Option<&str> {
+        self.trouble.said(now)
     }
 
-    /// How many names are to be planned, or under way.
-    pub(super) fn open(&self) -> usize {
-        self.pending.len() + self.under_way.len()
+    /// How many names of a cluster are to be written, or being written.
+    pub(super) fn open(&self, cluster: &ClusterId) -> usize {
+        self.ready.len_of(cluster) + self.under_way.len_of(cluster)
     }
 
-    /// Who gives way.
-    pub(super) fn conflicts(&self) -> impl Iterator<Item = &Conflict> {
-        self.conflicts.values().flatten()
+    /// Who of a cluster gives way.
+    pub(super) fn conflicts(&self, cluster: &ClusterId) -> impl Iterator<Item = &Conflict> {
+        self.conflicts.get(cluster).into_iter().flat_map(BTreeMap::values).flatten()
     }
 
-    pub(super) fn join(&mut self, cluster: ClusterId, member: Member) {
-        self.members.insert(cluster, member);
+    /// Names of a cluster that the store does not take, for which object, and why.
+    pub(super) fn refusals(
+        &self,
+        cluster: &ClusterId,
+    ) -> impl Iterator<Item = (&HostName, &SourceRef, &String)> {
+        self.refusals.get(cluster).into_iter().flatten().filter_map(|(name, why)| {
+            let mut offers = self.offers.get(name)?.iter();
+            let offer = offers.find(|offer| offer.claimant.0 == *cluster)?;
+            Some((name, &offer.claimant.1, why))
+        })
+    }
+
+    /// When something is to be done though nothing arrives.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let writable = self.under_way.writing() < ready::MAX_WRITING;
+        let next = if writable { self.ready.due(now) } else { None };
+        next.into_iter().chain(self.trouble.due(now)).min()
+    }
+
+    pub(super) fn join(&mut self, cluster: &ClusterId, member: Member) {
+        if self.members.get(cluster) != Some(&member) {
+            self.ready.limit(cluster, member.changes_per_second);
+            self.members.insert(cluster.clone(), member);
+        }
     }
 
     pub(super) fn leave(&mut self, cluster: &ClusterId) {
         self.members.remove(cluster);
+        self.ready.forget(cluster);
+        self.conflicts.remove(cluster);
+        self.refusals.remove(cluster);
+    }
+
+    /// Whether a cluster has nothing in the store any more, and nothing under way there.
+    pub(super) fn has_left(&self, owner: &Owner) -> bool {
+        self.store_is_known && self.store.count_of(owner) == 0 && self.open(&owner.cluster) == 0
     }
 
     /// An object shall be published so from now on.
-    pub(super) fn offer(&mut self, cluster: &ClusterId, source: &SourceRef, offers: Offers, inferred: bool) {
-        let claimant = (cluster.clone(), source.clone());
+    pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, inferred: bool) {
         for (name, record_sets) in offers {
+            // A name that the store holds already shares its text.
+            let name = self.store.known(&name).cloned().unwrap_or(name);
             if !record_sets.is_empty() {
-                self.offers.entry(name.clone()).or_default().insert(claimant.clone(), record_sets);
+                let others = self.offers.entry(name.clone()).or_default();
+                match others.iter_mut().find(|offer| offer.claimant == *claimant) {
+                    Some(known) => known.record_sets = record_sets,
+                    None => {
+                        others.reserve_exact(1);
+                        others.push(Offer { claimant: claimant.clone(), record_sets });
+                    }
+                }
             } else if let Some(others) = self.offers.get_mut(&name) {
-                others.remove(&claimant);
+                others.retain(|offer| offer.claimant != *claimant);
                 if others.is_empty() {
                     self.offers.remove(&name);
                 }
@@ -128,6 +181,10 @@ impl Names {
     /// What stands at these names may have to change. A seen deletion stays one when a list mentions
     /// the name in the same round.
     pub(super) fn look_at(&mut self, name: HostName, inferred: bool) {
+        if self.under_way.mark(&name, inferred) {
+            return;
+        }
+        self.ready.remove(&name);
         let entry = self.pending.entry(name).or_insert(inferred);
         *entry = *entry && inferred;
     }
@@ -138,21 +195,5 @@ impl Names {
         for name in names {
             self.look_at(name, inferred);
         }
-    }
-}
-
-impl Member {
-    /// Whether enough is known of the cluster to withdraw a value that this source object is said to
-    /// have led to.
-    fn may_withdraw(&self, source: Option<&str>) -> bool {
-        if self.released_from.is_some() {
-            return true;
-        }
-        let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
-        let needed = match kind.filter(|kind| kind.role() == Role::Source) {
-            Some(kind) => kind.needs().collect(),
-            None => Kind::ALL.to_vec(),
-        };
-        self.zone.is_some() && needed.iter().all(|kind| self.in_sync.contains(kind))
     }
 }

@@ -1,120 +1,170 @@
 //! Offers lead to plans, unless too much would be deleted at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
+use super::ready::MAX_WRITING;
 use super::{NameEffect, Names};
 use crate::cluster::ClusterId;
 use crate::conflict::{Conflict, Winners, resolve_conflicts};
 use crate::expectation::Expectation;
+use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::{NamePlan, plan};
+use crate::skydns::Owner;
 
-/// What one round would do, before anybody has looked at how much it deletes.
+/// Names at which something would be deleted, before anybody has looked at how much that is.
 #[derive(Default)]
 pub(in crate::recording) struct Draft {
-    plans: Vec<(NamePlan, Winners)>,
+    withdrawing: Vec<(HostName, BTreeSet<ClusterId>)>,
     /// What would be deleted, by cluster.
     pub(in crate::recording) deletions: BTreeMap<ClusterId, Deletions>,
 }
 
 /// What one round would delete of one cluster.
+#[derive(Default)]
 pub(in crate::recording) struct Deletions {
-    /// Names at which nothing of the cluster would be left.
-    pub(in crate::recording) names: BTreeSet<HostName>,
-    /// Whether that follows from an inference only, see [`crate::deletion_guard::Deletion::inferred`].
-    pub(in crate::recording) inferred: bool,
+    /// Names at which nothing of the cluster would be left, because somebody saw it go.
+    pub(in crate::recording) seen: BTreeSet<HostName>,
+    /// The same, as an inference only, see [`crate::deletion_guard::Deletion::inferred`].
+    pub(in crate::recording) inferred: BTreeSet<HostName>,
 }
 
 impl Names {
-    /// Plans all names that have to be looked at and are not under way.
-    pub(in crate::recording) fn draft(&mut self) -> Draft {
+    /// Looks at all names that may have to change: what deletes nothing is ready to be written.
+    pub(in crate::recording) fn draft(&mut self, effects: &mut Vec<NameEffect>) -> Draft {
         let mut draft = Draft::default();
         if !self.store_is_known || self.pending.is_empty() {
             return draft;
         }
-        let names: Vec<(HostName, bool)> =
-            self.pending.extract_if(.., |name, _| !self.under_way.contains(name)).collect();
-        for (name, inferred) in names {
-            let Some((plan, winners)) = self.plan_name(&name, &BTreeSet::new()) else { continue };
-            for cluster in &plan.withdrawn_from {
-                let deletions = draft
-                    .deletions
-                    .entry(cluster.clone())
-                    .or_insert(Deletions { names: BTreeSet::new(), inferred: true });
-                deletions.names.insert(name.clone());
-                deletions.inferred &= inferred;
+        for (name, inferred) in std::mem::take(&mut self.pending) {
+            let (plan, winners) = self.plan_name(&name, &BTreeSet::new());
+            if plan.withdrawn_from.is_empty() {
+                self.make_ready(plan, &winners, BTreeSet::new(), effects);
+                continue;
             }
-            draft.plans.push((plan, winners));
+            for cluster in &plan.withdrawn_from {
+                let deletions = draft.deletions.entry(cluster.clone()).or_default();
+                let names = if inferred { &mut deletions.inferred } else { &mut deletions.seen };
+                names.insert(name.clone());
+            }
+            draft.withdrawing.push((name, plan.withdrawn_from));
         }
         draft
     }
 
-    /// Carries out a draft, but deletes nothing of the clusters whose deletions are held.
+    /// Makes the names of a draft ready, but holds what is held: names by cluster.
     pub(in crate::recording) fn carry_out(
         &mut self,
         draft: Draft,
-        held: &BTreeSet<ClusterId>,
-    ) -> Vec<NameEffect> {
-        let mut effects = Vec::new();
-        for (plan, winners) in draft.plans {
-            if plan.withdrawn_from.is_disjoint(held) {
-                self.begin(plan, &winners, &mut effects);
-            } else if let Some((plan, winners)) = self.plan_name(&plan.name, held) {
-                self.begin(plan, &winners, &mut effects);
-            }
+        held: &BTreeMap<ClusterId, BTreeSet<HostName>>,
+        effects: &mut Vec<NameEffect>,
+    ) {
+        for (name, withdrawn_from) in draft.withdrawing {
+            let holds = |id: &&ClusterId| held.get(*id).is_some_and(|names| names.contains(&name));
+            let held: BTreeSet<ClusterId> = withdrawn_from.iter().filter(holds).cloned().collect();
+            let (plan, winners) = self.plan_name(&name, &held);
+            self.make_ready(plan, &winners, held, effects);
         }
-        effects
     }
 
-    fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> Option<(NamePlan, Winners)> {
-        let zone = self.zone_of(name)?;
-        let claims = self.offers.get(name).into_iter().flatten();
-        let sets = claims.flat_map(|(claimant, sets)| sets.iter().map(move |set| (claimant, set)));
-        let winners = resolve_conflicts(name, sets, self.store.published_cname(name).as_ref());
-        let may_withdraw = |id: &ClusterId, source: Option<&str>| {
-            !held.contains(id) && self.members.get(id).is_some_and(|member| member.may_withdraw(source))
-        };
-        let stored = self.store.at(name);
-        Some((plan(self.store.prefix(), zone, name, &winners.desired, stored, may_withdraw), winners))
-    }
-
-    /// The innermost zone that a name lies in.
-    fn zone_of(&self, name: &HostName) -> Option<&HostName> {
-        self.members
-            .values()
-            .flat_map(|member| [&member.zone, &member.released_from])
-            .flatten()
-            .filter(|zone| name.is_within(zone))
-            .max_by_key(|zone| zone.as_str().len())
-    }
-
-    fn begin(&mut self, plan: NamePlan, winners: &Winners, effects: &mut Vec<NameEffect>) {
-        self.note_conflicts(&plan.name, &winners.conflicts, effects);
-        if plan.withdrawn_from.is_empty() {
-            let wanted = winners.desired.iter().map(|desired| desired.cluster.clone());
-            effects.extend(wanted.map(|cluster| NameEffect::ForgetHeld(cluster, plan.name.clone())));
-        }
-        if plan.changes.is_empty() {
-            let expectation = Expectation::from_stored(&plan.name, self.store.at(&plan.name));
-            if !expectation.records.is_empty() {
-                effects.push(NameEffect::Recorded { expectation, changed: false });
+    /// Begins as many transactions as may be under way.
+    pub(in crate::recording) fn write(&mut self, now: Instant, effects: &mut Vec<NameEffect>) {
+        while self.under_way.writing() < MAX_WRITING {
+            let Some((name, cluster, held)) = self.ready.pop(now) else { return };
+            let (plan, winners) = self.plan_name(&name, &held);
+            if plan.changes.is_empty() {
+                // A kind that it depends on is not in sync any more.
+                effects.push(NameEffect::Touched(cluster));
+                continue;
             }
-        } else {
-            self.under_way.start(plan.name.clone());
+            self.under_way.start(name, self.clusters_of(&plan, &winners));
             effects.push(NameEffect::Write(plan));
         }
     }
 
-    fn note_conflicts(&mut self, name: &HostName, conflicts: &[Conflict], effects: &mut Vec<NameEffect>) {
-        let old = if conflicts.is_empty() {
-            self.conflicts.remove(name)
-        } else {
-            self.conflicts.insert(name.clone(), conflicts.to_vec())
+    fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> (NamePlan, Winners) {
+        let offers = self.offers.get(name).into_iter().flatten();
+        let sets = offers.flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
+        let sets = sets.filter(|(_, set)| set.name == *name);
+        let winners = resolve_conflicts(name, sets, self.store.published_cname(name).as_ref());
+        let may_withdraw = |owner: &Owner, source: Option<&str>| {
+            let member = self.members.get(&owner.cluster);
+            !held.contains(&owner.cluster) && member.is_some_and(|member| member.may_withdraw(owner, source))
         };
-        let old = old.unwrap_or_default();
-        let new = conflicts.iter().filter(|conflict| !old.contains(conflict));
-        effects.extend(new.cloned().map(NameEffect::Conflict));
-        let losers = old.iter().chain(conflicts).map(|conflict| conflict.loser.0.clone());
-        effects.extend(losers.map(NameEffect::Touched));
+        let zone_of = |cluster: &ClusterId| self.members.get(cluster)?.zone.as_ref();
+        let stored = self.store.at(name);
+        let mut plan = plan(self.store.prefix(), name, &winners.desired, stored, zone_of, may_withdraw);
+        // Whoever gives way still wants the name, and the name stays: nothing is lost that has to be held.
+        plan.withdrawn_from
+            .retain(|cluster| winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster));
+        (plan, winners)
+    }
+
+    /// The clusters whose values are at stake in a plan; first the one for which it is made.
+    fn clusters_of(&self, plan: &NamePlan, winners: &Winners) -> Vec<ClusterId> {
+        let wanting = winners.desired.iter().map(|desired| &desired.cluster);
+        let stored = self.store.at(&plan.name).into_iter().flat_map(StoredName::iter);
+        let owners = stored.filter_map(|stored| stored.owner()).map(|owner| &owner.cluster);
+        let mut clusters: Vec<ClusterId> = Vec::new();
+        for cluster in wanting.chain(&plan.withdrawn_from).chain(owners) {
+            if !clusters.contains(cluster) {
+                clusters.push(cluster.clone());
+            }
+        }
+        clusters
+    }
+
+    fn make_ready(
+        &mut self,
+        plan: NamePlan,
+        winners: &Winners,
+        held: BTreeSet<ClusterId>,
+        effects: &mut Vec<NameEffect>,
+    ) {
+        let name = &plan.name;
+        self.note_conflicts(name, &winners.conflicts, effects);
+        if plan.withdrawn_from.is_empty() && held.is_empty() {
+            let wanted = winners.desired.iter().map(|desired| desired.cluster.clone());
+            effects.extend(wanted.map(|cluster| NameEffect::ForgetHeld(cluster, name.clone())));
+        }
+        let stored = self.store.at(name);
+        if plan.changes.is_empty() {
+            let expectation = Expectation::from_stored(name, stored);
+            if !expectation.records.is_empty() {
+                effects.push(NameEffect::Recorded { expectation, changed: false });
+            }
+            return;
+        }
+        if let Some(cluster) = self.clusters_of(&plan, winners).into_iter().next() {
+            effects.push(NameEffect::Touched(cluster.clone()));
+            self.ready.push(plan.name, cluster, held);
+        }
+    }
+
+    fn note_conflicts(&mut self, name: &HostName, conflicts: &[Conflict], effects: &mut Vec<NameEffect>) {
+        if conflicts.is_empty() && self.conflicts.is_empty() {
+            return;
+        }
+        let mut new: BTreeMap<&ClusterId, Vec<&Conflict>> = BTreeMap::new();
+        for conflict in conflicts {
+            new.entry(&conflict.loser.0).or_default().push(conflict);
+        }
+        for (cluster, names) in &mut self.conflicts {
+            if !new.contains_key(cluster) && names.remove(name).is_some() {
+                effects.push(NameEffect::Touched(cluster.clone()));
+            }
+        }
+        for (cluster, new) in new {
+            let names = self.conflicts.entry(cluster.clone()).or_default();
+            let new: Vec<Conflict> = new.into_iter().cloned().collect();
+            let old = names.insert(name.clone(), new.clone()).unwrap_or_default();
+            if old != new {
+                effects.push(NameEffect::Touched(cluster.clone()));
+                let told = new.into_iter().filter(|conflict| !old.contains(conflict));
+                effects.extend(told.map(NameEffect::Conflict));
+            }
+        }
+        self.conflicts.retain(|_, names| !names.is_empty());
     }
 }

@@ -1,6 +1,10 @@
 //! What the store holds, and what became of our transactions.
 
+use std::time::Instant;
+
+use super::under_way::Free;
 use super::{NameEffect, Names};
+use crate::cluster::ClusterId;
 use crate::expectation::Expectation;
 use crate::mirror::StoreEvent;
 use crate::name::HostName;
@@ -12,67 +16,125 @@ use crate::recording::messages::{WriteResult, Written};
 pub(in crate::recording) enum Concerns {
     /// Only those who are told of it.
     Some,
-    /// The store is known again, or has another trouble than before.
+    /// The store is known for the first time.
+    First,
+    /// The store has another trouble than before, or none.
     Everyone,
 }
 
 impl Names {
     /// The store has told something.
-    pub(in crate::recording) fn store_event(&mut self, event: StoreEvent) -> Concerns {
-        match event {
-            StoreEvent::Replaced { revision, entries } => {
-                self.store.replace(&entries);
-                self.store_is_known = true;
-                self.trouble = None;
-                self.under_way.seen(revision);
-                let stored = self.store.owners().flat_map(|owner| self.store.names_of(owner));
-                let names: Vec<HostName> = self.offers.keys().chain(stored).cloned().collect();
-                self.pending.extend(names.into_iter().map(|name| (name, true)));
-                Concerns::Everyone
+    pub(in crate::recording) fn store_event(
+        &mut self,
+        event: StoreEvent,
+        now: Instant,
+        effects: &mut Vec<NameEffect>,
+    ) -> Concerns {
+        let changed = self.store.take_in(&event);
+        effects.extend(self.store.take_changed_owners().into_iter().map(NameEffect::Touched));
+        if self.store_is_known {
+            for name in changed {
+                self.look_at(name, false);
             }
-            StoreEvent::Changed { revision, changes } => {
-                for change in changes {
-                    if let Some(name) = self.store.update(&change) {
-                        self.pending.entry(name).or_insert(false);
-                    }
-                }
-                self.under_way.seen(revision);
-                Concerns::Some
-            }
-            StoreEvent::Trouble(message) => self.has_trouble(message),
         }
+        let free = match event {
+            StoreEvent::Reading | StoreEvent::Page(_) => Vec::new(),
+            StoreEvent::Trouble(message) => {
+                self.trouble.failed(message, now);
+                return self.pass(now);
+            }
+            StoreEvent::Changed { revision, .. } | StoreEvent::Read { revision, restored: false } => {
+                self.under_way.seen(revision)
+            }
+            StoreEvent::Read { revision, restored: true } => self.under_way.restored(revision),
+        };
+        for free in free {
+            self.take_up(free, effects);
+        }
+        let is_first = matches!(event, StoreEvent::Read { .. }) && !self.store_is_known;
+        self.store_is_known |= is_first;
+        match (is_first, self.trouble.succeeded()) {
+            (true, _) => Concerns::First,
+            (false, true) => Concerns::Everyone,
+            (false, false) => Concerns::Some,
+        }
+    }
+
+    /// Time has passed.
+    pub(in crate::recording) fn pass(&mut self, now: Instant) -> Concerns {
+        if self.trouble.is_news(now) { Concerns::Everyone } else { Concerns::Some }
     }
 
     /// A transaction has ended.
-    pub(in crate::recording) fn written(&mut self, written: Written) -> (Concerns, Vec<NameEffect>) {
+    pub(in crate::recording) fn written(
+        &mut self,
+        written: Written,
+        now: Instant,
+        effects: &mut Vec<NameEffect>,
+    ) -> Concerns {
         let Written { plan, result } = written;
+        let name = plan.name.clone();
         match result {
             WriteResult::Done(revision) => {
-                self.under_way.written(&plan.name, revision);
-                let concerns =
-                    if self.trouble.take().is_some() { Concerns::Everyone } else { Concerns::Some };
-                let withdrawn = plan.withdrawn_from.iter();
-                let mut effects: Vec<NameEffect> = withdrawn
-                    .map(|cluster| NameEffect::ForgetHeld(cluster.clone(), plan.name.clone()))
-                    .collect();
-                let expectation = Expectation::after(&plan, self.store.at(&plan.name));
+                if let Some(cluster) = self.under_way.cluster_of(&name).cloned() {
+                    self.refused(&cluster, &name, None);
+                }
+                let free = self.under_way.written(&name, revision);
+                let withdrawn = plan.withdrawn_from.iter().cloned();
+                effects.extend(withdrawn.map(|cluster| NameEffect::ForgetHeld(cluster, name.clone())));
+                let expectation = Expectation::after(&plan, self.store.prefix(), self.store.at(&name));
                 effects.extend(expectation.clusters.iter().cloned().map(NameEffect::Touched));
                 effects.push(NameEffect::Recorded { expectation, changed: true });
-                (concerns, effects)
+                if let Some(free) = free {
+                    self.take_up(free, effects);
+                }
+                if self.trouble.succeeded() { Concerns::Everyone } else { Concerns::Some }
             }
-            WriteResult::Again(trouble) => {
-                self.under_way.failed(&plan.name);
-                self.pending.entry(plan.name).or_insert(false);
-                (trouble.map_or(Concerns::Some, |message| self.has_trouble(message)), Vec::new())
+            WriteResult::Conflict => {
+                self.try_again(&name, None, effects);
+                Concerns::Some
+            }
+            WriteResult::Refused(message) => {
+                self.try_again(&name, Some(message.clone()), effects);
+                // The store may refuse everything: when it has no space, or its certificate is not valid.
+                self.trouble.failed(message, now);
+                self.pass(now)
+            }
+            WriteResult::Unavailable(message) => {
+                self.try_again(&name, None, effects);
+                self.trouble.failed(message, now);
+                self.pass(now)
             }
         }
     }
 
-    fn has_trouble(&mut self, message: String) -> Concerns {
-        if self.trouble.as_ref() == Some(&message) {
-            return Concerns::Some;
+    fn try_again(&mut self, name: &HostName, refusal: Option<String>, effects: &mut Vec<NameEffect>) {
+        let Some(free) = self.under_way.failed(name) else { return };
+        if let Some(cluster) = free.clusters.first() {
+            self.refused(cluster, name, refusal);
         }
-        self.trouble = Some(message);
-        Concerns::Everyone
+        self.take_up(Free { changed: free.changed.or(Some(false)), ..free }, effects);
+    }
+
+    fn refused(&mut self, cluster: &ClusterId, name: &HostName, why: Option<String>) {
+        match why {
+            Some(why) => drop(self.refusals.entry(cluster.clone()).or_default().insert(name.clone(), why)),
+            None => {
+                if let Some(names) = self.refusals.get_mut(cluster) {
+                    names.remove(name);
+                    if names.is_empty() {
+                        self.refusals.remove(cluster);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_up(&mut self, free: Free, effects: &mut Vec<NameEffect>) {
+        let Free { name, clusters, changed } = free;
+        if let Some(inferred) = changed {
+            self.look_at(name, inferred);
+        }
+        effects.extend(clusters.into_iter().map(NameEffect::Touched));
     }
 }

@@ -1,57 +1,133 @@
 //! Transactions under way: each name by one at a time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use crate::cluster::ClusterId;
 use crate::name::HostName;
 
 /// Names that have to wait, because the effect of their last transaction has not been seen in the
 /// store yet: the guards of another one would be outdated.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
-    names: HashMap<HostName, Phase>,
+    names: HashMap<HostName, UnderWayName>,
+    /// Names whose transaction was done at a revision that has not been seen.
+    unseen: BTreeMap<i64, Vec<HostName>>,
     /// The revision that has been seen.
     seen: i64,
+    /// How often the store turned out to be another one.
+    restores: u64,
+    writing: usize,
+    by_cluster: HashMap<ClusterId, usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Writing,
-    AwaitingEcho(i64),
+#[derive(Debug)]
+struct UnderWayName {
+    /// The clusters whose values are written or deleted, see [`UnderWay::cluster_of`].
+    clusters: Vec<ClusterId>,
+    /// `UnderWay::restores` when its transaction began.
+    restores: u64,
+    is_written: bool,
+    /// Set when it changes meanwhile; the flag says that the reason is an inference.
+    changed: Option<bool>,
+}
+
+/// A name that is free again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Free {
+    pub(super) name: HostName,
+    pub(super) clusters: Vec<ClusterId>,
+    /// Set when it has to be looked at again; the flag says that the reason is an inference.
+    pub(super) changed: Option<bool>,
 }
 
 impl UnderWay {
-    pub(super) fn contains(&self, name: &HostName) -> bool {
-        self.names.contains_key(name)
+    /// How many transactions have not been answered.
+    pub(super) const fn writing(&self) -> usize {
+        self.writing
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
+    pub(super) const fn seen_revision(&self) -> i64 {
+        self.seen
+    }
+
+    /// For which cluster a name is written, the first of several; `None` when it is not under way.
+    pub(super) fn cluster_of(&self, name: &HostName) -> Option<&ClusterId> {
+        self.names.get(name)?.clusters.first()
+    }
+
+    /// How many names are under way for a cluster.
+    pub(super) fn len_of(&self, cluster: &ClusterId) -> usize {
+        self.by_cluster.get(cluster).copied().unwrap_or_default()
     }
 
     /// A transaction begins.
-    pub(super) fn start(&mut self, name: HostName) {
-        self.names.insert(name, Phase::Writing);
+    pub(super) fn start(&mut self, name: HostName, clusters: Vec<ClusterId>) {
+        self.writing += 1;
+        for cluster in &clusters {
+            *self.by_cluster.entry(cluster.clone()).or_default() += 1;
+        }
+        let restores = self.restores;
+        self.names.insert(name, UnderWayName { clusters, restores, is_written: false, changed: None });
     }
 
-    /// It was done at this revision.
-    pub(super) fn written(&mut self, name: &HostName, revision: i64) {
+    /// The name may have to change again; gives whether it is under way, and has to wait.
+    pub(super) fn mark(&mut self, name: &HostName, inferred: bool) -> bool {
+        let Some(under_way) = self.names.get_mut(name) else { return false };
+        under_way.changed = Some(under_way.changed.unwrap_or(true) && inferred);
+        true
+    }
+
+    /// The transaction was done at this revision; gives the name if that has been seen already.
+    pub(super) fn written(&mut self, name: &HostName, revision: i64) -> Option<Free> {
+        let under_way = self.names.get_mut(name)?;
+        self.writing -= 1;
+        under_way.is_written = true;
+        if under_way.restores != self.restores {
+            // Done in a store that is no more, or perhaps in this one: look again.
+            under_way.changed = Some(false);
+            return self.free(name);
+        }
         // The watch may be faster than the answer to the transaction.
         if revision <= self.seen {
-            self.names.remove(name);
-        } else {
-            self.names.insert(name.clone(), Phase::AwaitingEcho(revision));
+            return self.free(name);
         }
+        self.unseen.entry(revision).or_default().push(name.clone());
+        None
     }
 
-    /// It was not done.
-    pub(super) fn failed(&mut self, name: &HostName) {
-        self.names.remove(name);
+    /// The transaction was not done.
+    pub(super) fn failed(&mut self, name: &HostName) -> Option<Free> {
+        self.writing -= usize::from(self.names.contains_key(name));
+        self.free(name)
     }
 
-    /// The store has been seen as of this revision.
-    pub(super) fn seen(&mut self, revision: i64) {
+    /// The store has been seen as of this revision; gives the names that are free again.
+    pub(super) fn seen(&mut self, revision: i64) -> Vec<Free> {
         self.seen = revision;
-        self.names.retain(|_, phase| !matches!(phase, Phase::AwaitingEcho(written) if *written <= revision));
+        let later = self.unseen.split_off(&(revision + 1));
+        let names = std::mem::replace(&mut self.unseen, later).into_values().flatten();
+        names.filter_map(|name| self.free(&name)).collect()
+    }
+
+    /// The store is another one than before, seen as of this revision.
+    pub(super) fn restored(&mut self, revision: i64) -> Vec<Free> {
+        self.restores += 1;
+        self.seen = revision;
+        let names = std::mem::take(&mut self.unseen).into_values().flatten();
+        let free = names.filter_map(|name| self.free(&name));
+        free.map(|free| Free { changed: free.changed.or(Some(false)), ..free }).collect()
+    }
+
+    fn free(&mut self, name: &HostName) -> Option<Free> {
+        let (name, UnderWayName { clusters, changed, .. }) = self.names.remove_entry(name)?;
+        for cluster in &clusters {
+            let Some(count) = self.by_cluster.get_mut(cluster) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                self.by_cluster.remove(cluster);
+            }
+        }
+        Some(Free { name, clusters, changed })
     }
 }
 
@@ -59,32 +135,44 @@ impl UnderWay {
 mod tests {
     use super::*;
 
+    fn started() -> (UnderWay, HostName) {
+        let (mut under_way, name) = (UnderWay::default(), "a.openmcp.cluster".parse::<HostName>().unwrap());
+        under_way.start(name.clone(), vec![ClusterId::new("default", "w1")]);
+        assert_eq!((under_way.writing(), under_way.len_of(&ClusterId::new("default", "w1"))), (1, 1));
+        (under_way, name)
+    }
+
     #[test]
     fn a_name_is_free_again_when_its_change_was_seen_before_or_after_the_answer() {
-        let name: HostName = "a.openmcp.cluster".parse().unwrap();
         for seen_first in [true, false] {
-            let mut under_way = UnderWay::default();
-            under_way.start(name.clone());
-            assert!(under_way.contains(&name));
+            let (mut under_way, name) = started();
             if seen_first {
-                under_way.seen(1);
+                assert!(under_way.seen(1).is_empty());
+                assert!(under_way.written(&name, 1).is_some());
+            } else {
+                assert_eq!(under_way.written(&name, 1), None);
+                assert_eq!(under_way.seen(1).len(), 1);
             }
-            assert!(under_way.contains(&name));
-            under_way.written(&name, 1);
-            if !seen_first {
-                assert!(under_way.contains(&name));
-                under_way.seen(1);
-            }
-            assert!(!under_way.contains(&name), "seen first: {seen_first}");
+            assert_eq!((under_way.writing(), under_way.by_cluster.len()), (0, 0));
         }
     }
 
     #[test]
-    fn a_name_whose_transaction_failed_is_free_at_once() {
-        let name: HostName = "a.openmcp.cluster".parse().unwrap();
-        let mut under_way = UnderWay::default();
-        under_way.start(name.clone());
-        under_way.failed(&name);
-        assert_eq!((under_way.contains(&name), under_way.len()), (false, 0));
+    fn a_name_that_changes_meanwhile_is_looked_at_again_and_a_seen_reason_stays_one() {
+        let (mut under_way, name) = started();
+        assert!(under_way.mark(&name, false) && under_way.mark(&name, true));
+        assert_eq!(under_way.failed(&name).unwrap().changed, Some(false));
+        assert!(!under_way.mark(&name, false));
+    }
+
+    #[test]
+    fn what_was_written_to_a_store_that_is_no_more_waits_for_none_of_its_revisions() {
+        let (mut under_way, name) = started();
+        under_way.written(&name, 100);
+        assert_eq!(under_way.restored(7).pop().unwrap().changed, Some(false));
+        // And one whose answer comes after that.
+        let (mut under_way, name) = started();
+        assert!(under_way.restored(7).is_empty());
+        assert_eq!(under_way.written(&name, 100).unwrap().changed, Some(false));
     }
 }

@@ -69,17 +69,17 @@ fn a_cluster_that_nobody_knows_is_released_by_what_the_store_holds_of_it() {
 
 #[test]
 fn records_stay_when_no_policy_selects_their_cluster_and_are_taken_up_by_the_next() {
-    let mut world = published(&["a", "b", "c"]);
+    let mut world = published(&["a", "b", "c", "d"]);
     world.command("w1", ClusterCommand::Ungovern);
     world.remove("w1", "a");
     world.rest();
-    assert_eq!((world.names().len(), world.summary("w1").policy), (3, None));
+    assert_eq!((world.names().len(), world.summary("w1").policy), (4, None));
     world.govern("w1", &Rules::default());
     world.rest();
-    assert_eq!(world.names().len(), 3, "nothing is known well enough to be withdrawn");
-    world.list_named("w1", &["b", "c"]);
+    assert_eq!(world.names().len(), 4, "nothing is known well enough to be withdrawn");
+    world.list_named("w1", &["b", "c", "d"]);
     world.rest();
-    assert_eq!(world.names(), ["b.w1", "c.w1"]);
+    assert_eq!(world.names(), ["b.w1", "c.w1", "d.w1"]);
 }
 
 #[test]

@@ -38,19 +38,23 @@ fn a_list_that_is_read_anew_costs_no_question_and_no_transaction() {
 
 #[test]
 fn an_old_module_decides_until_the_new_one_has_decided_everything() {
-    let mut world = published(&["a", "b"]);
+    let mut world = published(&["a", "b", "c", "d", "e", "f"]);
     world.govern("w1", &Rules::denying("a"));
     world.observe("w1", Change::Set(ingress("avocado", &format!("avocado.w1.{ZONE}"), "10.0.0.1")));
     world.answer(Role::Active);
     world.commit();
-    assert_eq!(world.names(), ["a.w1", "avocado.w1", "b.w1"], "the old one decides at once");
+    assert_eq!(world.names().len(), 7, "the old one decides at once");
     world.rest();
-    assert_eq!(world.names(), ["b.w1"], "the new one has been asked about what came later, too");
+    assert_eq!(
+        world.names(),
+        ["b.w1", "c.w1", "d.w1", "e.w1", "f.w1"],
+        "the new one has been asked about what came later, too"
+    );
 }
 
 #[test]
 fn a_module_that_takes_the_place_of_an_incoming_one_is_the_only_one_that_is_asked() {
-    let mut world = published(&["a", "b"]);
+    let mut world = published(&["a", "b", "c", "d"]);
     world.govern("w1", &Rules::denying("a"));
     world.think();
     world.govern("w1", &Rules::denying("b"));
@@ -58,7 +62,7 @@ fn a_module_that_takes_the_place_of_an_incoming_one_is_the_only_one_that_is_aske
     world.hear();
     assert!(world.writes.is_empty(), "a late answer of the first one decides nothing");
     world.rest();
-    assert_eq!(world.names(), ["a.w1"]);
+    assert_eq!(world.names(), ["a.w1", "c.w1", "d.w1"]);
 }
 
 #[test]

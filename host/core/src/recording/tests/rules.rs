@@ -8,6 +8,7 @@ use crate::cluster::{ClusterFacts, ClusterId};
 use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::deletion_guard::DeletionLimits;
 use crate::kinds::{Kind, Watched};
+use crate::limits::Limits;
 use crate::name::HostName;
 use crate::objects::Change;
 use crate::policy::{
@@ -54,6 +55,7 @@ impl Rules {
             policy_name: "policy".to_owned(),
             module: self.module(cluster),
             candidate: None,
+            limits: Limits::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
             created_unix_seconds: 0,

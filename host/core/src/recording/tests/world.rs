@@ -61,7 +61,7 @@ impl World {
 
     pub(super) fn new() -> Self {
         let mut world = Self::unread();
-        world.echo();
+        while world.echo() {}
         world
     }
 
@@ -71,7 +71,7 @@ impl World {
         *self = Self { now: self.now, store, ..Self::unread() };
         self.events.clear();
         self.reread();
-        self.echo();
+        while self.echo() {}
     }
 
     /// The watch of the store begins anew.
@@ -82,8 +82,10 @@ impl World {
             value: Some(value.clone()),
             mod_revision: *revision,
         });
-        let entries = entries.collect();
-        self.events.push_back(StoreEvent::Replaced { revision: self.store.revision, entries });
+        let entries: Vec<KeyValue> = entries.collect();
+        self.events.push_back(StoreEvent::Reading);
+        self.events.extend(entries.chunks(3).map(|page| StoreEvent::Page(page.to_vec())));
+        self.events.push_back(StoreEvent::Read { revision: self.store.revision, restored: false });
     }
 
     // === inputs ===
@@ -177,7 +179,7 @@ impl World {
     /// A module answers, but nobody hears it yet.
     pub(super) fn think(&mut self) -> bool {
         let Some(job) = self.jobs.pop_front() else { return false };
-        self.answers.extend(job.answer(|| false));
+        self.answers.push_back(job.answer());
         true
     }
 
@@ -190,7 +192,7 @@ impl World {
     /// All modules answer that are asked in this role.
     pub(super) fn answer(&mut self, role: Role) {
         while let Some(at) = self.jobs.iter().position(|job| job.role == role) {
-            let answer = self.jobs.remove(at).and_then(|job| job.answer(|| false)).unwrap();
+            let answer = self.jobs.remove(at).unwrap().answer();
             self.tell(Input::Answer(answer));
         }
     }
@@ -214,16 +216,16 @@ impl World {
             self.events.push_back(StoreEvent::Changed { revision: *revision, changes });
             WriteResult::Done(*revision)
         } else {
-            WriteResult::Again(None)
+            WriteResult::Conflict
         };
         self.tell(Input::Written(Written { plan, result }));
         true
     }
 
-    /// The store refuses a transaction.
-    pub(super) fn refuse(&mut self) -> bool {
+    /// The store does not answer.
+    pub(super) fn fail(&mut self) -> bool {
         let Some(plan) = self.writes.pop_front() else { return false };
-        let result = WriteResult::Again(Some("no leader".to_owned()));
+        let result = WriteResult::Unavailable("no leader".to_owned());
         self.tell(Input::Written(Written { plan, result }));
         true
     }
@@ -257,7 +259,7 @@ impl World {
     // === what can be seen ===
 
     pub(super) fn summary(&self, cluster: &str) -> Summary {
-        self.recording.summary(&id(cluster))
+        self.recording.summary(&id(cluster), self.now)
     }
 
     /// What of ours the store holds.

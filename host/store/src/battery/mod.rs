@@ -1,19 +1,26 @@
 //! Tests that hold for every store: they run on the one in memory, and, so that it cannot lie, on a real
 //! etcd.
 
+mod following;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use openmcp_dns_core::plan::{Change, NamePlan};
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::{Commit, KeyValue, Store, StoreEvent};
+use following::{
+    a_store_that_was_restored_from_a_backup_says_so, a_transaction_of_too_many_operations_is_refused,
+    two_plans_are_carried_out_together_or_not_at_all, who_waits_is_told_how_far_the_store_has_come,
+    who_was_away_for_too_long_reads_everything, who_was_away_is_told_what_has_changed_and_reads_nothing,
+};
 
 /// How long anything may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,17 +34,43 @@ const MANY_KEYS: usize = 4100;
 /// Changes in one transaction, fewer than etcd takes by default.
 const CHANGES_AT_ONCE: usize = 100;
 
-/// Opens the store of what lies below a prefix.
-pub type Open = dyn Fn(Prefix) -> BoxFuture<'static, anyhow::Result<Arc<dyn Store>>> + Send + Sync;
+/// Where stores are, and what may befall them.
+pub trait Site: Send + Sync {
+    /// Opens the store of what lies below a prefix.
+    fn open(&self, prefix: Prefix) -> LocalBoxFuture<'_, anyhow::Result<Opened>>;
+
+    /// Whether the way to [`Opened::store`] is cut from now on.
+    fn cut(&self, is_cut: bool) -> LocalBoxFuture<'_, anyhow::Result<()>>;
+
+    /// Makes the store forget what changed before now.
+    fn compact(&self) -> LocalBoxFuture<'_, anyhow::Result<()>>;
+
+    /// Keeps what the store holds now, in place of what was kept before.
+    fn back_up(&self) -> LocalBoxFuture<'_, anyhow::Result<()>>;
+
+    /// Makes the store hold what was kept.
+    fn restore(&self) -> LocalBoxFuture<'_, anyhow::Result<()>>;
+}
+
+/// The same store, reached in two ways.
+pub struct Opened {
+    /// The way that [`Site::cut`] cuts.
+    pub store: Arc<dyn Store>,
+    /// The way that always works.
+    pub direct: Arc<dyn Store>,
+}
 
 /// Where one test runs: a store that holds nothing yet.
 struct Ground<'o> {
-    open: &'o Open,
+    site: &'o dyn Site,
     prefix: String,
+    /// Followed.
     store: Arc<dyn Store>,
+    /// Written to.
+    direct: Arc<dyn Store>,
 }
 
-type Case = for<'g> fn(&'g Ground<'_>) -> BoxFuture<'g, anyhow::Result<()>>;
+type Case = for<'g> fn(&'g Ground<'_>) -> LocalBoxFuture<'g, anyhow::Result<()>>;
 
 macro_rules! cases {
     ($($case:ident)+) => {
@@ -49,7 +82,7 @@ macro_rules! cases {
 ///
 /// # Errors
 /// With all tests that fail.
-pub async fn run(open: &Open) -> anyhow::Result<()> {
+pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
     let mut failures = Vec::new();
     let cases = cases! {
         what_is_empty_says_so
@@ -64,12 +97,18 @@ pub async fn run(open: &Open) -> anyhow::Result<()> {
         all_keys_are_read_however_many_there_are
         who_follows_slowly_loses_nothing
         following_ends_when_nobody_listens
+        two_plans_are_carried_out_together_or_not_at_all
+        a_transaction_of_too_many_operations_is_refused
+        who_waits_is_told_how_far_the_store_has_come
+        who_was_away_is_told_what_has_changed_and_reads_nothing
+        who_was_away_for_too_long_reads_everything
+        a_store_that_was_restored_from_a_backup_says_so
     };
     for (number, (name, case)) in cases.into_iter().enumerate() {
         let prefix = format!("/battery/case-{number}");
         let outcome = async {
-            let store = open(prefix.parse()?).await?;
-            case(&Ground { open, prefix, store }).await
+            let Opened { store, direct } = site.open(prefix.parse()?).await?;
+            case(&Ground { site, prefix, store, direct }).await
         };
         let outcome = tokio::time::timeout(PATIENCE, outcome).await;
         if let Err(error) = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("it hangs"))) {
@@ -82,15 +121,12 @@ pub async fn run(open: &Open) -> anyhow::Result<()> {
 
 async fn what_is_empty_says_so(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    match follower.next().await? {
-        StoreEvent::Replaced { entries, .. } => same("entries", entries, Vec::new()),
-        other => bail!("{other:?} instead of an empty list"),
-    }
+    same("entries", follower.everything().await?.entries, Vec::new())
 }
 
 async fn a_plan_is_carried_out_as_a_whole(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let revision = ground.done(vec![ground.put("a", "1", 0), ground.put("b", "2", 0)]).await?;
     // Whoever saw one without the other would answer with half of a name.
     let changes = follower.changes().await?;
@@ -115,7 +151,7 @@ async fn a_plan_that_expects_something_else_changes_nothing(ground: &Ground<'_>)
 
 async fn what_was_read_can_be_changed_and_deleted(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let first = ground.done(vec![ground.put("a", "1", 0)]).await?;
     same("creation", follower.changes().await?, vec![ground.entry("a", "1", first)])?;
     let second = ground.done(vec![ground.put("a", "2", first)]).await?;
@@ -141,7 +177,7 @@ async fn of_two_that_expect_the_same_one_is_carried_out(ground: &Ground<'_>) -> 
 
 async fn revisions_grow_and_changes_come_in_their_order(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let mut written = Vec::new();
     let mut last = 0;
     for number in 0..30 {
@@ -154,6 +190,7 @@ async fn revisions_grow_and_changes_come_in_their_order(ground: &Ground<'_>) -> 
     let mut told = 0;
     while seen.len() < written.len() {
         match follower.next().await? {
+            StoreEvent::Changed { changes, .. } if changes.is_empty() => {}
             StoreEvent::Changed { revision, changes } => {
                 ensure!(revision > told, "revision {revision} is told after {told}");
                 told = revision;
@@ -169,13 +206,10 @@ async fn who_follows_later_reads_what_is_there(ground: &Ground<'_>) -> anyhow::R
     let first = ground.done(vec![ground.put("a", "1", 0), ground.put("b", "1", 0)]).await?;
     let second = ground.done(vec![ground.put("a", "2", first)]).await?;
     let mut follower = ground.follow(16);
-    match follower.next().await? {
-        StoreEvent::Replaced { revision, entries } => {
-            ensure!(revision >= second, "revision {revision} is older than the last change, {second}");
-            same("entries", entries, vec![ground.entry("a", "2", second), ground.entry("b", "1", first)])?;
-        }
-        other => bail!("{other:?} instead of a list"),
-    }
+    let Everything { revision, restored, entries } = follower.everything().await?;
+    ensure!(revision >= second, "revision {revision} is older than the last change, {second}");
+    ensure!(!restored, "nothing was restored");
+    same("entries", entries, vec![ground.entry("a", "2", second), ground.entry("b", "1", first)])?;
     // And nothing of it is told again.
     let third = ground.done(vec![ground.put("c", "3", 0)]).await?;
     same("the next change", follower.changes().await?, vec![ground.entry("c", "3", third)])
@@ -183,7 +217,7 @@ async fn who_follows_later_reads_what_is_there(ground: &Ground<'_>) -> anyhow::R
 
 async fn values_need_not_be_text(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let bytes: Vec<u8> = (0..=255).collect();
     let mut change = ground.put("bytes", "", 0);
     change.value = Some(bytes.clone());
@@ -196,10 +230,10 @@ async fn values_need_not_be_text(ground: &Ground<'_>) -> anyhow::Result<()> {
 
 async fn a_neighbour_whose_prefix_begins_alike_is_not_seen(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let prefix = format!("{}-and-more", ground.prefix);
-    let store = (ground.open)(prefix.parse()?).await?;
-    let neighbour = Ground { open: ground.open, prefix, store };
+    let Opened { store, direct } = ground.site.open(prefix.parse()?).await?;
+    let neighbour = Ground { site: ground.site, prefix, store, direct };
     neighbour.done(vec![neighbour.put("theirs", "1", 0)]).await?;
     let revision = ground.done(vec![ground.put("ours", "1", 0)]).await?;
     let ours = vec![ground.entry("ours", "1", revision)];
@@ -221,7 +255,7 @@ async fn all_keys_are_read_however_many_there_are(ground: &Ground<'_>) -> anyhow
 
 async fn who_follows_slowly_loses_nothing(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(1);
-    follower.next().await?;
+    follower.everything().await?;
     let early = ground.done(vec![ground.put("early", "1", 0)]).await?;
     let mut last = 0;
     for number in 0..MANY_CHANGES {
@@ -234,10 +268,12 @@ async fn who_follows_slowly_loses_nothing(ground: &Ground<'_>) -> anyhow::Result
     let mut told = 0;
     while !seen.contains_key(&ground.key("end")) {
         let (revision, entries) = match follower.next().await? {
-            StoreEvent::Replaced { revision, entries } => {
+            StoreEvent::Reading => {
                 seen.clear();
-                (revision, entries)
+                continue;
             }
+            StoreEvent::Page(entries) => (told, entries),
+            StoreEvent::Read { revision, .. } => (revision, Vec::new()),
             StoreEvent::Changed { revision, changes } => (revision, changes),
             StoreEvent::Trouble(message) => bail!("{message}"),
         };
@@ -259,7 +295,7 @@ async fn who_follows_slowly_loses_nothing(ground: &Ground<'_>) -> anyhow::Result
 
 async fn following_ends_when_nobody_listens(ground: &Ground<'_>) -> anyhow::Result<()> {
     let mut follower = ground.follow(16);
-    follower.next().await?;
+    follower.everything().await?;
     let Follower { events, following } = follower;
     drop(events);
     ground.done(vec![ground.put("a", "1", 0)]).await?;
@@ -286,9 +322,7 @@ impl Ground<'_> {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> anyhow::Result<Commit> {
-        let name = "battery.example".parse().context("failed to name the plan")?;
-        let plan = NamePlan { name, changes, withdrawn_from: BTreeSet::new(), foreign: Vec::new() };
-        Ok(self.store.commit(&plan).await?)
+        Ok(self.direct.commit(&[plan(changes)?]).await?)
     }
 
     /// Carries out what has to succeed; gives its revision.
@@ -301,10 +335,7 @@ impl Ground<'_> {
 
     /// What is there now.
     async fn read(&self) -> anyhow::Result<Vec<KeyValue>> {
-        match self.follow(1).next().await? {
-            StoreEvent::Replaced { entries, .. } => Ok(entries),
-            other => bail!("{other:?} instead of a list"),
-        }
+        Ok(self.follow(1).everything().await?.entries)
     }
 
     /// Follows the store; so many events may wait.
@@ -325,13 +356,74 @@ impl Follower {
         self.events.recv().await.context("following has ended")
     }
 
-    /// The next event, which has to be one of changes.
+    /// The next changes, which have to come next.
     async fn changes(&mut self) -> anyhow::Result<Vec<KeyValue>> {
-        match self.next().await? {
-            StoreEvent::Changed { changes, .. } => Ok(changes),
-            other => bail!("{other:?} instead of changes"),
+        loop {
+            match self.next().await? {
+                StoreEvent::Changed { changes, .. } if changes.is_empty() => {}
+                StoreEvent::Changed { changes, .. } => return Ok(changes),
+                other => bail!("{other:?} instead of changes"),
+            }
         }
     }
+
+    /// A whole read, which has to come next.
+    async fn everything(&mut self) -> anyhow::Result<Everything> {
+        match self.next().await? {
+            StoreEvent::Reading => self.pages().await,
+            other => bail!("{other:?} instead of a read"),
+        }
+    }
+
+    /// Waits until the store is away.
+    async fn trouble(&mut self) -> anyhow::Result<()> {
+        while !matches!(self.next().await?, StoreEvent::Trouble(_)) {}
+        Ok(())
+    }
+
+    /// What was away: waits until it is there again, be it with a read of everything.
+    async fn back(&mut self) -> anyhow::Result<StoreEvent> {
+        loop {
+            match self.next().await? {
+                StoreEvent::Trouble(_) => {}
+                StoreEvent::Changed { changes, .. } if changes.is_empty() => {}
+                event => return Ok(event),
+            }
+        }
+    }
+
+    async fn pages(&mut self) -> anyhow::Result<Everything> {
+        let mut entries: Vec<KeyValue> = Vec::new();
+        loop {
+            match self.next().await? {
+                StoreEvent::Page(page) => {
+                    ensure!(page.len() <= 1000, "a page of {} keys", page.len());
+                    entries.extend(page);
+                }
+                StoreEvent::Read { revision, restored } => {
+                    ensure!(
+                        entries.is_sorted_by(|one, other| one.key < other.key),
+                        "the keys are not sorted"
+                    );
+                    return Ok(Everything { revision, restored, entries });
+                }
+                other => bail!("{other:?} within a read"),
+            }
+        }
+    }
+}
+
+/// What a whole read has shown.
+#[derive(Debug)]
+struct Everything {
+    revision: i64,
+    restored: bool,
+    entries: Vec<KeyValue>,
+}
+
+fn plan(changes: Vec<Change>) -> anyhow::Result<NamePlan> {
+    let name = "battery.example".parse().context("failed to name the plan")?;
+    Ok(NamePlan { name, changes, withdrawn_from: BTreeSet::new() })
 }
 
 /// Both are the same.

@@ -1,0 +1,57 @@
+//! A budget that fills up again with time.
+
+use std::time::{Duration, Instant};
+
+/// A token bucket: so many things per second, and many at once after a rest.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    per_second: f64,
+    most: f64,
+    left: f64,
+    /// When `left` was true; `None` until something is taken.
+    at: Option<Instant>,
+}
+
+impl Bucket {
+    /// A full one; `burst_seconds` times the rate can be taken at once. A rate of 0 counts as 1.
+    #[must_use]
+    pub fn full(per_second: u32, burst_seconds: u32) -> Self {
+        let per_second = f64::from(per_second.max(1));
+        let most = per_second * f64::from(burst_seconds.max(1));
+        Self { per_second, most, left: most, at: None }
+    }
+
+    /// Another rate; what is left stays, as far as it fits.
+    pub fn change(&mut self, per_second: u32, burst_seconds: u32) {
+        let new = Self::full(per_second, burst_seconds);
+        *self = Self {
+            left: if self.at.is_none() { new.left } else { self.left.min(new.most) },
+            at: self.at,
+            ..new
+        };
+    }
+
+    /// Takes one; gives whether there was one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        self.left = self.left_at(now);
+        self.at = Some(now);
+        // A tiny bit less will do, so that who comes when it is due finds it.
+        let is_there = self.left >= 1.0 - 1e-6;
+        if is_there {
+            self.left = (self.left - 1.0).max(0.0);
+        }
+        is_there
+    }
+
+    /// When one can be taken.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Instant {
+        let missing = (1.0 - self.left_at(now)).max(0.0);
+        now + Duration::from_secs_f64(missing / self.per_second)
+    }
+
+    fn left_at(&self, now: Instant) -> f64 {
+        let passed = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        (self.left + passed * self.per_second).min(self.most)
+    }
+}

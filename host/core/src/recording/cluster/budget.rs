@@ -1,0 +1,111 @@
+//! What a cluster asks for beyond its budget, and what is told of that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{ClusterRecords, Surroundings};
+use crate::cluster::SourceRef;
+use crate::codes;
+use crate::decide::Decision;
+use crate::limits::{Limits, MAX_LABELS_BYTES};
+use crate::policy::Denial;
+use crate::resolve::Resolution;
+
+/// What is looked at of all that an object asks for.
+pub(super) struct WithinBudget {
+    pub(super) resolution: Resolution,
+    /// The first host name of those that are too many, which stands for all of them, and why.
+    pub(super) surplus: Option<(String, Denial)>,
+}
+
+/// How many more names a cluster may publish, for one object.
+pub(super) struct Room {
+    left: usize,
+    /// Host names of the object at which something stands; `None` while there is room for all.
+    standing: Option<BTreeSet<String>>,
+    limits: Limits,
+    /// Whether something did not find room.
+    pub(super) is_short: bool,
+}
+
+impl ClusterRecords {
+    fn limits(&self) -> Limits {
+        self.policy.as_ref().map(|policy| policy.limits).unwrap_or_default()
+    }
+
+    /// Passes over the host names that are too many for one object.
+    pub(super) fn within_budget(&self, source: &SourceRef, mut resolution: Resolution) -> WithinBudget {
+        let (most, all) = (self.limits().host_names_per_object.max(1), resolution.wanted.len());
+        let mut surplus = None;
+        if all > most {
+            // The first of those that are too many stays, to say so.
+            resolution.wanted.truncate(most + 1);
+            surplus = resolution.wanted.last().map(|claim| {
+                let message = format!(
+                    "{source} asks for {all} host names, of which the first {most} in alphabetical order are \
+                     looked at: split it, or raise spec.limits.hostNamesPerObject of the DNSPolicy"
+                );
+                (claim.host_name.clone(), Denial { code: codes::TOO_MANY_HOST_NAMES.to_owned(), message })
+            });
+        }
+        resolution.unresolved.truncate(most);
+        WithinBudget { resolution, surplus }
+    }
+
+    /// The labels of an object, to be shared by all of its claims; `None` when they are too large for a
+    /// module, which is found out before anything is copied.
+    pub(super) fn labels(&self, source: &SourceRef) -> Option<Arc<BTreeMap<String, String>>> {
+        let Some(labels) = self.objects.labels(source) else { return Some(Arc::default()) };
+        let bytes: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
+        (bytes <= MAX_LABELS_BYTES).then(|| Arc::new(labels.clone()))
+    }
+
+    /// How many more names the cluster may publish. What is published already stays.
+    pub(super) fn room(&self, source: &SourceRef, wanted: usize, around: &Surroundings<'_>) -> Room {
+        let limits = self.limits();
+        let owner = self.policy.as_ref().map(crate::cluster_policy::ClusterPolicy::owner);
+        let stored = owner.as_ref().map_or(0, |owner| around.store.count_of(owner));
+        let used = self.index.counts().names.max(stored);
+        let left = limits.names_per_cluster.saturating_sub(used);
+        let standing = (left < wanted).then(|| {
+            let known = self.index.outcomes(source);
+            let known = known.into_iter().flat_map(|outcomes| outcomes.iter());
+            let known = known.filter(|(_, outcome)| !outcome.record_sets.is_empty());
+            let mut standing: BTreeSet<String> = known.map(|(host_name, _)| host_name.to_owned()).collect();
+            if let Some(owner) = &owner {
+                // After a restart only the store knows.
+                let published = around.store.published(owner, source);
+                standing.extend(published.iter().map(|set| set.name.to_string()));
+            }
+            standing
+        });
+        Room { left, standing, limits, is_short: false }
+    }
+}
+
+impl Room {
+    /// What becomes of a decision.
+    pub(super) fn admit(&mut self, host_name: &str, decision: Decision) -> Decision {
+        let Some(standing) = &self.standing else { return decision };
+        if !matches!(decision, Decision::Publish(_)) || standing.contains(host_name) {
+            return decision;
+        }
+        if self.left > 0 {
+            self.left -= 1;
+            return decision;
+        }
+        self.is_short = true;
+        let message = format!(
+            "the cluster publishes {} names already, as many as it may: withdraw some, or raise \
+             spec.limits.namesPerCluster of the DNSPolicy",
+            self.limits.names_per_cluster
+        );
+        Decision::Deny(Denial { code: codes::TOO_MANY_NAMES.to_owned(), message })
+    }
+}
+
+/// What is said of an object whose labels no module is told.
+pub(super) fn labels_too_large() -> Decision {
+    let message = format!("its labels have more than {MAX_LABELS_BYTES} bytes: remove some");
+    Decision::Deny(Denial { code: codes::LABELS_TOO_LARGE.to_owned(), message })
+}

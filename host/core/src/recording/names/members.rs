@@ -1,0 +1,50 @@
+//! The clusters whose records stand at the names.
+
+use std::collections::BTreeSet;
+
+use crate::kinds::{Kind, Role};
+use crate::name::HostName;
+use crate::skydns::Owner;
+
+/// A cluster with records at the names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::recording) struct Member {
+    /// The zone of its policy, or of the last one.
+    pub(in crate::recording) zone: Option<HostName>,
+    /// Zones of earlier policies, whose records it leaves.
+    pub(in crate::recording) left_zones: BTreeSet<HostName>,
+    /// Whether it stands under a policy.
+    pub(in crate::recording) is_governed: bool,
+    /// The zones that all its records are withdrawn from, because it is being deleted.
+    pub(in crate::recording) released_from: BTreeSet<HostName>,
+    /// The kinds of which all objects are known.
+    pub(in crate::recording) in_sync: BTreeSet<Kind>,
+    /// The kinds of which all objects have been known once, or that are not served.
+    pub(in crate::recording) listed: BTreeSet<Kind>,
+    /// See [`crate::limits::Limits::changes_per_second`].
+    pub(in crate::recording) changes_per_second: u32,
+}
+
+impl Member {
+    /// Whether enough is known of the cluster to withdraw a value of this owner that this source object
+    /// is said to have led to.
+    ///
+    /// All objects of its kind, and of those it depends on, have to be known. An object of another
+    /// kind may want the value as well, and the store names one of them only: so each kind must have
+    /// been listed, too.
+    pub(super) fn may_withdraw(&self, owner: &Owner, source: Option<&str>) -> bool {
+        if self.released_from.contains(&owner.zone) {
+            return true;
+        }
+        let is_own = self.zone.as_ref() == Some(&owner.zone) || self.left_zones.contains(&owner.zone);
+        let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
+        let needed = match kind.filter(|kind| kind.role() == Role::Source) {
+            Some(kind) => kind.needs().collect(),
+            None => Kind::ALL.to_vec(),
+        };
+        self.is_governed
+            && is_own
+            && needed.iter().all(|kind| self.in_sync.contains(kind))
+            && Kind::ALL.iter().all(|kind| self.listed.contains(kind))
+    }
+}
