@@ -26,6 +26,7 @@ pub mod name;
 pub mod objects;
 pub mod plan;
 pub mod policy;
+mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;
