@@ -179,7 +179,7 @@ async fn check(asker: &Asker, expectation: &Expectation) -> (Verdict, Answer) {
 async fn check_once(asker: &Asker, expectation: &Expectation) -> (Verdict, Answer) {
     let mut last = (Verdict::Match, Answer::NoData);
     for record_type in expectation.questions() {
-        let answer = asker.ask(expectation.name.as_str(), wire_type(record_type)).await;
+        let answer = asker.ask_through(expectation.name.as_str(), wire_type(record_type)).await;
         let verdict = expectation.judge(record_type, &answer);
         if verdict != Verdict::Match {
             return (verdict, answer);
