@@ -12,7 +12,7 @@ use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
-use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::probe::{Asker, Pace};
 use openmcp_dns_service::run::{Service, run as run_service};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -106,6 +106,8 @@ fn service(
         sources,
         upstreams: vec![central],
         asker: Some(Asker::new(central).context("failed to prepare the probes")?),
+        // The built-in DNS server has no cache.
+        pace: Pace::default(),
         // The built-in DNS server finds them.
         wildcards: true,
         metrics,
