@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::io::Write as _;
 
-use support::{Running, copy_of_the_example};
+use support::{Running, copy_of_the_example, ingress};
 
 const NAME: &str = "svc-abc123.workload01.openmcp.cluster";
 
@@ -117,5 +117,37 @@ fn a_wildcard_is_served_to_every_name_below_it() {
     fs::write(&file, wildcard).unwrap();
     demo.event("answered", |event| event["name"] == "*.workload01.openmcp.cluster");
     assert_eq!(demo.ask("any-name-at-all.workload01.openmcp.cluster"), ["172.18.201.20"]);
+    demo.end("-TERM");
+}
+
+#[test]
+fn an_alias_that_gives_no_address_is_not_answered_as_it_should_be() {
+    let landscape = copy_of_the_example();
+    let alias = |name: &str, target: &str| {
+        let host = format!("{name}.workload01.openmcp.cluster");
+        ingress(&host).replace("ip: 172.18.201.77", &format!("hostname: {target}"))
+    };
+    let aliases = [
+        alias("lost", "nobody.workload01.openmcp.cluster"),
+        alias("round", "about.workload01.openmcp.cluster"),
+        alias("about", "round.workload01.openmcp.cluster"),
+        alias("through", NAME),
+        alias("outside", "lb.example.com"),
+    ];
+    fs::write(landscape.path().join("workload01/aliases.yaml"), aliases.join("---\n")).unwrap();
+    let demo = Running::start_however(landscape.path(), &[]);
+    let probes = demo.started["probes"].as_array().unwrap();
+    for (name, verdict) in [
+        ("lost", "mismatch"),
+        ("round", "mismatch"),
+        ("about", "mismatch"),
+        ("through", "ok"),
+        // Whether that has an address is for others to say.
+        ("outside", "ok"),
+    ] {
+        let name = format!("{name}.workload01.openmcp.cluster");
+        let probe = probes.iter().find(|probe| probe["name"] == *name).unwrap();
+        assert_eq!(probe["verdict"], verdict, "{probe}");
+    }
     demo.end("-TERM");
 }

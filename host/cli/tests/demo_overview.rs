@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{BINARY, Running, ask, copy_of_the_example, example, masked, run};
+use support::{BINARY, Running, ask, copy_of_the_example, example, ingress, masked, run};
 
 const NAME: &str = "svc-abc123.workload01.openmcp.cluster";
 
@@ -52,6 +52,18 @@ fn once_ends_badly_when_a_file_cannot_be_read() {
     assert_eq!(done.code, 1);
     assert!(done.stdout.contains("workload02/broken.yaml:1: "), "{}", done.stdout);
     assert!(done.stdout.contains("svc-abc123.workload01.openmcp.cluster  A "), "{}", done.stdout);
+}
+
+#[test]
+fn a_large_file_is_read_to_its_end() {
+    let landscape = copy_of_the_example();
+    let padding = format!("# {}\n", "x".repeat(5 << 20));
+    let last = "last.workload01.openmcp.cluster";
+    let text = [ingress("first.workload01.openmcp.cluster"), padding, ingress(last)].join("---\n");
+    fs::write(landscape.path().join("workload01/large.yaml"), text).unwrap();
+    let done = run(&["demo", landscape.path().to_str().unwrap(), "--once"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains(last), "{done:?}");
 }
 
 #[test]

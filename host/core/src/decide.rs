@@ -190,12 +190,12 @@ fn reachable_targets(targets: &[String]) -> Result<Vec<String>, Denial> {
 }
 
 fn parse_target(target: &str) -> Result<RecordValue, crate::record::ValueError> {
-    let record_type = match target.parse() {
-        Ok(std::net::IpAddr::V4(_)) => RecordType::A,
-        Ok(std::net::IpAddr::V6(_)) => RecordType::Aaaa,
-        Err(_) => RecordType::Cname,
-    };
-    RecordValue::parse(record_type, target)
+    // An IPv4 address in IPv6 notation is the IPv4 address (RFC 4291 section 2.5.5.2).
+    match target.parse().map(|address: std::net::IpAddr| address.to_canonical()) {
+        Ok(address) if address.is_ipv4() => RecordValue::parse(RecordType::A, &address.to_string()),
+        Ok(address) => RecordValue::parse(RecordType::Aaaa, &address.to_string()),
+        Err(_) => RecordValue::parse(RecordType::Cname, target),
+    }
 }
 
 /// Checks a policy's record sets. Nonsense in one of them makes the whole answer nonsense: half of

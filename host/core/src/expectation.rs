@@ -44,6 +44,11 @@ pub enum Answer {
         /// Targets of CNAMEs.
         cnames: BTreeSet<String>,
     },
+    /// CNAMEs on the way to a name of which the server itself says that it has no address.
+    LeadsNowhere {
+        /// Targets of the CNAMEs.
+        cnames: BTreeSet<String>,
+    },
     /// The name does not exist (NXDOMAIN).
     NoSuchName,
     /// The name exists, but not with this type (NODATA).
@@ -61,6 +66,10 @@ impl fmt::Display for Answer {
                 let cnames = cnames.iter().map(|cname| format!("CNAME {cname}"));
                 let all: Vec<String> = cnames.chain(values.iter().cloned()).collect();
                 f.write_str(&all.join(" "))
+            }
+            Self::LeadsNowhere { cnames } => {
+                let cnames: Vec<String> = cnames.iter().map(|cname| format!("CNAME {cname}")).collect();
+                write!(f, "{}, which has no address", cnames.join(" "))
             }
             Self::NoSuchName => f.write_str("NXDOMAIN"),
             Self::NoData => f.write_str("NODATA"),
@@ -150,6 +159,7 @@ impl Expectation {
             Answer::Failure(_) => return Verdict::Mismatch,
             Answer::NoSuchName | Answer::NoData => (BTreeSet::new(), BTreeSet::new()),
             Answer::Records { values, cnames } => (values.clone(), cnames.clone()),
+            Answer::LeadsNowhere { cnames } => (BTreeSet::new(), cnames.clone()),
         };
         if values.union(&cnames).any(|value| self.gone.contains(value)) {
             return Verdict::Mismatch;
@@ -159,7 +169,8 @@ impl Expectation {
             // records of its children. What was withdrawn is not among them: see above.
             true
         } else if let Some(expected) = self.records.get(&RecordType::Cname) {
-            expected.is_subset(&cnames)
+            // An alias is there for the address at its end.
+            expected.is_subset(&cnames) && !matches!(answer, Answer::LeadsNowhere { .. })
         } else {
             self.records.get(&asked) == Some(&values)
         };
@@ -215,5 +226,9 @@ mod tests {
         assert_eq!(cname.questions(), [RecordType::A]);
         assert_eq!(cname.judge(RecordType::A, &records(&["10.0.0.1"], &["lb.example.com"])), Verdict::Match);
         assert_eq!(cname.judge(RecordType::A, &records(&["10.0.0.1"], &[])), Verdict::Mismatch);
+        assert_eq!(cname.judge(RecordType::A, &records(&[], &["lb.example.com"])), Verdict::Match);
+        let nowhere = Answer::LeadsNowhere { cnames: ["lb.example.com".to_owned()].into() };
+        assert_eq!(cname.judge(RecordType::A, &nowhere), Verdict::Mismatch, "nobody gets an address");
+        assert_eq!(nowhere.to_string(), "CNAME lb.example.com, which has no address");
     }
 }

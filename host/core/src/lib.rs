@@ -28,6 +28,8 @@ pub mod name;
 pub mod objects;
 pub mod plan;
 pub mod policy;
+pub mod probing;
+mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;

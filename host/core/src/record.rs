@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::name::{HostName, NameError};
+use crate::reach::{is_local_address, is_local_name, is_numeric};
 
 /// Longest single string of a TXT record in bytes (RFC 1035 section 3.3.14).
 pub const MAX_TEXT_BYTES: usize = 255;
@@ -71,6 +72,15 @@ pub enum ValueError {
         "{0} is a loopback, unspecified, multicast or link-local address, which no other cluster can reach"
     )]
     Unreachable(IpAddr),
+    /// An IPv4 address written as an IPv6 address, which DNS servers serve as an A record.
+    #[error("{0} is the IPv4 address {1} in IPv6 notation: it belongs into an A record")]
+    MappedIpv4(Ipv6Addr, Ipv4Addr),
+    /// A name that means something else on every host that asks for it.
+    #[error("{0} is a name that each cluster resolves for itself, so it leads nowhere from the others")]
+    LocalName(HostName),
+    /// Neither an address nor a host name: its last label is a number.
+    #[error("{0:?} is neither an IP address nor a host name, whose last label would not be a number")]
+    Numeric(String),
     /// Not a host name that a CNAME can point to.
     #[error("{value:?} is not a host name: {source}")]
     NotHostName {
@@ -91,7 +101,7 @@ impl RecordValue {
     /// Reads a value of the given type from its text form.
     ///
     /// # Errors
-    /// When the text is no such value, or is an address that other clusters cannot reach.
+    /// When the text is no such value, or is an address or a name that leads nowhere from other clusters.
     pub fn parse(record_type: RecordType, text: &str) -> Result<Self, ValueError> {
         match record_type {
             RecordType::A => {
@@ -100,12 +110,17 @@ impl RecordValue {
                 Ok(Self::A(address))
             }
             RecordType::Aaaa => {
-                let address = text.parse().map_err(|_| ValueError::NotIpv6(text.to_owned()))?;
+                let address: Ipv6Addr = text.parse().map_err(|_| ValueError::NotIpv6(text.to_owned()))?;
                 check_reachable(IpAddr::V6(address))?;
+                if let Some(v4) = address.to_ipv4_mapped() {
+                    return Err(ValueError::MappedIpv4(address, v4));
+                }
                 Ok(Self::Aaaa(address))
             }
             RecordType::Cname => match text.parse::<HostName>() {
                 Ok(name) if name.is_wildcard() => Err(ValueError::Wildcard(text.to_owned())),
+                Ok(name) if is_numeric(&name) => Err(ValueError::Numeric(text.to_owned())),
+                Ok(name) if is_local_name(&name) => Err(ValueError::LocalName(name)),
                 Ok(name) => Ok(Self::Cname(name)),
                 Err(source) => Err(ValueError::NotHostName { value: text.to_owned(), source }),
             },
@@ -139,11 +154,7 @@ impl fmt::Display for RecordValue {
 
 /// Refuses addresses that mean another host on every cluster that resolves the name.
 fn check_reachable(address: IpAddr) -> Result<(), ValueError> {
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    if link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+    if is_local_address(address) {
         return Err(ValueError::Unreachable(address));
     }
     Ok(())
@@ -268,6 +279,15 @@ mod tests {
         assert!(RecordValue::parse(RecordType::Aaaa, "10.0.0.1").is_err());
         assert!(RecordValue::parse(RecordType::Cname, "10.0.0.1").is_err());
         assert!(RecordValue::parse(RecordType::Cname, "*.example.com").is_err());
+        assert!(RecordValue::parse(RecordType::Cname, "010.0.0.1").is_err());
+        assert!(RecordValue::parse(RecordType::Cname, "echo.echo.svc.cluster.local").is_err());
+        assert!(
+            matches!(
+                RecordValue::parse(RecordType::Aaaa, "::ffff:10.0.0.1"),
+                Err(ValueError::MappedIpv4(..))
+            ),
+            "CoreDNS and the built-in server serve it as A, so it would never be answered as AAAA"
+        );
         assert!(RecordValue::parse(RecordType::Txt, &"x".repeat(256)).is_err());
     }
 }

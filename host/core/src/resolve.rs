@@ -45,6 +45,8 @@ pub enum UnresolvedReason {
     NoSuchParent(String),
     /// No listener of the parent fits the route's section name, port, kind and namespace.
     NoListener(String),
+    /// The listeners that fit are in conflict with others, or not accepted: they serve nothing.
+    ListenerRefused(String),
     /// No fitting listener has a host name that intersects with this one.
     HostNameMismatch(String),
     /// The parent has no address yet.
@@ -62,6 +64,7 @@ impl UnresolvedReason {
             Self::NotAccepted(_)
             | Self::NoSuchParent(_)
             | Self::NoListener(_)
+            | Self::ListenerRefused(_)
             | Self::HostNameMismatch(_)
             | Self::NoParent => false,
         }
@@ -76,6 +79,9 @@ impl fmt::Display for UnresolvedReason {
             Self::NoSuchParent(parent) => write!(f, "{parent} does not exist"),
             Self::NoListener(parent) => {
                 write!(f, "no listener of {parent} allows the route's kind, namespace, section name and port")
+            }
+            Self::ListenerRefused(parent) => {
+                write!(f, "the listener of {parent} is in conflict with another one or is not accepted")
             }
             Self::HostNameMismatch(parent) => write!(f, "no listener of {parent} has a matching host name"),
             Self::NoAddress(parent) => write!(f, "{parent} has no address yet"),

@@ -69,6 +69,40 @@ fn the_block_listens_where_the_default_server_listens() {
 }
 
 #[test]
+fn the_block_does_not_switch_off_how_many_sockets_the_default_server_has() {
+    let edited = set(".:53 {\n    multisocket 4\n    bind 10.96.0.10\n    errors\n}\n");
+    assert!(
+        edited.contains("    errors\n    bind 10.96.0.10\n    multisocket 4\n    cache 30 {\n"),
+        "{edited}"
+    );
+    assert!(!set_forward(&edited, ZONE, &central()).unwrap().changed);
+    let bare = edited.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n"));
+    assert!(!remove(&bare.collect::<String>()).contains(ZONE), "it is known without its markers");
+}
+
+#[test]
+fn the_block_listens_on_the_addresses_of_all_default_servers() {
+    let server = |lines: &str| format!(".:53 {{\n{lines}    errors\n}}\n");
+    let two = server("    bind 10.96.0.10\n") + &server("    bind 169.254.20.10\n");
+    let edited = set(&two);
+    assert!(edited.contains("    bind 10.96.0.10\n    bind 169.254.20.10\n    cache 30 {\n"), "{edited}");
+    assert!(!set_forward(&edited, ZONE, &central()).unwrap().changed);
+    assert_eq!(remove(&edited), two);
+    for other in [server(""), server("    bind 169.254.20.10\n    multisocket 4\n")] {
+        let text = server("    bind 10.96.0.10\n") + &other;
+        assert_eq!(refusal(&text), CorefileError::AmbiguousListeners { first_line: 1, line: 5 });
+    }
+}
+
+#[test]
+fn an_import_that_may_bring_servers_is_warned_of() {
+    let text = ".:53 {\n    errors\n    import custom/*.override\n}\nimport custom/*.server\n";
+    let pattern = "custom/*.server".to_owned();
+    let expected = [Warning::ImportedServers { line: 5, pattern }];
+    assert_eq!(set_forward(text, ZONE, &central()).unwrap().warnings, expected);
+}
+
+#[test]
 fn the_block_keeps_the_line_endings_of_the_file() {
     let text = ".:53 {\r\n    errors\r\n}\r\n";
     assert_eq!(set(text), format!("{}{text}", BLOCK.replace('\n', "\r\n")));

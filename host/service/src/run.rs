@@ -21,7 +21,7 @@ use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
-use crate::probe::{Asker, Prober};
+use crate::probe::{Asker, Pace, Prober};
 use crate::record::{Options, Received, Recorder, observations};
 use crate::settings::Settings;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
@@ -47,6 +47,8 @@ pub struct Service {
     pub upstreams: Vec<SocketAddr>,
     /// Asks the central DNS server; `None` where no address is known.
     pub asker: Option<Asker>,
+    /// What is known of the way to it.
+    pub pace: Pace,
     /// Whether the central DNS server can serve wildcards.
     pub wildcards: bool,
     /// What is measured.
@@ -68,6 +70,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         sources,
         upstreams,
         asker,
+        pace,
         wildcards,
         metrics,
         readiness,
@@ -84,7 +87,7 @@ pub async fn run(service: Service, cancel: CancellationToken) {
 
     let prober = asker.map(|asker| {
         let (results, results_receiver) = mpsc::channel(1024);
-        let (prober, handle) = Prober::new(asker, results);
+        let (prober, handle) = Prober::new(asker, pace, results);
         spawn(&tasks, &cancel, prober.run());
         spawn(&tasks, &cancel, note_probes(results_receiver, journal.clone()));
         handle

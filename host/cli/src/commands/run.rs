@@ -19,7 +19,7 @@ use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::inventory::SecretInventory;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
-use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::probe::{Asker, Pace};
 use openmcp_dns_service::run::{Service, run as run_service};
 
 /// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
@@ -93,6 +93,10 @@ impl SourceArgs {
     }
 }
 
+/// How long the central CoreDNS may keep an old answer, whatever its TTL: the greatest value in the `cache` of
+/// deploy/central.Corefile. Until then an old answer is no fault.
+const CENTRAL_CACHE: Duration = Duration::from_secs(30);
+
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources, limits } = args;
@@ -120,6 +124,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         sources: sources.options(),
         upstreams: dns_server,
         asker,
+        pace: Pace { cached: CENTRAL_CACHE },
         // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.
         wildcards: false,
         journal: Journal::new(metrics.clone()),

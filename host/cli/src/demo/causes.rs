@@ -64,7 +64,8 @@ impl Causes {
 
     fn note(&mut self, cause: &Cause) -> Option<Known> {
         let round = self.rounds.back_mut()?;
-        if !round.causes.contains(cause) {
+        // What concerns several folders comes for one after the other; a look at all would cost the square of them.
+        if round.causes.last() != Some(cause) {
             round.causes.push(cause.clone());
         }
         Some(Known { cause: cause.clone(), since: round.since, round: round.number })

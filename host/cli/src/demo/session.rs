@@ -13,7 +13,7 @@ use openmcp_dns_landscape::{Landscape, Problem, Problems};
 use openmcp_dns_service::journal::Occurrence;
 use openmcp_dns_service::probe::Probed;
 use openmcp_dns_service::record::NoDomain;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::causes::Causes;
 use super::dns::Dns;
@@ -64,7 +64,7 @@ pub(super) struct Session {
     pub(super) statuses: Statuses,
     /// Conditions of clusters that were told of, by cluster and type.
     pub(super) told: BTreeMap<(ClusterId, String), ConditionOverview>,
-    journal: broadcast::Receiver<Arc<Occurrence>>,
+    journal: mpsc::UnboundedReceiver<Happening>,
     platform: watch::Receiver<()>,
     /// When the platform's API server was looked at last.
     looked: Instant,
@@ -85,6 +85,35 @@ pub(super) enum Happening {
     Deadline,
 }
 
+/// Keeps what the journal says until the session comes to it: the journal itself keeps only some thousands, and a
+/// session that is writing a large landscape comes late.
+pub(super) async fn keep(
+    mut journal: broadcast::Receiver<Arc<Occurrence>>,
+    happenings: mpsc::UnboundedSender<Happening>,
+) {
+    loop {
+        let happening = match journal.recv().await {
+            Ok(occurrence) => Happening::Occurrence(occurrence),
+            Err(broadcast::error::RecvError::Lagged(_)) => Happening::Missed,
+            Err(broadcast::error::RecvError::Closed) => return,
+        };
+        if happenings.send(happening).is_err() {
+            return;
+        }
+    }
+}
+
+/// How far the service has come with what the files ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Claims of which it is known what becomes of them.
+    pub(super) decided: usize,
+    /// Names in the store.
+    pub(super) recorded: usize,
+    /// Names that were asked for.
+    pub(super) probed: usize,
+}
+
 impl Session {
     /// Begins without files.
     pub(super) fn new(
@@ -92,7 +121,7 @@ impl Session {
         given: Given,
         modules: ModuleFiles,
         dns: Dns,
-        journal: broadcast::Receiver<Arc<Occurrence>>,
+        journal: mpsc::UnboundedReceiver<Happening>,
     ) -> Self {
         let servers = Servers::new();
         Self {
@@ -203,10 +232,9 @@ impl Session {
             // What was decided explains what the probes find out, and both what the status says.
             biased;
             occurrence = self.journal.recv() => match occurrence {
-                Ok(occurrence) => Happening::Occurrence(occurrence),
-                Err(broadcast::error::RecvError::Lagged(_)) => Happening::Missed,
+                Some(happening) => happening,
                 // The service has ended, which ends the demo elsewhere.
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                None => std::future::pending().await,
             },
             () = platform => Happening::Platform,
             () = deadline => Happening::Deadline,
@@ -238,17 +266,36 @@ impl Session {
         }
     }
 
+    /// How far the service has come.
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            decided: self.claims.len() + self.conflicts.len(),
+            recorded: self.dns.view.names(),
+            probed: self.shown.len(),
+        }
+    }
+
     /// Whether everything that the files ask for is recorded and probed.
     pub(super) fn is_settled(&self) -> bool {
         let members = self.landscape.clusters.iter().map(|member| (&member.id, &member.cluster));
-        let told = |claims: &BTreeMap<ClaimKey, Claim>, cluster: &ClusterId| {
-            let told = claims.iter().filter(|((of, _, _), _)| of == cluster).count();
-            i64::try_from(told).unwrap_or(i64::MAX)
+        let count = |claims: &BTreeMap<ClaimKey, Claim>| {
+            let mut counts: BTreeMap<ClusterId, i64> = BTreeMap::new();
+            for (cluster, _, _) in claims.keys() {
+                if let Some(count) = counts.get_mut(cluster) {
+                    *count += 1;
+                } else {
+                    counts.insert(cluster.clone(), 1);
+                }
+            }
+            counts
         };
+        let (told, told_conflicts) = (count(&self.claims), count(&self.conflicts));
+        let of =
+            |counts: &BTreeMap<ClusterId, i64>, cluster| counts.get(cluster).copied().unwrap_or_default();
         self.statuses.is_settled(members)
             && self.statuses.clusters.iter().all(|(cluster, status)| {
                 let claims = status.published + status.denied + status.unresolved + status.undecided;
-                told(&self.claims, cluster) == claims && told(&self.conflicts, cluster) == status.conflicts
+                of(&told, cluster) == claims && of(&told_conflicts, cluster) == status.conflicts
             })
             && self
                 .dns

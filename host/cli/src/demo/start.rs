@@ -12,8 +12,9 @@ use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
-use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::probe::{Asker, Pace};
 use openmcp_dns_service::run::{Service, run as run_service};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,14 +22,17 @@ use super::dns::Dns;
 use super::given::Given;
 use super::policies::ModuleFiles;
 use super::run::Settings;
-use super::session::Session;
+use super::session::{Progress, Session, keep};
 use super::statuses::{conditions_of, is_true};
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::note;
 
-/// How long the demo waits until every name is answered: longer than the prober's own patience with
-/// one name, so that a wrong answer is shown as such.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the demo waits while nothing goes on: longer than the prober's own patience with one name and than a
+/// slow machine needs for one step, so that a wrong answer is shown as such. A large landscape takes its time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often somebody who waits is told how far it has come.
+const TELL: Duration = Duration::from_secs(3);
 
 /// How often the demo looks whether all is done while nothing happens: the store tells the DNS server of
 /// the last name before it tells anybody else.
@@ -74,7 +78,10 @@ pub(super) async fn start(
     let journal = Journal::new(metrics.clone());
     let dns = Dns::start(settings.listen, &tasks, &cancel).await?;
     let modules = ModuleFiles::new(settings.engine.limits().module_bytes);
-    let mut session = Session::new(folder.clone(), given, modules, dns, journal.subscribe());
+    let (sender, happenings) = mpsc::unbounded_channel();
+    let keeping = cancel.clone().run_until_cancelled_owned(keep(journal.subscribe(), sender));
+    tasks.spawn(async { keeping.await.unwrap_or_default() });
+    let mut session = Session::new(folder.clone(), given, modules, dns, happenings);
     session.take_in(scan, started, BTreeSet::new());
     check_clusters(&session)?;
     let service = service(&settings.engine, settings.sources.clone(), &session, journal, metrics)?;
@@ -106,6 +113,8 @@ fn service(
         sources,
         upstreams: vec![central],
         asker: Some(Asker::new(central).context("failed to prepare the probes")?),
+        // The built-in DNS server has no cache.
+        pace: Pace::default(),
         // The built-in DNS server finds them.
         wildcards: true,
         metrics,
@@ -114,20 +123,63 @@ fn service(
     })
 }
 
-/// Works until it is done; gives whether that was so within the time. What happens meanwhile is not told:
-/// the overview shows it.
+/// Ends a wait in which nothing goes on any more, however long it has taken before.
+struct Stall {
+    patience: Option<Duration>,
+    progress: Progress,
+    since: Instant,
+}
+
+impl Stall {
+    fn new(patience: Option<Duration>, now: Instant) -> Self {
+        Self { patience, progress: Progress::default(), since: now }
+    }
+
+    /// Takes in how far it has come; gives whether that is another point than before.
+    fn sees(&mut self, progress: Progress, now: Instant) -> bool {
+        let is_other = progress != self.progress;
+        if is_other {
+            (self.progress, self.since) = (progress, now);
+        }
+        is_other
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.patience.is_some_and(|patience| now.duration_since(self.since) >= patience)
+    }
+}
+
+/// Works until it is done; gives whether it came to that. What happens meanwhile is not told, but for how far it
+/// has come: the overview shows it.
 async fn wait_for(
     session: &mut Session,
     patience: Option<Duration>,
     is_done: impl Fn(&Session) -> bool,
 ) -> bool {
-    let since = Instant::now();
-    while patience.is_none_or(|patience| since.elapsed() < patience) {
+    let mut stall = Stall::new(patience, Instant::now());
+    let (mut told, mut looked) = (Instant::now(), None);
+    while !stall.is_over(Instant::now()) {
         // Whatever has happened already is taken in before anybody looks.
         if let Ok(happening) = tokio::time::timeout(LOOK, session.next()).await {
             session.work(&happening);
-        } else if is_done(session) {
-            return true;
+        } else {
+            // To look at a large landscape takes as long as the pause between two looks, at most.
+            let pause: Duration = looked.map_or(Duration::ZERO, |(_, took)| took);
+            if looked.is_none_or(|(at, _): (Instant, _)| at.elapsed() >= pause) {
+                let look = Instant::now();
+                if is_done(session) {
+                    return true;
+                }
+                looked = Some((Instant::now(), look.elapsed()));
+            }
+        }
+        if told.elapsed() >= TELL {
+            let progress = session.progress();
+            if stall.sees(progress, Instant::now()) {
+                let Progress { decided, recorded, probed } = progress;
+                note(&format!("  {decided} claims decided, {recorded} names recorded, {probed} probed"));
+            }
+            told = Instant::now();
         }
     }
     false
@@ -196,4 +248,23 @@ pub(super) async fn scan_folder(folder: &Path) -> std::io::Result<Scan> {
 /// What takes a moment, for a person who waits.
 fn progress(what: &str) {
     note(&format!("{what} ..."));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_lasts_as_long_as_it_goes_on_and_ends_when_it_does_not() {
+        let began = Instant::now();
+        let mut stall = Stall::new(Some(PATIENCE), began);
+        let mut now = began;
+        for probed in 1..=100 {
+            now += PATIENCE - TELL;
+            assert!(!stall.is_over(now), "after {:?}", now - began);
+            assert!(stall.sees(Progress { probed, ..Progress::default() }, now));
+        }
+        assert!(!stall.sees(Progress { probed: 100, ..Progress::default() }, now + TELL));
+        assert!(stall.is_over(now + PATIENCE));
+    }
 }

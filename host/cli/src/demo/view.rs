@@ -53,6 +53,12 @@ impl View {
         names.map(|name| (name.clone(), values(&mirror, name))).collect()
     }
 
+    /// How many names there are.
+    pub fn names(&self) -> usize {
+        let mirror = self.lock();
+        mirror.owners().map(|owner| mirror.names_of(owner).count()).sum()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Mirror> {
         // A panic while the lock is held is a bug of ours; what is shown may then lack a value.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

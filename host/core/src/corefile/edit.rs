@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::address::Key;
 use super::error::CorefileError;
-use super::managed::{Content, Managed, check_markers, checked_upstreams, find, line_start};
+use super::managed::{Content, Managed, check_markers, checked_upstreams, find};
 use super::neighbours::{Warning, check_neighbours};
 use super::parse::{Corefile, ServerBlock};
+use super::root::Root;
 use crate::name::{HostName, NameError};
 
 /// The result of an edit.
@@ -24,9 +25,10 @@ pub struct Edited {
 /// Makes a Corefile forward `zone` to `upstreams`: inserts our block before the one that serves
 /// the root zone, or updates it where it stands.
 ///
-/// The block listens where the server for the root zone listens (its port, and its `bind` lines).
+/// The block listens where the server for the root zone listens, and how (its port, and its `bind` and
+/// `multisocket` lines); where that server is there several times, on all their addresses.
 /// A block that already says the same is left alone, also when its markers or its formatting are
-/// gone. Imported files are not seen: whether one of them serves the zone is for the caller to check.
+/// gone. Imported files are not seen: a warning names each that may hold servers.
 ///
 /// # Errors
 /// When the zone or an upstream is unusable, when the text is not understood completely, or when
@@ -41,7 +43,7 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
     let warnings =
         check_neighbours(&corefile, managed.as_ref().map(|managed| managed.index), &zone, root.port)?;
 
-    let content = Content { zone: &zone, port: root.port, binds: &root.binds, upstreams: &upstreams };
+    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
     let mut block = content.render(newline(text));
     let (ours, span) = match &managed {
         Some(Managed { index, .. }) if says(&corefile.blocks[*index], &block)? => {
@@ -94,7 +96,7 @@ pub fn set_forward_in_own_file(
     let corefile = understood(main)?;
     let root = Root::of(main, &corefile)?;
     let warnings = check_neighbours(&corefile, None, &zone, root.port)?;
-    let content = Content { zone: &zone, port: root.port, binds: &root.binds, upstreams: &upstreams };
+    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
     let text = content.render("\n");
     Ok(Edited { changed: text != file, text, warnings })
 }
@@ -160,45 +162,6 @@ fn understood(text: &str) -> Result<Corefile, CorefileError> {
         }
     }
     Ok(corefile)
-}
-
-/// The server for the root zone, which the pods of the cluster ask.
-struct Root {
-    /// Where our block is inserted.
-    start: usize,
-    port: Option<u16>,
-    binds: Vec<String>,
-}
-
-impl Root {
-    fn of(text: &str, corefile: &Corefile) -> Result<Self, CorefileError> {
-        let mut found: Option<(&ServerBlock, Option<u16>)> = None;
-        for block in &corefile.blocks {
-            for key in &block.keys {
-                let Key::Plain(address) = Key::parse(key) else { continue };
-                match found {
-                    _ if !address.serves_root() => {}
-                    None => found = Some((block, address.port)),
-                    Some((_, port)) if address.same_port(port) => {}
-                    Some((first, _)) => {
-                        let (first_line, line) = (first.line, block.line);
-                        return Err(CorefileError::AmbiguousPort { first_line, line });
-                    }
-                }
-            }
-        }
-        let (block, port) = found.ok_or(CorefileError::NoDefaultServer)?;
-        let not_written_out = CorefileError::NotWrittenOut { line: block.line };
-        let Some(span) = &block.span else { return Err(not_written_out) };
-        let binds: Option<Vec<String>> = block
-            .plugins
-            .iter()
-            .filter(|plugin| plugin.name == "bind")
-            .map(|plugin| Some(text[plugin.span.clone()?].to_owned()))
-            .collect();
-        let binds = binds.ok_or(not_written_out)?;
-        Ok(Self { start: line_start(text, span.start), port, binds })
-    }
 }
 
 /// Whether a block means the same as the rendered one.

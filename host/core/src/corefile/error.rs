@@ -105,6 +105,17 @@ pub enum CorefileError {
         /// Line of the one with another port, from 1.
         line: u32,
     },
+    /// The root zone is served several times, and not each of them binds to addresses of its own, or they differ
+    /// in `multisocket`: one block of ours cannot listen as all of them do.
+    #[error(
+        "line {line}: the root zone is served here and on line {first_line}, and one block cannot listen as both do"
+    )]
+    AmbiguousListeners {
+        /// Line of the first server block for the root zone, from 1.
+        first_line: u32,
+        /// Line of the other one, from 1.
+        line: u32,
+    },
     /// The block that serves the root zone comes from a snippet.
     #[error("line {line}: the server block for the root zone is not written out, it comes from a snippet")]
     NotWrittenOut {
@@ -206,6 +217,9 @@ impl CorefileError {
                 "check that this is the Corefile of the cluster's own DNS, and that its port is written out"
             }
             Self::AmbiguousPort { .. } => "serve the root zone on one port",
+            Self::AmbiguousListeners { .. } => {
+                "give each server for the root zone a bind line, and the same multisocket line or none"
+            }
             Self::NotWrittenOut { .. } => {
                 "write the server block for the root zone out instead of importing it"
             }
@@ -248,6 +262,7 @@ impl CorefileError {
             | Self::Unbalanced { line }
             | Self::NoBraces { line }
             | Self::AmbiguousPort { line, .. }
+            | Self::AmbiguousListeners { line, .. }
             | Self::NotWrittenOut { line }
             | Self::InvalidPort { line, .. }
             | Self::ZoneTaken { line, .. }

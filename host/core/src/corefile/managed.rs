@@ -7,6 +7,7 @@ use super::address::Key;
 use super::error::CorefileError;
 use super::lexer::Comment;
 use super::parse::{Corefile, ServerBlock};
+use super::root::LISTENING;
 use crate::name::HostName;
 
 /// Servers that one `forward` of CoreDNS can have (`plugin/forward/setup.go`).
@@ -27,7 +28,7 @@ const END: &str = "# END openmcp-dns managed";
 const CACHE: [&str; 6] = ["30", "{", "denial", "9984", "5", "}"];
 
 /// Plugins that our block has, whichever version of this program wrote it.
-const PLUGINS: [&str; 4] = ["errors", "bind", "cache", "forward"];
+const PLUGINS: [&str; 5] = ["errors", "bind", "multisocket", "cache", "forward"];
 
 /// What our block says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +36,8 @@ pub(super) struct Content<'c> {
     pub(super) zone: &'c HostName,
     /// The port of the server for the root zone; `None` when that one has none written down.
     pub(super) port: Option<u16>,
-    /// `bind` lines of the server for the root zone: where it does not listen on all addresses,
-    /// a block without them would listen where nobody asks.
-    pub(super) binds: &'c [String],
+    /// Lines of [`LISTENING`] plugins, as the server for the root zone has them.
+    pub(super) listening: &'c [String],
     /// In order, without duplicates.
     pub(super) upstreams: &'c [SocketAddr],
 }
@@ -45,11 +45,11 @@ pub(super) struct Content<'c> {
 impl Content<'_> {
     /// The block with its markers; every line ends with `newline`.
     pub(super) fn render(&self, newline: &str) -> String {
-        let Self { zone, port, binds, upstreams } = self;
+        let Self { zone, port, listening, upstreams } = self;
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let mut lines =
             vec![format!("{BEGIN}{BEGIN_NOTE}"), format!("{zone}{port} {{"), "    errors".to_owned()];
-        lines.extend(binds.iter().map(|bind| format!("    {bind}")));
+        lines.extend(listening.iter().map(|line| format!("    {line}")));
         let [ttl, open, denial @ .., close] = CACHE;
         lines.push(format!("    cache {ttl} {open}"));
         lines.push(format!("        {}", denial.join(" ")));
@@ -97,7 +97,7 @@ pub(super) struct Managed {
 /// Finds our block for `zone`.
 ///
 /// A block between our markers is ours whatever it holds. Without markers, the only block for the
-/// zone on `port` is ours if it says what we write, servers and `bind` aside. `port` is that of the server
+/// zone on `port` is ours if it says what we write, servers and how it listens aside. `port` is that of the server
 /// for the root zone; `None` if there is no such server, then any port will do.
 pub(super) fn find(
     text: &str,
@@ -144,7 +144,8 @@ pub(super) fn find(
 /// the manuals of many clusters propose, which a person may have written: that one is not ours to
 /// change or remove. A version that writes something else has to know this form as well.
 fn has_our_content(block: &ServerBlock) -> bool {
-    let plugins: Vec<_> = block.plugins.iter().filter(|plugin| plugin.name != "bind").collect();
+    let plugins: Vec<_> =
+        block.plugins.iter().filter(|plugin| !LISTENING.contains(&plugin.name.as_str())).collect();
     let mut names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
     names.sort_unstable();
     block.keys.len() == 1

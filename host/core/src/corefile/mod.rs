@@ -19,6 +19,7 @@ mod lexer;
 mod managed;
 mod neighbours;
 mod parse;
+mod root;
 
 pub use edit::{Edited, remove_forward, set_forward, set_forward_in_own_file};
 pub use error::CorefileError;

@@ -30,6 +30,14 @@ pub enum Warning {
         /// Name of the plugin.
         plugin: String,
     },
+    /// Files are imported that may hold servers, which are not seen here. CoreDNS does not start when one of
+    /// them serves the zone too.
+    ImportedServers {
+        /// Line of the import in the text that was given, from 1.
+        line: u32,
+        /// The path or pattern.
+        pattern: String,
+    },
 }
 
 /// Refuses when another block serves the zone or may do so, and when the zone would take away
@@ -47,7 +55,10 @@ pub(super) fn check_neighbours(
         .filter(|(index, _)| Some(*index) != ours)
         .map(|(_, block)| Other::new(block, port))
         .collect();
-    let mut warnings = Vec::new();
+    let imports = corefile.file_imports.iter().filter(|import| import.beside_servers);
+    let mut warnings: Vec<Warning> = imports
+        .map(|import| Warning::ImportedServers { line: import.line, pattern: import.pattern.clone() })
+        .collect();
     for Other { block, addresses } in &others {
         for key in &block.keys {
             if Key::parse(key) == Key::Variable && may_serve(key, zone, port) {

@@ -69,6 +69,8 @@ pub struct FileImport {
     pub line: u32,
     /// Whether it is a pattern: no matching file is fine then, a plain file must exist.
     pub is_pattern: bool,
+    /// Whether it stands beside the servers, so that what it names may hold servers too.
+    pub beside_servers: bool,
 }
 
 impl Corefile {
@@ -188,7 +190,7 @@ impl<'s> Parser<'s> {
         loop {
             let mut key = self.expanded_value();
             if key == "import" && self.is_new_line() {
-                self.import()?;
+                self.import(true)?;
                 continue;
             }
             found.first = found.first.or(self.current());
@@ -223,7 +225,7 @@ impl<'s> Parser<'s> {
             match self.value() {
                 "}" => break,
                 "import" => {
-                    self.import()?;
+                    self.import(false)?;
                     self.read -= 1;
                 }
                 _ => plugins.push(self.plugin()?),
@@ -250,7 +252,7 @@ impl<'s> Parser<'s> {
                 nesting =
                     nesting.checked_sub(1).ok_or(CorefileError::UnexpectedClose { line: self.line() })?;
             } else if value == "import" && self.is_new_line() {
-                self.import()?;
+                self.import(false)?;
                 self.read -= 1;
                 continue;
             }
@@ -308,7 +310,7 @@ impl<'s> Parser<'s> {
 
     /// Replaces the `import` at the current token and its argument by what it imports. The current
     /// token is the first imported one afterwards, or the one after the import.
-    fn import(&mut self) -> Result<(), CorefileError> {
+    fn import(&mut self, beside_servers: bool) -> Result<(), CorefileError> {
         let line = self.line();
         if !self.next_on_line() {
             return Err(CorefileError::ImportArguments { line });
@@ -330,7 +332,7 @@ impl<'s> Parser<'s> {
                 body.iter().map(|slot| Slot { expanded: true, ..*slot }).collect()
             }
             None => {
-                self.file_imports.push(file_import(pattern, line)?);
+                self.file_imports.push(file_import(pattern, line, beside_servers)?);
                 Vec::new()
             }
         };
@@ -400,12 +402,12 @@ struct Addresses {
     at_end: bool,
 }
 
-fn file_import(pattern: String, line: u32) -> Result<FileImport, CorefileError> {
+fn file_import(pattern: String, line: u32, beside_servers: bool) -> Result<FileImport, CorefileError> {
     let count = |wanted| pattern.chars().filter(|c| *c == wanted).count();
     // A class is refused by the original, an open bracket by Go's filepath.Glob.
     if count('*') > 1 || count('?') > 1 || count('[') > 0 {
         return Err(CorefileError::ImportPattern { line, pattern });
     }
     let is_pattern = pattern.contains(['*', '?', ']']);
-    Ok(FileImport { pattern, line, is_pattern })
+    Ok(FileImport { pattern, line, is_pattern, beside_servers })
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::condition::Condition;
 use super::meta::or_default;
 use super::selector::LabelSelector;
 use super::{GATEWAY_API, Row, Shape};
@@ -61,9 +62,9 @@ pub struct RouteNamespaces {
     /// `Same` (the default, also when empty), `All` or `Selector`; anything else allows nothing.
     #[serde(deserialize_with = "or_default")]
     pub from: String,
-    /// With `Selector`: the labels that the namespace must have.
-    #[serde(deserialize_with = "or_default")]
-    pub selector: LabelSelector,
+    /// With `Selector`: the labels that the namespace must have. A selector that is not there selects
+    /// nothing, an empty one everything (`metav1.LabelSelector`).
+    pub selector: Option<LabelSelector>,
 }
 
 /// A group and kind of route.
@@ -83,6 +84,34 @@ pub struct GatewayStatus {
     /// Addresses that the Gateway is reachable at.
     #[serde(deserialize_with = "or_default")]
     pub addresses: Vec<GatewayAddress>,
+    /// What its controller says of each listener.
+    #[serde(deserialize_with = "or_default")]
+    pub listeners: Vec<ListenerStatus>,
+}
+
+/// What the controller of a Gateway says of one listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ListenerStatus {
+    /// Name of the listener.
+    pub name: String,
+    /// Conditions, among them `Conflicted` and `Accepted`.
+    #[serde(deserialize_with = "or_default")]
+    pub conditions: Vec<Condition>,
+}
+
+impl GatewayStatus {
+    /// Whether the controller has said that a listener serves nothing: it is in conflict with another one, or
+    /// is not accepted. `Programmed` is not asked: it is also false while an address is awaited.
+    pub(super) fn refuses(&self, listener: &Listener) -> bool {
+        let conditions = self.listeners.iter().filter(|status| status.name == listener.name);
+        conditions.flat_map(|status| &status.conditions).any(|condition| {
+            matches!(
+                (condition.condition_type.as_str(), condition.status.as_str()),
+                ("Conflicted", "True") | ("Accepted", "False")
+            )
+        })
+    }
 }
 
 /// One address of a Gateway. Its `type` is not read: the value says what it is.

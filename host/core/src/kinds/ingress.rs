@@ -75,7 +75,8 @@ pub struct LoadBalancerIngress {
     pub hostname: String,
 }
 
-/// The host names of an Ingress's rules and TLS sections, with the addresses of its load balancer.
+/// The host names of an Ingress's rules and the whole ones of its TLS sections, with the addresses of its load
+/// balancer.
 pub(super) fn resolve(meta: &Meta, spec: &IngressSpec, status: &IngressStatus) -> Resolution {
     let targets: Vec<&str> = status
         .load_balancer
@@ -84,12 +85,11 @@ pub(super) fn resolve(meta: &Meta, spec: &IngressSpec, status: &IngressStatus) -
         .flat_map(|entry| [entry.ip.as_str(), entry.hostname.as_str()])
         .filter(|target| !target.is_empty())
         .collect();
-    let hosts = spec
-        .rules
-        .iter()
-        .map(|rule| &rule.host)
-        .chain(spec.tls.iter().flat_map(|tls| &tls.hosts))
-        .filter(|host| !host.is_empty());
+    // The names of a certificate are not those that are served. For whole names they mostly are, and external-dns
+    // takes them too; a wildcard would lead every name that does not exist to this Ingress.
+    let of_certificates = spec.tls.iter().flat_map(|tls| &tls.hosts).filter(|host| !host.starts_with('*'));
+    let hosts =
+        spec.rules.iter().map(|rule| &rule.host).chain(of_certificates).filter(|host| !host.is_empty());
     let mut collector = Collector::default();
     for host in hosts {
         let host = host.to_ascii_lowercase();

@@ -5,6 +5,7 @@
 //! Nothing else asks which kind it has before it: everybody walks [`Kind::ALL`]. The tests in
 //! `tests/kinds.rs` say what else a kind needs: a fixture, permissions, a line in the documentation.
 
+mod condition;
 mod gateway;
 mod hostname;
 mod http_route;

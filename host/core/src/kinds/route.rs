@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::condition::Condition;
 use super::gateway::Listener;
 use super::hostname::intersect;
 use super::meta::{Meta, ObjectKey, or_default};
@@ -61,19 +62,6 @@ pub struct RouteParentStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// One condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Condition {
-    /// For example `Accepted`.
-    #[serde(rename = "type")]
-    pub condition_type: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// For machines.
-    pub reason: String,
-}
-
 /// The Gateways that a route names as its parents.
 pub(super) fn parents(meta: &Meta, spec: &RouteSpec) -> BTreeSet<(Kind, ObjectKey)> {
     let gateways = spec.parent_refs.iter().filter(|parent| parent.is_gateway());
@@ -103,14 +91,21 @@ pub(super) fn resolve(
                     collector.unresolved(&host_name.to_ascii_lowercase(), reason.clone());
                 }
             }
-            Ok((listeners, addresses)) => {
+            Ok(Attached { listeners, refused, addresses }) => {
                 for host_name in host_names {
                     let mut matched = listeners
                         .iter()
                         .filter_map(|listener| intersect(&listener.hostname, host_name))
                         .peekable();
                     if matched.peek().is_none() {
-                        let reason = UnresolvedReason::HostNameMismatch(route.describe(parent_ref));
+                        let parent = route.describe(parent_ref);
+                        let is_refused =
+                            refused.iter().any(|listener| intersect(&listener.hostname, host_name).is_some());
+                        let reason = if is_refused {
+                            UnresolvedReason::ListenerRefused(parent)
+                        } else {
+                            UnresolvedReason::HostNameMismatch(parent)
+                        };
                         collector.unresolved(&host_name.to_ascii_lowercase(), reason);
                     }
                     // Neither side names a host: there is nothing to publish.
@@ -129,6 +124,16 @@ pub(super) fn resolve(
     collector.finish()
 }
 
+/// Where a route attaches by one of its parent references.
+struct Attached<'a> {
+    /// Those that serve it.
+    listeners: Vec<&'a Listener>,
+    /// Those that would, and of which the controller says that they serve nothing.
+    refused: Vec<&'a Listener>,
+    /// Where they are reachable.
+    addresses: Vec<String>,
+}
+
 /// What decides where a route attaches.
 struct Route<'a, L> {
     kind: Kind,
@@ -138,8 +143,8 @@ struct Route<'a, L> {
 }
 
 impl<'a, L: Lookup> Route<'a, L> {
-    /// The listeners that the route attaches to by one of its parent references, and their addresses.
-    fn attach(&self, parent_ref: &ParentRef) -> Result<(Vec<&'a Listener>, Vec<String>), UnresolvedReason> {
+    /// What the route attaches to by one of its parent references.
+    fn attach(&self, parent_ref: &ParentRef) -> Result<Attached<'a>, UnresolvedReason> {
         let parent = || self.describe(parent_ref);
         let found = self.lookup.object(Kind::Gateway, &parent_ref.key(self.namespace));
         let Some(Watched { meta, fields: Fields::Gateway(gateway, status), .. }) = found else {
@@ -150,13 +155,15 @@ impl<'a, L: Lookup> Route<'a, L> {
             Some(false) => return Err(UnresolvedReason::NotAccepted(parent())),
             None => return Err(UnresolvedReason::NotYetAccepted(parent())),
         }
-        let listeners: Vec<_> = gateway
-            .listeners
-            .iter()
-            .filter(|listener| self.fits(parent_ref, listener, &meta.namespace))
-            .collect();
+        let fitting =
+            gateway.listeners.iter().filter(|listener| self.fits(parent_ref, listener, &meta.namespace));
+        let (refused, listeners): (Vec<_>, Vec<_>) = fitting.partition(|listener| status.refuses(listener));
         if listeners.is_empty() {
-            return Err(UnresolvedReason::NoListener(parent()));
+            return Err(if refused.is_empty() {
+                UnresolvedReason::NoListener(parent())
+            } else {
+                UnresolvedReason::ListenerRefused(parent())
+            });
         }
         let addresses: Vec<_> = status
             .addresses
@@ -167,7 +174,7 @@ impl<'a, L: Lookup> Route<'a, L> {
         if addresses.is_empty() {
             return Err(UnresolvedReason::NoAddress(parent()));
         }
-        Ok((listeners, addresses))
+        Ok(Attached { listeners, refused, addresses })
     }
 
     /// What the status says of a parent: several controllers may each have an entry, one acceptance is
@@ -215,7 +222,8 @@ impl<'a, L: Lookup> Route<'a, L> {
             "Selector" => self
                 .lookup
                 .object(Kind::Namespace, &(String::new(), self.namespace.to_owned()))
-                .is_some_and(|namespace| namespaces.selector.matches(&namespace.meta.labels)),
+                .zip(namespaces.selector.as_ref())
+                .is_some_and(|(namespace, selector)| selector.matches(&namespace.meta.labels)),
             _ => false,
         }
     }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::document::Syntax;
 
-/// Longest file that is read, in bytes. A manifest of the API is at most 1.5 MiB; what is longer is
-/// no manifest that somebody wrote.
-const MAX_FILE_BYTES: u64 = 4 << 20;
+/// Longest file that is read, in bytes: an export of 100,000 Ingresses is shorter. What is longer is no manifest,
+/// and would only fill memory.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// How deep folders are looked into: enough for any order of files, and an end to circles.
 const MAX_DEPTH: usize = 8;
@@ -97,7 +97,10 @@ fn read_file(file: &Path, name: String, files: &mut BTreeMap<String, Contents>) 
             return Err(io::Error::other("it is not a regular file"));
         }
         if metadata.len() > MAX_FILE_BYTES {
-            return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20)));
+            let (bytes, most) = (metadata.len(), MAX_FILE_BYTES >> 20);
+            return Err(io::Error::other(format!(
+                "it has {bytes} bytes, at most {most} MiB are read: split it"
+            )));
         }
         fs::read(file)
     });
@@ -136,7 +139,9 @@ mod tests {
         let file = fs::File::create(landscape.path().join("w/large.yaml")).unwrap();
         file.set_len(MAX_FILE_BYTES + 1).unwrap();
         let scan = scan(landscape.path()).unwrap();
-        assert!(matches!(&scan.files["w/large.yaml"], Contents::Unreadable(why) if why.contains("4 MiB")));
+        assert!(
+            matches!(&scan.files["w/large.yaml"], Contents::Unreadable(why) if why.contains("at most 64 MiB"))
+        );
     }
 
     #[test]

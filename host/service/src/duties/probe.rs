@@ -38,19 +38,17 @@ impl Duty for Probe {
 /// Whether the central DNS server answers what was decided.
 fn finding(counts: &ProbeCounts) -> Finding {
     let ProbeCounts { matching, mismatching, unanswered, outstanding, example } = counts;
-    let example = example.as_deref().unwrap_or_default();
+    let example = example.as_deref().map(|example| format!(", for example {example}")).unwrap_or_default();
     if *mismatching > 0 {
         return Finding::bad(
             Reason::Mismatch,
-            format!("{mismatching} names are answered otherwise than decided, for example {example}"),
+            format!("{mismatching} names are answered otherwise than decided{example}"),
         );
     }
     if *unanswered > 0 {
         return Finding::bad(
             Reason::NoAnswer,
-            format!(
-                "{unanswered} names get no answer, for example {example}; is the central DNS server running?"
-            ),
+            format!("{unanswered} names get no answer{example}; is the central DNS server running?"),
         );
     }
     if *outstanding > 0 {

@@ -79,7 +79,12 @@ fn expectation() -> Expectation {
 
 fn probed() -> Occurrence {
     let (verdict, answer) = (Verdict::Match, Answer::NoSuchName);
-    Occurrence::Probed(Probed { expectation: expectation(), verdict, answer, took: Duration::from_secs(1) })
+    Occurrence::Probed(Probed {
+        expectation: Arc::new(expectation()),
+        verdict,
+        answer,
+        took: Duration::from_secs(1),
+    })
 }
 
 fn condition(finding: Finding) -> Occurrence {

@@ -20,6 +20,9 @@ use thiserror::Error;
 /// enough for a person who waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Aliases that are followed, one after the other: as many as CoreDNS follows (`plugin/backend_lookup.go`).
+const MAX_ALIASES: usize = 8;
+
 /// Asks one DNS server: over UDP, and over TCP when the answer does not fit.
 ///
 /// What the server answers is given as it is. A resolver would ask on for the target of a CNAME where
@@ -55,6 +58,48 @@ impl Asker {
         let connections =
             NameServerPool::from_config([name_server], context, TokioRuntimeProvider::default());
         Ok(Self { connections })
+    }
+
+    /// Asks one question, and where the answer is an alias without an address, what becomes of the alias.
+    ///
+    /// The server knows the end of an alias within its own zones only, and says nothing of the others: what it
+    /// refuses to be asked for is no fault.
+    pub async fn ask_through(&self, name: &str, record_type: RecordType) -> Answer {
+        let answer = self.ask(name, record_type).await;
+        match answer {
+            Answer::Records { values, cnames }
+                if values.is_empty() && matches!(record_type, RecordType::A | RecordType::AAAA) =>
+            {
+                if self.leads_nowhere(name, &cnames).await {
+                    Answer::LeadsNowhere { cnames }
+                } else {
+                    Answer::Records { values, cnames }
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the server says that no address stands at the end of aliases, or that they go round in a circle.
+    async fn leads_nowhere(&self, name: &str, cnames: &BTreeSet<String>) -> bool {
+        let mut seen = BTreeSet::from([name.to_owned()]);
+        let mut next = cnames.clone();
+        while let Some(target) = next.iter().find(|target| !seen.contains(*target)).cloned() {
+            if seen.len() > MAX_ALIASES {
+                return true;
+            }
+            next.clear();
+            for record_type in [RecordType::A, RecordType::AAAA] {
+                match self.ask(&target, record_type).await {
+                    Answer::Records { values, cnames } if values.is_empty() => next.extend(cnames),
+                    Answer::NoSuchName | Answer::NoData => {}
+                    // An address, or a name of which this server does not speak.
+                    _ => return false,
+                }
+            }
+            seen.insert(target);
+        }
+        true
     }
 
     /// Asks one question.

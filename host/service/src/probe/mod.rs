@@ -2,9 +2,8 @@
 
 mod ask;
 mod prober;
-mod probes;
 
 pub use ask::Asker;
 pub use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
+pub use openmcp_dns_core::probing::{Pace, ProbeCounts};
 pub use prober::{Probed, Prober, ProberHandle};
-pub use probes::ProbeCounts;

@@ -17,7 +17,7 @@ use openmcp_dns_server::{Records, Server as DnsServer};
 use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
-use openmcp_dns_service::probe::Asker;
+use openmcp_dns_service::probe::{Asker, Pace};
 use openmcp_dns_service::run::{Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_service::watch::Update;
@@ -155,6 +155,7 @@ impl World {
             },
             upstreams: vec![self.central],
             asker: Some(Asker::new(self.central).unwrap()),
+            pace: Pace::default(),
             wildcards: false,
             journal: Journal::new(self.metrics.clone()),
             metrics: self.metrics.clone(),

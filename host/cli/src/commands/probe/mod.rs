@@ -151,7 +151,7 @@ async fn ask_all(questions: Vec<Question>, servers: &[Asked], source: &Source) -
                 // The semaphore is never closed.
                 let _permit = permits.acquire().await;
                 let started = Instant::now();
-                let answer = asker.ask(&question.name, question.record_type).await;
+                let answer = asker.ask_through(&question.name, question.record_type).await;
                 (answer, started.elapsed())
             });
         }

@@ -107,6 +107,10 @@ fn explain(warning: &Warning) -> String {
         Warning::NoLongerAsked { line, plugin } => {
             format!("plugin {plugin} on line {line} is no longer asked for names of the zone")
         }
+        Warning::ImportedServers { line, pattern } => format!(
+            "line {line} imports {pattern}: make sure that no server there serves the zone, CoreDNS would not \
+             start with both"
+        ),
     }
 }
 
