@@ -23,7 +23,7 @@ pub struct DeletionLimits {
     /// What deletes more than this share of a cluster's names is held, in percent.
     pub share_percent: u8,
     /// What deletes at most this many names is not measured by its share: one of two names
-    /// is half of them. Only deletions that were seen are free so.
+    /// is half of them. What only lists do not show is not free so.
     pub free_names: usize,
 }
 
@@ -33,6 +33,18 @@ impl Default for DeletionLimits {
     }
 }
 
+/// How a deletion is known, the surest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A watch has shown the deletion or the change, or the cluster leaves.
+    #[default]
+    Seen,
+    /// The object is there, and is decided upon differently: by a new module, or after a restart.
+    Decided,
+    /// Nobody asks for the name, as far as lists show.
+    Missing,
+}
+
 /// What one round of work would delete of one cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deletion {
@@ -40,19 +52,19 @@ pub struct Deletion {
     pub published: usize,
     /// Names of the cluster that the round would delete.
     pub deleted: usize,
-    /// Whether the round follows from a new list or a new module, so from what was *not* seen,
-    /// rather than from a deletion that was seen.
-    pub inferred: bool,
+    /// How that is known.
+    pub reason: Reason,
 }
 
 impl DeletionLimits {
     /// Whether the deletion has to wait for a confirmation.
     #[must_use]
     pub const fn holds(&self, deletion: Deletion) -> bool {
-        let Deletion { published, deleted, inferred } = deletion;
-        let everything_by_inference = inferred && deleted > 0 && deleted >= published;
-        // Nobody has seen what is inferred, so none of it is free.
-        let free_names = if inferred { 0 } else { self.free_names };
+        let Deletion { published, deleted, reason } = deletion;
+        let is_seen = matches!(reason, Reason::Seen);
+        let everything_by_inference = !is_seen && deleted > 0 && deleted >= published;
+        // Nothing is free of what only lists do not show.
+        let free_names = if matches!(reason, Reason::Missing) { 0 } else { self.free_names };
         let too_many = deleted > free_names && deleted * 100 > published * self.share_percent as usize;
         everything_by_inference || too_many
     }
@@ -108,7 +120,7 @@ impl DeletionGuard {
         &mut self,
         names: &BTreeSet<HostName>,
         published: usize,
-        inferred: bool,
+        reason: Reason,
         limits: DeletionLimits,
         nonce: i64,
         now: Instant,
@@ -122,7 +134,7 @@ impl DeletionGuard {
         let window = self.window.take().filter(|window| now.duration_since(window.since) < WINDOW);
         let mut window = window.unwrap_or(Window { since: now, published, deleted: 0 });
         let published = window.published.max(published);
-        let deletion = Deletion { published, deleted: window.deleted + new.len(), inferred };
+        let deletion = Deletion { published, deleted: window.deleted + new.len(), reason };
         if limits.holds(deletion) {
             waiting.extend(new.iter().cloned());
             self.changed = true;
@@ -210,25 +222,26 @@ mod tests {
     }
 
     fn allows(guard: &mut DeletionGuard, names: &BTreeSet<HostName>, published: usize, now: Instant) -> bool {
-        guard.hold(names, published, false, DeletionLimits::default(), 7, now).is_empty()
+        guard.hold(names, published, Reason::Seen, DeletionLimits::default(), 7, now).is_empty()
     }
 
     #[test]
     fn a_large_share_is_held_and_a_small_number_is_not() {
         let limits = DeletionLimits::default();
-        for (published, deleted, inferred, held) in [
-            (100, 31, false, true),
-            (100, 30, false, false),
-            (12, 10, false, false),
-            (12, 11, false, true),
-            (1, 1, false, false),
-            (1, 1, true, true),
-            (3, 2, true, true),
-            (10, 9, true, true),
-            (100, 30, true, false),
-            (0, 0, true, false),
+        for (published, deleted, reason, held) in [
+            (100, 31, Reason::Seen, true),
+            (100, 30, Reason::Seen, false),
+            (12, 10, Reason::Seen, false),
+            (12, 11, Reason::Seen, true),
+            (1, 1, Reason::Seen, false),
+            (1, 1, Reason::Decided, true),
+            (3, 2, Reason::Decided, false),
+            (3, 2, Reason::Missing, true),
+            (10, 9, Reason::Missing, true),
+            (100, 30, Reason::Missing, false),
+            (0, 0, Reason::Missing, false),
         ] {
-            let deletion = Deletion { published, deleted, inferred };
+            let deletion = Deletion { published, deleted, reason };
             assert_eq!(limits.holds(deletion), held, "{deletion:?}");
         }
     }
@@ -264,7 +277,7 @@ mod tests {
         guard.confirm(&token, now);
         many.iter().for_each(|name| guard.forget(name));
         let limits = DeletionLimits::default();
-        assert_eq!(guard.hold(&many, 100, true, limits, 8, now + WINDOW).len(), 50);
+        assert_eq!(guard.hold(&many, 100, Reason::Missing, limits, 8, now + WINDOW).len(), 50);
         assert!(guard.confirm(&token, now + WINDOW).is_empty());
     }
 

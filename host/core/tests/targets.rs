@@ -63,7 +63,7 @@ fn published(target: &str) -> String {
     let claim = Claim { host_name: "a.w1.openmcp.cluster".into(), targets: vec![target.to_owned()] };
     match decide(&AsItComes, &context, &allowed, &source, &BTreeMap::new(), &claim) {
         Decision::Publish(sets) => {
-            let value = sets[0].values.first().unwrap();
+            let value = sets[0].values.iter().next().unwrap();
             format!("{} {value}", value.record_type())
         }
         Decision::Deny(denial) => denial.code,

@@ -22,7 +22,7 @@ const PAGE_KEYS: usize = 500;
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Holds records as long as the process lives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
     /// Something is different: followers look.
@@ -63,12 +63,6 @@ enum Next {
     /// All is told.
     Wait,
     Cut,
-}
-
-impl Default for MemoryStore {
-    fn default() -> Self {
-        Self { state: Mutex::default(), stirred: watch::Sender::default() }
-    }
 }
 
 impl MemoryStore {

@@ -43,6 +43,7 @@ pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 use crate::cluster::ClusterId;
 use crate::codes;
+use crate::deletion_guard::Reason;
 use crate::skydns::Prefix;
 use cluster::{ClusterEffect, ClusterInput, ClusterRecords, Surroundings};
 use memo::Memo;
@@ -238,15 +239,15 @@ impl Recording {
                 ClusterEffect::Cancel(role) => effects.push(Effect::Cancel(id.clone(), role)),
                 ClusterEffect::Tell(Report::Touched(id)) => drop(self.touched.insert(id)),
                 ClusterEffect::Tell(report) => effects.push(Effect::Tell(report)),
-                ClusterEffect::Offer { source, offers, inferred } => {
-                    self.names.offer(&(id.clone(), source), offers, inferred);
+                ClusterEffect::Offer { source, offers, reason } => {
+                    self.names.offer(&(id.clone(), source), offers, reason);
                 }
                 ClusterEffect::LookAgain(names) => {
                     for name in names {
-                        self.names.look_at(name, true);
+                        self.names.look_at(name, Reason::Missing);
                     }
                 }
-                ClusterEffect::Review { owner, inferred } => self.names.review(&owner, inferred),
+                ClusterEffect::Review { owner, reason } => self.names.review(&owner, reason),
                 ClusterEffect::Wish(wish) => {
                     let assigned = self.zone.wish(id.clone(), wish);
                     self.give_domains(assigned, now, effects);

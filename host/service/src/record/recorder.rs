@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::recording::{
-    self, Answer, ClusterCommand, Effect, Observation, Recording, Report, WriteResult, Written,
+    self, Answer, ClusterCommand, Effect, Observation, Recording, Report, Summary, WriteResult, Written,
 };
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::{Store, StoreEvent};
@@ -42,6 +42,8 @@ pub struct Recorder {
     reports: mpsc::Sender<Report>,
     /// Reports of the current round; sent at its end.
     outbox: Vec<Report>,
+    /// Who asks for a summary; answered at the end of the round, when all that is known has been planned.
+    asked: Vec<(ClusterId, oneshot::Sender<Summary>)>,
 }
 
 impl Recorder {
@@ -60,6 +62,7 @@ impl Recorder {
             releases: HashMap::new(),
             reports,
             outbox: Vec::new(),
+            asked: Vec::new(),
         };
         (recorder, store_events)
     }
@@ -112,6 +115,10 @@ impl Recorder {
             let effects = self.recording.round(Instant::now().into_std());
             self.carry_out(effects);
             self.writes.begin();
+            for (cluster, answer) in self.asked.drain(..) {
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.recording.summary(&cluster, Instant::now().into_std()));
+            }
             for report in std::mem::take(&mut self.outbox) {
                 if self.reports.send(report).await.is_err() {
                     return;
@@ -153,8 +160,7 @@ impl Recorder {
             }
             Command::Confirm(cluster, token) => (cluster, ClusterCommand::Confirm(token)),
             Command::Summarise(cluster, answer) => {
-                // Nobody may be waiting any more.
-                let _ = answer.send(self.recording.summary(&cluster, Instant::now().into_std()));
+                self.asked.push((cluster, answer));
                 return;
             }
         };

@@ -152,9 +152,10 @@ async fn a_second_run_of_the_service_changes_nothing() {
 
 #[tokio::test]
 async fn names_that_changed_while_the_service_was_away_are_put_right() {
-    let (mut world, w1) = World::with_ingress(&[HOST, "old.w1.openmcp.cluster"]).await;
+    let [two, three] = ["two.w1.openmcp.cluster", "three.w1.openmcp.cluster"];
+    let (mut world, w1) = World::with_ingress(&[HOST, two, three, "old.w1.openmcp.cluster"]).await;
     world.stop().await;
-    w1.put(ingress("web", &[HOST, "new.w1.openmcp.cluster"], "10.0.0.2")).unwrap();
+    w1.put(ingress("web", &[HOST, two, three, "new.w1.openmcp.cluster"], "10.0.0.2")).unwrap();
     world.start();
     world.published("old.w1.openmcp.cluster", &[]).await;
     world.published("new.w1.openmcp.cluster", &["10.0.0.2"]).await;

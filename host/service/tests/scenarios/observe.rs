@@ -54,12 +54,13 @@ async fn what_happens_while_a_watch_is_dropped_is_not_lost() {
 
 #[tokio::test]
 async fn a_watch_that_is_too_old_begins_with_a_new_list() {
-    let (world, w1) = World::with_ingress(&[HOST]).await;
+    let all = [HOST, "two.w1.openmcp.cluster", "three.w1.openmcp.cluster"];
+    let (world, w1) = World::with_ingress(&all).await;
     w1.put(ingress("old", &["old.w1.openmcp.cluster"], "10.0.0.1")).unwrap();
     world.published("old.w1.openmcp.cluster", &["10.0.0.1"]).await;
     // A deletion and a change that no watch can tell of any more.
     INGRESS.delete(&w1, "default", "old");
-    w1.put(ingress("web", &[HOST], "10.0.0.2")).unwrap();
+    w1.put(ingress("web", &all, "10.0.0.2")).unwrap();
     w1.expire_history();
     world.published("old.w1.openmcp.cluster", &[]).await;
     world.published(HOST, &["10.0.0.2"]).await;

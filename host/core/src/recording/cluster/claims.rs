@@ -8,6 +8,7 @@ use super::{ClusterEffect, ClusterRecords, Surroundings, Waiting};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::decide::Decision;
+use crate::deletion_guard::Reason;
 use crate::objects::Change;
 use crate::policy::{FailureKind, PolicyFailure};
 use crate::recording::messages::{Observation, WatchState};
@@ -55,10 +56,12 @@ impl ClusterRecords {
     pub(super) fn review(&self, around: &mut Surroundings<'_>) {
         if let Some(owners) = &self.released {
             let reviews = owners.iter().cloned();
-            around.effects.extend(reviews.map(|owner| ClusterEffect::Review { owner, inferred: false }));
+            around.effects.extend(reviews.map(|owner| ClusterEffect::Review { owner, reason: Reason::Seen }));
         } else if self.policy.is_some() {
             let reviews = self.owners();
-            around.effects.extend(reviews.map(|owner| ClusterEffect::Review { owner, inferred: true }));
+            around
+                .effects
+                .extend(reviews.map(|owner| ClusterEffect::Review { owner, reason: Reason::Missing }));
         }
     }
 
@@ -163,6 +166,11 @@ impl ClusterRecords {
             // Nobody decides on it now; a policy that comes into force comes back to it.
             return Vec::new();
         }
+        let reason = match (inferred, &resolution) {
+            (false, _) => Reason::Seen,
+            (true, Some(_)) => Reason::Decided,
+            (true, None) => Reason::Missing,
+        };
         let owner = self.policy.as_ref().map(ClusterPolicy::owner);
         let within = resolution.map(|resolution| self.within_budget(source, resolution));
         let wanted = within.as_ref().map_or(0, |within| within.resolution.wanted.len());
@@ -204,7 +212,7 @@ impl ClusterRecords {
         }
         self.tell_states(source, redecided.changed, around);
         let (source, offers) = (source.clone(), redecided.offers);
-        around.effects.push(ClusterEffect::Offer { source, offers, inferred });
+        around.effects.push(ClusterEffect::Offer { source, offers, reason });
         open
     }
 }

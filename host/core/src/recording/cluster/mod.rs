@@ -24,7 +24,7 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterPolicy;
 use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
-use crate::deletion_guard::DeletionGuard;
+use crate::deletion_guard::{DeletionGuard, Reason};
 use crate::index::{Index, Offers};
 use crate::kinds::Kind;
 use crate::mirror::Mirror;
@@ -82,7 +82,7 @@ struct Incoming {
 struct Waiting {
     /// Of the job that asks; the answer to an older one is not taken.
     ticket: Ticket,
-    /// See [`crate::deletion_guard::Deletion::inferred`].
+    /// Whether that follows from a new list or a new module, so from what no watch has shown.
     inferred: bool,
 }
 
@@ -107,14 +107,14 @@ pub(super) enum ClusterEffect {
     Offer {
         source: SourceRef,
         offers: Offers,
-        inferred: bool,
+        reason: Reason,
     },
     /// What the store holds at these names may have to go now.
     LookAgain(BTreeSet<HostName>),
     /// What the store holds of this owner, and nobody asks for, may have to go.
     Review {
         owner: Owner,
-        inferred: bool,
+        reason: Reason,
     },
     /// The cluster wants this domain.
     Wish(Wish),
@@ -234,13 +234,10 @@ impl ClusterRecords {
             return BTreeSet::new();
         };
         let (limits, published) = (policy.deletion_limits, self.published_names(around.store));
-        let Deletions { seen, inferred } = deletions;
-        let mut look = |names: &BTreeSet<HostName>, is_inferred: bool| {
-            self.guard.hold(names, published, is_inferred, limits, around.revision, around.now)
-        };
-        let mut held = look(seen, false);
-        held.extend(look(inferred, true));
-        held
+        let held = deletions.iter().map(|(reason, names)| {
+            self.guard.hold(names, published, *reason, limits, around.revision, around.now)
+        });
+        held.flatten().collect()
     }
 
     /// What is told when another deletion is held than before.

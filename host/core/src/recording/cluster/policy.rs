@@ -6,6 +6,7 @@ use super::again::Again;
 use super::{ClusterEffect, ClusterRecords, Incoming, Surroundings};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
+use crate::deletion_guard::Reason;
 use crate::name::HostName;
 use crate::objects::Objects;
 use crate::recording::messages::{NoDomain, Report};
@@ -119,7 +120,7 @@ impl ClusterRecords {
         if let Some(old) = self.zone.replace(zone.clone()).filter(|old| *old != zone) {
             self.left_zones.insert(old.clone());
             let owner = Owner { zone: old, cluster: self.id.clone() };
-            around.effects.push(ClusterEffect::Review { owner, inferred: true });
+            around.effects.push(ClusterEffect::Review { owner, reason: Reason::Missing });
         }
     }
 

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crate::cluster::{ClusterId, SourceRef};
 use crate::conflict::{Claimant, Conflict};
+use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::index::Offers;
 use crate::mirror::Mirror;
@@ -40,9 +41,8 @@ pub(super) struct Names {
     trouble: Trouble,
     members: BTreeMap<ClusterId, Member>,
     offers: HashMap<HostName, Vec<Offer>>,
-    /// Names to plan; the flag says that the reason is an inference, see
-    /// [`crate::deletion_guard::Deletion::inferred`].
-    pending: BTreeMap<HostName, bool>,
+    /// Names to plan, and why.
+    pending: BTreeMap<HostName, Reason>,
     ready: Ready,
     under_way: UnderWay,
     /// Who gives way, by cluster.
@@ -155,7 +155,7 @@ impl Names {
     }
 
     /// An object shall be published so from now on.
-    pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, inferred: bool) {
+    pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, reason: Reason) {
         for (name, record_sets) in offers {
             // A name that the store holds already shares its text.
             let name = self.store.known(&name).cloned().unwrap_or(name);
@@ -174,26 +174,26 @@ impl Names {
                     self.offers.remove(&name);
                 }
             }
-            self.look_at(name, inferred);
+            self.look_at(name, reason);
         }
     }
 
     /// What stands at these names may have to change. A seen deletion stays one when a list mentions
     /// the name in the same round.
-    pub(super) fn look_at(&mut self, name: HostName, inferred: bool) {
-        if self.under_way.mark(&name, inferred) {
+    pub(super) fn look_at(&mut self, name: HostName, reason: Reason) {
+        if self.under_way.mark(&name, reason) {
             return;
         }
         self.ready.remove(&name);
-        let entry = self.pending.entry(name).or_insert(inferred);
-        *entry = *entry && inferred;
+        let entry = self.pending.entry(name).or_insert(reason);
+        *entry = reason.min(*entry);
     }
 
     /// As [`Self::look_at`], for all names at which an owner has values.
-    pub(super) fn review(&mut self, owner: &Owner, inferred: bool) {
+    pub(super) fn review(&mut self, owner: &Owner, reason: Reason) {
         let names: Vec<HostName> = self.store.names_of(owner).cloned().collect();
         for name in names {
-            self.look_at(name, inferred);
+            self.look_at(name, reason);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::ready::MAX_WRITING;
 use super::{NameEffect, Names};
 use crate::cluster::ClusterId;
 use crate::conflict::{Conflict, Winners, resolve_conflicts};
+use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::mirror::StoredName;
 use crate::name::HostName;
@@ -22,13 +23,9 @@ pub(in crate::recording) struct Draft {
 }
 
 /// What one round would delete of one cluster.
-#[derive(Default)]
-pub(in crate::recording) struct Deletions {
-    /// Names at which nothing of the cluster would be left, because somebody saw it go.
-    pub(in crate::recording) seen: BTreeSet<HostName>,
-    /// The same, as an inference only, see [`crate::deletion_guard::Deletion::inferred`].
-    pub(in crate::recording) inferred: BTreeSet<HostName>,
-}
+///
+/// Names at which nothing of the cluster would be left, by how that is known.
+pub(in crate::recording) type Deletions = BTreeMap<Reason, BTreeSet<HostName>>;
 
 impl Names {
     /// Looks at all names that may have to change: what deletes nothing is ready to be written.
@@ -37,7 +34,7 @@ impl Names {
         if !self.store_is_known || self.pending.is_empty() {
             return draft;
         }
-        for (name, inferred) in std::mem::take(&mut self.pending) {
+        for (name, reason) in std::mem::take(&mut self.pending) {
             let (plan, winners) = self.plan_name(&name, &BTreeSet::new());
             if plan.withdrawn_from.is_empty() {
                 self.make_ready(plan, &winners, BTreeSet::new(), effects);
@@ -45,8 +42,7 @@ impl Names {
             }
             for cluster in &plan.withdrawn_from {
                 let deletions = draft.deletions.entry(cluster.clone()).or_default();
-                let names = if inferred { &mut deletions.inferred } else { &mut deletions.seen };
-                names.insert(name.clone());
+                deletions.entry(reason).or_default().insert(name.clone());
             }
             draft.withdrawing.push((name, plan.withdrawn_from));
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::under_way::Free;
 use super::{NameEffect, Names};
 use crate::cluster::ClusterId;
+use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::mirror::StoreEvent;
 use crate::name::HostName;
@@ -34,7 +35,7 @@ impl Names {
         effects.extend(self.store.take_changed_owners().into_iter().map(NameEffect::Touched));
         if self.store_is_known {
             for name in changed {
-                self.look_at(name, false);
+                self.look_at(name, Reason::Seen);
             }
         }
         let free = match event {
@@ -113,7 +114,7 @@ impl Names {
         if let Some(cluster) = free.clusters.first() {
             self.refused(cluster, name, refusal);
         }
-        self.take_up(Free { changed: free.changed.or(Some(false)), ..free }, effects);
+        self.take_up(Free { changed: free.changed.or(Some(Reason::Seen)), ..free }, effects);
     }
 
     fn refused(&mut self, cluster: &ClusterId, name: &HostName, why: Option<String>) {
@@ -132,8 +133,8 @@ impl Names {
 
     fn take_up(&mut self, free: Free, effects: &mut Vec<NameEffect>) {
         let Free { name, clusters, changed } = free;
-        if let Some(inferred) = changed {
-            self.look_at(name, inferred);
+        if let Some(reason) = changed {
+            self.look_at(name, reason);
         }
         effects.extend(clusters.into_iter().map(NameEffect::Touched));
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::cluster::ClusterId;
+use crate::deletion_guard::Reason;
 use crate::name::HostName;
 
 /// Names that have to wait, because the effect of their last transaction has not been seen in the
@@ -27,8 +28,8 @@ struct UnderWayName {
     /// `UnderWay::restores` when its transaction began.
     restores: u64,
     is_written: bool,
-    /// Set when it changes meanwhile; the flag says that the reason is an inference.
-    changed: Option<bool>,
+    /// Set when it changes meanwhile, to why.
+    changed: Option<Reason>,
 }
 
 /// A name that is free again.
@@ -36,8 +37,8 @@ struct UnderWayName {
 pub(super) struct Free {
     pub(super) name: HostName,
     pub(super) clusters: Vec<ClusterId>,
-    /// Set when it has to be looked at again; the flag says that the reason is an inference.
-    pub(super) changed: Option<bool>,
+    /// Set when it has to be looked at again, to why.
+    pub(super) changed: Option<Reason>,
 }
 
 impl UnderWay {
@@ -71,9 +72,9 @@ impl UnderWay {
     }
 
     /// The name may have to change again; gives whether it is under way, and has to wait.
-    pub(super) fn mark(&mut self, name: &HostName, inferred: bool) -> bool {
+    pub(super) fn mark(&mut self, name: &HostName, reason: Reason) -> bool {
         let Some(under_way) = self.names.get_mut(name) else { return false };
-        under_way.changed = Some(under_way.changed.unwrap_or(true) && inferred);
+        under_way.changed = Some(under_way.changed.unwrap_or(reason).min(reason));
         true
     }
 
@@ -84,7 +85,7 @@ impl UnderWay {
         under_way.is_written = true;
         if under_way.restores != self.restores {
             // Done in a store that is no more, or perhaps in this one: look again.
-            under_way.changed = Some(false);
+            under_way.changed = Some(Reason::Seen);
             return self.free(name);
         }
         // The watch may be faster than the answer to the transaction.
@@ -115,7 +116,7 @@ impl UnderWay {
         self.seen = revision;
         let names = std::mem::take(&mut self.unseen).into_values().flatten();
         let free = names.filter_map(|name| self.free(&name));
-        free.map(|free| Free { changed: free.changed.or(Some(false)), ..free }).collect()
+        free.map(|free| Free { changed: free.changed.or(Some(Reason::Seen)), ..free }).collect()
     }
 
     fn free(&mut self, name: &HostName) -> Option<Free> {
@@ -160,19 +161,19 @@ mod tests {
     #[test]
     fn a_name_that_changes_meanwhile_is_looked_at_again_and_a_seen_reason_stays_one() {
         let (mut under_way, name) = started();
-        assert!(under_way.mark(&name, false) && under_way.mark(&name, true));
-        assert_eq!(under_way.failed(&name).unwrap().changed, Some(false));
-        assert!(!under_way.mark(&name, false));
+        assert!(under_way.mark(&name, Reason::Seen) && under_way.mark(&name, Reason::Missing));
+        assert_eq!(under_way.failed(&name).unwrap().changed, Some(Reason::Seen));
+        assert!(!under_way.mark(&name, Reason::Seen));
     }
 
     #[test]
     fn what_was_written_to_a_store_that_is_no_more_waits_for_none_of_its_revisions() {
         let (mut under_way, name) = started();
         under_way.written(&name, 100);
-        assert_eq!(under_way.restored(7).pop().unwrap().changed, Some(false));
+        assert_eq!(under_way.restored(7).pop().unwrap().changed, Some(Reason::Seen));
         // And one whose answer comes after that.
         let (mut under_way, name) = started();
         assert!(under_way.restored(7).is_empty());
-        assert_eq!(under_way.written(&name, 100).unwrap().changed, Some(false));
+        assert_eq!(under_way.written(&name, 100).unwrap().changed, Some(Reason::Seen));
     }
 }
