@@ -38,6 +38,12 @@ pub(crate) async fn a_restarted_service_writes_nothing(world: &mut World) -> any
 pub(crate) async fn what_changed_while_the_service_was_down_is_caught_up_with(
     world: &mut World,
 ) -> anyhow::Result<()> {
+    // One name of many: what only a list does not show any more would be held otherwise.
+    let others = ["one", "two", "three"].map(|name| format!("{name}.workload01.openmcp.cluster"));
+    world.publish("others", &others.each_ref().map(String::as_str)).await?;
+    for other in &others {
+        world.landscape.central.udp.wait_a(other, &Answer::of(["172.18.201.2"]), SOON).await?;
+    }
     world.service.stop().await?;
     let client = world.landscape.workload01.client();
     route_reference("after-the-restart").delete(&client).await?;
@@ -49,6 +55,7 @@ pub(crate) async fn what_changed_while_the_service_was_down_is_caught_up_with(
     central.wait_a("after-the-restart.workload01.openmcp.cluster", &Answer::NoSuchName, SOON).await?;
     central.wait_a(SEED, &Answer::of(["172.18.201.2"]), SOON).await?;
     route_reference("meanwhile").delete(&client).await?;
+    route_reference("others").delete(&client).await?;
     central.wait_a(new, &Answer::NoSuchName, SOON).await?;
     world.wait_all_good().await?;
     Ok(())

@@ -32,10 +32,14 @@ impl<T: Ord + Clone> Again<T> {
     /// An attempt has failed.
     pub(super) fn failed(&mut self, what: T, now: Instant) {
         let failed = self.waiting.get(&what).map_or(0, |attempts| attempts.failed);
+        let wait = FIRST.saturating_mul(1 << failed.min(16)).min(LONGEST);
+        self.set(what, Attempts { failed: failed + 1, at: now + wait });
+    }
+
+    fn set(&mut self, what: T, attempts: Attempts) {
         self.forget(&what);
-        let at = now + FIRST.saturating_mul(1 << failed.min(16)).min(LONGEST);
-        self.by_time.insert((at, what.clone()));
-        self.waiting.insert(what, Attempts { failed: failed + 1, at });
+        self.by_time.insert((attempts.at, what.clone()));
+        self.waiting.insert(what, attempts);
     }
 
     /// It needs no attempt any more.
@@ -56,7 +60,8 @@ impl<T: Ord + Clone> Again<T> {
         }
         for what in &due {
             // Whoever tries says how it went; if nobody does, because the answer is lost, it is due again.
-            self.failed(what.clone(), now);
+            let failed = self.waiting.get(what).map_or(0, |attempts| attempts.failed);
+            self.set(what.clone(), Attempts { failed, at: now + LONGEST });
         }
         due
     }
@@ -82,6 +87,8 @@ mod tests {
             waits.push((due - now).as_secs());
             now = due;
             assert_eq!(again.take_due(now), ["a"]);
+            assert_eq!(again.due(), Some(now + LONGEST), "the answer may be lost");
+            again.failed("a", now);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
         again.forget(&"a");

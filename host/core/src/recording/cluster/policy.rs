@@ -88,6 +88,7 @@ impl ClusterRecords {
             self.move_to(incoming.policy.module.context.base_domain.clone(), around);
             let is_first = self.policy.replace(incoming.policy).is_none();
             self.wanted_domain = Some(wanted_domain);
+            self.again = Again::default();
             self.stop_asking(around);
             Some((is_first, decisions))
         });

@@ -93,7 +93,7 @@ impl Landscape {
             Step::List { cluster } => self.list(world, cluster),
             Step::Govern { cluster, denies, fails } => {
                 self.denies[cluster] = DENIES[denies];
-                world.govern(CLUSTERS[cluster], &Rules { denies: DENIES[denies], fails, domain: None });
+                world.govern(CLUSTERS[cluster], &Rules { denies: DENIES[denies], fails, ..Rules::default() });
             }
             Step::Compare { cluster, denies } => {
                 let active = Rules { denies: self.denies[cluster], ..Rules::default() };

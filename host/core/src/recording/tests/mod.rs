@@ -3,6 +3,7 @@
 mod clusters;
 mod history;
 mod policies;
+mod reports;
 mod rules;
 mod store;
 mod world;

@@ -28,6 +28,11 @@ pub(super) struct Rules {
     /// Label of the domain; else the cluster's name.
     pub(super) domain: Option<&'static str>,
     pub(super) fails: bool,
+    /// How it fails; a trap where it is not set.
+    pub(super) failure: Option<FailureKind>,
+    /// Another zone than [`ZONE`].
+    pub(super) zone: Option<&'static str>,
+    pub(super) limits: Limits,
 }
 
 impl Rules {
@@ -40,7 +45,7 @@ impl Rules {
             policy: Arc::new(self.clone()),
             module_digest: format!("{self:?}").into(),
             context: Arc::new(Context {
-                base_domain: ZONE.parse().unwrap(),
+                base_domain: self.zone.unwrap_or(ZONE).parse().unwrap(),
                 cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
                 configuration: "{}".to_owned(),
                 shared_names: vec![SHARED.parse().unwrap()],
@@ -55,7 +60,7 @@ impl Rules {
             policy_name: "policy".to_owned(),
             module: self.module(cluster),
             candidate: None,
-            limits: Limits::default(),
+            limits: self.limits,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
             created_unix_seconds: 0,
@@ -65,7 +70,7 @@ impl Rules {
 
 impl Policy for Rules {
     fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
-        Ok(format!("{}.{ZONE}", self.domain.unwrap_or(&context.cluster.id.name)))
+        Ok(format!("{}.{}", self.domain.unwrap_or(&context.cluster.id.name), context.base_domain))
     }
 
     fn validate_hostname(
@@ -75,7 +80,10 @@ impl Policy for Rules {
         claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure> {
         if self.fails {
-            return Err(PolicyFailure { kind: FailureKind::Trap, message: String::new() });
+            return Err(PolicyFailure {
+                kind: self.failure.unwrap_or(FailureKind::Trap),
+                message: String::new(),
+            });
         }
         let denied = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
         let denial = || Denial { code: "prefix".to_owned(), message: String::new() };

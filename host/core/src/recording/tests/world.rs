@@ -19,6 +19,9 @@ use crate::skydns::{Entry, Prefix, parse_key};
 /// What the store holds: names, and at each the cluster and value of every record.
 pub(super) type Stored = BTreeSet<(String, String, String)>;
 
+/// Revision and contents of a store.
+pub(super) type Backup = (i64, BTreeMap<String, (Vec<u8>, i64)>);
+
 #[derive(Default)]
 struct Store {
     revision: i64,
@@ -86,6 +89,20 @@ impl World {
         self.events.push_back(StoreEvent::Reading);
         self.events.extend(entries.chunks(3).map(|page| StoreEvent::Page(page.to_vec())));
         self.events.push_back(StoreEvent::Read { revision: self.store.revision, restored: false });
+    }
+
+    /// What the store holds now.
+    pub(super) fn back_up(&self) -> Backup {
+        (self.store.revision, self.store.entries.clone())
+    }
+
+    /// The store is what it was then, and its watch begins anew.
+    pub(super) fn restore(&mut self, (revision, entries): Backup) {
+        self.store = Store { revision, entries };
+        self.reread();
+        if let Some(StoreEvent::Read { restored, .. }) = self.events.back_mut() {
+            *restored = true;
+        }
     }
 
     // === inputs ===
@@ -249,7 +266,7 @@ impl World {
     /// Until nothing is left to do.
     pub(super) fn rest(&mut self) {
         for _ in 0..10_000 {
-            if !(self.think() || self.hear() || self.commit() || self.echo()) {
+            if !(self.think() || self.hear() || self.echo() || self.commit()) {
                 return;
             }
         }
