@@ -1,8 +1,12 @@
 //! Kubeconfigs in Secrets of the platform cluster.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
+use kube::config::Kubeconfig;
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::cluster::ClusterId;
@@ -34,7 +38,7 @@ impl SecretInventory {
     pub async fn list(&self) -> Result<Vec<(ClusterId, Access)>, kube::Error> {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let listed = secrets.list(&ListParams::default().labels(KUBECONFIG_LABEL)).await?;
-        Ok(listed.items.iter().map(entry).collect())
+        Ok(Known::of(listed.items).all())
     }
 }
 
@@ -43,7 +47,22 @@ impl Inventory for SecretInventory {
     async fn follow(&self, updates: mpsc::Sender<Update<(ClusterId, Access)>>) {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let labelled = watcher::Config::default().labels(KUBECONFIG_LABEL);
-        watch(secrets, labelled, updates, |update| update.map(|secret| entry(&secret))).await;
+        let (sender, mut seen) = mpsc::channel(16);
+        let choose = async {
+            let mut known = Known::default();
+            while let Some(update) = seen.recv().await {
+                for update in known.see(update) {
+                    if updates.send(update).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = watch(secrets, labelled, sender, |update| update) => {}
+            // Ends when nobody listens any more.
+            () = choose => {}
+        }
     }
 
     fn advice(&self, cluster: &ClusterId) -> String {
@@ -55,8 +74,80 @@ impl Inventory for SecretInventory {
     }
 }
 
-fn entry(secret: &Secret) -> (ClusterId, Access) {
-    (cluster_of(secret), Access::by_kubeconfig(origin(secret), kubeconfig(secret)))
+/// All Secrets, by uid: a cluster may have several while one replaces another, and one that goes must not
+/// take away the access that another one grants.
+#[derive(Default)]
+struct Known(BTreeMap<String, Granted>);
+
+/// What one Secret grants.
+struct Granted {
+    cluster: ClusterId,
+    access: Access,
+    /// Which of several is taken: one with a kubeconfig, then the newest, then the last by name.
+    rank: (bool, Option<Timestamp>, String),
+}
+
+impl Known {
+    fn of(secrets: Vec<Secret>) -> Self {
+        Self(secrets.iter().map(|secret| (uid(secret), granted(secret))).collect())
+    }
+
+    /// Takes in what happens to Secrets; gives what that means for clusters.
+    fn see(&mut self, update: Update<Secret>) -> Vec<Update<(ClusterId, Access)>> {
+        match update {
+            Update::All(secrets) => {
+                *self = Self::of(secrets);
+                vec![Update::All(self.all())]
+            }
+            Update::Set(secret) => {
+                let (uid, granted) = (uid(&secret), granted(&secret));
+                let now = (granted.cluster.clone(), granted.access.clone());
+                let before = self.0.insert(uid, granted).map(|before| (before.cluster, before.access));
+                // Another label: the cluster of the old one has lost this access.
+                let left = before.filter(|(cluster, _)| *cluster != now.0);
+                left.into_iter().chain([now]).map(|changed| self.chosen(changed)).collect()
+            }
+            Update::Removed(secret) => {
+                let gone = self.0.remove(&uid(&secret));
+                gone.map(|gone| self.chosen((gone.cluster, gone.access))).into_iter().collect()
+            }
+            Update::Trouble(message) => vec![Update::Trouble(message)],
+        }
+    }
+
+    /// What a cluster has after this access of it has changed.
+    fn chosen(&self, (cluster, changed): (ClusterId, Access)) -> Update<(ClusterId, Access)> {
+        let of_cluster = self.0.values().filter(|granted| granted.cluster == cluster);
+        match of_cluster.max_by(|one, other| one.rank.cmp(&other.rank)) {
+            Some(best) => Update::Set(Box::new((cluster, best.access.clone()))),
+            None => Update::Removed(Box::new((cluster, changed))),
+        }
+    }
+
+    /// The access to each cluster.
+    fn all(&self) -> Vec<(ClusterId, Access)> {
+        let mut sorted: Vec<&Granted> = self.0.values().collect();
+        sorted.sort_by(|one, other| one.rank.cmp(&other.rank));
+        // The last one of a cluster stays.
+        let best: BTreeMap<_, _> =
+            sorted.into_iter().map(|granted| (granted.cluster.clone(), granted.access.clone())).collect();
+        best.into_iter().collect()
+    }
+}
+
+fn uid(secret: &Secret) -> String {
+    secret.uid().unwrap_or_else(|| origin(secret))
+}
+
+fn granted(secret: &Secret) -> Granted {
+    let kubeconfig = kubeconfig(secret);
+    let is_usable = kubeconfig.as_ref().is_ok_and(|text| Kubeconfig::from_yaml(text).is_ok());
+    let created = secret.creation_timestamp().map(|time| time.0);
+    Granted {
+        cluster: cluster_of(secret),
+        rank: (is_usable, created, secret.name_any()),
+        access: Access::by_kubeconfig(origin(secret), kubeconfig),
+    }
 }
 
 fn cluster_of(secret: &Secret) -> ClusterId {
@@ -83,6 +174,7 @@ fn kubeconfig(secret: &Secret) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::ByteString;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
 
@@ -111,5 +203,63 @@ mod tests {
             let error = kubeconfig(&secret).unwrap_err();
             assert!(error.contains(expected) && error.contains("openmcp-system/access"), "{error}");
         }
+    }
+
+    /// A Secret for `workload01` that was created at this second.
+    fn created(name: &str, second: i64, kubeconfig: &str) -> Secret {
+        let mut secret = secret(&[("kubeconfig", kubeconfig.as_bytes())]);
+        secret.metadata.name = Some(name.to_owned());
+        secret.metadata.uid = Some(format!("{name}-{second}"));
+        secret.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+        secret
+    }
+
+    /// For each cluster that is told something: its name, and the Secret that grants access.
+    fn told(known: &mut Known, update: Update<Secret>) -> Vec<(String, Option<String>)> {
+        let one = |update: Update<(ClusterId, Access)>| match update {
+            Update::Set(set) => vec![(set.0.name, Some(set.1.origin))],
+            Update::Removed(removed) => vec![(removed.0.name, None)],
+            Update::All(all) => all.into_iter().map(|(id, access)| (id.name, Some(access.origin))).collect(),
+            Update::Trouble(message) => panic!("{message}"),
+        };
+        known.see(update).into_iter().flat_map(one).collect()
+    }
+
+    fn expect(cluster: &str, secret: &str) -> (String, Option<String>) {
+        (cluster.to_owned(), (!secret.is_empty()).then(|| format!("Secret openmcp-system/{secret}")))
+    }
+
+    const VALID: &str = "apiVersion: v1\nkind: Config\n";
+
+    #[test]
+    fn a_secret_that_is_replaced_by_another_takes_no_access_away() {
+        let mut known = Known::default();
+        let set = |secret: &Secret| Update::Set(Box::new(secret.clone()));
+        let removed = |secret: &Secret| Update::Removed(Box::new(secret.clone()));
+        let (old, new) = (created("z-old", 1, VALID), created("a-new", 2, VALID));
+        assert_eq!(told(&mut known, Update::All(vec![old.clone()])), [expect("workload01", "z-old")]);
+        assert_eq!(told(&mut known, set(&new)), [expect("workload01", "a-new")]);
+        assert_eq!(told(&mut known, removed(&old)), [expect("workload01", "a-new")]);
+        assert_eq!(told(&mut known, removed(&new)), [expect("workload01", "")]);
+    }
+
+    #[test]
+    fn the_newest_secret_with_a_usable_kubeconfig_is_taken() {
+        let all = [created("one", 1, VALID), created("three", 3, "nonsense: ["), created("two", 2, VALID)];
+        let mut known = Known::default();
+        assert_eq!(told(&mut known, Update::All(all.to_vec())), [expect("workload01", "two")]);
+        let gone = Update::Removed(Box::new(all[2].clone()));
+        assert_eq!(told(&mut known, gone), [expect("workload01", "one")]);
+    }
+
+    #[test]
+    fn a_corrected_label_takes_the_access_from_the_wrong_cluster() {
+        let mut known = Known::of(vec![created("one", 1, VALID)]);
+        let mut corrected = created("one", 1, VALID);
+        corrected.metadata.labels = Some([(KUBECONFIG_LABEL.to_owned(), "workload02".to_owned())].into());
+        assert_eq!(
+            told(&mut known, Update::Set(Box::new(corrected))),
+            [expect("workload01", ""), expect("workload02", "one")]
+        );
     }
 }

@@ -143,7 +143,11 @@ impl<M: PolicyModule> Landscape<M> {
             Update::Set(policy) => {
                 let Some(policies) = &mut self.policies else { return Vec::new() };
                 let old = policies.remove(&policy.name_any());
+                let is_told = old.as_ref().is_some_and(|old| says_the_same(old, &policy));
                 effects.extend(self.policy_seen(old, *policy, moment));
+                if is_told {
+                    return effects;
+                }
             }
             Update::Removed(policy) => {
                 let name = policy.name_any();
@@ -213,6 +217,18 @@ impl<M: PolicyModule> Landscape<M> {
             Update::Trouble(message) => trouble("Secret", &message),
         }
     }
+}
+
+/// Whether nothing that a cluster is told is another one: our own writes of the status come back as changes,
+/// and each would have all clusters looked at. Clusters that wait for a module are told why, which the
+/// object does not say, so they are told each time.
+fn says_the_same<M: PolicyModule>(old: &PolicyLifeCycle<M>, new: &DNSPolicy) -> bool {
+    let known = old.policy();
+    let identity = |policy: &DNSPolicy| {
+        let metadata = &policy.metadata;
+        (metadata.uid.clone(), metadata.creation_timestamp.clone(), metadata.deletion_timestamp.clone())
+    };
+    old.active().is_some() && known.spec == new.spec && identity(known) == identity(new)
 }
 
 fn confirmations(update: Update<ClusterDNS>) -> Vec<Effect> {

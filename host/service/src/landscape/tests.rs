@@ -151,6 +151,24 @@ fn an_older_policy_takes_a_cluster_over_and_leaves_it_when_it_is_deleted() {
 }
 
 #[test]
+fn a_write_of_the_status_of_a_policy_has_no_cluster_looked_at() {
+    let (mut landscape, effects) = landscape(vec![policy_of("p", 1, &["w1"])]);
+    admit(&mut landscape, &effects);
+    let mut written = policy_of("p", 1, &["w1"]);
+    written.metadata.resource_version = Some("2".to_owned());
+    written.status = Some(serde_json::from_value(json!({ "published": 7 })).unwrap());
+    let mut seen =
+        |policy: &DNSPolicy| handle(&mut landscape, Input::Policies(Update::Set(Box::new(policy.clone()))));
+    assert_eq!(assigned(&seen(&written)), [""; 0]);
+    let mut changed = policy_of("p", 1, &["w2"]);
+    changed.status = written.status;
+    assert_eq!(assigned(&seen(&changed)), ["w1", "w2"]);
+    changed.metadata.deletion_timestamp = changed.metadata.creation_timestamp.clone();
+    assert_eq!(assigned(&seen(&changed)), ["w1", "w2"]);
+    assert_eq!(policy_for(&landscape, "w2"), "none");
+}
+
+#[test]
 fn a_policy_that_is_being_deleted_holds_for_no_cluster() {
     let mut leaving = policy_of("old", 5, &["w1"]);
     leaving.metadata.deletion_timestamp = leaving.metadata.creation_timestamp.clone();
