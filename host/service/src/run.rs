@@ -6,25 +6,32 @@
 //!          └────── subscribes ── Journal ◄───────────────── Prober ◄───────┘
 //! ```
 
+mod parts;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::parts::Parts;
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Pace, Prober};
-use crate::record::{Options, Received, Recorder, observations};
+use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::settings::Settings;
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
+
+pub use self::parts::PartEnded;
 
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -60,7 +67,11 @@ pub struct Service {
 }
 
 /// Works until it is cancelled.
-pub async fn run(service: Service, cancel: CancellationToken) {
+///
+/// # Errors
+/// When a part without which nothing works has ended: the others would look healthy and do nothing. All have
+/// ended then, as if it had been cancelled.
+pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), PartEnded> {
     let Service {
         platform,
         inventory,
@@ -77,22 +88,25 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         journal,
     } = service;
     let tasks = TaskTracker::new();
+    let mut parts = Parts::new(cancel.clone());
     let (commands, commands_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = observations();
     let (reports, reports_receiver) = mpsc::channel(4096);
 
     let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });
     let received = Received { commands: commands_receiver, observations: observations_receiver };
-    spawn(&tasks, &cancel, recorder.run(received, store_events));
+    parts.spawn("recorder", recorder.run(received, store_events));
+    let asked = commands.downgrade();
+    readiness.ask("recorder", move || answers(asked.clone()).boxed());
 
     let prober = asker.map(|asker| {
         let (results, results_receiver) = mpsc::channel(1024);
         let (prober, handle) = Prober::new(asker, pace, results);
-        spawn(&tasks, &cancel, prober.run());
-        spawn(&tasks, &cancel, note_probes(results_receiver, journal.clone()));
+        parts.spawn("prober", prober.run());
+        parts.spawn("journal of probes", note_probes(results_receiver, journal.clone()));
         handle
     });
-    spawn(&tasks, &cancel, note_reports(reports_receiver, journal.clone(), prober.clone()));
+    parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
     let settings = Settings {
         platform: platform.clone(),
@@ -107,16 +121,24 @@ pub async fn run(service: Service, cancel: CancellationToken) {
         tasks: tasks.clone(),
         cancel: cancel.clone(),
     };
-    LandscapeController::start(Arc::new(settings), ModuleLoader::new(engine, platform, sources), wildcards);
+    let loader = ModuleLoader::new(engine, platform, sources);
+    parts.spawn("landscape controller", LandscapeController::start(Arc::new(settings), loader, wildcards));
 
-    cancel.cancelled().await;
+    let ended = parts.first_end().await;
+    cancel.cancel();
     tasks.close();
-    if tokio::time::timeout(GRACE, tasks.wait()).await.is_err() {
+    let all = async { tokio::join!(tasks.wait(), parts.wait()) };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }
+    ended.map_or(Ok(()), Err)
 }
 
-fn spawn(tasks: &TaskTracker, cancel: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
-    let cancel = cancel.clone();
-    tasks.spawn(async move { cancel.run_until_cancelled(work).await });
+/// Whether the recorder answers a question, whatever the answer is.
+async fn answers(commands: mpsc::WeakSender<Command>) -> bool {
+    let Some(commands) = commands.upgrade() else { return false };
+    let (sender, answer) = oneshot::channel();
+    // No Cluster has an empty name.
+    let question = Command::Summarise(ClusterId::new("", ""), sender);
+    commands.send(question).await.is_ok() && answer.await.is_ok()
 }

@@ -140,6 +140,5 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         ending.cancel();
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
-    run_service(service, cancel).await;
-    Ok(())
+    Ok(run_service(service, cancel).await?)
 }

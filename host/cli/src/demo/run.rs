@@ -12,7 +12,7 @@ use openmcp_dns_policy::Engine;
 
 use super::event::Event;
 use super::given::Given;
-use super::start::{Started, first_scan, missing_folder_hint, scan_folder, start};
+use super::start::{Started, failure, first_scan, missing_folder_hint, scan_folder, start};
 use super::{lines, text};
 use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, print};
@@ -81,11 +81,12 @@ async fn watch_and_tell(
     shutdown: &mut Shutdown,
     output: OutputFormat,
 ) -> anyhow::Result<usize> {
-    let session = &mut demo.session;
+    let Started { session, service, .. } = demo;
     let mut changes = 0;
     loop {
         let events = tokio::select! {
             () = shutdown.requested() => return Ok(changes),
+            error = failure(service) => return Err(error),
             noticed = watcher.changed() => match scan_folder(&session.folder).await {
                 Ok(mut scan) => {
                     scan.leave(&session.folder, &noticed.being_written);

@@ -13,8 +13,9 @@ use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
 use openmcp_dns_service::probe::{Asker, Pace};
-use openmcp_dns_service::run::{Service, run as run_service};
+use openmcp_dns_service::run::{PartEnded, Service, run as run_service};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +47,8 @@ pub(super) struct Started {
     pub(super) session: Session,
     /// Whether all was done in time.
     pub(super) settled: bool,
+    /// The service; ends before the demo only when it has failed.
+    pub(super) service: JoinHandle<Result<(), PartEnded>>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -53,7 +56,7 @@ pub(super) struct Started {
 impl Started {
     /// Ends all parts.
     pub(super) async fn stop(self) {
-        let Self { session, settled: _, cancel, tasks } = self;
+        let Self { session, settled: _, service: _, cancel, tasks } = self;
         cancel.cancel();
         session.dns.stop();
         tasks.close();
@@ -85,15 +88,30 @@ pub(super) async fn start(
     session.take_in(scan, started, BTreeSet::new());
     check_clusters(&session)?;
     let service = service(&settings.engine, settings.sources.clone(), &session, journal, metrics)?;
-    tasks.spawn(run_service(service, cancel.clone()));
+    let mut service = tasks.spawn(run_service(service, cancel.clone()));
 
     progress("loading the policy module");
-    wait_for(&mut session, None, |session| session.statuses.modules_are_loaded()).await;
+    tokio::select! {
+        error = failure(&mut service) => return Err(error),
+        _ = wait_for(&mut session, None, |session| session.statuses.modules_are_loaded()) => {}
+    }
     check_policies(&session)?;
     progress(&format!("deciding, recording and probing (DNS server on {})", session.dns.address));
-    let settled = wait_for(&mut session, Some(PATIENCE), Session::is_settled).await;
+    let settled = tokio::select! {
+        error = failure(&mut service) => return Err(error),
+        settled = wait_for(&mut session, Some(PATIENCE), Session::is_settled) => settled,
+    };
     session.causes.forget();
-    Ok(Started { session, settled, cancel, tasks })
+    Ok(Started { session, settled, service, cancel, tasks })
+}
+
+/// Waits until the service ends before its time; gives why.
+pub(super) async fn failure(service: &mut JoinHandle<Result<(), PartEnded>>) -> anyhow::Error {
+    match service.await {
+        Ok(Err(ended)) => ended.into(),
+        Ok(Ok(())) => anyhow::anyhow!("the service has ended before the demo"),
+        Err(error) => error.into(),
+    }
 }
 
 fn service(

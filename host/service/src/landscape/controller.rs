@@ -39,9 +39,13 @@ pub struct LandscapeController {
 }
 
 impl LandscapeController {
-    /// Starts to watch the platform cluster, and to decide. `wildcards` says whether the DNS server in use
-    /// can serve them.
-    pub fn start(settings: Arc<Settings>, loader: ModuleLoader, wildcards: bool) {
+    /// Starts to watch the platform cluster; gives what decides as long as it is polled. `wildcards` says
+    /// whether the DNS server in use can serve them.
+    pub fn start(
+        settings: Arc<Settings>,
+        loader: ModuleLoader,
+        wildcards: bool,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (inputs, receiver) = mpsc::channel(256);
         let (ended, ended_receiver) = mpsc::channel(16);
         let (status, reports) = mpsc::channel(1);
@@ -56,7 +60,7 @@ impl LandscapeController {
             clusters: Clusters::default(),
             ended,
         };
-        spawn(&settings, controller.run(receiver, ended_receiver, occurrences));
+        controller.run(receiver, ended_receiver, occurrences)
     }
 
     async fn run(

@@ -1,14 +1,17 @@
 //! Serves metrics, and says whether the service lives and is ready.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 
 use super::Metrics;
@@ -16,18 +19,54 @@ use super::Metrics;
 /// The content type of the text format (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether all that the service goes by is known: clusters, policies, and the access to clusters.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+/// How long a part may take to give a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Asks a part for a sign of life; `false` when it has ended.
+type Ask = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// Whether all that the service goes by is known (clusters, policies, and the access to clusters), and
+/// whether its parts live.
+#[derive(Clone, Default)]
+pub struct Readiness(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    is_ready: AtomicBool,
+    parts: Mutex<BTreeMap<&'static str, Arc<Ask>>>,
+}
 
 impl Readiness {
     /// From now on the service is ready.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_ready.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the part of this name is asked for a sign of life; `false` says that it has ended.
+    pub fn ask(
+        &self,
+        part: &'static str,
+        ask: impl Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static,
+    ) {
+        self.parts().insert(part, Arc::new(Box::new(ask)));
     }
 
     fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_ready.load(Ordering::Relaxed)
+    }
+
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Ask>>> {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The parts that give no sign of life in time.
+    async fn silent(&self, limit: Duration) -> Vec<&'static str> {
+        let parts = self.parts().clone();
+        let asked = parts.into_iter().map(async |(part, ask)| {
+            let lives = tokio::time::timeout(limit, ask()).await.unwrap_or(false);
+            (!lives).then_some(part)
+        });
+        futures::future::join_all(asked).await.into_iter().flatten().collect()
     }
 }
 
@@ -44,9 +83,10 @@ impl MetricsServer {
     /// When it is not free.
     pub async fn bind(address: SocketAddr, metrics: Metrics, readiness: Readiness) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        let lives = readiness.clone();
         let router = Router::new()
             .route("/metrics", get(move || async move { text(&metrics) }))
-            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/healthz", get(move || health(lives, SIGN_OF_LIFE)))
             .route("/readyz", get(move || async move { ready(&readiness) }));
         Ok(Self { listener, router })
     }
@@ -74,10 +114,38 @@ fn text(metrics: &Metrics) -> Response {
     }
 }
 
+async fn health(readiness: Readiness, limit: Duration) -> Response {
+    let silent = readiness.silent(limit).await;
+    if silent.is_empty() {
+        return "ok\n".into_response();
+    }
+    let why = format!("no sign of life from: {}\n", silent.join(", "));
+    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
 fn ready(readiness: &Readiness) -> Response {
     if readiness.is_ready() {
         return "ok\n".into_response();
     }
     let why = "the lists of clusters, policies and Secrets have not been read yet\n";
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_does_not_answer_or_has_ended_is_named_as_silent() {
+        let (readiness, limit) = (Readiness::default(), Duration::from_millis(50));
+        readiness.ask("recorder", || async { true }.boxed());
+        assert_eq!(health(readiness.clone(), SIGN_OF_LIFE).await.status(), StatusCode::OK);
+
+        readiness.ask("prober", || std::future::pending().boxed());
+        readiness.ask("journal", || async { false }.boxed());
+        assert_eq!(readiness.silent(limit).await, ["journal", "prober"]);
+        assert_eq!(health(readiness, limit).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -94,7 +94,7 @@ async fn nothing_happens_without(kind: crate::objects::Kind) {
 
     world.platform.heal(fault);
     world.published(HOST, &["10.0.0.1"]).await;
-    assert!(world.is_ready().await);
+    assert!(world.is_ready().await && world.lives().await);
 }
 
 async fn assert_nothing_was_done(world: &World, w1: &Server) {

@@ -18,7 +18,7 @@ use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::{Asker, Pace};
-use openmcp_dns_service::run::{Service, run};
+use openmcp_dns_service::run::{PartEnded, Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_service::watch::Update;
 use openmcp_dns_store::{MemoryStore, StoreEvent};
@@ -46,7 +46,7 @@ pub(crate) struct World {
     /// What the store holds.
     held: Arc<Mutex<Held>>,
     metrics_address: SocketAddr,
-    running: Option<(CancellationToken, JoinHandle<()>)>,
+    running: Option<(CancellationToken, JoinHandle<Result<(), PartEnded>>)>,
     readiness: Readiness,
     metrics: Metrics,
 }
@@ -169,13 +169,23 @@ impl World {
     pub(crate) async fn stop(&mut self) {
         let (cancel, ended) = self.running.take().unwrap();
         cancel.cancel();
-        ended.await.unwrap();
+        ended.await.unwrap().unwrap();
     }
 
     /// Whether the service says that it is ready.
     pub(crate) async fn is_ready(&self) -> bool {
+        self.says_ok("/readyz").await
+    }
+
+    /// Whether the service says that it lives.
+    pub(crate) async fn lives(&self) -> bool {
+        self.says_ok("/healthz").await
+    }
+
+    async fn says_ok(&self, path: &str) -> bool {
         let mut stream = tokio::net::TcpStream::connect(self.metrics_address).await.unwrap();
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer.starts_with("HTTP/1.1 200")
