@@ -49,6 +49,17 @@ pub(super) async fn who_waits_is_told_how_far_the_store_has_come(ground: &Ground
     }
 }
 
+pub(super) async fn who_waits_at_a_store_at_rest_is_told_that_it_lives(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let mut follower = ground.follow(16);
+    follower.everything().await?;
+    match follower.next().await? {
+        StoreEvent::Changed { changes, .. } => same("changes", changes, Vec::new()),
+        other => bail!("{other:?} instead of a sign of life"),
+    }
+}
+
 pub(super) async fn who_was_away_is_told_what_has_changed_and_reads_nothing(
     ground: &Ground<'_>,
 ) -> anyhow::Result<()> {

@@ -18,8 +18,9 @@ use tokio::task::JoinHandle;
 use crate::{Commit, KeyValue, Store, StoreEvent};
 use following::{
     a_store_that_was_restored_from_a_backup_says_so, a_transaction_of_too_many_operations_is_refused,
-    two_plans_are_carried_out_together_or_not_at_all, who_waits_is_told_how_far_the_store_has_come,
-    who_was_away_for_too_long_reads_everything, who_was_away_is_told_what_has_changed_and_reads_nothing,
+    two_plans_are_carried_out_together_or_not_at_all, who_waits_at_a_store_at_rest_is_told_that_it_lives,
+    who_waits_is_told_how_far_the_store_has_come, who_was_away_for_too_long_reads_everything,
+    who_was_away_is_told_what_has_changed_and_reads_nothing,
 };
 
 /// How long anything may take, on a busy machine.
@@ -100,6 +101,7 @@ pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
         two_plans_are_carried_out_together_or_not_at_all
         a_transaction_of_too_many_operations_is_refused
         who_waits_is_told_how_far_the_store_has_come
+        who_waits_at_a_store_at_rest_is_told_that_it_lives
         who_was_away_is_told_what_has_changed_and_reads_nothing
         who_was_away_for_too_long_reads_everything
         a_store_that_was_restored_from_a_backup_says_so
