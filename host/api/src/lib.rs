@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod cluster_dns;
 pub mod conditions;
 pub mod dns_policy;
+pub mod dns_service_config;
 pub mod module_source;
 pub mod reason;
 mod schemas;
@@ -16,6 +17,7 @@ mod schemas;
 pub use cluster::Cluster;
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
 pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
+pub use dns_service_config::{DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus};
 
 /// Field manager of everything that the service applies.
 pub const FIELD_MANAGER: &str = "openmcp-dns";

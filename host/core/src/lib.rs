@@ -18,6 +18,7 @@ pub mod conflict;
 pub mod corefile;
 pub mod decide;
 pub mod deletion_guard;
+pub mod deployment;
 mod error;
 pub mod expectation;
 pub mod index;

@@ -7,7 +7,7 @@
 //!                       policy module
 //! ```
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
-//! is done for one and how it is undone, `observe` watches its objects, `record` decides and writes,
+//! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
 //! `probe` asks real questions, `report` tells people. `run` wires them.
 
 #![allow(
@@ -18,6 +18,7 @@
 pub mod address;
 pub mod clusters;
 mod counts;
+pub mod deploy;
 mod duties;
 pub mod inventory;
 pub mod journal;

@@ -16,16 +16,17 @@ use futures::FutureExt as _;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::parts::Parts;
+use crate::deploy::Deployer;
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
-use crate::probe::{Asker, Pace, Prober};
+use crate::probe::{Central, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::settings::Settings;
 use openmcp_dns_core::cluster::ClusterId;
@@ -50,10 +51,10 @@ pub struct Service {
     pub engine: Engine,
     /// Where policy modules may come from.
     pub sources: SourceOptions,
-    /// Addresses of the central DNS server, as the clusters reach them.
-    pub upstreams: Vec<SocketAddr>,
-    /// Asks the central DNS server; `None` where no address is known.
-    pub asker: Option<Asker>,
+    /// Addresses of the central DNS server, as the clusters reach them; the first is probed. None while they are not known.
+    pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// Deploys the central DNS; `None` where that is somebody else's.
+    pub deployer: Option<Deployer>,
     /// What is known of the way to it.
     pub pace: Pace,
     /// Whether the central DNS server can serve wildcards.
@@ -80,7 +81,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         engine,
         sources,
         upstreams,
-        asker,
+        deployer,
         pace,
         wildcards,
         metrics,
@@ -99,15 +100,20 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     let asked = commands.downgrade();
     readiness.ask("recorder", move || answers(asked.clone()).boxed());
 
-    let prober = asker.map(|asker| {
+    // Where nobody will ever say an address, nothing is probed.
+    let is_asked = !upstreams.borrow().is_empty() || upstreams.has_changed().is_ok();
+    let prober = is_asked.then(|| {
         let (results, results_receiver) = mpsc::channel(1024);
-        let (prober, handle) = Prober::new(asker, pace, results);
+        let (prober, handle) = Prober::new(Central::new(upstreams.clone()), pace, results);
         parts.spawn("prober", prober.run());
         parts.spawn("journal of probes", note_probes(results_receiver, journal.clone()));
         handle
     });
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
+    if let Some(deployer) = deployer {
+        parts.spawn("deployment of the central DNS", deployer.run());
+    }
     let settings = Settings {
         platform: platform.clone(),
         inventory,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,8 +20,8 @@ pub struct Settings {
     pub platform: kube::Client,
     /// Where the clusters' access comes from.
     pub inventory: Arc<dyn Inventory>,
-    /// Addresses of the central DNS server, as the clusters reach them.
-    pub upstreams: Vec<SocketAddr>,
+    /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.
+    pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// What is wanted of the recorder.
     pub commands: mpsc::Sender<Command>,
     /// Where watches report.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResourceExt as _, ResourceExt as _};
 
-use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy};
+use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy, DNSServiceConfig};
 
 /// Prints the CRDs, or writes one file for each.
 #[derive(clap::Args, Debug)]
@@ -23,7 +23,7 @@ pub struct CrdsArgs {
 
 /// Runs the command.
 pub fn run(args: &CrdsArgs) -> anyhow::Result<()> {
-    let mut crds = vec![DNSPolicy::crd(), ClusterDNS::crd()];
+    let mut crds = vec![DNSPolicy::crd(), ClusterDNS::crd(), DNSServiceConfig::crd()];
     if args.with_cluster {
         crds.push(Cluster::crd());
     }

@@ -6,8 +6,10 @@
 mod completions;
 mod crds;
 mod demo;
+mod deploy;
 mod etcd;
 mod limits;
+mod manifests;
 mod platform;
 mod policy;
 mod probe;
@@ -40,6 +42,7 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
+    Manifests(manifests::ManifestsArgs),
     Completions(completions::CompletionsArgs),
     /// Prints docs/cli.md, made of the same texts as --help
     #[command(hide = true)]
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         | Command::Probe(_)
         | Command::Policy(_)
         | Command::Crds(_)
+        | Command::Manifests(_)
         | Command::Completions(_)
         | Command::DocsCli => "warn,kube_client=off",
         Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
         Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
 use super::limits::LimitArgs;
 use super::platform::platform;
@@ -19,12 +20,14 @@ use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::inventory::SecretInventory;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
-use openmcp_dns_service::probe::{Asker, Pace};
+use openmcp_dns_service::probe::Pace;
 use openmcp_dns_service::run::{Service, run as run_service};
 
-/// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
-/// routes of every cluster, records host names in etcd, and makes every cluster's DNS forward to the
-/// central DNS server.
+/// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
+/// its `Cluster` and `DNSPolicy` objects and the routes of every cluster, records host names in etcd, and
+/// makes every cluster's DNS forward to the central DNS server.
+///
+/// With --etcd, the central DNS is somebody else's: nothing is deployed.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   Inside of the platform cluster, configured by the environment:
@@ -41,17 +44,22 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// Endpoints of the etcd that the central DNS server reads
-    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
+    /// Endpoints of the etcd that the central DNS server reads, where they exist already; without it, both are
+    /// deployed as the DNSServiceConfig says
+    #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',')]
     etcd: Vec<String>,
 
     #[command(flatten)]
     etcd_options: EtcdOptions,
 
-    /// Address of the central DNS server as the clusters reach it, IP or IP:port; the first one is
-    /// probed. Without it, no cluster is made to forward, and nothing is probed
-    #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server)]
+    /// Address of the central DNS server beside --etcd as the clusters reach it, IP or IP:port; the first one
+    /// is probed. Without it, no cluster is made to forward, and nothing is probed
+    #[arg(long, env = "OPENMCP_DNS_SERVER", value_name = "ADDRESS", value_delimiter = ',', value_parser = parse_server,
+        requires = "etcd")]
     dns_server: Vec<SocketAddr>,
+
+    #[command(flatten)]
+    deploy: DeployArgs,
 
     /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
     #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
@@ -93,19 +101,25 @@ impl SourceArgs {
     }
 }
 
-/// How long the central CoreDNS may keep an old answer, whatever its TTL: the greatest value in the `cache` of
-/// deploy/central.Corefile. Until then an old answer is no fault.
+/// How long the central CoreDNS may keep an old answer, whatever its TTL: the greatest value in its `cache`, in
+/// deploy/central.Corefile and where we deploy it. Until then an old answer is no fault.
 const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources, limits } = args;
+    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, deploy, metrics_listen, sources, limits } =
+        args;
     let platform = platform(kubeconfig.as_deref()).await?;
-    let store = etcd_options.connect(etcd).await?;
-    let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
-    if asker.is_none() {
-        tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
-    }
+    let prefix = etcd_options.prefix().clone();
+    let Records { store, upstreams, deployer } = if etcd.is_empty() {
+        deploy.records(&platform, prefix.clone()).await?
+    } else {
+        if dns_server.is_empty() {
+            tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
+        }
+        let upstreams = tokio::sync::watch::channel(dns_server).1;
+        Records { store: etcd_options.connect(etcd).await?, upstreams, deployer: None }
+    };
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     if let Some(address) = metrics_listen {
         let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
@@ -119,11 +133,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         inventory: Arc::new(SecretInventory::new(platform.clone())),
         platform,
         store,
-        prefix: etcd_options.prefix().clone(),
+        prefix,
         engine: limits.engine()?,
         sources: sources.options(),
-        upstreams: dns_server,
-        asker,
+        upstreams,
+        deployer,
         pace: Pace { cached: CENTRAL_CACHE },
         // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.
         wildcards: false,

@@ -12,7 +12,7 @@ use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
-use openmcp_dns_service::probe::{Asker, Pace};
+use openmcp_dns_service::probe::Pace;
 use openmcp_dns_service::run::{PartEnded, Service, run as run_service};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -129,8 +129,8 @@ fn service(
         prefix: Prefix::default(),
         engine: engine.clone(),
         sources,
-        upstreams: vec![central],
-        asker: Some(Asker::new(central).context("failed to prepare the probes")?),
+        upstreams: tokio::sync::watch::channel(vec![central]).1,
+        deployer: None,
         // The built-in DNS server has no cache.
         pace: Pace::default(),
         // The built-in DNS server finds them.

@@ -151,7 +151,7 @@ mod tests {
         let settings = Settings {
             inventory: Arc::new(SecretInventory::new(platform.clone())),
             platform,
-            upstreams: Vec::new(),
+            upstreams: tokio::sync::watch::channel(Vec::new()).1,
             commands: mpsc::channel(1).0,
             observations: crate::observe::observations().0,
             prober: None,

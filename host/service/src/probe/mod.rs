@@ -1,9 +1,11 @@
 //! Probe: real DNS questions, whose answers are compared with what was decided.
 
 mod ask;
+mod central;
 mod prober;
 
 pub use ask::Asker;
+pub use central::Central;
 pub use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 pub use openmcp_dns_core::probing::{Pace, ProbeCounts};
 pub use prober::{Probed, Prober, ProberHandle};

@@ -21,7 +21,7 @@ use openmcp_dns_core::record::RecordType;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::ask::Asker;
+use super::central::Central;
 
 /// Commands that may wait.
 const BACKLOG: usize = 1024;
@@ -65,9 +65,9 @@ impl ProberHandle {
     }
 }
 
-/// Checks expectations against one DNS server.
+/// Checks expectations against the central DNS server.
 pub struct Prober {
-    asker: Asker,
+    central: Central,
     commands: mpsc::Receiver<Command>,
     results: mpsc::Sender<Probed>,
     probing: Probing,
@@ -78,10 +78,10 @@ pub struct Prober {
 impl Prober {
     /// Prepares a prober and what reaches it; results are also sent one by one.
     #[must_use]
-    pub fn new(asker: Asker, pace: Pace, results: mpsc::Sender<Probed>) -> (Self, ProberHandle) {
+    pub fn new(central: Central, pace: Pace, results: mpsc::Sender<Probed>) -> (Self, ProberHandle) {
         let (sender, commands) = mpsc::channel(BACKLOG);
         let (probing, began) = (Probing::new(pace), Instant::now());
-        (Self { asker, commands, results, probing, began }, ProberHandle(sender))
+        (Self { central, commands, results, probing, began }, ProberHandle(sender))
     }
 
     /// Works until nobody can reach it any more.
@@ -89,7 +89,7 @@ impl Prober {
         let mut checks = FuturesUnordered::new();
         loop {
             while let Some(question) = self.probing.next(self.began.elapsed()) {
-                checks.push(checked(self.asker.clone(), question));
+                checks.push(checked(self.central.clone(), question));
             }
             let due = self.due();
             tokio::select! {
@@ -129,16 +129,16 @@ impl Prober {
     }
 }
 
-async fn checked(asker: Asker, question: Question) -> (Question, Verdict, Answer) {
-    let (verdict, answer) = check_once(&asker, &question.expectation).await;
+async fn checked(central: Central, question: Question) -> (Question, Verdict, Answer) {
+    let (verdict, answer) = check_once(&central, &question.expectation).await;
     (question, verdict, answer)
 }
 
 /// Asks every question once; gives the first answer that is not as expected.
-async fn check_once(asker: &Asker, expectation: &Expectation) -> (Verdict, Answer) {
+async fn check_once(central: &Central, expectation: &Expectation) -> (Verdict, Answer) {
     let mut last = (Verdict::Match, Answer::NoData);
     for record_type in expectation.questions() {
-        let answer = asker.ask_through(expectation.name.as_str(), wire_type(record_type)).await;
+        let answer = central.ask_through(expectation.name.as_str(), wire_type(record_type)).await;
         let verdict = expectation.judge(record_type, &answer);
         if verdict != Verdict::Match {
             return (verdict, answer);

@@ -17,7 +17,7 @@ use openmcp_dns_server::{Records, Server as DnsServer};
 use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
-use openmcp_dns_service::probe::{Asker, Pace};
+use openmcp_dns_service::probe::Pace;
 use openmcp_dns_service::run::{PartEnded, Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_service::watch::Update;
@@ -153,8 +153,8 @@ impl World {
                 allow_files: true,
                 tag_check: Duration::from_secs(300),
             },
-            upstreams: vec![self.central],
-            asker: Some(Asker::new(self.central).unwrap()),
+            upstreams: tokio::sync::watch::channel(vec![self.central]).1,
+            deployer: None,
             pace: Pace::default(),
             wildcards: false,
             journal: Journal::new(self.metrics.clone()),

@@ -45,7 +45,8 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
     match seen {
         Seen::NoCentralServer => Finding::bad(
             Reason::NoCentralServer,
-            "no address of the central DNS server is known; start openmcp-dns with --dns-server",
+            "no address of the central DNS server is known; look at the status of the DNSServiceConfig, or start \
+             openmcp-dns with --dns-server",
         ),
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
         Seen::Reading => {
@@ -142,7 +143,7 @@ mod tests {
                 Seen::NoCentralServer,
                 Some(false),
                 Reason::NoCentralServer,
-                "start openmcp-dns with --dns-server",
+                "look at the status of the DNSServiceConfig",
             ),
             (Seen::NoWay, None, Reason::Unreachable, "cannot be reached"),
             (Seen::Reading, None, Reason::InProgress, "being read"),

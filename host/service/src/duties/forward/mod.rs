@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,24 +40,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Has a cluster's DNS forward the zone.
 pub struct Forward {
     /// The central DNS server, as the cluster reaches it.
-    upstreams: Vec<SocketAddr>,
+    upstreams: watch::Receiver<Vec<SocketAddr>>,
     verifier: Verifier,
 }
 
 impl Forward {
     /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
-    /// something else than before. Ends with the value.
+    /// something else than before, and when the central DNS server has another address. Ends with the value.
     pub fn start(
-        upstreams: Vec<SocketAddr>,
+        upstreams: watch::Receiver<Vec<SocketAddr>>,
         wake: &Arc<Notify>,
         tasks: &TaskTracker,
         cancel: &CancellationToken,
     ) -> Self {
+        let (mut moved, wake_moved, end) = (upstreams.clone(), Arc::clone(wake), cancel.clone());
+        tasks.spawn(end.run_until_cancelled_owned(async move {
+            while moved.changed().await.is_ok() {
+                wake_moved.notify_one();
+            }
+        }));
         Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
     }
 
     async fn configure(&mut self, context: &Context<'_>) -> Seen {
-        if self.upstreams.is_empty() {
+        let upstreams = self.upstreams.borrow().clone();
+        if upstreams.is_empty() {
             return Seen::NoCentralServer;
         }
         let Way::Open { client, layout } = context.way else { return Seen::NoWay };
@@ -66,9 +73,7 @@ impl Forward {
             Layout::Unknown => return Seen::Reading,
             Layout::Trouble(message) => return Seen::Trouble(message),
             Layout::Missing => return Seen::UnknownLayout,
-            Layout::Found(config_map) => {
-                corefile::apply(client, &config_map, context.zone, &self.upstreams).await
-            }
+            Layout::Found(config_map) => corefile::apply(client, &config_map, context.zone, &upstreams).await,
         };
         match applied {
             Ok(warnings) => {
@@ -90,7 +95,7 @@ impl Duty for Forward {
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
         let seen = self.configure(context).await;
-        finding(&seen, context.zone, &self.upstreams)
+        finding(&seen, context.zone, &self.upstreams.borrow())
     }
 
     /// Takes our block out of the cluster's DNS configuration.

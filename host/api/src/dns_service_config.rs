@@ -1,0 +1,245 @@
+//! `DNSServiceConfig`: how the central DNS is provided.
+
+#![allow(clippy::duplicated_attributes, reason = "each printed column has a type, and many have the same")]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use openmcp_dns_core::deployment::{Config, Exposure, Members, Storage, Workload};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::schemas;
+
+/// The image of CoreDNS, unless another one is named.
+const CORE_DNS_IMAGE: &str = "registry.k8s.io/coredns/coredns:v1.15.0";
+
+/// The image of etcd, unless another one is named.
+const ETCD_IMAGE: &str = "quay.io/coreos/etcd:v3.7.3";
+
+/// How the service provides the central DNS of the landscape. The one that counts has the name that the service
+/// was started with (`run --config-name`); without it, the defaults apply.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[kube(
+    group = "dns.openmcp.cloud",
+    version = "v1alpha1",
+    kind = "DNSServiceConfig",
+    plural = "dnsserviceconfigs",
+    shortname = "dnscfg",
+    status = "DNSServiceConfigStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    label("openmcp.cloud/cluster", "platform"),
+    printcolumn(
+        name = "Deployed",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Deployed\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Deployed\")].reason"
+    ),
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.addresses[0]"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct DNSServiceConfigSpec {
+    /// The central DNS server: CoreDNS, which answers from etcd.
+    #[serde(default)]
+    pub dns: CentralDns,
+    /// The etcd that holds the records.
+    #[serde(default)]
+    pub etcd: CentralEtcd,
+}
+
+/// The central DNS server.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.service) || self.service != 'NodePort' || (has(self.addresses) && self.addresses.size() > 0)",
+    "message": "a NodePort Service needs addresses: those under which the clusters reach port 53 of it",
+}]))]
+pub struct CentralDns {
+    /// How many pods answer; 2, unless something else is said. Two or more survive the loss of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9))]
+    pub replicas: Option<i32>,
+    /// How the clusters reach them; by a load balancer, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceType>,
+    /// Addresses at which the clusters reach the central DNS server, IP or IP:port; without any, the address that the
+    /// load balancer gives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub addresses: Vec<String>,
+    /// Annotations of the Service, for who gives it an address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub service_annotations: BTreeMap<String, String>,
+    /// The image of CoreDNS; without it, the one that this version of the service was tested with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Resources of each pod, as a container has them; 50m and 64Mi, at most 256Mi, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::free_json")]
+    pub resources: Option<Value>,
+    /// Labels of the nodes that the pods may run on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+}
+
+/// The type of the central DNS server's Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ServiceType {
+    /// The platform cluster gives it an address.
+    #[default]
+    LoadBalancer,
+    /// A port of each node; `addresses` say where it is reached.
+    NodePort,
+}
+
+/// The etcd that holds the records.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "(has(self.members) ? self.members : 1) == (has(oldSelf.members) ? oldSelf.members : 1)",
+    "message": "the number of members cannot be changed",
+}]))]
+pub struct CentralEtcd {
+    /// How many members it has: 1, or 3, which survive the loss of one. It cannot be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [1, 3]))]
+    pub members: Option<i32>,
+    /// Where it keeps the records.
+    pub storage: EtcdStorage,
+    /// The image of etcd; without it, the one that this version of the service was tested with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Resources of each pod, as a container has them; 50m and 128Mi, at most 1Gi, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::free_json")]
+    pub resources: Option<Value>,
+    /// Labels of the nodes that the pods may run on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+}
+
+/// Where etcd keeps the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EtcdStorage {
+    /// On a volume; or, where that is `Auto` and the cluster has no default StorageClass, on the node: the records are
+    /// then made anew from the clusters when a pod is lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<StorageKind>,
+    /// The size of each volume; 1Gi, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The StorageClass; without it, the cluster's default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_name: Option<String>,
+}
+
+/// What etcd keeps the records on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum StorageKind {
+    /// A volume where there is a StorageClass for it, else the node.
+    #[default]
+    Auto,
+    /// A volume.
+    Volume,
+    /// The node, as long as the pod lives.
+    Ephemeral,
+}
+
+/// How the central DNS stands.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DNSServiceConfigStatus {
+    /// Generation that the status describes.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// Addresses at which the clusters reach the central DNS server.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// `Deployed`: the central DNS runs as it is wanted.
+    #[serde(default)]
+    #[schemars(schema_with = "schemas::conditions")]
+    pub conditions: Vec<Condition>,
+}
+
+impl DNSServiceConfigSpec {
+    /// What is rendered; `default_class` says whether the cluster has a default StorageClass.
+    pub fn config(&self, default_class: bool) -> Config {
+        let Self { dns, etcd } = self;
+        Config {
+            dns: Workload {
+                image: dns.image.clone().unwrap_or_else(|| CORE_DNS_IMAGE.to_owned()),
+                resources: dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
+                node_selector: dns.node_selector.clone(),
+            },
+            replicas: dns.replicas.unwrap_or(2),
+            exposure: match dns.service.unwrap_or_default() {
+                ServiceType::LoadBalancer => Exposure::LoadBalancer,
+                ServiceType::NodePort => Exposure::NodePort,
+            },
+            service_annotations: dns.service_annotations.clone(),
+            etcd: Workload {
+                image: etcd.image.clone().unwrap_or_else(|| ETCD_IMAGE.to_owned()),
+                resources: etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
+                node_selector: etcd.node_selector.clone(),
+            },
+            members: if etcd.members == Some(3) { Members::Three } else { Members::One },
+            storage: etcd.storage.config(default_class),
+        }
+    }
+}
+
+fn resources(memory: &str, most: &str) -> Value {
+    json!({"requests": {"cpu": "50m", "memory": memory}, "limits": {"memory": most}})
+}
+
+impl EtcdStorage {
+    fn config(&self, default_class: bool) -> Storage {
+        let volume = match self.kind.unwrap_or_default() {
+            StorageKind::Auto => default_class || self.class_name.is_some(),
+            StorageKind::Volume => true,
+            StorageKind::Ephemeral => false,
+        };
+        if volume {
+            Storage::Volume {
+                size: self.size.clone().unwrap_or_else(|| "1Gi".to_owned()),
+                class: self.class_name.clone(),
+            }
+        } else {
+            Storage::Ephemeral
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_spec_is_the_defaults() {
+        let spec: DNSServiceConfigSpec =
+            serde_json::from_value(json!({"dns": {"replicas": 3}, "etcd": {}})).unwrap();
+        let config = spec.config(true);
+        assert_eq!((config.replicas, config.members), (3, Members::One));
+        assert_eq!(config.dns.image, CORE_DNS_IMAGE);
+        assert_eq!(config.storage, Storage::Volume { size: "1Gi".to_owned(), class: None });
+    }
+
+    #[test]
+    fn without_a_default_class_the_records_lie_on_the_node_unless_a_volume_is_asked_for() {
+        let mut storage = EtcdStorage::default();
+        assert_eq!(storage.config(false), Storage::Ephemeral);
+        storage.class_name = Some("fast".to_owned());
+        assert!(matches!(storage.config(false), Storage::Volume { .. }));
+        let storage = EtcdStorage { kind: Some(StorageKind::Volume), ..EtcdStorage::default() };
+        assert!(matches!(storage.config(false), Storage::Volume { .. }));
+    }
+}

@@ -1,0 +1,84 @@
+//! What `run` and `manifests` need to know of the central DNS that the service deploys.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use openmcp_dns_core::deployment::client_endpoint;
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_store::{EtcdAddress, Store, connect_etcd};
+use tokio::sync::watch;
+
+use crate::terminal::hint::Hint as _;
+
+/// How the central DNS is deployed.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Central DNS")]
+pub struct DeployArgs {
+    /// The DNSServiceConfig that says how the central DNS is deployed
+    #[arg(long, env = "OPENMCP_DNS_CONFIG_NAME", value_name = "NAME", default_value = "openmcp-dns")]
+    config_name: String,
+
+    /// Namespace of the platform cluster in which the central DNS is deployed: the one of the service
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "openmcp-dns")]
+    namespace: String,
+
+    /// Folder for the certificate with which the service talks to etcd; without it, a new one among the
+    /// temporary files
+    #[arg(long, env = "OPENMCP_DNS_STATE", value_name = "FOLDER")]
+    state: Option<PathBuf>,
+}
+
+/// Where records are kept, and where they are asked for.
+pub struct Records {
+    /// Keeps them.
+    pub store: Arc<dyn Store>,
+    /// The central DNS server.
+    pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// Deploys both, where they are ours.
+    pub deployer: Option<Deployer>,
+}
+
+impl DeployArgs {
+    /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
+    ///
+    /// # Errors
+    /// When the platform cluster does not let the certificates be made.
+    pub async fn records(self, platform: &kube::Client, prefix: Prefix) -> anyhow::Result<Records> {
+        let Self { config_name, namespace, state } = self;
+        let identity = match state {
+            Some(folder) => folder,
+            None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),
+        };
+        std::fs::create_dir_all(&identity)
+            .with_context(|| format!("failed to make the folder {}", identity.display()))
+            .hint("name a folder that can be written with --state")?;
+        let (addresses, upstreams) = watch::channel(Vec::new());
+        let endpoint = client_endpoint(&namespace);
+        let address = EtcdAddress {
+            endpoints: vec![endpoint.clone()],
+            ca: Some(identity.join("ca.crt")),
+            identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
+            user: None,
+        };
+        let deployer = Deployer {
+            platform: platform.clone(),
+            namespace: namespace.clone(),
+            config_name,
+            prefix: prefix.clone(),
+            identity,
+            addresses,
+        };
+        deployer
+            .prepare()
+            .await
+            .with_context(|| format!("failed to prepare the central DNS in namespace {namespace}"))
+            .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;
+        let store = connect_etcd(&address, prefix)
+            .await
+            .with_context(|| format!("failed to prepare the connection to etcd at {endpoint}"))?;
+        Ok(Records { store, upstreams, deployer: Some(deployer) })
+    }
+}

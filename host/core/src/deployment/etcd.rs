@@ -1,0 +1,231 @@
+//! etcd, which holds the records.
+
+use serde_json::{Value, json};
+
+use super::SERVER_SECRET;
+use super::config::{Config, Facts, Members, Storage};
+use super::object::{container_security, disruption_budget, metadata, pod_security, selector, spread};
+
+/// The StatefulSet, and the Service by which its members know each other.
+pub const ETCD: &str = "openmcp-dns-etcd";
+
+/// The Service by which clients reach those members that are ready.
+pub const ETCD_CLIENT: &str = "openmcp-dns-etcd-client";
+
+/// The component label of its pods.
+const COMPONENT: &str = "etcd";
+
+const CLIENT_PORT: u16 = 2379;
+const PEER_PORT: u16 = 2380;
+const HEALTH_PORT: u16 = 2381;
+
+/// Ten million records fit; etcd advises against more than 8 GiB.
+const QUOTA_BYTES: u64 = 2 << 30;
+
+/// Where clients in the cluster reach etcd.
+pub fn client_endpoint(namespace: &str) -> String {
+    format!("https://{ETCD_CLIENT}.{namespace}.svc:{CLIENT_PORT}")
+}
+
+/// The names that the certificate of its members has to hold.
+pub fn server_names(namespace: &str) -> Vec<String> {
+    vec![
+        format!("*.{ETCD}.{namespace}.svc"),
+        format!("{ETCD_CLIENT}.{namespace}.svc"),
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+    ]
+}
+
+pub(super) fn objects(config: &Config, facts: &Facts) -> Vec<Value> {
+    let namespace = facts.namespace.as_str();
+    let mut objects = vec![peers(namespace), clients(namespace), policy(namespace), members(config, facts)];
+    if config.members == Members::Three {
+        objects.push(disruption_budget(namespace, ETCD, COMPONENT));
+    }
+    objects
+}
+
+fn peers(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(namespace, ETCD, COMPONENT),
+        "spec": {
+            "clusterIP": "None",
+            // Members have to find each other before they are ready.
+            "publishNotReadyAddresses": true,
+            "selector": selector(COMPONENT),
+            "ports": [
+                {"name": "client", "port": CLIENT_PORT, "protocol": "TCP", "targetPort": CLIENT_PORT},
+                {"name": "peer", "port": PEER_PORT, "protocol": "TCP", "targetPort": PEER_PORT},
+            ],
+        },
+    })
+}
+
+fn clients(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(namespace, ETCD_CLIENT, COMPONENT),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(COMPONENT),
+            "ports": [{"name": "client", "port": CLIENT_PORT, "protocol": "TCP", "targetPort": CLIENT_PORT}],
+        },
+    })
+}
+
+/// Only our own pods reach etcd, and only those of this namespace.
+fn policy(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(namespace, ETCD, COMPONENT),
+        "spec": {
+            "podSelector": {"matchLabels": selector(COMPONENT)},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {
+                    "from": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "openmcp-dns"}}}],
+                    "ports": [{"port": CLIENT_PORT, "protocol": "TCP"}],
+                },
+                {
+                    "from": [{"podSelector": {"matchLabels": selector(COMPONENT)}}],
+                    "ports": [{"port": PEER_PORT, "protocol": "TCP"}],
+                },
+            ],
+        },
+    })
+}
+
+fn members(config: &Config, facts: &Facts) -> Value {
+    let Config { etcd, members, storage, .. } = config;
+    let mut volumes =
+        vec![json!({"name": "certificates", "secret": {"secretName": SERVER_SECRET, "defaultMode": 288}})];
+    let mut claims = Vec::new();
+    match storage {
+        Storage::Ephemeral => volumes.push(json!({"name": "data", "emptyDir": {}})),
+        Storage::Volume { size, class } => claims.push(claim(size, class.as_deref())),
+    }
+    let mut spec = json!({
+        "serviceName": ETCD,
+        "replicas": members.count(),
+        // A cluster that begins needs most of its members before one of them is ready.
+        "podManagementPolicy": "Parallel",
+        "updateStrategy": {"type": "RollingUpdate"},
+        "selector": {"matchLabels": selector(COMPONENT)},
+        "template": {
+            "metadata": {"labels": selector(COMPONENT)},
+            "spec": {
+                "automountServiceAccountToken": false,
+                "enableServiceLinks": false,
+                "terminationGracePeriodSeconds": 15,
+                "securityContext": pod_security(),
+                "topologySpreadConstraints": spread(COMPONENT),
+                "nodeSelector": etcd.node_selector,
+                "containers": [container(config, &facts.namespace)],
+                "volumes": volumes,
+            },
+        },
+    });
+    if !claims.is_empty() {
+        spec["volumeClaimTemplates"] = json!(claims);
+    }
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata(&facts.namespace, ETCD, COMPONENT),
+        "spec": spec,
+    })
+}
+
+fn claim(size: &str, class: Option<&str>) -> Value {
+    let mut spec = json!({
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+    });
+    if let Some(class) = class {
+        spec["storageClassName"] = json!(class);
+    }
+    json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec})
+}
+
+fn container(config: &Config, namespace: &str) -> Value {
+    let Config { etcd, members, .. } = config;
+    let host = |index: u8| format!("{ETCD}-{index}.{ETCD}.{namespace}.svc");
+    let cluster: Vec<String> = (0..members.count())
+        .map(|index| format!("{ETCD}-{index}=https://{}:{PEER_PORT}", host(index)))
+        .collect();
+    let own = format!("$(POD_NAME).{ETCD}.{namespace}.svc");
+    let probe = |path: &str, failures: u8| {
+        json!({
+            "httpGet": {"path": path, "port": "health", "scheme": "HTTP"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+            "failureThreshold": failures,
+        })
+    };
+    json!({
+        "name": "etcd",
+        "image": etcd.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["etcd"],
+        "args": [
+            "--name=$(POD_NAME)",
+            "--data-dir=/var/lib/etcd/data",
+            format!("--listen-client-urls=https://0.0.0.0:{CLIENT_PORT}"),
+            format!("--advertise-client-urls=https://{own}:{CLIENT_PORT}"),
+            format!("--listen-peer-urls=https://0.0.0.0:{PEER_PORT}"),
+            format!("--initial-advertise-peer-urls=https://{own}:{PEER_PORT}"),
+            format!("--initial-cluster={}", cluster.join(",")),
+            format!("--initial-cluster-token={namespace}-openmcp-dns"),
+            "--initial-cluster-state=new",
+            format!("--listen-metrics-urls=http://0.0.0.0:{HEALTH_PORT}"),
+            "--client-cert-auth",
+            "--trusted-ca-file=/etc/etcd/certificates/ca.crt",
+            "--cert-file=/etc/etcd/certificates/tls.crt",
+            "--key-file=/etc/etcd/certificates/tls.key",
+            "--peer-client-cert-auth",
+            "--peer-trusted-ca-file=/etc/etcd/certificates/ca.crt",
+            "--peer-cert-file=/etc/etcd/certificates/tls.crt",
+            "--peer-key-file=/etc/etcd/certificates/tls.key",
+            "--auto-compaction-mode=periodic",
+            "--auto-compaction-retention=1h",
+            format!("--quota-backend-bytes={QUOTA_BYTES}"),
+            // What the store asks at most for a name, and some room.
+            "--max-txn-ops=512",
+        ],
+        "env": [{
+            "name": "POD_NAME",
+            "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
+        }],
+        "ports": [
+            {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
+            {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
+            {"name": "health", "containerPort": HEALTH_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": probe("/readyz", 60),
+        "readinessProbe": probe("/readyz", 2),
+        "livenessProbe": probe("/livez", 6),
+        "resources": etcd.resources,
+        "securityContext": container_security(),
+        "volumeMounts": [
+            {"name": "certificates", "mountPath": "/etc/etcd/certificates", "readOnly": true},
+            {"name": "data", "mountPath": "/var/lib/etcd"},
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_holds_the_name_of_each_member_and_of_the_service() {
+        let names = server_names("dns");
+        assert!(names.contains(&"*.openmcp-dns-etcd.dns.svc".to_owned()), "{names:?}");
+        assert!(client_endpoint("dns").contains(names[1].as_str()), "{names:?}");
+    }
+}

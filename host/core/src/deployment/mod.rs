@@ -1,0 +1,41 @@
+//! What the central DNS is made of: a configuration and some facts in, Kubernetes objects out.
+//!
+//! ```text
+//! Config, Facts ──render──► etcd: Services, StatefulSet, NetworkPolicy … ──► CoreDNS: ConfigMap, Service, Deployment …
+//! ```
+//!
+//! Nothing here asks or writes anything; `host/core/tests/deployment.rs` has the objects as golden files.
+
+mod central;
+mod config;
+mod corefile;
+mod covers;
+mod etcd;
+mod object;
+
+use serde_json::Value;
+
+pub use self::central::CENTRAL;
+pub use self::config::{Config, Exposure, Facts, Members, Storage, Workload};
+pub use self::covers::covers;
+pub use self::etcd::{ETCD, ETCD_CLIENT, client_endpoint, server_names};
+pub use self::object::{MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, is_ours};
+
+/// Secret with the certificate authority that signs what follows; only the controller reads it.
+pub const AUTHORITY_SECRET: &str = "openmcp-dns-etcd-ca";
+
+/// Secret with the certificate of etcd's members, for each other and for clients.
+pub const SERVER_SECRET: &str = "openmcp-dns-etcd-server";
+
+/// Secret with the certificate of the central DNS servers, for etcd.
+pub const READER_SECRET: &str = "openmcp-dns-etcd-reader";
+
+/// Secret with the certificate of the controller, for etcd.
+pub const WRITER_SECRET: &str = "openmcp-dns-etcd-writer";
+
+/// All objects of the central DNS, in the order in which they are applied: what others need comes first.
+pub fn render(config: &Config, facts: &Facts) -> Vec<Value> {
+    let mut objects = etcd::objects(config, facts);
+    objects.extend(central::objects(config, facts));
+    objects.into_iter().map(object::finished).collect()
+}

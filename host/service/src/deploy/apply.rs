@@ -1,0 +1,128 @@
+//! Brings objects to the platform cluster: what differs is applied, and nothing else is asked of it.
+
+use kube::Api;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use openmcp_dns_api::FIELD_MANAGER;
+use openmcp_dns_core::deployment::{MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Why an object is not as it should be.
+#[derive(Debug, Error)]
+pub(super) enum ApplyError {
+    /// Another one of that name is there.
+    #[error(
+        "{0} is not ours (it lacks the label {MANAGED_BY_LABEL}: {MANAGER}) and is left alone; delete or rename it"
+    )]
+    Foreign(Reference),
+    /// The platform cluster refused, or did not answer.
+    #[error("{verb} {object} failed")]
+    Request {
+        verb: &'static str,
+        object: Reference,
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The kind has no plural here.
+    #[error("{0} is of an unknown kind; report this as a bug")]
+    UnknownKind(Reference),
+}
+
+/// The kinds that are rendered, with their plurals.
+const KINDS: [(&str, &str, &str); 6] = [
+    ("v1", "Service", "services"),
+    ("v1", "ConfigMap", "configmaps"),
+    ("apps/v1", "StatefulSet", "statefulsets"),
+    ("apps/v1", "Deployment", "deployments"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+];
+
+pub(super) struct Applier {
+    pub(super) platform: kube::Client,
+    pub(super) namespace: String,
+}
+
+impl Applier {
+    /// Brings all objects, in their order, and takes away what was rendered once and no longer is. Gives what was changed.
+    ///
+    /// # Errors
+    /// At the first object that is not ours or is refused; those before it are there.
+    pub(super) async fn apply(&self, rendered: &[Value]) -> Result<Vec<Reference>, ApplyError> {
+        let mut changed = Vec::new();
+        for wanted in rendered {
+            let object = Reference::of(wanted);
+            if self.bring(&object, wanted).await? {
+                changed.push(object);
+            }
+        }
+        let rendered: Vec<Reference> = rendered.iter().map(Reference::of).collect();
+        for (api_version, kind, plural) in KINDS {
+            changed.extend(self.take_away(api_version, kind, plural, &rendered).await?);
+        }
+        Ok(changed)
+    }
+
+    async fn bring(&self, object: &Reference, wanted: &Value) -> Result<bool, ApplyError> {
+        let api = self.api(object)?;
+        let failed = |verb| {
+            let object = object.clone();
+            move |source| ApplyError::Request { verb, object, source: Box::new(source) }
+        };
+        if let Some(live) = api.get_opt(&object.name).await.map_err(failed("reading"))? {
+            let live = serde_json::to_value(&live).unwrap_or_default();
+            if !is_ours(&live) {
+                return Err(ApplyError::Foreign(object.clone()));
+            }
+            if covers(&live, wanted) {
+                return Ok(false);
+            }
+        }
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(&object.name, &params, &Patch::Apply(wanted)).await.map_err(failed("applying"))?;
+        Ok(true)
+    }
+
+    async fn take_away(
+        &self,
+        api_version: &str,
+        kind: &str,
+        plural: &str,
+        rendered: &[Reference],
+    ) -> Result<Vec<Reference>, ApplyError> {
+        let all = Reference {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: self.namespace.clone(),
+            name: plural.to_owned(),
+        };
+        let failed = |verb, object: Reference| {
+            move |source| ApplyError::Request { verb, object, source: Box::new(source) }
+        };
+        let api = self.api(&all)?;
+        let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        let live = api.list_metadata(&ours).await.map_err(failed("listing", all.clone()))?;
+        let mut removed = Vec::new();
+        for name in live.items.into_iter().filter_map(|object| object.metadata.name) {
+            let object = Reference { name, ..all.clone() };
+            if !rendered.contains(&object) {
+                let gone = api.delete(&object.name, &DeleteParams::background()).await;
+                gone.map_err(failed("deleting", object.clone()))?;
+                removed.push(object);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn api(&self, object: &Reference) -> Result<Api<DynamicObject>, ApplyError> {
+        let known =
+            KINDS.iter().find(|(version, kind, _)| *version == object.api_version && *kind == object.kind);
+        let Some((api_version, kind, plural)) = known else {
+            return Err(ApplyError::UnknownKind(object.clone()));
+        };
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let resource =
+            ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+        Ok(Api::namespaced_with(self.platform.clone(), &self.namespace, &resource))
+    }
+}

@@ -1,0 +1,160 @@
+//! What the platform cluster has of the central DNS.
+
+use std::net::{IpAddr, SocketAddr};
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+use openmcp_dns_api::DNSServiceConfig;
+use openmcp_dns_core::deployment::{CENTRAL, Config, ETCD, Members, Storage};
+
+use crate::address::{DNS_PORT, parse_server};
+
+/// What marks the StorageClass that is taken where none is named.
+const DEFAULT_CLASS_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-class";
+
+#[derive(Default)]
+pub(super) struct Observed {
+    etcd: Option<StatefulSet>,
+    pods: Option<Deployment>,
+    service: Option<Service>,
+    classes: Vec<StorageClass>,
+}
+
+impl Observed {
+    pub(super) async fn read(platform: &kube::Client, namespace: &str) -> Result<Self, kube::Error> {
+        let stateful_sets = Api::<StatefulSet>::namespaced(platform.clone(), namespace);
+        let deployments = Api::<Deployment>::namespaced(platform.clone(), namespace);
+        let services = Api::<Service>::namespaced(platform.clone(), namespace);
+        let classes = Api::<StorageClass>::all(platform.clone());
+        Ok(Self {
+            etcd: stateful_sets.get_opt(ETCD).await?,
+            pods: deployments.get_opt(CENTRAL).await?,
+            service: services.get_opt(CENTRAL).await?,
+            classes: classes.list(&ListParams::default()).await?.items,
+        })
+    }
+
+    /// Whether a volume is made for who names no class.
+    pub(super) fn default_class(&self) -> bool {
+        self.classes.iter().any(|class| {
+            class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true")
+        })
+    }
+
+    /// What cannot be changed any more stays as it is: gives what was wanted instead, for people.
+    pub(super) fn keep(&self, wanted: &mut Config) -> Vec<String> {
+        let mut kept = Vec::new();
+        let Some(spec) = self.etcd.as_ref().and_then(|etcd| etcd.spec.as_ref()) else { return kept };
+        let members = if spec.replicas == Some(3) { Members::Three } else { Members::One };
+        if wanted.members != members {
+            kept.push(format!("etcd keeps its {} of {} members", members.count(), wanted.members.count()));
+            wanted.members = members;
+        }
+        let claim = spec.volume_claim_templates.iter().flatten().next().and_then(|claim| claim.spec.as_ref());
+        let storage = claim.map_or(Storage::Ephemeral, |claim| Storage::Volume {
+            size: claim
+                .resources
+                .as_ref()
+                .and_then(|resources| resources.requests.as_ref()?.get("storage"))
+                .map(|size| size.0.clone())
+                .unwrap_or_default(),
+            class: claim.storage_class_name.clone(),
+        });
+        if wanted.storage != storage {
+            kept.push(format!("etcd keeps its storage, {}", phrase(&storage)));
+            wanted.storage = storage;
+        }
+        kept
+    }
+
+    /// The address that a Service that is made anew should get: the one that the clusters forward to.
+    pub(super) fn address_to_ask_for(&self, config: &DNSServiceConfig) -> Option<IpAddr> {
+        match &self.service {
+            Some(service) => service.spec.as_ref()?.load_balancer_ip.as_ref()?.parse().ok(),
+            None => {
+                let status = config.status.as_ref()?;
+                Some(parse_server(status.addresses.first()?).ok()?.ip())
+            }
+        }
+    }
+
+    /// Where the clusters reach the central DNS server, or why that is not known.
+    pub(super) fn addresses(&self, config: &DNSServiceConfig) -> Result<Vec<SocketAddr>, String> {
+        let named = &config.spec.dns.addresses;
+        if !named.is_empty() {
+            return named
+                .iter()
+                .map(|text| parse_server(text))
+                .collect::<Result<_, _>>()
+                .map_err(|why| format!("spec.dns.addresses: {why}"));
+        }
+        let given = self
+            .service
+            .as_ref()
+            .and_then(|service| service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref())
+            .filter(|ingress| !ingress.is_empty());
+        let Some(given) = given else {
+            return Err(format!(
+                "Service {CENTRAL} has no address yet; where the cluster has no load balancer, set spec.dns.service to \
+                 NodePort and spec.dns.addresses"
+            ));
+        };
+        let addresses: Vec<SocketAddr> = given
+            .iter()
+            .filter_map(|ingress| ingress.ip.as_ref()?.parse().ok())
+            .map(|address: IpAddr| SocketAddr::new(address, DNS_PORT))
+            .collect();
+        if addresses.is_empty() {
+            return Err(format!(
+                "the load balancer of Service {CENTRAL} has a host name and no address; set spec.dns.addresses, as a DNS \
+                 server is reached by its address"
+            ));
+        }
+        Ok(addresses)
+    }
+
+    /// Pods that do not run as they should yet.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        let etcd = self.etcd.as_ref().and_then(|etcd| Some((etcd.spec.as_ref()?.replicas?, etcd)));
+        if let Some((wanted, etcd)) = etcd {
+            let status = etcd.status.clone().unwrap_or_default();
+            let current = status.observed_generation == etcd.metadata.generation
+                && status.update_revision == status.current_revision;
+            let ready = status.ready_replicas.unwrap_or_default();
+            if ready < wanted || !current {
+                missing.push(format!("{ready} of {wanted} etcd pods are ready"));
+            }
+        }
+        let pods = self.pods.as_ref().and_then(|pods| Some((pods.spec.as_ref()?.replicas?, pods)));
+        if let Some((wanted, pods)) = pods {
+            let status = pods.status.clone().unwrap_or_default();
+            let current = status.observed_generation == pods.metadata.generation;
+            let ready = status
+                .available_replicas
+                .unwrap_or_default()
+                .min(status.updated_replicas.unwrap_or_default());
+            if ready < wanted || !current {
+                missing.push(format!("{ready} of {wanted} DNS pods are ready"));
+            }
+        }
+        missing
+    }
+
+    /// Whether the records are lost with etcd's pods.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        let spec = self.etcd.as_ref().and_then(|etcd| etcd.spec.as_ref());
+        spec.is_some_and(|spec| spec.volume_claim_templates.iter().flatten().next().is_none())
+    }
+}
+
+fn phrase(storage: &Storage) -> String {
+    match storage {
+        Storage::Ephemeral => "on the node".to_owned(),
+        Storage::Volume { size, class: None } => format!("volumes of {size}"),
+        Storage::Volume { size, class: Some(class) } => format!("volumes of {size}, class {class}"),
+    }
+}

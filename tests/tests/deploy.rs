@@ -1,0 +1,258 @@
+//! The central DNS is deployed, on a real API server: no pod runs here, so etcd never answers. What runs is seen on
+//! real clusters.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use openmcp_dns_tests::api_server::ApiServer;
+use openmcp_dns_tests::kinds::{apply, apply_crds};
+use openmcp_dns_tests::process::Process;
+use openmcp_dns_tests::programs::{openmcp_dns, repository};
+use openmcp_dns_tests::wait::wait_until;
+use serde_json::{Value, json};
+
+/// For everything that takes milliseconds unless the machine is busy.
+const SOON: Duration = Duration::from_secs(30);
+
+const NAMESPACE: &str = "openmcp-dns";
+const CENTRAL: &str = "openmcp-dns-central";
+const ETCD: &str = "openmcp-dns-etcd";
+
+/// The platform cluster with the service on it.
+struct Platform {
+    server: ApiServer,
+    folder: tempfile::TempDir,
+    service: Option<Process>,
+}
+
+impl Platform {
+    async fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let server = ApiServer::start("platform", "10.110.0.0/16", folder.path(), folder.path()).await?;
+        let crds = ["dnspolicies", "clusterdnses", "dnsserviceconfigs"]
+            .map(|plural| repository(&format!("crds/dns.openmcp.cloud_{plural}.yaml")))
+            .iter()
+            .map(std::fs::read_to_string)
+            .collect::<Result<Vec<_>, _>>()?;
+        apply_crds(&server.client(), &crds).await?;
+        apply(
+            &server.client(),
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
+        )
+        .await?;
+        let mut platform = Self { server, folder, service: None };
+        platform.run().await?;
+        Ok(platform)
+    }
+
+    /// Starts the service, again where it runs.
+    async fn run(&mut self) -> anyhow::Result<()> {
+        if let Some(service) = self.service.take() {
+            service.terminate(SOON).await?;
+        }
+        let kubeconfig = self.file("platform.yaml");
+        std::fs::write(&kubeconfig, self.server.kubeconfig())?;
+        let arguments = [
+            "run".to_owned(),
+            format!("--kubeconfig={kubeconfig}"),
+            format!("--namespace={NAMESPACE}"),
+            format!("--state={}", self.file("state")),
+        ];
+        let environment = [("NO_COLOR", "1")];
+        let logs: &Path = self.folder.path();
+        self.service = Some(Process::start("openmcp-dns", &openmcp_dns()?, &arguments, &environment, logs)?);
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn client(&self) -> Client {
+        self.server.client()
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client(), NAMESPACE)
+    }
+
+    fn configs(&self) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("dns.openmcp.cloud", "v1alpha1", "DNSServiceConfig");
+        Api::all_with(self.client(), &ApiResource::from_gvk_with_plural(&kind, "dnsserviceconfigs"))
+    }
+
+    /// Waits until the condition `Deployed` says this.
+    async fn deployed(&self, status: &str, message: &str) -> anyhow::Result<()> {
+        let configs = self.configs();
+        wait_until(&format!("Deployed is {status}: {message}"), SOON, async || {
+            let Some(config) = configs.get_opt("openmcp-dns").await? else {
+                return Ok(Err("no DNSServiceConfig".to_owned()));
+            };
+            let condition = config.data["status"]["conditions"][0].clone();
+            let said = condition["message"].as_str().is_some_and(|text| text.contains(message));
+            Ok(if condition["status"] == status && said { Ok(()) } else { Err(condition.to_string()) })
+        })
+        .await
+        .with_context(|| self.service.as_ref().map(Process::log_tail).unwrap_or_default())
+    }
+}
+
+/// How the platform's load balancer and kubelet would report.
+async fn report<K>(api: &Api<K>, name: &str, status: Value) -> anyhow::Result<()>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let patch = Patch::Merge(json!({"status": status}));
+    api.patch_status(name, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_central_dns_is_deployed_and_kept_as_it_is_wanted() -> anyhow::Result<()> {
+    let mut platform = Platform::start().await?;
+
+    // Without a DNSServiceConfig, the defaults apply, and somewhere it says so.
+    platform.deployed("Unknown", "0 of 2 DNS pods are ready").await?;
+    platform.deployed("Unknown", "nothing is set: the defaults apply").await?;
+    let sets: Api<StatefulSet> = platform.api();
+    let pods: Api<Deployment> = platform.api();
+    let services: Api<Service> = platform.api();
+    let secrets: Api<Secret> = platform.api();
+    for secret in ["openmcp-dns-etcd-server", "openmcp-dns-etcd-reader", "openmcp-dns-etcd-writer"] {
+        let data = secrets.get(secret).await?.data.unwrap_or_default();
+        assert_eq!(data.keys().collect::<Vec<_>>(), ["ca.crt", "tls.crt", "tls.key"], "{secret}");
+    }
+
+    // It is deployed when its pods are ready and it has an address.
+    let generation = async || anyhow::Ok(pods.get(CENTRAL).await?.metadata.generation);
+    report(&sets, ETCD, json!({"replicas": 1, "readyReplicas": 1, "observedGeneration": 1})).await?;
+    report(
+        &pods,
+        CENTRAL,
+        json!({"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2,
+        "observedGeneration": generation().await?}),
+    )
+    .await?;
+    platform.deployed("Unknown", "has no address yet").await?;
+    report(&services, CENTRAL, json!({"loadBalancer": {"ingress": [{"ip": "172.18.100.7"}]}})).await?;
+    platform.deployed("True", "deployed at 172.18.100.7:53").await?;
+
+    // A zone comes with new pods.
+    let policy = std::fs::read_to_string(repository("examples/first-policy.yaml"))?;
+    apply(&platform.client(), &serde_saphyr::from_str(&policy)?).await?;
+    let maps: Api<ConfigMap> = platform.api();
+    wait_until("the Corefile has the zone", SOON, async || {
+        let corefile =
+            maps.get(CENTRAL).await?.data.unwrap_or_default().remove("Corefile").unwrap_or_default();
+        Ok(if corefile.contains("etcd openmcp.cluster {") { Ok(()) } else { Err(corefile) })
+    })
+    .await?;
+
+    // What somebody changes in our fields is changed back; their own fields stay.
+    let theirs = json!({"metadata": {"labels": {"theirs": "stays"}}, "spec": {"replicas": 7}});
+    pods.patch(CENTRAL, &PatchParams::default(), &Patch::Merge(&theirs)).await?;
+    wait_until("the replicas are ours again", SOON, async || {
+        let found = pods.get(CENTRAL).await?;
+        assert_eq!(
+            found.metadata.labels.unwrap_or_default().get("theirs").map(String::as_str),
+            Some("stays")
+        );
+        let replicas = found.spec.and_then(|spec| spec.replicas);
+        Ok(if replicas == Some(2) { Ok(()) } else { Err(format!("{replicas:?}")) })
+    })
+    .await?;
+
+    // A second run writes nothing: the certificates are the same, and so are the objects.
+    let versions = async || {
+        anyhow::Ok((
+            sets.get(ETCD).await?.metadata.resource_version,
+            services.get(CENTRAL).await?.metadata.resource_version,
+            maps.get(CENTRAL).await?.metadata.resource_version,
+            secrets.get("openmcp-dns-etcd-writer").await?.metadata.resource_version,
+        ))
+    };
+    let before = versions().await?;
+    platform.configs().delete("openmcp-dns", &kube::api::DeleteParams::default()).await?;
+    platform.run().await?;
+    platform.deployed("Unknown", "DNS pods are ready").await?;
+    assert_eq!(versions().await?, before);
+
+    // A Service that is made anew asks for the address that the clusters forward to.
+    platform.deployed("Unknown", "nothing is set").await?;
+    services.delete(CENTRAL, &kube::api::DeleteParams::default()).await?;
+    wait_until("the Service asks for its address", SOON, async || {
+        let service = services.get_opt(CENTRAL).await?;
+        let asked = service.and_then(|service| service.spec?.load_balancer_ip);
+        Ok(if asked.as_deref() == Some("172.18.100.7") { Ok(()) } else { Err(format!("{asked:?}")) })
+    })
+    .await?;
+
+    // What is not ours is left alone, and named.
+    maps.delete(CENTRAL, &kube::api::DeleteParams::default()).await?;
+    wait_until("our ConfigMap is back", SOON, async || {
+        Ok(maps.get_opt(CENTRAL).await?.map(drop).ok_or_else(|| "none".to_owned()))
+    })
+    .await?;
+    let stripped = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "helm"}}, "data": {"Corefile": "theirs"}});
+    maps.patch(CENTRAL, &PatchParams::default(), &Patch::Merge(&stripped)).await?;
+    apply(&platform.client(), &config(json!({"dns": {"replicas": 3}}))).await?;
+    platform.deployed("False", "ConfigMap openmcp-dns/openmcp-dns-central is not ours").await?;
+    assert_eq!(maps.get(CENTRAL).await?.data.unwrap_or_default()["Corefile"], "theirs");
+    Ok(())
+}
+
+fn config(spec: Value) -> Value {
+    json!({
+        "apiVersion": "dns.openmcp.cloud/v1alpha1",
+        "kind": "DNSServiceConfig",
+        "metadata": {"name": "openmcp-dns"},
+        "spec": spec,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_must_not_be_combined_is_refused_by_the_api_server() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = ApiServer::start("platform", "10.111.0.0/16", folder.path(), folder.path()).await?;
+    let crd = std::fs::read_to_string(repository("crds/dns.openmcp.cloud_dnsserviceconfigs.yaml"))?;
+    apply_crds(&server.client(), &[crd]).await?;
+    let crds: Api<CustomResourceDefinition> = Api::all(server.client());
+    assert!(crds.get("dnsserviceconfigs.dns.openmcp.cloud").await?.status.is_some());
+    let kind = GroupVersionKind::gvk("dns.openmcp.cloud", "v1alpha1", "DNSServiceConfig");
+    let configs: Api<DynamicObject> =
+        Api::all_with(server.client(), &ApiResource::from_gvk_with_plural(&kind, "dnsserviceconfigs"));
+    let create = async |name: &str, spec: Value| {
+        let mut object = config(spec);
+        object["metadata"]["name"] = json!(name);
+        configs
+            .create(
+                &PostParams::default(),
+                &serde_json::from_value(object).unwrap_or_else(|_| unreachable!()),
+            )
+            .await
+    };
+    for (name, spec, refusal) in [
+        ("node-port", json!({"dns": {"service": "NodePort"}}), "needs addresses"),
+        ("two", json!({"etcd": {"members": 2}}), "Unsupported value"),
+        ("none", json!({"dns": {"replicas": 0}}), "greater than or equal to 1"),
+        ("word", json!({"etcd": {"storage": {"kind": "Disk"}}}), "Unsupported value"),
+    ] {
+        let error = create(name, spec).await.map(drop).unwrap_err().to_string();
+        assert!(error.contains(refusal), "{name}: {error}");
+    }
+    create("fine", json!({"dns": {"service": "NodePort", "addresses": ["192.0.2.1:30053"]}})).await?;
+    let grown = Patch::Merge(json!({"spec": {"etcd": {"members": 3}}}));
+    let error =
+        configs.patch("fine", &PatchParams::default(), &grown).await.map(drop).unwrap_err().to_string();
+    assert!(error.contains("cannot be changed"), "{error}");
+    Ok(())
+}
