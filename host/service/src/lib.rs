@@ -16,6 +16,7 @@
 )]
 
 pub mod address;
+pub mod api_client;
 pub mod clusters;
 mod counts;
 mod duties;

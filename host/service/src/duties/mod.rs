@@ -10,6 +10,7 @@
 mod annotate;
 pub mod forward;
 mod probe;
+pub mod pulse;
 mod reachable;
 mod record;
 mod walk;
@@ -30,6 +31,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 use annotate::Annotate;
 use forward::{Forward, Layout};
 use probe::Probe;
+use pulse::Pulse;
 use reachable::Reachable;
 use record::Record;
 
@@ -117,6 +119,8 @@ pub enum Way<'c> {
         client: &'c kube::Client,
         /// Its DNS configuration.
         layout: &'c watch::Receiver<Layout>,
+        /// Whether its API server answers.
+        pulse: &'c watch::Receiver<Pulse>,
     },
 }
 

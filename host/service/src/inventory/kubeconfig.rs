@@ -1,12 +1,9 @@
 //! Makes clients of kubeconfigs that others have written.
 
-use std::time::Duration;
-
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
-/// A cluster that takes longer to accept a connection counts as unreachable for now.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::api_client;
 
 /// Why a kubeconfig is of no use.
 #[derive(Debug, Error)]
@@ -51,11 +48,10 @@ pub(super) async fn client(kubeconfig: &str, origin: &str) -> Result<kube::Clien
     if let Some(field) = foreign_field(&kubeconfig) {
         return Err(KubeconfigError::Foreign { origin: origin(), field });
     }
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(unusable)?;
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    kube::Client::try_from(config).map_err(|source| KubeconfigError::Client { origin: origin(), source })
+    api_client::client(config).map_err(|source| KubeconfigError::Client { origin: origin(), source })
 }
 
 /// The first field that would lead to a program or a file of this service.

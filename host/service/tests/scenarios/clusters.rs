@@ -116,6 +116,18 @@ async fn a_cluster_that_cannot_be_connected_to_keeps_its_names_and_is_read_when_
 }
 
 #[tokio::test]
+async fn a_cluster_that_falls_silent_is_unreachable_although_no_watch_has_trouble() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    // As if its process were stopped: the watches stay open, and whatever is asked is never answered.
+    let fault = w1.fail(Fault::new(Effect::Hang));
+    let message = world.condition("w1", "Reachable", "False", "Unreachable").await;
+    assert!(message.contains("no answer from the API server within 10 s"), "{message}");
+    assert!(world.holds(HOST));
+    w1.heal(fault);
+    world.condition("w1", "Reachable", "True", "Succeeded").await;
+}
+
+#[tokio::test]
 async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_cluster() {
     let mut world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();

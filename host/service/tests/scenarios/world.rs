@@ -14,6 +14,7 @@ use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_policy::{Engine, Limits};
 use openmcp_dns_server::{Records, Server as DnsServer};
+use openmcp_dns_service::api_client::limited;
 use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
@@ -118,7 +119,7 @@ impl World {
         let server = self.cluster_server(name);
         metadata["annotations"]["dns.openmcp.cloud/cluster-dns-address"] = json!(self.central.to_string());
         self.platform.put(cluster(name, metadata)).unwrap();
-        self.access.grant(name, Access::by_client(name, server.client(), 1));
+        self.access.grant(name, Access::by_client(name, limited(server.client()), 1));
         server
     }
 
@@ -143,7 +144,7 @@ impl World {
     /// Starts the service, and the inventory says nothing until the first access is granted.
     pub(crate) fn start_without_access(&mut self) {
         let service = Service {
-            platform: self.platform.client(),
+            platform: limited(self.platform.client()),
             inventory: self.access.clone(),
             store: self.store.clone(),
             prefix: Prefix::default(),

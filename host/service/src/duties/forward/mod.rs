@@ -60,7 +60,7 @@ impl Forward {
         if self.upstreams.is_empty() {
             return Seen::NoCentralServer;
         }
-        let Way::Open { client, layout } = context.way else { return Seen::NoWay };
+        let Way::Open { client, layout, .. } = context.way else { return Seen::NoWay };
         let layout = layout.borrow().clone();
         let applied = match layout {
             Layout::Unknown => return Seen::Reading,
