@@ -27,6 +27,7 @@ use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
+use crate::report::statuses::{Budget, Statuses};
 use crate::settings::Settings;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
@@ -108,12 +109,19 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     });
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
+    let budget = Budget::default();
+    let statuses = Statuses::new(platform.clone(), budget.clone());
+    parts.spawn("writer of ClusterDNS", statuses.clone().write());
+    let of_policies = Statuses::new(platform.clone(), budget);
+    parts.spawn("writer of policies' status", of_policies.clone().write());
+
     let settings = Settings {
         platform: platform.clone(),
         inventory,
         upstreams,
         commands,
         observations,
+        statuses,
         prober,
         journal,
         metrics,
@@ -122,7 +130,10 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         cancel: cancel.clone(),
     };
     let loader = ModuleLoader::new(engine, platform, sources);
-    parts.spawn("landscape controller", LandscapeController::start(Arc::new(settings), loader, wildcards));
+    parts.spawn(
+        "landscape controller",
+        LandscapeController::start(Arc::new(settings), loader, of_policies, wildcards),
+    );
 
     let ended = parts.first_end().await;
     cancel.cancel();

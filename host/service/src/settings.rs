@@ -13,6 +13,8 @@ use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observations;
 use crate::probe::ProberHandle;
 use crate::record::Command;
+use crate::report::cluster_dns::ClusterReport;
+use crate::report::statuses::Statuses;
 
 /// What the controllers of all clusters share.
 pub struct Settings {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub commands: mpsc::Sender<Command>,
     /// Where watches report.
     pub observations: Observations,
+    /// Where to say what is known of clusters.
+    pub statuses: Statuses<ClusterReport>,
     /// Asks the central DNS server; `None` where no address is known.
     pub prober: Option<ProberHandle>,
     /// Where what happens is noted.

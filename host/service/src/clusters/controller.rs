@@ -17,9 +17,10 @@ use crate::counts::ClusterCounts;
 use crate::duties::{self, Context, Duties, Findings};
 use crate::journal::Occurrence;
 use crate::record::{Command, Summary};
+use crate::report::statuses::Object;
 use crate::settings::Settings;
+use openmcp_dns_api::Cluster;
 use openmcp_dns_api::conditions::{Finding, Reason};
-use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
 /// How long to wait before trying again what the platform's API server refused.
 const RETRY: Duration = Duration::from_secs(5);
@@ -48,8 +49,6 @@ pub(super) struct ClusterController {
     governed: bool,
     holds_finalizer: bool,
     pub(super) leaving: Option<Leaving>,
-    /// What stands in the status; `None` before it was looked at.
-    pub(super) written: Option<ClusterDNSStatus>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
     /// For the status of the policy.
@@ -76,7 +75,6 @@ impl ClusterController {
             governed: false,
             holds_finalizer: false,
             leaving: None,
-            written: None,
             noted: Findings::new(),
             counts,
         }
@@ -110,7 +108,7 @@ impl ClusterController {
     }
 
     async fn fulfil(&mut self, desired: &Desired, policy: &ClusterPolicy) -> Next {
-        let cluster = &*desired.cluster;
+        let cluster = &desired.cluster;
         // Before anything else: what is done below has to be undone one day.
         if let Err(error) = self.hold(cluster).await {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
@@ -137,7 +135,7 @@ impl ClusterController {
         let findings = self.duties.fulfil(&context).await;
         let again =
             if findings.values().any(|finding| finding.status != Some(true)) { RETRY } else { RESYNC };
-        self.write_status(cluster, &summary, &findings).await;
+        self.tell_status(cluster, &summary, findings);
         Next::Again(again)
     }
 
@@ -150,7 +148,7 @@ impl ClusterController {
     }
 
     /// See [`Step::Rest`].
-    async fn rest(&mut self, cluster: &Cluster) -> Next {
+    async fn rest(&mut self, cluster: &Arc<Cluster>) -> Next {
         if std::mem::take(&mut self.governed)
             && self.settings.commands.send(Command::Ungovern(self.id.clone())).await.is_err()
         {
@@ -161,29 +159,35 @@ impl ClusterController {
             Reason::NoPolicy,
             "no DNSPolicy selects the cluster; what is published stays until one does, or the Cluster is deleted",
         );
-        self.write_same(cluster, &Summary::default(), &finding).await;
+        self.tell_same(cluster, &Summary::default(), &finding);
         Next::Again(RESYNC)
     }
 
     /// See [`Step::Wait`].
-    async fn wait(&mut self, cluster: &Cluster, why: &str) -> Next {
+    async fn wait(&mut self, cluster: &Arc<Cluster>, why: &str) -> Next {
         let Some(summary) = self.summary().await else { return Next::Ended };
-        self.write_same(cluster, &summary, &Finding::unknown(Reason::InProgress, why)).await;
+        self.tell_same(cluster, &summary, &Finding::unknown(Reason::InProgress, why));
         Next::Again(RETRY)
     }
 
     /// Says the same of every duty.
-    async fn write_same(&mut self, cluster: &Cluster, summary: &Summary, finding: &Finding) {
+    fn tell_same(&mut self, cluster: &Arc<Cluster>, summary: &Summary, finding: &Finding) {
         let findings = self.duties.names().map(|duty| (duty, finding.clone())).collect();
-        self.write_status(cluster, summary, &findings).await;
+        self.tell_status(cluster, summary, findings);
     }
 
     /// Nothing of us is left: the cluster is forgotten.
     pub(super) fn end(&mut self) -> Next {
         self.connection.close();
+        self.settings.statuses.forget(&self.object());
         self.counts.send_replace(ClusterCounts::default());
         self.settings.journal.note(Occurrence::Released(self.id.clone()));
         Next::Ended
+    }
+
+    /// Whose status it is.
+    pub(super) fn object(&self) -> Object {
+        (self.id.namespace.clone(), self.id.name.clone())
     }
 
     pub(super) fn api(&self) -> Api<Cluster> {

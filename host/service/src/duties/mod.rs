@@ -147,6 +147,7 @@ mod tests {
     use crate::inventory::SecretInventory;
     use crate::journal::Journal;
     use crate::metrics::{Metrics, Readiness};
+    use crate::report::statuses::{Budget, Statuses};
 
     #[tokio::test]
     async fn every_condition_of_a_cluster_has_exactly_one_duty() {
@@ -154,6 +155,7 @@ mod tests {
         let platform = kube::Client::try_from(nowhere).unwrap();
         let settings = Settings {
             inventory: Arc::new(SecretInventory::new(platform.clone())),
+            statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: Vec::new(),
             commands: mpsc::channel(1).0,

@@ -14,15 +14,16 @@ use super::loads::Loads;
 use super::state::{Effect, Input, Landscape};
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
-use crate::policies::{self, LandscapeFacts, MeteredModule, Moment, PolicyLifeCycle};
+use crate::policies::{self, LandscapeFacts, MeteredModule, Moment};
 use crate::record::Command;
-use crate::report::dns_policy::{self, PolicyReport};
+use crate::report::dns_policy::PolicyReport;
+use crate::report::statuses::Statuses;
 use crate::settings::Settings;
 use crate::watch::watch;
 use openmcp_dns_api::conditions::now;
 use openmcp_dns_modules::ModuleLoader;
 
-/// How often the status of policies is written, and looked at which module is to be loaded again.
+/// How often the status of policies is told, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Decides what should be for each cluster: watches go in, `Landscape` says what follows, and that is
@@ -34,8 +35,8 @@ pub struct LandscapeController {
     /// Controllers of clusters that have nothing more to do.
     ended: mpsc::Sender<ClusterId>,
     loads: Loads,
-    /// To who writes the status of policies. It may take its time: nothing here waits for it.
-    status: mpsc::Sender<Vec<PolicyReport>>,
+    /// Where to say what is known of policies. Nothing here waits until it is written.
+    statuses: Statuses<PolicyReport>,
 }
 
 impl LandscapeController {
@@ -44,16 +45,15 @@ impl LandscapeController {
     pub fn start(
         settings: Arc<Settings>,
         loader: ModuleLoader,
+        statuses: Statuses<PolicyReport>,
         wildcards: bool,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (inputs, receiver) = mpsc::channel(256);
         let (ended, ended_receiver) = mpsc::channel(16);
-        let (status, reports) = mpsc::channel(1);
         let occurrences = settings.journal.subscribe();
         watch_platform(&settings, &inputs);
-        spawn(&settings, dns_policy::write(settings.platform.clone(), reports));
         let controller = Self {
-            status,
+            statuses,
             landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
@@ -83,7 +83,7 @@ impl LandscapeController {
                 }
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
-                    self.write_status();
+                    self.tell_statuses();
                 }
             }
         }
@@ -101,7 +101,10 @@ impl LandscapeController {
                     self.settings.journal.note(Occurrence::Module { policy, module });
                 }
                 Effect::Policy(policy, effect) => self.loads.begin(policy, effect),
-                Effect::Forget(policy) => self.loads.forget(&policy),
+                Effect::Forget(policy) => {
+                    self.loads.forget(&policy);
+                    self.statuses.forget(&(String::new(), policy));
+                }
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
                     let _ = self.settings.commands.send(Command::Confirm(id, token)).await;
@@ -121,21 +124,19 @@ impl LandscapeController {
         }
     }
 
-    /// Has the status of policies written, unless that is still under way since the last time.
-    fn write_status(&self) {
-        let Ok(permit) = self.status.try_reserve() else { return };
+    /// Says what is known of each policy.
+    fn tell_statuses(&self) {
         let mut all = self.clusters.counts();
-        let report = |(name, policy): (&String, &PolicyLifeCycle<MeteredModule>)| {
+        for (name, policy) in self.landscape.policies() {
             let counts = all.remove(name).unwrap_or_default();
-            PolicyReport {
+            self.statuses.say(PolicyReport {
                 policy: Arc::clone(policy.policy()),
                 findings: vec![("Ready", policy.ready()), ("ModuleActive", policy.module_active(&counts))],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),
                 counts,
-            }
-        };
-        permit.send(self.landscape.policies().map(report).collect());
+            });
+        }
     }
 }
 
