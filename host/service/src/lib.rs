@@ -32,4 +32,5 @@ pub mod report;
 pub mod run;
 pub mod serve;
 mod settings;
+mod tasks;
 pub mod watch;

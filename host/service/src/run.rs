@@ -18,7 +18,6 @@ use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use self::parts::Parts;
 use crate::inventory::Inventory;
@@ -29,6 +28,7 @@ use crate::probe::{Asker, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::{Budget, Statuses};
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
@@ -88,13 +88,17 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         readiness,
         journal,
     } = service;
-    let tasks = TaskTracker::new();
+    let (tasks, mut panics) = Tasks::new();
     let mut parts = Parts::new(cancel.clone());
+    parts.spawn("work beside the parts", async move { panics.passed_on().await });
     let (commands, commands_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = observations();
     let (reports, reports_receiver) = mpsc::channel(4096);
 
-    let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });
+    let (store_events_sender, store_events) = mpsc::channel(256);
+    let followed = Arc::clone(&store);
+    parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
+    let recorder = Recorder::new(store, Options { prefix, reports });
     let received = Received { commands: commands_receiver, observations: observations_receiver };
     parts.spawn("recorder", recorder.run(received, store_events));
     let asked = commands.downgrade();
@@ -130,15 +134,14 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         cancel: cancel.clone(),
     };
     let loader = ModuleLoader::new(engine, platform, sources);
-    parts.spawn(
-        "landscape controller",
-        LandscapeController::start(Arc::new(settings), loader, of_policies, wildcards),
-    );
+    let started = LandscapeController::start(Arc::new(settings), loader, of_policies, wildcards);
+    for (name, part) in started {
+        parts.spawn(name, part);
+    }
 
     let ended = parts.first_end().await;
     cancel.cancel();
-    tasks.close();
-    let all = async { tokio::join!(tasks.wait(), parts.wait()) };
+    let all = async { tokio::join!(tasks.ended(), parts.wait()) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }

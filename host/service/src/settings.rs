@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::inventory::Inventory;
 use crate::journal::Journal;
@@ -15,6 +14,7 @@ use crate::probe::ProberHandle;
 use crate::record::Command;
 use crate::report::cluster_dns::ClusterReport;
 use crate::report::statuses::Statuses;
+use crate::tasks::Tasks;
 
 /// What the controllers of all clusters share.
 pub struct Settings {
@@ -38,8 +38,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// Set when all lists have been read.
     pub readiness: Readiness,
-    /// Tasks that are waited for at the end.
-    pub tasks: TaskTracker,
+    /// For work that the whole service answers for.
+    pub tasks: Tasks,
     /// Ends everything.
     pub cancel: CancellationToken,
 }

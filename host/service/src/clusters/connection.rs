@@ -13,11 +13,13 @@ use crate::duties::pulse::{self, Pulse};
 use crate::inventory::Access;
 use crate::observe::observe;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 
 /// The way into one cluster, open or not.
 pub(super) struct Connection {
     id: ClusterId,
     settings: Arc<Settings>,
+    tasks: Tasks,
     /// The client for Events; they are written beside the controller.
     client: watch::Sender<Option<kube::Client>>,
     open: Option<Open>,
@@ -38,9 +40,10 @@ impl Connection {
     pub(super) const fn new(
         id: ClusterId,
         settings: Arc<Settings>,
+        tasks: Tasks,
         client: watch::Sender<Option<kube::Client>>,
     ) -> Self {
-        Self { id, settings, client, open: None }
+        Self { id, settings, tasks, client, open: None }
     }
 
     /// Whether there is access, of use or not.
@@ -78,11 +81,10 @@ impl Connection {
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
         if let Ok(client) = &client {
-            let settings = &self.settings;
-            observe(&self.id, client, &settings.observations, &cancel, &settings.tasks);
+            observe(&self.id, client, &self.settings.observations, &cancel, &self.tasks);
             let (first, second) = (client.clone(), client.clone());
             let cancel: CancellationToken = cancel.clone();
-            settings.tasks.spawn(async move {
+            self.tasks.spawn(async move {
                 let both = async {
                     tokio::join!(forward::follow(first, layout_sender), pulse::follow(second, pulse_sender))
                 };

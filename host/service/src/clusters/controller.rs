@@ -1,7 +1,7 @@
 //! Looks after one cluster, until it is no longer ours.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Api;
 use openmcp_dns_core::chain;
@@ -19,6 +19,7 @@ use crate::journal::Occurrence;
 use crate::record::{Command, Summary};
 use crate::report::statuses::Object;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 use openmcp_dns_api::Cluster;
 use openmcp_dns_api::conditions::{Finding, Reason};
 
@@ -51,23 +52,35 @@ pub(super) struct ClusterController {
     pub(super) leaving: Option<Leaving>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
-    /// For the status of the policy.
+    /// For who asks.
+    pub(super) tells: Tells,
+}
+
+/// What a controller tells those who look at it.
+#[derive(Clone)]
+pub(super) struct Tells {
+    /// How to get into the cluster.
+    pub(super) client: watch::Sender<Option<kube::Client>>,
+    /// What is there, for the status of the policy.
     pub(super) counts: watch::Sender<ClusterCounts>,
+    /// Since when it has been looking at the cluster; `None` while it waits.
+    pub(super) looking: watch::Sender<Option<Instant>>,
 }
 
 impl ClusterController {
-    /// `wake` has it look again; `client` is told how to get into the cluster, and `counts` what is there.
+    /// `wake` has it look again; `tasks` does what goes on beside it.
     pub(super) fn new(
         id: ClusterId,
         settings: Arc<Settings>,
+        tasks: &Tasks,
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
-        client: watch::Sender<Option<kube::Client>>,
-        counts: watch::Sender<ClusterCounts>,
+        tells: Tells,
     ) -> Self {
+        let client = tells.client.clone();
         Self {
-            connection: Connection::new(id.clone(), Arc::clone(&settings), client),
-            duties: duties::all(&settings, wake),
+            connection: Connection::new(id.clone(), Arc::clone(&settings), tasks.clone(), client),
+            duties: duties::all(&settings, wake, tasks),
             wake: Arc::clone(wake),
             id,
             settings,
@@ -76,13 +89,15 @@ impl ClusterController {
             holds_finalizer: false,
             leaving: None,
             noted: Findings::new(),
-            counts,
+            tells,
         }
     }
 
     pub(super) async fn run(mut self) {
         loop {
+            self.tells.looking.send_replace(Some(Instant::now()));
             let next = self.look().await;
+            self.tells.looking.send_replace(None);
             let Next::Again(pause) = next else { return };
             tokio::select! {
                 // An error says that nobody will ever want anything else; that is no reason to stop.
@@ -180,7 +195,7 @@ impl ClusterController {
     pub(super) fn end(&mut self) -> Next {
         self.connection.close();
         self.settings.statuses.forget(&self.object());
-        self.counts.send_replace(ClusterCounts::default());
+        self.tells.counts.send_replace(ClusterCounts::default());
         self.settings.journal.note(Occurrence::Released(self.id.clone()));
         Next::Ended
     }

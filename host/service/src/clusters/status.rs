@@ -16,7 +16,7 @@ impl ClusterController {
     pub(super) fn tell_status(&mut self, cluster: &Arc<Cluster>, summary: &Summary, findings: Findings) {
         let mut status = status(summary, cluster.metadata.generation.unwrap_or_default());
         self.duties.tell(&mut status);
-        self.counts.send_replace(ClusterCounts {
+        self.tells.counts.send_replace(ClusterCounts {
             policy: status.policy.clone(),
             published: status.published,
             denied: status.denied,

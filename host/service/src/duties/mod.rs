@@ -25,6 +25,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::record::Summary;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
@@ -40,8 +41,8 @@ pub use walk::{Duties, Findings};
 /// Every duty, in the order in which they are fulfilled. They are undone from the end to the start:
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
-pub fn all(settings: &Settings, wake: &Arc<Notify>) -> Duties {
-    let Settings { platform, inventory, upstreams, commands, prober, tasks, cancel, .. } = settings;
+pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
+    let Settings { platform, inventory, upstreams, commands, prober, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
@@ -141,7 +142,6 @@ mod tests {
 
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
-    use tokio_util::task::TaskTracker;
 
     use super::*;
     use crate::inventory::SecretInventory;
@@ -164,10 +164,10 @@ mod tests {
             journal: Journal::new(Metrics::default()),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
-            tasks: TaskTracker::new(),
+            tasks: Tasks::new().0,
             cancel: CancellationToken::new(),
         };
-        let names: Vec<DutyName> = all(&settings, &Arc::default()).names().collect();
+        let names: Vec<DutyName> = all(&settings, &Arc::default(), &settings.tasks).names().collect();
         assert_eq!(names.len(), DutyName::ALL.len());
         assert_eq!(BTreeSet::from_iter(names), BTreeSet::from(DutyName::ALL));
     }

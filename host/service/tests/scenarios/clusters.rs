@@ -139,8 +139,8 @@ async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_clust
     world.start();
     world.published(HOST, &["10.0.0.1"]).await;
     world.published("shop.w2.openmcp.cluster", &["10.0.0.1"]).await;
-    let message = world.condition("w1", "Reachable", "Unknown", "InProgress").await;
-    assert!(message.contains("first lists"), "{message}");
+    let message = world.condition("w1", "Reachable", "False", "Unreachable").await;
+    assert!(message.contains("unable to watch Gateway") && message.contains("no answer"), "{message}");
     world.all_is_well("w2").await;
 }
 

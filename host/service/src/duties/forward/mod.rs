@@ -21,9 +21,9 @@ use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Context, Duty, UndoContext, Undone, Way};
+use crate::tasks::Tasks;
 use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 
@@ -50,7 +50,7 @@ impl Forward {
     pub fn start(
         upstreams: Vec<SocketAddr>,
         wake: &Arc<Notify>,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         cancel: &CancellationToken,
     ) -> Self {
         Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
