@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::Api;
+use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -48,7 +48,8 @@ pub(super) struct ClusterController {
     pub(super) duties: Duties,
     /// Whether the recorder was told of a policy for the cluster.
     governed: bool,
-    holds_finalizer: bool,
+    /// Which object, in which version, our finalizer was set on. The watch shows it a moment later.
+    held: Option<(Option<String>, Option<String>)>,
     pub(super) leaving: Option<Leaving>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
@@ -86,7 +87,7 @@ impl ClusterController {
             settings,
             desired,
             governed: false,
-            holds_finalizer: false,
+            held: None,
             leaving: None,
             noted: Findings::new(),
             tells,
@@ -154,11 +155,14 @@ impl ClusterController {
         Next::Again(again)
     }
 
+    /// Sets our finalizer on the object in hand: somebody may have removed it, and a Cluster that was deleted
+    /// and made anew never had it.
     async fn hold(&mut self, cluster: &Cluster) -> kube::Result<()> {
-        if !self.holds_finalizer && !finalizer::is_held(cluster) {
+        let in_hand = Some((cluster.uid(), cluster.resource_version()));
+        if !finalizer::is_held(cluster) && self.held != in_hand {
             finalizer::hold(&self.api(), cluster).await?;
+            self.held = in_hand;
         }
-        self.holds_finalizer = true;
         Ok(())
     }
 

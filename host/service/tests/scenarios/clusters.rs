@@ -44,6 +44,36 @@ async fn nothing_is_done_for_a_cluster_before_our_finalizer_stands_on_it() {
 }
 
 #[tokio::test]
+async fn a_finalizer_that_somebody_removed_stands_there_again() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    world.change_cluster("w1", json!({ "metadata": { "finalizers": null } })).await;
+    until("it is held again", || world.is_held("w1")).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_made_anew_between_two_looks_is_held_as_the_first_one() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    let address = world.annotation("w1", "dns.openmcp.cloud/cluster-dns-address");
+    let annotations = json!({ "dns.openmcp.cloud/cluster-dns-address": address });
+    CLUSTER.vanish(&world.platform, CLUSTERS, "w1");
+    world.platform.put(cluster("w1", json!({ "annotations": annotations }))).unwrap();
+    until("it is held", || world.is_held("w1")).await;
+    world.all_is_well("w1").await;
+    // And so nothing of it is left when it goes.
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    world.published(HOST, &[]).await;
+    until("it is released", || world.cluster("w1").is_none()).await;
+    assert!(!forwards(&w1));
+}
+
+#[tokio::test]
+async fn a_cluster_dns_that_somebody_deleted_is_made_again() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    CLUSTER_DNS.delete(&world.platform, CLUSTERS, "w1");
+    world.all_is_well("w1").await;
+}
+
+#[tokio::test]
 async fn a_cluster_without_access_says_what_to_do_and_is_served_when_access_comes() {
     let mut world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();
