@@ -1,6 +1,7 @@
 //! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::runtime::WatchStreamExt as _;
@@ -34,6 +35,18 @@ impl<K> Update<K> {
     }
 }
 
+/// Most objects in a list: more than any cluster has. A server that lists without end would fill the memory.
+pub const MOST_OBJECTS: usize = 200_000;
+
+/// How long to wait before such a list is read again.
+const TOO_MANY_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is said of such a list.
+#[must_use]
+pub fn too_many() -> String {
+    format!("the API server lists more than {MOST_OBJECTS} objects; none of them is looked at")
+}
+
 /// Watches until nobody listens any more.
 pub async fn watch<K, T>(
     api: Api<K>,
@@ -43,7 +56,8 @@ pub async fn watch<K, T>(
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let mut seen = watcher(api, config).default_backoff().boxed();
+    let anew = || watcher(api.clone(), config.clone()).default_backoff().boxed();
+    let mut seen = anew();
     let mut list = Vec::new();
     let mut trouble = None;
     while let Some(event) = seen.next().await {
@@ -52,8 +66,17 @@ pub async fn watch<K, T>(
                 list.clear();
                 continue;
             }
-            Ok(Event::InitApply(object)) => {
+            Ok(Event::InitApply(object)) if list.len() < MOST_OBJECTS => {
                 list.push(object);
+                continue;
+            }
+            Ok(Event::InitApply(_)) => {
+                list = Vec::new();
+                if events.send(wrap(Update::Trouble(too_many()))).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(TOO_MANY_PAUSE).await;
+                seen = anew();
                 continue;
             }
             Ok(Event::InitDone) => {

@@ -16,7 +16,7 @@ use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_server;
-use openmcp_dns_service::inventory::SecretInventory;
+use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::{Asker, Pace};
@@ -40,6 +40,11 @@ pub struct RunArgs {
     /// places (KUBECONFIG, ~/.kube/config) are used
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+
+    /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify. Whoever sits on
+    /// the way to such a cluster may read its token, and say what stands in it
+    #[arg(long)]
+    allow_insecure_kubeconfigs: bool,
 
     /// Endpoints of the etcd that the central DNS server reads
     #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',', required = true)]
@@ -99,7 +104,17 @@ const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, metrics_listen, sources, limits } = args;
+    let RunArgs {
+        kubeconfig,
+        allow_insecure_kubeconfigs,
+        etcd,
+        etcd_options,
+        dns_server,
+        metrics_listen,
+        sources,
+        limits,
+    } = args;
+    let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
     let platform = platform(kubeconfig.as_deref()).await?;
     let store = etcd_options.connect(etcd).await?;
     let asker = dns_server.first().map(|server| Asker::new(*server)).transpose()?;
@@ -116,7 +131,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         tokio::spawn(server.run());
     }
     let service = Service {
-        inventory: Arc::new(SecretInventory::new(platform.clone())),
+        inventory: Arc::new(SecretInventory::new(platform.clone(), insecure)),
         platform,
         store,
         prefix: etcd_options.prefix().clone(),

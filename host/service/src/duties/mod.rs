@@ -144,7 +144,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::inventory::SecretInventory;
+    use crate::inventory::{Insecure, SecretInventory};
     use crate::journal::Journal;
     use crate::metrics::{Metrics, Readiness};
     use crate::report::statuses::{Budget, Statuses};
@@ -154,7 +154,7 @@ mod tests {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let platform = kube::Client::try_from(nowhere).unwrap();
         let settings = Settings {
-            inventory: Arc::new(SecretInventory::new(platform.clone())),
+            inventory: Arc::new(SecretInventory::new(platform.clone(), Insecure::Refused)),
             statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: Vec::new(),

@@ -13,6 +13,7 @@ use openmcp_dns_core::objects::Change;
 
 use super::partial::PartialObject;
 use super::{Observation, Observations, discovery};
+use crate::watch::{MOST_OBJECTS, too_many};
 
 /// How long to wait before asking again whether a kind is served: CRDs are installed after us on
 /// a fresh cluster, and discovery costs the API server little.
@@ -129,6 +130,9 @@ impl Following<'_> {
                 Ok(Event::Init) => {
                     list.clear();
                     continue;
+                }
+                Ok(Event::InitApply(_)) if list.len() == MOST_OBJECTS => {
+                    return Ok(Ended::Trouble { message: too_many(), synced: false });
                 }
                 Ok(Event::InitApply(object)) => {
                     list.push(object.object.watched(kind, fields));
