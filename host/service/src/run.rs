@@ -26,13 +26,14 @@ use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Asker, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
-use crate::report::statuses::{Budget, Statuses};
+use crate::report::statuses::Statuses;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
 pub use self::parts::PartEnded;
+pub use crate::report::statuses::Budget;
 
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Service {
     /// The platform cluster.
     pub platform: kube::Client,
+    /// How often its API server may be asked to write a status.
+    pub statuses: Budget,
     /// Where the clusters' access comes from.
     pub inventory: Arc<dyn Inventory>,
     /// Where the records are kept.
@@ -75,6 +78,7 @@ pub struct Service {
 pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), PartEnded> {
     let Service {
         platform,
+        statuses: budget,
         inventory,
         store,
         prefix,
@@ -113,7 +117,6 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     });
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
-    let budget = Budget::default();
     let statuses = Statuses::new(platform.clone(), budget.clone());
     parts.spawn("writer of ClusterDNS", statuses.clone().write());
     let of_policies = Statuses::new(platform.clone(), budget);

@@ -20,7 +20,7 @@ use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::{Asker, Pace};
-use openmcp_dns_service::run::{Service, run as run_service};
+use openmcp_dns_service::run::{Budget, Service, run as run_service};
 
 /// Runs the service on a platform cluster: watches its `Cluster` and `DNSPolicy` objects and the
 /// routes of every cluster, records host names in etcd, and makes every cluster's DNS forward to the
@@ -133,6 +133,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone(), insecure)),
         platform,
+        statuses: Budget::default(),
         store,
         prefix: etcd_options.prefix().clone(),
         engine: limits.engine()?,

@@ -55,13 +55,28 @@ pub trait Said: Send + Sync + 'static {
 /// Namespace, empty where there is none, and name of an object.
 pub type Object = (String, String);
 
-/// The budget of all writes. Clones are the same.
+/// What the platform's API server may be asked to write. Clones are the same.
 #[derive(Clone)]
-pub struct Budget(Arc<Mutex<Bucket>>);
+pub struct Budget {
+    bucket: Arc<Mutex<Bucket>>,
+    /// Between two writes of one object.
+    pause: Duration,
+}
+
+impl Budget {
+    /// For an API server in memory, which nobody else waits for.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self {
+            bucket: Arc::new(Mutex::new(Bucket::full(PER_SECOND * 100, BURST_SECONDS))),
+            pause: PAUSE / 20,
+        }
+    }
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Bucket::full(PER_SECOND, BURST_SECONDS))))
+        Self { bucket: Arc::new(Mutex::new(Bucket::full(PER_SECOND, BURST_SECONDS))), pause: PAUSE }
     }
 }
 
@@ -198,9 +213,9 @@ impl<S: Said> Statuses<S> {
             if is_free && slot.not_before > now {
                 later(slot.not_before);
             } else if is_free {
-                let mut budget = self.0.budget.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut budget = self.0.budget.bucket.lock().unwrap_or_else(PoisonError::into_inner);
                 if budget.take(now) {
-                    (slot.waits, slot.not_before) = (false, now + PAUSE);
+                    (slot.waits, slot.not_before) = (false, now + self.0.budget.pause);
                     under_way.insert(object.clone());
                     let (platform, said) = (self.0.platform.clone(), Arc::clone(&slot.said));
                     writes.spawn(write(platform, object, said, slot.written.clone()));

@@ -18,7 +18,7 @@ use openmcp_dns_service::inventory::Access;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::{Asker, Pace};
-use openmcp_dns_service::run::{PartEnded, Service, run};
+use openmcp_dns_service::run::{Budget, PartEnded, Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_store::{MemoryStore, StoreEvent};
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ impl World {
     pub(crate) fn start_without_access(&mut self) {
         let service = Service {
             platform: limited(self.platform.client()),
+            statuses: Budget::default(),
             inventory: self.access.clone(),
             store: self.store.clone(),
             prefix: Prefix::default(),
