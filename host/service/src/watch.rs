@@ -100,3 +100,54 @@ pub async fn watch<K, T>(
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::task::{Context, Poll};
+
+    use http::{Request, Response};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A client of an API server that lists its built-in kinds without end, and serves no others.
+    pub(crate) fn endless() -> kube::Client {
+        kube::Client::new(Endless, "default")
+    }
+
+    struct Endless;
+
+    impl tower::Service<Request<Body>> for Endless {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            let answer = if request.uri().path() == "/apis" {
+                json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] })
+            } else {
+                let items = vec![json!({ "metadata": { "name": "one" } }); 10_000];
+                let metadata = json!({ "continue": "more", "resourceVersion": "1" });
+                json!({ "kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items })
+            };
+            ready(Ok(Response::new(Body::from(answer.to_string().into_bytes()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_told_and_not_kept() {
+        let (events, mut seen) = mpsc::channel(1);
+        let api: Api<ConfigMap> = Api::all(endless());
+        tokio::spawn(watch(api, watcher::Config::default(), events, |update| update));
+        let told = seen.recv().await.unwrap();
+        assert!(matches!(&told, Update::Trouble(why) if *why == too_many()), "{told:?}");
+    }
+}

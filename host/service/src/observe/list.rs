@@ -69,3 +69,16 @@ impl Reader for List {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::tests::endless;
+
+    #[tokio::test]
+    async fn a_list_without_end_is_an_error() {
+        let error = list(&endless()).await.err().unwrap();
+        let text = openmcp_dns_core::chain(&error);
+        assert!(text.contains("of kind Namespace") && text.contains(&too_many()), "{text}");
+    }
+}

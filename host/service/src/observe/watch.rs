@@ -164,3 +164,19 @@ fn is_not_found(error: &watcher::Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::observations;
+    use crate::watch::tests::endless;
+
+    #[tokio::test]
+    async fn a_list_without_end_is_trouble_of_its_cluster() {
+        let (observations, mut seen) = observations();
+        let cluster = ClusterId::new("s", "w1");
+        tokio::spawn(Watch { cluster, kind: Kind::Namespace, client: endless(), observations }.run());
+        let (_, told) = seen.recv().await;
+        assert!(matches!(&told, Observation::Trouble(_, why) if *why == too_many()), "it is trouble");
+    }
+}
