@@ -122,13 +122,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
     }
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    let mut server = None;
     if let Some(address) = metrics_listen {
-        let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+        let bound = MetricsServer::bind(address, metrics.clone(), readiness.clone())
             .await
             .with_context(|| format!("failed to listen on {address}"))
             .hint("choose another address with --metrics-listen")?;
-        tracing::info!(address = %server.local_addr()?, "metrics are served");
-        tokio::spawn(server.run());
+        tracing::info!(address = %bound.local_addr()?, "metrics are served");
+        server = Some(bound);
     }
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone(), insecure)),
@@ -156,5 +157,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         ending.cancel();
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
-    Ok(run_service(service, cancel).await?)
+    let serving = async {
+        match server {
+            Some(server) => server.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = run_service(service, cancel) => Ok(ended?),
+        () = serving => anyhow::bail!("metrics are no longer served"),
+    }
 }

@@ -106,6 +106,22 @@ async fn access_that_is_withdrawn_leaves_what_is_published() {
 }
 
 #[tokio::test]
+async fn a_platform_that_answers_no_write_of_a_status_keeps_no_cluster_from_being_looked_after() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    world.platform.fail(Fault::new(Effect::Hang).kind(CLUSTER_DNS.plural).verbs([Verb::Patch]));
+    world.platform.forget_requests();
+    world.access.withdraw("w1");
+    until("there is something to say", || requests(&world.platform, Verb::Patch, "clusterdnses/status") > 0)
+        .await;
+    let other = world.cluster_server("w1-made-anew");
+    other.put(ingress("web", &[HOST], "10.0.0.2")).unwrap();
+    world.access.grant("w1", Access::by_client("w1", other.client(), 2));
+    world.published(HOST, &["10.0.0.2"]).await;
+    until("the other cluster forwards", || forwards(&other)).await;
+    assert!(world.lives().await);
+}
+
+#[tokio::test]
 async fn access_to_another_cluster_under_the_same_name_is_taken_up() {
     let (world, _) = World::with_ingress(&[HOST]).await;
     let other = world.cluster_server("w1-made-anew");
