@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use rustix::process::Signal;
 
 use crate::certificates::Certificates;
 use crate::etcd::{Durability, Etcd};
@@ -94,6 +95,15 @@ impl ApiServer {
     #[must_use]
     pub fn kubeconfig(&self) -> String {
         kubeconfig(&self.name, self.address, &self.certificates)
+    }
+
+    /// Stops the server as it stands, or has it go on: connections stay open, and nothing is answered.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self, is_frozen: bool) -> anyhow::Result<()> {
+        let process = self.process.as_ref().context("the API server does not run")?;
+        process.signal(if is_frozen { Signal::STOP } else { Signal::CONT })
     }
 
     /// Kills the server; its data stay.

@@ -16,6 +16,7 @@
 )]
 
 pub mod address;
+pub mod api_client;
 pub mod clusters;
 mod counts;
 pub mod deploy;
@@ -32,4 +33,5 @@ pub mod report;
 pub mod run;
 pub mod serve;
 mod settings;
+mod tasks;
 pub mod watch;

@@ -18,7 +18,6 @@ use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use self::parts::Parts;
 use crate::deploy::Deployer;
@@ -28,11 +27,14 @@ use crate::landscape::LandscapeController;
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Central, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
+use crate::report::statuses::Statuses;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
 pub use self::parts::PartEnded;
+pub use crate::report::statuses::Budget;
 
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,6 +43,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Service {
     /// The platform cluster.
     pub platform: kube::Client,
+    /// How often its API server may be asked to write a status.
+    pub statuses: Budget,
     /// Where the clusters' access comes from.
     pub inventory: Arc<dyn Inventory>,
     /// Where the records are kept.
@@ -75,6 +79,7 @@ pub struct Service {
 pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), PartEnded> {
     let Service {
         platform,
+        statuses: budget,
         inventory,
         store,
         prefix,
@@ -88,13 +93,17 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         readiness,
         journal,
     } = service;
-    let tasks = TaskTracker::new();
+    let (tasks, mut panics) = Tasks::new();
     let mut parts = Parts::new(cancel.clone());
+    parts.spawn("work beside the parts", async move { panics.passed_on().await });
     let (commands, commands_receiver) = mpsc::channel(256);
     let (observations, observations_receiver) = observations();
     let (reports, reports_receiver) = mpsc::channel(4096);
 
-    let (recorder, store_events) = Recorder::new(store, Options { prefix, reports });
+    let (store_events_sender, store_events) = mpsc::channel(256);
+    let followed = Arc::clone(&store);
+    parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
+    let recorder = Recorder::new(store, Options { prefix, reports });
     let received = Received { commands: commands_receiver, observations: observations_receiver };
     parts.spawn("recorder", recorder.run(received, store_events));
     let asked = commands.downgrade();
@@ -114,12 +123,18 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     if let Some(deployer) = deployer {
         parts.spawn("deployment of the central DNS", deployer.run());
     }
+    let statuses = Statuses::new(platform.clone(), budget.clone());
+    parts.spawn("writer of ClusterDNS", statuses.clone().write());
+    let of_policies = Statuses::new(platform.clone(), budget);
+    parts.spawn("writer of policies' status", of_policies.clone().write());
+
     let settings = Settings {
         platform: platform.clone(),
         inventory,
         upstreams,
         commands,
         observations,
+        statuses,
         prober,
         journal,
         metrics,
@@ -128,12 +143,14 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         cancel: cancel.clone(),
     };
     let loader = ModuleLoader::new(engine, platform, sources);
-    parts.spawn("landscape controller", LandscapeController::start(Arc::new(settings), loader, wildcards));
+    let started = LandscapeController::start(Arc::new(settings), loader, of_policies, wildcards);
+    for (name, part) in started {
+        parts.spawn(name, part);
+    }
 
     let ended = parts.first_end().await;
     cancel.cancel();
-    tasks.close();
-    let all = async { tokio::join!(tasks.wait(), parts.wait()) };
+    let all = async { tokio::join!(tasks.ended(), parts.wait()) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }

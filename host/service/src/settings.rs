@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::inventory::Inventory;
 use crate::journal::Journal;
@@ -13,6 +12,9 @@ use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observations;
 use crate::probe::ProberHandle;
 use crate::record::Command;
+use crate::report::cluster_dns::ClusterReport;
+use crate::report::statuses::Statuses;
+use crate::tasks::Tasks;
 
 /// What the controllers of all clusters share.
 pub struct Settings {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub commands: mpsc::Sender<Command>,
     /// Where watches report.
     pub observations: Observations,
+    /// Where to say what is known of clusters.
+    pub statuses: Statuses<ClusterReport>,
     /// Asks the central DNS server; `None` where no address is known.
     pub prober: Option<ProberHandle>,
     /// Where what happens is noted.
@@ -34,8 +38,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// Set when all lists have been read.
     pub readiness: Readiness,
-    /// Tasks that are waited for at the end.
-    pub tasks: TaskTracker,
+    /// For work that the whole service answers for.
+    pub tasks: Tasks,
     /// Ends everything.
     pub cancel: CancellationToken,
 }

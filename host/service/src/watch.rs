@@ -1,6 +1,7 @@
 //! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::runtime::WatchStreamExt as _;
@@ -34,6 +35,18 @@ impl<K> Update<K> {
     }
 }
 
+/// Most objects in a list: more than any cluster has. A server that lists without end would fill the memory.
+pub const MOST_OBJECTS: usize = 200_000;
+
+/// How long to wait before such a list is read again.
+const TOO_MANY_PAUSE: Duration = Duration::from_secs(60);
+
+/// What is said of such a list.
+#[must_use]
+pub fn too_many() -> String {
+    format!("the API server lists more than {MOST_OBJECTS} objects; none of them is looked at")
+}
+
 /// Watches until nobody listens any more.
 pub async fn watch<K, T>(
     api: Api<K>,
@@ -43,7 +56,8 @@ pub async fn watch<K, T>(
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let mut seen = watcher(api, config).default_backoff().boxed();
+    let anew = || watcher(api.clone(), config.clone()).default_backoff().boxed();
+    let mut seen = anew();
     let mut list = Vec::new();
     let mut trouble = None;
     while let Some(event) = seen.next().await {
@@ -52,8 +66,17 @@ pub async fn watch<K, T>(
                 list.clear();
                 continue;
             }
-            Ok(Event::InitApply(object)) => {
+            Ok(Event::InitApply(object)) if list.len() < MOST_OBJECTS => {
                 list.push(object);
+                continue;
+            }
+            Ok(Event::InitApply(_)) => {
+                list = Vec::new();
+                if events.send(wrap(Update::Trouble(too_many()))).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(TOO_MANY_PAUSE).await;
+                seen = anew();
                 continue;
             }
             Ok(Event::InitDone) => {
@@ -75,5 +98,56 @@ pub async fn watch<K, T>(
         if events.send(wrap(report)).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::task::{Context, Poll};
+
+    use http::{Request, Response};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A client of an API server that lists its built-in kinds without end, and serves no others.
+    pub(crate) fn endless() -> kube::Client {
+        kube::Client::new(Endless, "default")
+    }
+
+    struct Endless;
+
+    impl tower::Service<Request<Body>> for Endless {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            let answer = if request.uri().path() == "/apis" {
+                json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] })
+            } else {
+                let items = vec![json!({ "metadata": { "name": "one" } }); 10_000];
+                let metadata = json!({ "continue": "more", "resourceVersion": "1" });
+                json!({ "kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items })
+            };
+            ready(Ok(Response::new(Body::from(answer.to_string().into_bytes()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_told_and_not_kept() {
+        let (events, mut seen) = mpsc::channel(1);
+        let api: Api<ConfigMap> = Api::all(endless());
+        tokio::spawn(watch(api, watcher::Config::default(), events, |update| update));
+        let told = seen.recv().await.unwrap();
+        assert!(matches!(&told, Update::Trouble(why) if *why == too_many()), "{told:?}");
     }
 }

@@ -1,6 +1,8 @@
 //! Clusters that cannot be reached, or lack something: a condition says so, nothing is withdrawn,
 //! and the others go on.
 
+use std::time::Duration;
+
 use openmcp_dns_tests::conditions::{wait_condition, wait_object};
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
@@ -9,6 +11,9 @@ use openmcp_dns_tests::manifests::{self, accept, cluster_dns_reference, kubeconf
 use serde_json::Value;
 
 use crate::{LATER, SEED, SOON, World};
+
+/// Until it is known that an API server is silent, on a busy machine.
+const SILENT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn a_cluster_without_the_gateway_api_says_so_until_it_is_installed(
     world: &World,
@@ -66,6 +71,22 @@ pub(crate) async fn an_unreachable_cluster_keeps_its_records_and_the_others_go_o
         (published(object)? + 1 == with_it).then_some(())
     })
     .await
+}
+
+pub(crate) async fn a_frozen_api_server_is_said_to_be_unreachable(world: &World) -> anyhow::Result<()> {
+    let reference = cluster_dns_reference("workload01");
+    let api = &world.landscape.workload01.api;
+    api.freeze(true)?;
+    let said =
+        wait_condition(&world.platform(), reference, "Reachable", "False", "Unreachable", SILENT).await;
+    // Whatever happened, the next steps need the server.
+    api.freeze(false)?;
+    let message = said?;
+    assert!(message.contains("does not answer; what is published stays"), "{message}");
+    let dns = &world.landscape.workload02.dns;
+    dns.udp.wait_a(SEED, &Answer::of(["172.18.201.2"]), SOON).await?;
+    wait_condition(&world.platform(), reference, "Reachable", "True", "Succeeded", LATER).await?;
+    world.wait_all_good().await.map(drop)
 }
 
 async fn while_unreachable(

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::terminal::hint::Hint as _;
+use openmcp_dns_service::api_client;
 
 /// A client of the platform cluster: by a kubeconfig, or by the usual places.
 ///
@@ -27,5 +28,5 @@ pub async fn platform(kubeconfig: Option<&Path>) -> anyhow::Result<kube::Client>
             .context("found no way to the platform cluster")
             .hint("give its kubeconfig with --kubeconfig, or run this in a pod with a service account")?,
     };
-    kube::Client::try_from(config).context("failed to make a client for the platform cluster")
+    api_client::client(config).context("failed to make a client for the platform cluster")
 }

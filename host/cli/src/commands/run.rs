@@ -17,11 +17,11 @@ use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_server;
-use openmcp_dns_service::inventory::SecretInventory;
+use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Service, run as run_service};
+use openmcp_dns_service::run::{Budget, Service, run as run_service};
 
 /// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
 /// its `Cluster` and `DNSPolicy` objects and the routes of every cluster, records host names in etcd, and
@@ -43,6 +43,11 @@ pub struct RunArgs {
     /// places (KUBECONFIG, ~/.kube/config) are used
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+
+    /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify. Whoever sits on
+    /// the way to such a cluster may read its token, and say what stands in it
+    #[arg(long)]
+    allow_insecure_kubeconfigs: bool,
 
     /// Endpoints of the etcd that the central DNS server reads, where they exist already; without it, both are
     /// deployed as the DNSServiceConfig says
@@ -107,8 +112,18 @@ const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
-    let RunArgs { kubeconfig, etcd, etcd_options, dns_server, deploy, metrics_listen, sources, limits } =
-        args;
+    let RunArgs {
+        kubeconfig,
+        allow_insecure_kubeconfigs,
+        etcd,
+        etcd_options,
+        dns_server,
+        deploy,
+        metrics_listen,
+        sources,
+        limits,
+    } = args;
+    let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
     let platform = platform(kubeconfig.as_deref()).await?;
     let prefix = etcd_options.prefix().clone();
     let Records { store, upstreams, deployer } = if etcd.is_empty() {
@@ -121,17 +136,19 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         Records { store: etcd_options.connect(etcd).await?, upstreams, deployer: None }
     };
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
+    let mut server = None;
     if let Some(address) = metrics_listen {
-        let server = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+        let bound = MetricsServer::bind(address, metrics.clone(), readiness.clone())
             .await
             .with_context(|| format!("failed to listen on {address}"))
             .hint("choose another address with --metrics-listen")?;
-        tracing::info!(address = %server.local_addr()?, "metrics are served");
-        tokio::spawn(server.run());
+        tracing::info!(address = %bound.local_addr()?, "metrics are served");
+        server = Some(bound);
     }
     let service = Service {
-        inventory: Arc::new(SecretInventory::new(platform.clone())),
+        inventory: Arc::new(SecretInventory::new(platform.clone(), insecure)),
         platform,
+        statuses: Budget::default(),
         store,
         prefix,
         engine: limits.engine()?,
@@ -154,5 +171,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         ending.cancel();
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
-    Ok(run_service(service, cancel).await?)
+    let serving = async {
+        match server {
+            Some(server) => server.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = run_service(service, cancel) => Ok(ended?),
+        () = serving => anyhow::bail!("metrics are no longer served"),
+    }
 }

@@ -13,7 +13,7 @@ use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{PartEnded, Service, run as run_service};
+use openmcp_dns_service::run::{Budget, PartEnded, Service, run as run_service};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -124,6 +124,7 @@ fn service(
     let central = session.dns.reachable();
     Ok(Service {
         platform: session.servers.platform.client(),
+        statuses: Budget::in_memory(),
         inventory: Arc::new(session.servers.inventory()),
         store: Arc::clone(&session.dns.store),
         prefix: Prefix::default(),

@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
-use openmcp_dns_service::inventory::{Access, Inventory as _, SecretInventory};
+use openmcp_dns_service::inventory::{Access, Insecure, Inventory as _, SecretInventory};
 use openmcp_dns_service::landscape::{cluster_id, policy_for};
 use openmcp_dns_service::observe;
 
@@ -52,20 +52,21 @@ pub enum Progress<'p> {
 }
 
 /// Reads what stands under one policy: the one of this name, or the only one. `tell` is told how far it
-/// has come.
+/// has come, and `insecure` says what becomes of an insecure kubeconfig.
 ///
 /// # Errors
 /// When the platform cluster does not say which policy and which clusters there are. A cluster that
 /// does not answer is no error: the landscape says so.
 pub async fn read(
     platform: kube::Client,
+    insecure: Insecure,
     policy: Option<&str>,
     tell: &dyn Fn(Progress<'_>),
 ) -> Result<Landscape, LiveError> {
     let policies: Vec<DNSPolicy> = list(&platform, "DNSPolicies").await?;
     let chosen = choose(&policies, policy)?;
     let clusters: Vec<Cluster> = list(&platform, "Clusters").await?;
-    let inventory = SecretInventory::new(platform);
+    let inventory = SecretInventory::new(platform, insecure);
     let access = inventory.list().await.map_err(LiveError::Access)?;
     let access: BTreeMap<ClusterId, Access> = access.into_iter().collect();
 

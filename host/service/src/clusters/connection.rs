@@ -8,15 +8,18 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::duties::Way;
-use crate::duties::forward::{Layout, follow};
+use crate::duties::forward::{self, Layout};
+use crate::duties::pulse::{self, Pulse};
 use crate::inventory::Access;
 use crate::observe::observe;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 
 /// The way into one cluster, open or not.
 pub(super) struct Connection {
     id: ClusterId,
     settings: Arc<Settings>,
+    tasks: Tasks,
     /// The client for Events; they are written beside the controller.
     client: watch::Sender<Option<kube::Client>>,
     open: Option<Open>,
@@ -28,6 +31,7 @@ struct Open {
     /// The client, or why there is none.
     client: Result<kube::Client, String>,
     layout: watch::Receiver<Layout>,
+    pulse: watch::Receiver<Pulse>,
     _ends_watches: DropGuard,
 }
 
@@ -36,9 +40,10 @@ impl Connection {
     pub(super) const fn new(
         id: ClusterId,
         settings: Arc<Settings>,
+        tasks: Tasks,
         client: watch::Sender<Option<kube::Client>>,
     ) -> Self {
-        Self { id, settings, client, open: None }
+        Self { id, settings, tasks, client, open: None }
     }
 
     /// Whether there is access, of use or not.
@@ -51,18 +56,18 @@ impl Connection {
         match &self.open {
             None => Way::None,
             Some(Open { client: Err(why), .. }) => Way::Unusable(why),
-            Some(Open { client: Ok(client), layout, .. }) => Way::Open { client, layout },
+            Some(Open { client: Ok(client), layout, pulse, .. }) => Way::Open { client, layout, pulse },
         }
     }
 
-    /// Waits for a change of the cluster's DNS configuration; for ever where there is none.
+    /// Waits for a change of what is known of the cluster; for ever where nothing is.
     pub(super) async fn changed(&mut self) {
-        if let Some(open) = &mut self.open
-            && open.layout.changed().await.is_ok()
-        {
-            return;
+        let Some(open) = &mut self.open else { return std::future::pending().await };
+        tokio::select! {
+            Ok(()) = open.layout.changed() => {}
+            Ok(()) = open.pulse.changed() => {}
+            else => std::future::pending().await,
         }
-        std::future::pending().await
     }
 
     /// Opens the way into the cluster, and opens it anew when the access has changed.
@@ -74,16 +79,21 @@ impl Connection {
         let client = access.client().await.map_err(|error| chain(&error));
         let cancel = self.settings.cancel.child_token();
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
+        let (pulse_sender, pulse) = watch::channel(Pulse::default());
         if let Ok(client) = &client {
-            let settings = &self.settings;
-            observe(&self.id, client, &settings.observations, &cancel, &settings.tasks);
-            let (client, cancel): (_, CancellationToken) = (client.clone(), cancel.clone());
-            settings.tasks.spawn(async move {
-                cancel.run_until_cancelled(follow(client, layout_sender)).await;
+            observe(&self.id, client, &self.settings.observations, &cancel, &self.tasks);
+            let (first, second) = (client.clone(), client.clone());
+            let cancel: CancellationToken = cancel.clone();
+            self.tasks.spawn(async move {
+                let both = async {
+                    tokio::join!(forward::follow(first, layout_sender), pulse::follow(second, pulse_sender))
+                };
+                cancel.run_until_cancelled(both).await;
             });
         }
         self.client.send_replace(client.as_ref().ok().cloned());
-        self.open = Some(Open { access: access.clone(), client, layout, _ends_watches: cancel.drop_guard() });
+        let access = access.clone();
+        self.open = Some(Open { access, client, layout, pulse, _ends_watches: cancel.drop_guard() });
     }
 
     pub(super) fn close(&mut self) {

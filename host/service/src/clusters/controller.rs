@@ -1,9 +1,9 @@
 //! Looks after one cluster, until it is no longer ours.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kube::Api;
+use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -17,9 +17,11 @@ use crate::counts::ClusterCounts;
 use crate::duties::{self, Context, Duties, Findings};
 use crate::journal::Occurrence;
 use crate::record::{Command, Summary};
+use crate::report::statuses::Object;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
+use openmcp_dns_api::Cluster;
 use openmcp_dns_api::conditions::{Finding, Reason};
-use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
 /// How long to wait before trying again what the platform's API server refused.
 const RETRY: Duration = Duration::from_secs(5);
@@ -46,45 +48,57 @@ pub(super) struct ClusterController {
     pub(super) duties: Duties,
     /// Whether the recorder was told of a policy for the cluster.
     governed: bool,
-    holds_finalizer: bool,
+    /// Which object, in which version, our finalizer was set on. The watch shows it a moment later.
+    held: Option<(Option<String>, Option<String>)>,
     pub(super) leaving: Option<Leaving>,
-    /// What stands in the status; `None` before it was looked at.
-    pub(super) written: Option<ClusterDNSStatus>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
-    /// For the status of the policy.
+    /// For who asks.
+    pub(super) tells: Tells,
+}
+
+/// What a controller tells those who look at it.
+#[derive(Clone)]
+pub(super) struct Tells {
+    /// How to get into the cluster.
+    pub(super) client: watch::Sender<Option<kube::Client>>,
+    /// What is there, for the status of the policy.
     pub(super) counts: watch::Sender<ClusterCounts>,
+    /// Since when it has been looking at the cluster; `None` while it waits.
+    pub(super) looking: watch::Sender<Option<Instant>>,
 }
 
 impl ClusterController {
-    /// `wake` has it look again; `client` is told how to get into the cluster, and `counts` what is there.
+    /// `wake` has it look again; `tasks` does what goes on beside it.
     pub(super) fn new(
         id: ClusterId,
         settings: Arc<Settings>,
+        tasks: &Tasks,
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
-        client: watch::Sender<Option<kube::Client>>,
-        counts: watch::Sender<ClusterCounts>,
+        tells: Tells,
     ) -> Self {
+        let client = tells.client.clone();
         Self {
-            connection: Connection::new(id.clone(), Arc::clone(&settings), client),
-            duties: duties::all(&settings, wake),
+            connection: Connection::new(id.clone(), Arc::clone(&settings), tasks.clone(), client),
+            duties: duties::all(&settings, wake, tasks),
             wake: Arc::clone(wake),
             id,
             settings,
             desired,
             governed: false,
-            holds_finalizer: false,
+            held: None,
             leaving: None,
-            written: None,
             noted: Findings::new(),
-            counts,
+            tells,
         }
     }
 
     pub(super) async fn run(mut self) {
         loop {
+            self.tells.looking.send_replace(Some(Instant::now()));
             let next = self.look().await;
+            self.tells.looking.send_replace(None);
             let Next::Again(pause) = next else { return };
             tokio::select! {
                 // An error says that nobody will ever want anything else; that is no reason to stop.
@@ -110,7 +124,7 @@ impl ClusterController {
     }
 
     async fn fulfil(&mut self, desired: &Desired, policy: &ClusterPolicy) -> Next {
-        let cluster = &*desired.cluster;
+        let cluster = &desired.cluster;
         // Before anything else: what is done below has to be undone one day.
         if let Err(error) = self.hold(cluster).await {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
@@ -137,20 +151,23 @@ impl ClusterController {
         let findings = self.duties.fulfil(&context).await;
         let again =
             if findings.values().any(|finding| finding.status != Some(true)) { RETRY } else { RESYNC };
-        self.write_status(cluster, &summary, &findings).await;
+        self.tell_status(cluster, &summary, findings);
         Next::Again(again)
     }
 
+    /// Sets our finalizer on the object in hand: somebody may have removed it, and a Cluster that was deleted
+    /// and made anew never had it.
     async fn hold(&mut self, cluster: &Cluster) -> kube::Result<()> {
-        if !self.holds_finalizer && !finalizer::is_held(cluster) {
+        let in_hand = Some((cluster.uid(), cluster.resource_version()));
+        if !finalizer::is_held(cluster) && self.held != in_hand {
             finalizer::hold(&self.api(), cluster).await?;
+            self.held = in_hand;
         }
-        self.holds_finalizer = true;
         Ok(())
     }
 
     /// See [`Step::Rest`].
-    async fn rest(&mut self, cluster: &Cluster) -> Next {
+    async fn rest(&mut self, cluster: &Arc<Cluster>) -> Next {
         if std::mem::take(&mut self.governed)
             && self.settings.commands.send(Command::Ungovern(self.id.clone())).await.is_err()
         {
@@ -161,29 +178,35 @@ impl ClusterController {
             Reason::NoPolicy,
             "no DNSPolicy selects the cluster; what is published stays until one does, or the Cluster is deleted",
         );
-        self.write_same(cluster, &Summary::default(), &finding).await;
+        self.tell_same(cluster, &Summary::default(), &finding);
         Next::Again(RESYNC)
     }
 
     /// See [`Step::Wait`].
-    async fn wait(&mut self, cluster: &Cluster, why: &str) -> Next {
+    async fn wait(&mut self, cluster: &Arc<Cluster>, why: &str) -> Next {
         let Some(summary) = self.summary().await else { return Next::Ended };
-        self.write_same(cluster, &summary, &Finding::unknown(Reason::InProgress, why)).await;
+        self.tell_same(cluster, &summary, &Finding::unknown(Reason::InProgress, why));
         Next::Again(RETRY)
     }
 
     /// Says the same of every duty.
-    async fn write_same(&mut self, cluster: &Cluster, summary: &Summary, finding: &Finding) {
+    fn tell_same(&mut self, cluster: &Arc<Cluster>, summary: &Summary, finding: &Finding) {
         let findings = self.duties.names().map(|duty| (duty, finding.clone())).collect();
-        self.write_status(cluster, summary, &findings).await;
+        self.tell_status(cluster, summary, findings);
     }
 
     /// Nothing of us is left: the cluster is forgotten.
     pub(super) fn end(&mut self) -> Next {
         self.connection.close();
-        self.counts.send_replace(ClusterCounts::default());
+        self.settings.statuses.forget(&self.object());
+        self.tells.counts.send_replace(ClusterCounts::default());
         self.settings.journal.note(Occurrence::Released(self.id.clone()));
         Next::Ended
+    }
+
+    /// Whose status it is.
+    pub(super) fn object(&self) -> Object {
+        (self.id.namespace.clone(), self.id.name.clone())
     }
 
     pub(super) fn api(&self) -> Api<Cluster> {

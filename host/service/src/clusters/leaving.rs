@@ -56,6 +56,9 @@ impl ClusterController {
 
     /// Removes the status and, last, our finalizer.
     async fn release(&self, desired: &Desired) -> kube::Result<()> {
+        // Nobody makes it anew while it is removed.
+        self.settings.statuses.forget(&self.object());
+        self.settings.statuses.settled(&self.object()).await;
         cluster_dns::remove(&self.settings.platform, &desired.cluster).await?;
         if desired.present { finalizer::release(&self.api(), &desired.cluster).await } else { Ok(()) }
     }

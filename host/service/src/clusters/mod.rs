@@ -16,6 +16,7 @@ mod controller;
 mod finalizer;
 mod leaving;
 mod registry;
+mod restart;
 mod status;
 mod step;
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::Desired;
-use super::controller::ClusterController;
+use super::controller::{ClusterController, Tells};
+use super::restart::again_after_panics;
 use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
 use crate::record::Report;
@@ -22,7 +24,12 @@ struct Handle {
     wake: Arc<Notify>,
     notices: mpsc::Sender<Notice>,
     counts: watch::Receiver<ClusterCounts>,
+    looking: watch::Receiver<Option<Instant>>,
 }
+
+/// A controller that has been looking at its cluster for so long will never end: all of its requests have
+/// limits, and take less together whatever the cluster does.
+const STUCK: Duration = Duration::from_secs(15 * 60);
 
 /// The controllers of all clusters.
 #[derive(Default)]
@@ -89,6 +96,14 @@ impl Clusters {
         sums
     }
 
+    /// Those whose controller gives no sign of life.
+    pub(crate) fn stuck(&self, now: Instant) -> Vec<&ClusterId> {
+        let is_stuck = |handle: &Handle| {
+            handle.looking.borrow().is_some_and(|since| now.saturating_duration_since(since) > STUCK)
+        };
+        self.0.iter().filter(|(_, handle)| is_stuck(handle)).map(|(cluster, _)| cluster).collect()
+    }
+
     /// Tells a cluster's controller what should be; gives whether there is one.
     pub(crate) fn update(&self, cluster: &ClusterId, desired: &Desired) -> bool {
         let Some(handle) = self.0.get(cluster) else { return false };
@@ -108,20 +123,28 @@ impl Clusters {
         let (notices, notices_receiver) = events::queue();
         let (client, client_receiver) = watch::channel(None);
         let (counts, counts_receiver) = watch::channel(ClusterCounts::default());
-        let wake = Arc::default();
-        let controller =
-            ClusterController::new(id.clone(), Arc::clone(settings), desired_receiver, &wake, client, counts);
-        self.0.insert(id.clone(), Handle { desired, wake, notices, counts: counts_receiver });
-        let cancel = settings.cancel.clone();
-        settings.tasks.spawn(async move {
-            let working = async {
-                tokio::select! {
-                    () = controller.run() => {}
-                    // Ends only with the controller: it listens to both.
-                    () = events::write(notices_receiver, client_receiver) => {}
-                }
-            };
-            cancel.run_until_cancelled(working).await;
+        let (looking, looking_receiver) = watch::channel(None);
+        let (wake, tells) = (Arc::<Notify>::default(), Tells { client, counts, looking });
+        let handle = Handle {
+            desired,
+            wake: Arc::clone(&wake),
+            notices,
+            counts: counts_receiver,
+            looking: looking_receiver,
+        };
+        self.0.insert(id.clone(), handle);
+        let (cancel, all) = (settings.cancel.clone(), settings.tasks.clone());
+        let life = Life {
+            id: id.clone(),
+            settings: Arc::clone(settings),
+            desired: desired_receiver,
+            wake,
+            tells,
+            notices: Arc::new(Mutex::new(notices_receiver)),
+            client: client_receiver,
+        };
+        all.spawn(async move {
+            cancel.run_until_cancelled(again_after_panics(&id, || life.clone().live())).await;
             // Nobody may be listening any more.
             let _ = ended.send(id).await;
         });
@@ -130,6 +153,34 @@ impl Clusters {
     /// Forgets a controller that has ended.
     pub(crate) fn remove(&mut self, cluster: &ClusterId) {
         self.0.remove(cluster);
+    }
+}
+
+/// What a controller is made of, once and whenever it has failed.
+#[derive(Clone)]
+struct Life {
+    id: ClusterId,
+    settings: Arc<Settings>,
+    desired: watch::Receiver<Desired>,
+    wake: Arc<Notify>,
+    tells: Tells,
+    notices: Arc<Mutex<mpsc::Receiver<Notice>>>,
+    client: watch::Receiver<Option<kube::Client>>,
+}
+
+impl Life {
+    /// Ends when there is nothing more to do for the cluster; panics when anything does that is done for it.
+    async fn live(self) {
+        let Self { id, settings, desired, wake, tells, notices, client } = self;
+        let (tasks, mut panics) = settings.tasks.group();
+        let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells);
+        let mut notices = notices.lock().await;
+        tokio::select! {
+            () = controller.run() => {}
+            // Ends only with the controller: it listens to both.
+            () = events::write(&mut notices, client) => {}
+            () = panics.passed_on() => {}
+        }
     }
 }
 
@@ -151,6 +202,7 @@ mod tests {
         wake: Arc<Notify>,
         notices: mpsc::Receiver<Notice>,
         counts: watch::Sender<ClusterCounts>,
+        looking: watch::Sender<Option<Instant>>,
     }
 
     impl Controller {
@@ -169,10 +221,12 @@ mod tests {
         let (desired, _) = watch::channel(desired);
         let (sender, notices) = events::queue();
         let (counts, receiver) = watch::channel(ClusterCounts::default());
+        let (looking, looks) = watch::channel(None);
         let wake = Arc::new(Notify::new());
-        let handle = Handle { desired, wake: Arc::clone(&wake), notices: sender, counts: receiver };
+        let handle =
+            Handle { desired, wake: Arc::clone(&wake), notices: sender, counts: receiver, looking: looks };
         clusters.0.insert(id(name), handle);
-        Controller { wake, notices, counts }
+        Controller { wake, notices, counts, looking }
     }
 
     fn conflict() -> Occurrence {
@@ -231,6 +285,19 @@ mod tests {
         assert_eq!(notice.message, "shop.openmcp.cluster: the older one has it");
         assert!((1..10_000).contains(&loser.notices.len()), "{}", loser.notices.len());
         assert!(winner.notices.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_controller_that_looks_at_its_cluster_for_ever_is_named_as_stuck() {
+        let mut clusters = Clusters::default();
+        let (first, _second) = (add(&mut clusters, "w1"), add(&mut clusters, "w2"));
+        let began = Instant::now();
+        first.looking.send_replace(Some(began));
+        assert!(clusters.stuck(began + STUCK).is_empty());
+        let later = began + STUCK + Duration::from_secs(1);
+        assert_eq!(clusters.stuck(later), [&id("w1")]);
+        first.looking.send_replace(None);
+        assert!(clusters.stuck(later).is_empty());
     }
 
     #[test]

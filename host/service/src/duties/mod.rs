@@ -10,6 +10,7 @@
 mod annotate;
 pub mod forward;
 mod probe;
+pub mod pulse;
 mod reachable;
 mod record;
 mod walk;
@@ -24,12 +25,14 @@ use tokio::sync::{Notify, watch};
 
 use crate::record::Summary;
 use crate::settings::Settings;
+use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
 use annotate::Annotate;
 use forward::{Forward, Layout};
 use probe::Probe;
+use pulse::Pulse;
 use reachable::Reachable;
 use record::Record;
 
@@ -38,8 +41,8 @@ pub use walk::{Duties, Findings};
 /// Every duty, in the order in which they are fulfilled. They are undone from the end to the start:
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
-pub fn all(settings: &Settings, wake: &Arc<Notify>) -> Duties {
-    let Settings { platform, inventory, upstreams, commands, prober, tasks, cancel, .. } = settings;
+pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
+    let Settings { platform, inventory, upstreams, commands, prober, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
@@ -117,6 +120,8 @@ pub enum Way<'c> {
         client: &'c kube::Client,
         /// Its DNS configuration.
         layout: &'c watch::Receiver<Layout>,
+        /// Whether its API server answers.
+        pulse: &'c watch::Receiver<Pulse>,
     },
 }
 
@@ -137,19 +142,20 @@ mod tests {
 
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
-    use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::inventory::SecretInventory;
+    use crate::inventory::{Insecure, SecretInventory};
     use crate::journal::Journal;
     use crate::metrics::{Metrics, Readiness};
+    use crate::report::statuses::{Budget, Statuses};
 
     #[tokio::test]
     async fn every_condition_of_a_cluster_has_exactly_one_duty() {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let platform = kube::Client::try_from(nowhere).unwrap();
         let settings = Settings {
-            inventory: Arc::new(SecretInventory::new(platform.clone())),
+            inventory: Arc::new(SecretInventory::new(platform.clone(), Insecure::Refused)),
+            statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
             commands: mpsc::channel(1).0,
@@ -158,10 +164,10 @@ mod tests {
             journal: Journal::new(Metrics::default()),
             metrics: Metrics::default(),
             readiness: Readiness::default(),
-            tasks: TaskTracker::new(),
+            tasks: Tasks::new().0,
             cancel: CancellationToken::new(),
         };
-        let names: Vec<DutyName> = all(&settings, &Arc::default()).names().collect();
+        let names: Vec<DutyName> = all(&settings, &Arc::default(), &settings.tasks).names().collect();
         assert_eq!(names.len(), DutyName::ALL.len());
         assert_eq!(BTreeSet::from_iter(names), BTreeSet::from(DutyName::ALL));
     }

@@ -1,6 +1,7 @@
 //! Reachable: the cluster's API server answers, and all its watches are in sync.
 //!
-//! The watches begin and end with the way into the cluster; there is nothing to do here but to look.
+//! The watches and the pulse begin and end with the way into the cluster; there is nothing to do here but
+//! to look.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use openmcp_dns_core::kinds::Kind;
 
+use super::pulse::Pulse;
 use super::{Context, Duty, Way};
 use crate::inventory::Inventory;
 use crate::record::WatchState;
@@ -35,13 +37,17 @@ impl Duty for Reachable {
         match context.way {
             Way::None => Finding::bad(Reason::KubeconfigMissing, self.inventory.advice(context.id)),
             Way::Unusable(why) => Finding::bad(Reason::KubeconfigInvalid, why),
-            Way::Open { .. } => finding(&context.summary.watches),
+            Way::Open { pulse, .. } => finding(&pulse.borrow(), &context.summary.watches),
         }
     }
 }
 
-/// Whether the watches of a reachable cluster are in sync.
-fn finding(watches: &BTreeMap<Kind, WatchState>) -> Finding {
+/// Whether the API server answers, and the watches are in sync.
+fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
+    if let Pulse::Silent(why) = pulse {
+        let message = format!("the API server does not answer; what is published stays: {why}");
+        return Finding::bad(Reason::Unreachable, message);
+    }
     let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
         let found = watches.iter().filter(|(_, state)| wanted(state));
         found.map(|(kind, _)| kind.as_str()).collect()
@@ -87,7 +93,7 @@ mod tests {
     #[test]
     fn a_cluster_without_gateway_crds_is_reachable_and_says_what_is_missing() {
         let missing = [Kind::Gateway, Kind::HttpRoute].map(|kind| (kind, WatchState::NotServed));
-        let finding = finding(&watches(&missing));
+        let finding = finding(&Pulse::Answers, &watches(&missing));
         assert_eq!((finding.status, finding.reason), (Some(true), Reason::KindNotServed));
         assert!(finding.message.contains("Gateway and HTTPRoute"), "{}", finding.message);
     }
@@ -95,19 +101,26 @@ mod tests {
     #[test]
     fn trouble_with_one_watch_makes_a_cluster_unreachable() {
         let trouble = (Kind::HttpRoute, WatchState::Trouble("refused".into()));
-        let finding = finding(&watches(&[trouble]));
+        let finding = finding(&Pulse::Answers, &watches(&[trouble]));
         assert_eq!((finding.status, finding.reason), (Some(false), Reason::Unreachable));
     }
 
     #[test]
     fn a_cluster_whose_first_lists_are_being_read_is_not_called_unreachable() {
-        let finding = finding(&BTreeMap::from([(Kind::Gateway, WatchState::InSync)]));
+        let finding = finding(&Pulse::Answers, &BTreeMap::from([(Kind::Gateway, WatchState::InSync)]));
         assert_eq!((finding.status, finding.reason), (None, Reason::InProgress));
     }
 
     #[test]
     fn a_cluster_all_of_whose_kinds_are_watched_is_reachable() {
-        let finding = finding(&watches(&[]));
+        let finding = finding(&Pulse::Answers, &watches(&[]));
         assert_eq!((finding.status, finding.reason), (Some(true), Reason::Succeeded));
+    }
+
+    #[test]
+    fn a_silent_api_server_is_unreachable_although_its_watches_say_nothing() {
+        let finding = finding(&Pulse::Silent("no answer".to_owned()), &watches(&[]));
+        assert_eq!((finding.status, finding.reason), (Some(false), Reason::Unreachable));
+        assert!(finding.message.contains("no answer"), "{}", finding.message);
     }
 }

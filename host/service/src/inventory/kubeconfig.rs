@@ -1,12 +1,10 @@
 //! Makes clients of kubeconfigs that others have written.
 
-use std::time::Duration;
-
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use thiserror::Error;
 
-/// A cluster that takes longer to accept a connection counts as unreachable for now.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use super::Insecure;
+use crate::api_client;
 
 /// Why a kubeconfig is of no use.
 #[derive(Debug, Error)]
@@ -27,6 +25,18 @@ pub enum KubeconfigError {
         /// The field that leads outside of the kubeconfig.
         field: &'static str,
     },
+    /// Whoever sits on the way could read its token, and give the answers.
+    #[error(
+        "the kubeconfig in {origin} has {what}, so whoever sits on the way to the cluster may read its token: \
+         give an https server and its certificate-authority-data instead, or start the service with \
+         --allow-insecure-kubeconfigs"
+    )]
+    Insecure {
+        /// Where it comes from.
+        origin: String,
+        /// What makes it insecure.
+        what: &'static str,
+    },
     /// No client can be made of it.
     #[error("the kubeconfig in {origin} does not lead to a client")]
     Client {
@@ -44,18 +54,41 @@ pub enum KubeconfigError {
 ///
 /// # Errors
 /// When the kubeconfig is of no use.
-pub(super) async fn client(kubeconfig: &str, origin: &str) -> Result<kube::Client, KubeconfigError> {
+pub(super) async fn client(
+    kubeconfig: &str,
+    origin: &str,
+    insecure: Insecure,
+) -> Result<kube::Client, KubeconfigError> {
     let origin = || origin.to_owned();
     let unusable = |source| KubeconfigError::Unreadable { origin: origin(), source };
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(unusable)?;
     if let Some(field) = foreign_field(&kubeconfig) {
         return Err(KubeconfigError::Foreign { origin: origin(), field });
     }
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+    if let (Insecure::Refused, Some(what)) = (insecure, insecurity(&kubeconfig)) {
+        return Err(KubeconfigError::Insecure { origin: origin(), what });
+    }
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(unusable)?;
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    kube::Client::try_from(config).map_err(|source| KubeconfigError::Client { origin: origin(), source })
+    api_client::client(config).map_err(|source| KubeconfigError::Client { origin: origin(), source })
+}
+
+/// What keeps the way to the server from being secure; of a kubeconfig with several, of any.
+fn insecurity(kubeconfig: &Kubeconfig) -> Option<&'static str> {
+    let clusters = kubeconfig.clusters.iter().filter_map(|cluster| cluster.cluster.as_ref());
+    let of = |cluster: &kube::config::Cluster| {
+        // Without a server it is of no use anyway. kube takes one without a scheme as http.
+        let is_https = |server: &String| server.to_ascii_lowercase().starts_with("https://");
+        if cluster.insecure_skip_tls_verify == Some(true) {
+            Some("insecure-skip-tls-verify")
+        } else if cluster.server.as_ref().is_some_and(|server| !is_https(server)) {
+            Some("a server without https")
+        } else {
+            None
+        }
+    };
+    clusters.filter_map(of).next()
 }
 
 /// The first field that would lead to a program or a file of this service.
@@ -93,12 +126,42 @@ mod tests {
                  clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1'}}}}]\n\
                  users: [{{name: u, user: {{{user}}}}}]\n"
             );
-            match client(&kubeconfig, "Secret a/b").await.err() {
+            match client(&kubeconfig, "Secret a/b", Insecure::Allowed).await.err() {
                 Some(KubeconfigError::Foreign { field, .. }) => assert_eq!(field, expected),
                 other => panic!("{user}: {other:?}"),
             }
         }
-        let error = client("nonsense: [", "Secret a/b").await.err().unwrap();
+        let error = client("nonsense: [", "Secret a/b", Insecure::Allowed).await.err().unwrap();
         assert!(error.to_string().contains("Secret a/b"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_would_show_its_token_on_the_way_is_refused_unless_that_is_allowed() {
+        for (cluster, expected) in [
+            ("server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true", Some("skip-tls-verify")),
+            ("server: 'http://127.0.0.1:1'", Some("a server without https")),
+            ("server: 'HTTP://127.0.0.1:1'", Some("a server without https")),
+            ("server: '127.0.0.1:1'", Some("a server without https")),
+            ("server: 'HTTPS://127.0.0.1:1', insecure-skip-tls-verify: false", None),
+        ] {
+            let kubeconfig = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+                 contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
+                 clusters: [{{name: c, cluster: {{{cluster}}}}}]\n\
+                 users: [{{name: u, user: {{token: secret}}}}]\n"
+            );
+            let refused = client(&kubeconfig, "Secret a/b", Insecure::Refused).await.err();
+            let refused = refused.map(|error| error.to_string());
+            match expected {
+                None => assert_eq!(refused, None, "{cluster}"),
+                Some(expected) => {
+                    let error = refused.unwrap_or_default();
+                    assert!(error.contains(expected) && !error.contains("secret"), "{cluster}: {error}");
+                    assert!(error.contains("--allow-insecure-kubeconfigs"), "{error}");
+                    let allowed = client(&kubeconfig, "Secret a/b", Insecure::Allowed).await;
+                    assert!(allowed.is_ok(), "{cluster}");
+                }
+            }
+        }
     }
 }

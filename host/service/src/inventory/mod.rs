@@ -38,18 +38,49 @@ pub struct Access {
     way: Way,
 }
 
+/// What becomes of a kubeconfig by which whoever sits on the way to the cluster may read its token and give
+/// the answers: one without TLS, or that does not check the server's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Insecure {
+    /// It is refused.
+    #[default]
+    Refused,
+    /// It is used like any other.
+    Allowed,
+}
+
+impl Insecure {
+    /// As an option says it.
+    #[must_use]
+    pub const fn allowed_if(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allowed } else { Self::Refused }
+    }
+}
+
 #[derive(Clone)]
 enum Way {
     /// A kubeconfig as text, or why there is none.
-    Kubeconfig(Result<String, String>),
+    Kubeconfig { text: Result<String, String>, insecure: Insecure },
     /// A client that is there already, and which one it is.
     Client { client: kube::Client, version: u64 },
 }
 
 impl Access {
-    /// Access by a kubeconfig, given as text, or why there is none.
+    /// Access by a kubeconfig, given as text, or why there is none. Insecure ones are refused.
     pub fn by_kubeconfig(origin: impl Into<String>, kubeconfig: Result<String, String>) -> Self {
-        Self { origin: origin.into(), way: Way::Kubeconfig(kubeconfig) }
+        Self {
+            origin: origin.into(),
+            way: Way::Kubeconfig { text: kubeconfig, insecure: Insecure::default() },
+        }
+    }
+
+    /// The same, and this becomes of an insecure kubeconfig.
+    #[must_use]
+    pub fn with_insecure(mut self, allowed: Insecure) -> Self {
+        if let Way::Kubeconfig { insecure, .. } = &mut self.way {
+            *insecure = allowed;
+        }
+        self
     }
 
     /// Access by a client that is there already. Clients of one origin with different versions lead to
@@ -64,8 +95,10 @@ impl Access {
     /// When no client can be made of what there is.
     pub async fn client(&self) -> Result<kube::Client, AccessError> {
         match &self.way {
-            Way::Kubeconfig(Ok(text)) => Ok(kubeconfig::client(text, &self.origin).await?),
-            Way::Kubeconfig(Err(why)) => Err(AccessError::Missing(why.clone())),
+            Way::Kubeconfig { text: Ok(text), insecure } => {
+                Ok(kubeconfig::client(text, &self.origin, *insecure).await?)
+            }
+            Way::Kubeconfig { text: Err(why), .. } => Err(AccessError::Missing(why.clone())),
             Way::Client { client, version: _ } => Ok(client.clone()),
         }
     }
@@ -74,9 +107,13 @@ impl Access {
 impl PartialEq for Access {
     fn eq(&self, other: &Self) -> bool {
         let is_same_way = match (&self.way, &other.way) {
-            (Way::Kubeconfig(one), Way::Kubeconfig(other)) => one == other,
+            (Way::Kubeconfig { text, insecure }, Way::Kubeconfig { text: other, insecure: allowed }) => {
+                text == other && insecure == allowed
+            }
             (Way::Client { version: one, .. }, Way::Client { version: other, .. }) => one == other,
-            (Way::Kubeconfig(_), Way::Client { .. }) | (Way::Client { .. }, Way::Kubeconfig(_)) => false,
+            (Way::Kubeconfig { .. }, Way::Client { .. }) | (Way::Client { .. }, Way::Kubeconfig { .. }) => {
+                false
+            }
         };
         is_same_way && self.origin == other.origin
     }

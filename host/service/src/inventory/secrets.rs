@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::mpsc;
 
-use super::{Access, Inventory};
+use super::{Access, Insecure, Inventory};
 use crate::watch::{Update, watch};
 use openmcp_dns_api::KUBECONFIG_LABEL;
 
@@ -22,13 +22,14 @@ const KUBECONFIG_KEY: &str = "kubeconfig";
 /// Kubeconfigs in Secrets beside the `Cluster` objects, with the label [`KUBECONFIG_LABEL`].
 pub struct SecretInventory {
     platform: kube::Client,
+    insecure: Insecure,
 }
 
 impl SecretInventory {
-    /// Looks for Secrets on the platform cluster.
+    /// Looks for Secrets on the platform cluster; says what becomes of insecure kubeconfigs in them.
     #[must_use]
-    pub const fn new(platform: kube::Client) -> Self {
-        Self { platform }
+    pub const fn new(platform: kube::Client, insecure: Insecure) -> Self {
+        Self { platform, insecure }
     }
 
     /// The access to all clusters as it is now.
@@ -38,7 +39,8 @@ impl SecretInventory {
     pub async fn list(&self) -> Result<Vec<(ClusterId, Access)>, kube::Error> {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let listed = secrets.list(&ListParams::default().labels(KUBECONFIG_LABEL)).await?;
-        Ok(Known::of(listed.items).all())
+        let all = Known::of(listed.items).all();
+        Ok(all.into_iter().map(|(id, access)| (id, access.with_insecure(self.insecure))).collect())
     }
 }
 
@@ -52,6 +54,7 @@ impl Inventory for SecretInventory {
             let mut known = Known::default();
             while let Some(update) = seen.recv().await {
                 for update in known.see(update) {
+                    let update = update.map(|(id, access)| (id, access.with_insecure(self.insecure)));
                     if updates.send(update).await.is_err() {
                         return;
                     }

@@ -3,27 +3,36 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::runtime::watcher;
 use openmcp_dns_core::cluster::ClusterId;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::desired::needs_controller;
 use super::loads::Loads;
 use super::state::{Effect, Input, Landscape};
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
-use crate::policies::{self, LandscapeFacts, MeteredModule, Moment, PolicyLifeCycle};
+use crate::policies::{self, LandscapeFacts, MeteredModule, Moment};
 use crate::record::Command;
-use crate::report::dns_policy::{self, PolicyReport};
+use crate::report::dns_policy::PolicyReport;
+use crate::report::statuses::Statuses;
 use crate::settings::Settings;
 use crate::watch::watch;
 use openmcp_dns_api::conditions::now;
 use openmcp_dns_modules::ModuleLoader;
 
-/// How often the status of policies is written, and looked at which module is to be loaded again.
+/// How often the status of policies is told, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);
+
+/// A part without which nothing works, and its name.
+pub type Part = (&'static str, BoxFuture<'static, ()>);
+
+/// Asks for a sign of life; the answer is whether the controllers of all clusters give one.
+type Question = oneshot::Sender<bool>;
 
 /// Decides what should be for each cluster: watches go in, `Landscape` says what follows, and that is
 /// done here.
@@ -33,40 +42,51 @@ pub struct LandscapeController {
     clusters: Clusters,
     /// Controllers of clusters that have nothing more to do.
     ended: mpsc::Sender<ClusterId>,
+    /// Keeps the questions open for those who ask for a sign of life.
+    _asked: mpsc::Sender<Question>,
     loads: Loads,
-    /// To who writes the status of policies. It may take its time: nothing here waits for it.
-    status: mpsc::Sender<Vec<PolicyReport>>,
+    /// Where to say what is known of policies. Nothing here waits until it is written.
+    statuses: Statuses<PolicyReport>,
 }
 
 impl LandscapeController {
-    /// Starts to watch the platform cluster; gives what decides as long as it is polled. `wildcards` says
-    /// whether the DNS server in use can serve them.
+    /// What watches the platform cluster and decides, as long as it is polled. `wildcards` says whether
+    /// the DNS server in use can serve them.
     pub fn start(
         settings: Arc<Settings>,
         loader: ModuleLoader,
+        statuses: Statuses<PolicyReport>,
         wildcards: bool,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> Vec<Part> {
         let (inputs, receiver) = mpsc::channel(256);
         let (ended, ended_receiver) = mpsc::channel(16);
-        let (status, reports) = mpsc::channel(1);
         let occurrences = settings.journal.subscribe();
-        watch_platform(&settings, &inputs);
-        spawn(&settings, dns_policy::write(settings.platform.clone(), reports));
+        let (asked, questions) = mpsc::channel(1);
+        let all = settings.readiness.clone();
+        let weak = asked.downgrade();
+        all.ask("landscape controller", move || answers(weak.clone(), |_| true).boxed());
+        let weak = asked.downgrade();
+        all.ask("cluster controllers", move || answers(weak.clone(), |all_live| all_live).boxed());
+        let mut parts = watch_platform(&settings, &inputs);
         let controller = Self {
-            status,
+            statuses,
             landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
             clusters: Clusters::default(),
             ended,
+            _asked: asked,
         };
-        controller.run(receiver, ended_receiver, occurrences)
+        let run = controller.run(receiver, ended_receiver, questions, occurrences);
+        parts.push(("landscape controller", run.boxed()));
+        parts
     }
 
     async fn run(
         mut self,
         mut inputs: mpsc::Receiver<Input<MeteredModule>>,
         mut ended: mpsc::Receiver<ClusterId>,
+        mut questions: mpsc::Receiver<Question>,
         mut occurrences: broadcast::Receiver<Arc<Occurrence>>,
     ) {
         let mut tick = tokio::time::interval(TICK);
@@ -81,9 +101,17 @@ impl LandscapeController {
                     // A new Cluster of the same name may have come in the meantime.
                     self.assign(&id);
                 }
+                Some(question) = questions.recv() => {
+                    let stuck = self.clusters.stuck(Instant::now());
+                    if !stuck.is_empty() {
+                        tracing::error!(?stuck, "controllers of clusters give no sign of life");
+                    }
+                    // Nobody may be waiting any more.
+                    let _ = question.send(stuck.is_empty());
+                }
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
-                    self.write_status();
+                    self.tell_statuses();
                 }
             }
         }
@@ -101,7 +129,11 @@ impl LandscapeController {
                     self.settings.journal.note(Occurrence::Module { policy, module });
                 }
                 Effect::Policy(policy, effect) => self.loads.begin(policy, effect),
-                Effect::Forget(policy) => self.loads.forget(&policy),
+                Effect::Forget(policy) => {
+                    self.loads.forget(&policy);
+                    self.statuses.forget(&(String::new(), policy));
+                }
+                Effect::ClusterDnsLost(id) => self.settings.statuses.lost(&(id.namespace, id.name)),
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
                     let _ = self.settings.commands.send(Command::Confirm(id, token)).await;
@@ -121,43 +153,47 @@ impl LandscapeController {
         }
     }
 
-    /// Has the status of policies written, unless that is still under way since the last time.
-    fn write_status(&self) {
-        let Ok(permit) = self.status.try_reserve() else { return };
+    /// Says what is known of each policy.
+    fn tell_statuses(&self) {
         let mut all = self.clusters.counts();
-        let report = |(name, policy): (&String, &PolicyLifeCycle<MeteredModule>)| {
+        for (name, policy) in self.landscape.policies() {
             let counts = all.remove(name).unwrap_or_default();
-            PolicyReport {
+            self.statuses.say(PolicyReport {
                 policy: Arc::clone(policy.policy()),
                 findings: vec![("Ready", policy.ready()), ("ModuleActive", policy.module_active(&counts))],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),
                 counts,
-            }
-        };
-        permit.send(self.landscape.policies().map(report).collect());
+            });
+        }
     }
 }
 
-fn watch_platform(settings: &Arc<Settings>, inputs: &mpsc::Sender<Input<MeteredModule>>) {
+fn watch_platform(settings: &Settings, inputs: &mpsc::Sender<Input<MeteredModule>>) -> Vec<Part> {
     let (client, all) = (|| settings.platform.clone(), watcher::Config::default);
-    spawn(settings, watch(Api::all(client()), all(), inputs.clone(), Input::Clusters));
-    spawn(settings, watch(Api::all(client()), all(), inputs.clone(), Input::Policies));
-    spawn(settings, watch(Api::all(client()), all(), inputs.clone(), Input::ClusterDns));
     let (updates, mut receiver) = mpsc::channel(16);
-    let inventory = Arc::clone(&settings.inventory);
-    spawn(settings, async move { inventory.follow(updates).await });
-    let inputs = inputs.clone();
-    spawn(settings, async move {
-        while let Some(update) = receiver.recv().await {
-            if inputs.send(Input::Access(update)).await.is_err() {
-                return;
+    let (inventory, access) = (Arc::clone(&settings.inventory), inputs.clone());
+    let follow = async move {
+        let hand_on = async {
+            while let Some(update) = receiver.recv().await {
+                if access.send(Input::Access(update)).await.is_err() {
+                    return;
+                }
             }
-        }
-    });
+        };
+        tokio::join!(inventory.follow(updates), hand_on);
+    };
+    vec![
+        ("watch of Clusters", watch(Api::all(client()), all(), inputs.clone(), Input::Clusters).boxed()),
+        ("watch of DNSPolicies", watch(Api::all(client()), all(), inputs.clone(), Input::Policies).boxed()),
+        ("watch of ClusterDNS", watch(Api::all(client()), all(), inputs.clone(), Input::ClusterDns).boxed()),
+        ("inventory of access", follow.boxed()),
+    ]
 }
 
-fn spawn(settings: &Settings, work: impl Future<Output = ()> + Send + 'static) {
-    let cancel = settings.cancel.clone();
-    settings.tasks.spawn(async move { cancel.run_until_cancelled(work).await });
+/// Whether the landscape controller answers, and the answer is good.
+async fn answers(questions: mpsc::WeakSender<Question>, is_good: fn(bool) -> bool) -> bool {
+    let Some(questions) = questions.upgrade() else { return false };
+    let (sender, answer) = oneshot::channel();
+    questions.send(sender).await.is_ok() && answer.await.is_ok_and(is_good)
 }

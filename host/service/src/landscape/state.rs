@@ -1,6 +1,6 @@
 //! What is known of the landscape, and what follows from each change of it. No client, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
@@ -40,6 +40,8 @@ pub(super) enum Effect {
     Policy(String, policies::Effect),
     /// The policy of this name is gone.
     Forget(String),
+    /// The `ClusterDNS` of this cluster is gone: it is made again.
+    ClusterDnsLost(ClusterId),
     /// Somebody confirms the held deletion of this cluster that has this token.
     Confirm(ClusterId, String),
 }
@@ -80,7 +82,7 @@ impl<M: PolicyModule> Landscape<M> {
         match input {
             Input::Clusters(update) => self.clusters_seen(update),
             Input::Policies(update) => self.policies_seen(update, moment),
-            Input::ClusterDns(update) => confirmations(update),
+            Input::ClusterDns(update) => self.cluster_dns_seen(update),
             Input::Access(update) => self.access_seen(update),
             Input::Policy(name, input) => self.policy(&name, input, moment),
             Input::Tick => {
@@ -126,6 +128,20 @@ impl<M: PolicyModule> Landscape<M> {
                 vec![Effect::Release(id, desired(Arc::new(*cluster), false, policies, access))]
             }
             Update::Trouble(message) => trouble("Cluster", &message),
+        }
+    }
+
+    fn cluster_dns_seen(&self, update: Update<ClusterDNS>) -> Vec<Effect> {
+        match update {
+            Update::All(all) => {
+                let there: BTreeSet<ClusterId> = all.iter().map(cluster_of).collect();
+                let clusters = self.clusters.iter().flat_map(BTreeMap::keys);
+                let lost = clusters.filter(|id| !there.contains(id)).cloned().map(Effect::ClusterDnsLost);
+                all.iter().filter_map(confirmation).chain(lost).collect()
+            }
+            Update::Set(object) => confirmation(&object).into_iter().collect(),
+            Update::Removed(object) => vec![Effect::ClusterDnsLost(cluster_of(&object))],
+            Update::Trouble(message) => trouble("ClusterDNS", &message),
         }
     }
 
@@ -231,19 +247,14 @@ fn says_the_same<M: PolicyModule>(old: &PolicyLifeCycle<M>, new: &DNSPolicy) -> 
     old.active().is_some() && known.spec == new.spec && identity(known) == identity(new)
 }
 
-fn confirmations(update: Update<ClusterDNS>) -> Vec<Effect> {
-    let objects = match update {
-        Update::All(all) => all,
-        Update::Set(object) => vec![*object],
-        Update::Removed(_) => Vec::new(),
-        Update::Trouble(message) => return trouble("ClusterDNS", &message),
-    };
-    let confirm = |object: ClusterDNS| {
-        let token = object.annotations().get(CONFIRM_ANNOTATION)?.clone();
-        let id = ClusterId::new(object.namespace().unwrap_or_default(), object.name_any());
-        Some(Effect::Confirm(id, token))
-    };
-    objects.into_iter().filter_map(confirm).collect()
+/// The cluster that a `ClusterDNS` is of.
+fn cluster_of(object: &ClusterDNS) -> ClusterId {
+    ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn confirmation(object: &ClusterDNS) -> Option<Effect> {
+    let token = object.annotations().get(CONFIRM_ANNOTATION)?.clone();
+    Some(Effect::Confirm(cluster_of(object), token))
 }
 
 /// A watch of the platform cluster has trouble. It goes on trying, and nothing changes until then.

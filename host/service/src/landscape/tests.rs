@@ -245,8 +245,20 @@ fn a_confirmation_is_handed_on_with_its_token() {
     let other = confirmed.clone();
     confirmed.metadata.annotations = Some([(CONFIRM_ANNOTATION.to_owned(), "t0k3n".to_owned())].into());
     let (mut landscape, _) = landscape(Vec::new());
-    let effects = handle(&mut landscape, Input::ClusterDns(Update::All(vec![other, confirmed])));
-    assert!(matches!(&effects[..], [Effect::Confirm(of, token)] if *of == id("w1") && token == "t0k3n"));
+    let effects = handle(&mut landscape, Input::ClusterDns(Update::All(vec![other, confirmed.clone()])));
+    assert!(matches!(&effects[0], Effect::Confirm(of, token) if *of == id("w1") && token == "t0k3n"));
+
+    // Those that are not there any more are made again, whether that was seen or not.
+    let lost = |effects: &[Effect]| -> Vec<String> {
+        let one = |effect: &Effect| match effect {
+            Effect::ClusterDnsLost(id) => Some(id.name.clone()),
+            _ => None,
+        };
+        effects.iter().filter_map(one).collect()
+    };
+    assert_eq!(lost(&effects), ["w2"]);
+    let removed = Input::ClusterDns(Update::Removed(Box::new(confirmed)));
+    assert_eq!(lost(&handle(&mut landscape, removed)), ["w1"]);
 }
 
 #[test]

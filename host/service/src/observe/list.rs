@@ -10,6 +10,10 @@ use thiserror::Error;
 
 use super::discovery;
 use super::partial::PartialObject;
+use crate::watch::{MOST_OBJECTS, too_many};
+
+/// Objects in an answer, as watches have them.
+const PAGE: u32 = 500;
 
 /// Why the objects of a cluster are not known.
 #[derive(Debug, Error)]
@@ -48,9 +52,33 @@ impl Reader for List {
         async move {
             let Self { kind, client, resource } = self;
             let api: Api<PartialObject<Spec, Status>> = Api::all_with(client, &resource);
-            let listed = api.list(&ListParams::default()).await?;
-            Ok(listed.items.into_iter().map(|item| item.object.watched(kind, fields)).collect())
+            let mut all = Vec::new();
+            let mut page = ListParams::default().limit(PAGE);
+            loop {
+                let listed = api.list(&page).await?;
+                all.extend(listed.items.into_iter().map(|item| item.object.watched(kind, fields)));
+                match listed.metadata.continue_.filter(|token| !token.is_empty()) {
+                    None => return Ok(all),
+                    Some(_) if all.len() > MOST_OBJECTS => {
+                        return Err(kube::Error::Service(too_many().into()));
+                    }
+                    Some(token) => page = page.continue_token(&token),
+                }
+            }
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::tests::endless;
+
+    #[tokio::test]
+    async fn a_list_without_end_is_an_error() {
+        let error = list(&endless()).await.err().unwrap();
+        let text = openmcp_dns_core::chain(&error);
+        assert!(text.contains("of kind Namespace") && text.contains(&too_many()), "{text}");
     }
 }

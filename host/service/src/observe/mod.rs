@@ -12,7 +12,8 @@ mod watch;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+
+use crate::tasks::Tasks;
 
 pub use intake::{NobodyListens, Observations, ObservationsReceiver, observations};
 pub use list::list;
@@ -24,7 +25,7 @@ pub fn observe(
     client: &kube::Client,
     observations: &Observations,
     cancel: &CancellationToken,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
 ) {
     for kind in Kind::ALL {
         let watch = watch::Watch {

@@ -13,6 +13,7 @@ use openmcp_dns_core::objects::Change;
 
 use super::partial::PartialObject;
 use super::{Observation, Observations, discovery};
+use crate::watch::{MOST_OBJECTS, too_many};
 
 /// How long to wait before asking again whether a kind is served: CRDs are installed after us on
 /// a fresh cluster, and discovery costs the API server little.
@@ -130,6 +131,9 @@ impl Following<'_> {
                     list.clear();
                     continue;
                 }
+                Ok(Event::InitApply(_)) if list.len() == MOST_OBJECTS => {
+                    return Ok(Ended::Trouble { message: too_many(), synced: false });
+                }
                 Ok(Event::InitApply(object)) => {
                     list.push(object.object.watched(kind, fields));
                     continue;
@@ -158,5 +162,21 @@ fn is_not_found(error: &watcher::Error) -> bool {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::observations;
+    use crate::watch::tests::endless;
+
+    #[tokio::test]
+    async fn a_list_without_end_is_trouble_of_its_cluster() {
+        let (observations, mut seen) = observations();
+        let cluster = ClusterId::new("s", "w1");
+        tokio::spawn(Watch { cluster, kind: Kind::Namespace, client: endless(), observations }.run());
+        let (_, told) = seen.recv().await;
+        assert!(matches!(&told, Observation::Trouble(_, why) if *why == too_many()), "it is trouble");
     }
 }

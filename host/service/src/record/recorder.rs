@@ -47,14 +47,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Prepares the recorder and starts to follow the store.
-    pub fn new(store: Arc<dyn Store>, options: Options) -> (Self, mpsc::Receiver<StoreEvent>) {
+    /// Nothing is known yet.
+    pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
         let Options { prefix, reports } = options;
-        let (events, store_events) = mpsc::channel(256);
-        let followed = Arc::clone(&store);
-        tokio::spawn(async move { followed.follow(events).await });
         let (deciders, answers) = Deciders::new();
-        let recorder = Self {
+        Self {
             recording: Recording::new(prefix),
             deciders,
             answers,
@@ -63,8 +60,7 @@ impl Recorder {
             reports,
             outbox: Vec::new(),
             asked: Vec::new(),
-        };
-        (recorder, store_events)
+        }
     }
 
     /// Works until all senders of commands are gone.

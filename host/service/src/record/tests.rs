@@ -115,7 +115,10 @@ impl Running {
         let (commands, received_commands) = mpsc::channel(16);
         let (observations, received) = observations();
         let kept: Arc<dyn Store> = store.clone();
-        let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let (events_sender, events) = mpsc::channel(16);
+        let followed = Arc::clone(&kept);
+        tokio::spawn(async move { followed.follow(events_sender).await });
+        let recorder = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
         let received = Received { commands: received_commands, observations: received };
         tokio::spawn(recorder.run(received, events));
         Self { store: Arc::clone(store), commands, observations }

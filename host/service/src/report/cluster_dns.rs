@@ -1,46 +1,74 @@
 //! Writes `ClusterDNS` objects: what the service did for each cluster.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::json;
 
+use super::statuses::{Object, Said};
+use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER};
 
-/// Writes the status of a cluster's `ClusterDNS`, and makes the object first where there is none.
-///
-/// # Errors
-/// When the platform's API server refuses.
-pub async fn write(
-    platform: &kube::Client,
-    cluster: &Cluster,
-    status: &ClusterDNSStatus,
-) -> kube::Result<()> {
-    let api = api(platform, cluster);
-    let name = cluster.name_any();
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    let kind = json!({ "apiVersion": ClusterDNS::api_version(&()), "kind": ClusterDNS::kind(&()) });
-    let mut with_status = kind.clone();
-    with_status["metadata"] = json!({ "name": name });
-    with_status["status"] = json!(status);
-    let written = api.patch_status(&name, &params, &Patch::Apply(&with_status)).await;
-    if !is_not_found(&written) {
-        return written.map(drop);
-    }
-    let mut object = kind;
-    object["metadata"] = json!({ "name": name, "ownerReferences": owner(cluster) });
-    object["spec"] = json!({});
-    api.patch(&name, &params, &Patch::Apply(&object)).await?;
-    api.patch_status(&name, &params, &Patch::Apply(&with_status)).await.map(drop)
+/// What is known of one cluster.
+pub struct ClusterReport {
+    /// Its object.
+    pub cluster: Arc<Cluster>,
+    /// Its conditions, as they were found.
+    pub findings: BTreeMap<DutyName, Finding>,
+    /// Everything else.
+    pub status: ClusterDNSStatus,
 }
 
-/// The status as it was written last; `None` where there is none.
-///
-/// # Errors
-/// When the platform's API server refuses.
-pub async fn read(platform: &kube::Client, cluster: &Cluster) -> kube::Result<Option<ClusterDNSStatus>> {
-    let found = api(platform, cluster).get_opt(&cluster.name_any()).await?;
-    Ok(found.and_then(|object| object.status))
+#[async_trait]
+impl Said for ClusterReport {
+    type Status = ClusterDNSStatus;
+
+    fn object(&self) -> Object {
+        (self.cluster.namespace().unwrap_or_default(), self.cluster.name_any())
+    }
+
+    fn uid(&self) -> Option<String> {
+        self.cluster.uid()
+    }
+
+    async fn read(&self, platform: &kube::Client) -> kube::Result<ClusterDNSStatus> {
+        let found = api(platform, &self.cluster).get_opt(&self.cluster.name_any()).await?;
+        Ok(found.and_then(|object| object.status).unwrap_or_default())
+    }
+
+    fn status(&self, previous: &ClusterDNSStatus) -> ClusterDNSStatus {
+        let Self { cluster: _, findings, status } = self;
+        let generation = Some(status.observed_generation);
+        let condition = |(duty, finding): (&DutyName, &Finding)| {
+            finding.condition(duty.as_str(), generation, &previous.conditions)
+        };
+        ClusterDNSStatus { conditions: findings.iter().map(condition).collect(), ..status.clone() }
+    }
+
+    /// Makes the object first where there is none.
+    async fn write(&self, platform: &kube::Client, status: &ClusterDNSStatus) -> kube::Result<()> {
+        let cluster = &*self.cluster;
+        let api = api(platform, cluster);
+        let name = cluster.name_any();
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let kind = json!({ "apiVersion": ClusterDNS::api_version(&()), "kind": ClusterDNS::kind(&()) });
+        let mut with_status = kind.clone();
+        with_status["metadata"] = json!({ "name": name });
+        with_status["status"] = json!(status);
+        let written = api.patch_status(&name, &params, &Patch::Apply(&with_status)).await;
+        if !is_not_found(&written) {
+            return written.map(drop);
+        }
+        let mut object = kind;
+        object["metadata"] = json!({ "name": name, "ownerReferences": owner(cluster) });
+        object["spec"] = json!({});
+        api.patch(&name, &params, &Patch::Apply(&object)).await?;
+        api.patch_status(&name, &params, &Patch::Apply(&with_status)).await.map(drop)
+    }
 }
 
 /// Removes the object, if it is there.
@@ -63,4 +91,44 @@ fn owner(cluster: &Cluster) -> Option<Vec<OwnerReference>> {
 
 fn is_not_found<T>(result: &kube::Result<T>) -> bool {
     matches!(result, Err(kube::Error::Api(status)) if status.code == 404)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+    use openmcp_dns_api::conditions::Reason;
+
+    fn report(findings: impl IntoIterator<Item = (DutyName, Finding)>) -> ClusterReport {
+        ClusterReport {
+            cluster: Arc::new(Cluster::new("w1", Default::default())),
+            findings: findings.into_iter().collect(),
+            status: ClusterDNSStatus { observed_generation: 7, ..ClusterDNSStatus::default() },
+        }
+    }
+
+    #[test]
+    fn a_condition_keeps_its_time_until_its_status_changes() {
+        let say = |finding: Finding, previous: &ClusterDNSStatus| {
+            report([(DutyName::Probed, finding)]).status(previous)
+        };
+        let mut first = say(Finding::good("2 names are answered as decided"), &ClusterDNSStatus::default());
+        assert_eq!(first.conditions[0].observed_generation, Some(7));
+        first.conditions[0].last_transition_time = Time(Timestamp::UNIX_EPOCH);
+
+        let same = say(Finding::good("3 names are answered as decided"), &first);
+        assert_eq!(same.conditions[0].last_transition_time, Time(Timestamp::UNIX_EPOCH));
+        let other = say(Finding::bad(Reason::NoAnswer, "1 names get no answer"), &same);
+        assert_ne!(other.conditions[0].last_transition_time, Time(Timestamp::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn conditions_stand_in_the_order_in_which_they_are_shown() {
+        let findings = DutyName::ALL.into_iter().rev().map(|name| (name, Finding::good("well")));
+        let status = report(findings).status(&ClusterDNSStatus::default());
+        let types: Vec<&str> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
+        assert_eq!(types, DutyName::ALL.map(DutyName::as_str));
+    }
 }

@@ -72,7 +72,7 @@ pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
 
 /// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
 /// reached are dropped.
-pub async fn write(mut notices: mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
+pub async fn write(notices: &mut mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
     while let Some(notice) = notices.recv().await {
         let Some(client) = client.borrow().clone() else { continue };

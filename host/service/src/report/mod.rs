@@ -3,3 +3,4 @@
 pub mod cluster_dns;
 pub mod dns_policy;
 pub mod events;
+pub mod statuses;

@@ -6,6 +6,8 @@ use thiserror::Error;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::tasks::said;
+
 /// A part has ended that nothing works without.
 #[derive(Debug, Error)]
 #[error("the service has failed: its {part} has ended ({why}); start it again, and report this as a bug")]
@@ -58,9 +60,7 @@ impl Parts {
 
 /// What a part that panicked has said.
 fn reason(error: JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return "aborted".to_owned() };
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-    format!("panic: {}", text.unwrap_or("without a message"))
+    error.try_into_panic().map_or_else(|_| "aborted".to_owned(), |panic| format!("panic: {}", said(&panic)))
 }
 
 #[cfg(test)]

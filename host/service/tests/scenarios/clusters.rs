@@ -44,6 +44,36 @@ async fn nothing_is_done_for_a_cluster_before_our_finalizer_stands_on_it() {
 }
 
 #[tokio::test]
+async fn a_finalizer_that_somebody_removed_stands_there_again() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    world.change_cluster("w1", json!({ "metadata": { "finalizers": null } })).await;
+    until("it is held again", || world.is_held("w1")).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_made_anew_between_two_looks_is_held_as_the_first_one() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    let address = world.annotation("w1", "dns.openmcp.cloud/cluster-dns-address");
+    let annotations = json!({ "dns.openmcp.cloud/cluster-dns-address": address });
+    CLUSTER.vanish(&world.platform, CLUSTERS, "w1");
+    world.platform.put(cluster("w1", json!({ "annotations": annotations }))).unwrap();
+    until("it is held", || world.is_held("w1")).await;
+    world.all_is_well("w1").await;
+    // And so nothing of it is left when it goes.
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    world.published(HOST, &[]).await;
+    until("it is released", || world.cluster("w1").is_none()).await;
+    assert!(!forwards(&w1));
+}
+
+#[tokio::test]
+async fn a_cluster_dns_that_somebody_deleted_is_made_again() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    CLUSTER_DNS.delete(&world.platform, CLUSTERS, "w1");
+    world.all_is_well("w1").await;
+}
+
+#[tokio::test]
 async fn a_cluster_without_access_says_what_to_do_and_is_served_when_access_comes() {
     let mut world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();
@@ -73,6 +103,22 @@ async fn access_that_is_withdrawn_leaves_what_is_published() {
     assert!(world.holds(HOST));
     world.access.grant("w1", Access::by_client("w1", w1.client(), 1));
     world.published("other.w1.openmcp.cluster", &["10.0.0.1"]).await;
+}
+
+#[tokio::test]
+async fn a_platform_that_answers_no_write_of_a_status_keeps_no_cluster_from_being_looked_after() {
+    let (world, _) = World::with_ingress(&[HOST]).await;
+    world.platform.fail(Fault::new(Effect::Hang).kind(CLUSTER_DNS.plural).verbs([Verb::Patch]));
+    world.platform.forget_requests();
+    world.access.withdraw("w1");
+    until("there is something to say", || requests(&world.platform, Verb::Patch, "clusterdnses/status") > 0)
+        .await;
+    let other = world.cluster_server("w1-made-anew");
+    other.put(ingress("web", &[HOST], "10.0.0.2")).unwrap();
+    world.access.grant("w1", Access::by_client("w1", other.client(), 2));
+    world.published(HOST, &["10.0.0.2"]).await;
+    until("the other cluster forwards", || forwards(&other)).await;
+    assert!(world.lives().await);
 }
 
 #[tokio::test]
@@ -116,6 +162,18 @@ async fn a_cluster_that_cannot_be_connected_to_keeps_its_names_and_is_read_when_
 }
 
 #[tokio::test]
+async fn a_cluster_that_falls_silent_is_unreachable_although_no_watch_has_trouble() {
+    let (world, w1) = World::with_ingress(&[HOST]).await;
+    // As if its process were stopped: the watches stay open, and whatever is asked is never answered.
+    let fault = w1.fail(Fault::new(Effect::Hang));
+    let message = world.condition("w1", "Reachable", "False", "Unreachable").await;
+    assert!(message.contains("no answer from the API server within 10 s"), "{message}");
+    assert!(world.holds(HOST));
+    w1.heal(fault);
+    world.condition("w1", "Reachable", "True", "Succeeded").await;
+}
+
+#[tokio::test]
 async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_cluster() {
     let mut world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();
@@ -127,8 +185,8 @@ async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_clust
     world.start();
     world.published(HOST, &["10.0.0.1"]).await;
     world.published("shop.w2.openmcp.cluster", &["10.0.0.1"]).await;
-    let message = world.condition("w1", "Reachable", "Unknown", "InProgress").await;
-    assert!(message.contains("first lists"), "{message}");
+    let message = world.condition("w1", "Reachable", "False", "Unreachable").await;
+    assert!(message.contains("unable to watch Gateway") && message.contains("no answer"), "{message}");
     world.all_is_well("w2").await;
 }
 

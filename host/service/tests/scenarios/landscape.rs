@@ -144,3 +144,14 @@ async fn a_watch_of_the_platform_that_is_lost_or_too_old_misses_nothing() {
     world.published("shop.w2.openmcp.cluster", &[]).await;
     assert!(world.holds(HOST), "{:?}", w1.requests());
 }
+
+#[tokio::test]
+async fn a_part_that_fails_ends_the_service_with_the_reason() {
+    let (mut world, _) = World::with_one_cluster().await;
+    world.all_is_well("w1").await;
+    assert!(world.lives().await);
+    world.access.break_down();
+    let why = world.failed().await;
+    assert!(why.contains("its inventory of access has ended (panic: the test wants it)"), "{why}");
+    assert!(!world.lives().await, "nobody answers any more");
+}

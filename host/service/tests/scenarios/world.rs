@@ -2,32 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_kube_memory::{Server, Verb};
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_policy::{Engine, Limits};
 use openmcp_dns_server::{Records, Server as DnsServer};
-use openmcp_dns_service::inventory::{Access, Inventory};
+use openmcp_dns_service::api_client::limited;
+use openmcp_dns_service::inventory::Access;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{PartEnded, Service, run};
+use openmcp_dns_service::run::{Budget, PartEnded, Service, run};
 use openmcp_dns_service::serve::feed;
-use openmcp_dns_service::watch::Update;
 use openmcp_dns_store::{MemoryStore, StoreEvent};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::GivenAccess;
 use crate::objects::{
     CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, EVENT, GATEWAY, HTTP_ROUTE, POLICY,
     ZONE, cluster, coredns, policy,
@@ -118,7 +117,7 @@ impl World {
         let server = self.cluster_server(name);
         metadata["annotations"]["dns.openmcp.cloud/cluster-dns-address"] = json!(self.central.to_string());
         self.platform.put(cluster(name, metadata)).unwrap();
-        self.access.grant(name, Access::by_client(name, server.client(), 1));
+        self.access.grant(name, Access::by_client(name, limited(server.client()), 1));
         server
     }
 
@@ -134,16 +133,15 @@ impl World {
 
     /// Starts the service.
     pub(crate) fn start(&mut self) {
-        self.access
-            .told
-            .send_if_modified(|told| told.is_none().then(|| *told = Some(BTreeMap::new())).is_some());
+        self.access.say_something();
         self.start_without_access();
     }
 
     /// Starts the service, and the inventory says nothing until the first access is granted.
     pub(crate) fn start_without_access(&mut self) {
         let service = Service {
-            platform: self.platform.client(),
+            platform: limited(self.platform.client()),
+            statuses: Budget::default(),
             inventory: self.access.clone(),
             store: self.store.clone(),
             prefix: Prefix::default(),
@@ -170,6 +168,12 @@ impl World {
         let (cancel, ended) = self.running.take().unwrap();
         cancel.cancel();
         ended.await.unwrap().unwrap();
+    }
+
+    /// Waits until the service has ended by itself, and gives why.
+    pub(crate) async fn failed(&mut self) -> String {
+        let (_, ended) = self.running.take().unwrap();
+        ended.await.unwrap().unwrap_err().to_string()
     }
 
     /// Whether the service says that it is ready.
@@ -357,51 +361,6 @@ impl Held {
     }
 }
 
-/// Access to clusters as the test gives it.
-#[derive(Default)]
-pub(crate) struct GivenAccess {
-    /// `None`: the inventory has not said anything yet.
-    told: watch::Sender<Option<BTreeMap<ClusterId, Access>>>,
-}
-
-impl GivenAccess {
-    pub(crate) fn grant(&self, cluster: &str, access: Access) {
-        self.told.send_modify(|told| {
-            told.get_or_insert_default().insert(ClusterId::new(CLUSTERS, cluster), access);
-        });
-    }
-
-    pub(crate) fn withdraw(&self, cluster: &str) {
-        self.told.send_modify(|told| {
-            told.get_or_insert_default().remove(&ClusterId::new(CLUSTERS, cluster));
-        });
-    }
-
-    /// Has the inventory say nothing, as one that cannot be read yet.
-    pub(crate) fn keep_silent(&self) {
-        self.told.send_replace(None);
-    }
-}
-
-#[async_trait]
-impl Inventory for GivenAccess {
-    async fn follow(&self, updates: mpsc::Sender<Update<(ClusterId, Access)>>) {
-        let mut told = self.told.subscribe();
-        told.mark_changed();
-        while told.changed().await.is_ok() {
-            let all = told.borrow_and_update().clone();
-            let Some(all) = all else { continue };
-            if updates.send(Update::All(all.into_iter().collect())).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    fn advice(&self, cluster: &ClusterId) -> String {
-        format!("ask the test for access to {cluster}")
-    }
-}
-
 /// Waits until what is looked for is there; says what was seen last when it does not come.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let start = tokio::time::Instant::now();
@@ -482,9 +441,9 @@ fn engine() -> Engine {
 
 /// A server whose every look at the clock is a second later, so that of two objects one is older.
 fn server(name: &str) -> Server {
-    let second = std::sync::atomic::AtomicI64::new(0);
+    let second = AtomicI64::new(0);
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     Server::with_clock(name, move || {
-        start + SignedDuration::from_secs(second.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        start + SignedDuration::from_secs(second.fetch_add(1, Ordering::Relaxed))
     })
 }

@@ -1,7 +1,6 @@
 //! The flavour of kubeadm and kind: our block stands in the Corefile of ConfigMap `kube-system/coredns`.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
@@ -10,16 +9,12 @@ use openmcp_dns_core::corefile::{CorefileError, Edited, Warning, remove_forward,
 use openmcp_dns_core::name::HostName;
 use serde_json::json;
 use thiserror::Error;
-use tokio::time::timeout;
 
 use super::layout::{CONFIG_MAP, NAMESPACE};
 use openmcp_dns_api::FIELD_MANAGER;
 
 /// Key of the ConfigMap's data that holds the Corefile.
 const KEY: &str = "Corefile";
-
-/// How long a cluster's API server may take for one request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the configuration was left as it is.
 #[derive(Debug, Error)]
@@ -38,9 +33,6 @@ pub enum ForwardError {
     /// The API server refuses to show it.
     #[error("unable to read ConfigMap {NAMESPACE}/{CONFIG_MAP}")]
     Read(#[source] kube::Error),
-    /// The API server does not answer.
-    #[error("no answer from the cluster's API server within {} s", REQUEST_TIMEOUT.as_secs())]
-    Timeout,
 }
 
 /// Makes the Corefile forward `zone` to `upstreams`. Gives what may surprise.
@@ -66,8 +58,8 @@ pub async fn apply(
 /// When the configuration is left as it is although our block may stand in it.
 pub async fn remove(client: &kube::Client, zone: &HostName) -> Result<(), ForwardError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
-    let found = timeout(REQUEST_TIMEOUT, api.get_opt(CONFIG_MAP)).await.map_err(|_| ForwardError::Timeout)?;
-    let Some(config_map) = found.map_err(ForwardError::Read)? else { return Ok(()) };
+    let found = api.get_opt(CONFIG_MAP).await.map_err(ForwardError::Read)?;
+    let Some(config_map) = found else { return Ok(()) };
     let Ok(text) = corefile(&config_map) else { return Ok(()) };
     let Edited { text, changed, warnings: _ } = remove_forward(text, zone.as_str())?;
     if changed {
@@ -89,7 +81,5 @@ async fn write(client: &kube::Client, config_map: &ConfigMap, text: &str) -> Res
         "data": { KEY: text },
     }));
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let written = timeout(REQUEST_TIMEOUT, api.patch(CONFIG_MAP, &params, &patch)).await;
-    written.map_err(|_| ForwardError::Timeout)?.map_err(ForwardError::Write)?;
-    Ok(())
+    api.patch(CONFIG_MAP, &params, &patch).await.map(drop).map_err(ForwardError::Write)
 }

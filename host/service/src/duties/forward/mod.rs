@@ -21,9 +21,9 @@ use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{Context, Duty, UndoContext, Undone, Way};
+use crate::tasks::Tasks;
 use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 
@@ -50,7 +50,7 @@ impl Forward {
     pub fn start(
         upstreams: watch::Receiver<Vec<SocketAddr>>,
         wake: &Arc<Notify>,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         cancel: &CancellationToken,
     ) -> Self {
         let (mut moved, wake_moved, end) = (upstreams.clone(), Arc::clone(wake), cancel.clone());
@@ -67,7 +67,7 @@ impl Forward {
         if upstreams.is_empty() {
             return Seen::NoCentralServer;
         }
-        let Way::Open { client, layout } = context.way else { return Seen::NoWay };
+        let Way::Open { client, layout, .. } = context.way else { return Seen::NoWay };
         let layout = layout.borrow().clone();
         let applied = match layout {
             Layout::Unknown => return Seen::Reading,

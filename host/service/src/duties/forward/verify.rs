@@ -10,10 +10,10 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::address::parse_server;
 use crate::probe::{Answer, Asker};
+use crate::tasks::Tasks;
 use openmcp_dns_api::{CLUSTER_DNS_ANNOTATION, Cluster};
 
 /// How often to ask while the answer is not the right one: CoreDNS looks at its configuration every
@@ -66,7 +66,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn start(wake: &Arc<Notify>, tasks: &TaskTracker, cancel: &CancellationToken) -> Self {
+    pub(super) fn start(wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
         let (question, asked) = watch::channel(None);
         let (result, verified) = watch::channel(Verified::NotAsked);
         let (wake, cancel) = (Arc::clone(wake), cancel.clone());

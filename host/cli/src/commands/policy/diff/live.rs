@@ -8,6 +8,7 @@ use openmcp_dns_landscape::live::{self, LiveError, Progress};
 use openmcp_dns_modules::remote::UntrustedHttp;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 use openmcp_dns_policy::Engine;
+use openmcp_dns_service::inventory::Insecure;
 
 use super::super::super::platform::platform;
 use super::super::note;
@@ -37,6 +38,11 @@ pub(super) struct LiveArgs {
         conflicts_with = "folder"
     )]
     insecure_registry: Vec<String>,
+
+    /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify. Whoever sits on
+    /// the way to such a cluster may read its token, and say what stands in it
+    #[arg(long, requires = "kubeconfig", conflicts_with = "folder")]
+    allow_insecure_kubeconfigs: bool,
 }
 
 impl LiveArgs {
@@ -46,7 +52,8 @@ impl LiveArgs {
     /// When the platform cluster does not say which policy and which clusters there are. A cluster that
     /// does not answer is no error: the landscape says so.
     pub(super) async fn read(&self, engine: &Engine) -> anyhow::Result<(Landscape, ModuleLoader)> {
-        let Self { kubeconfig, policy, insecure_registry } = self;
+        let Self { kubeconfig, policy, insecure_registry, allow_insecure_kubeconfigs } = self;
+        let insecure = Insecure::allowed_if(*allow_insecure_kubeconfigs);
         let client = platform(kubeconfig.as_deref()).await?;
         let options = SourceOptions {
             untrusted_http: UntrustedHttp::new(insecure_registry.clone()),
@@ -55,7 +62,8 @@ impl LiveArgs {
             tag_check: Duration::MAX,
         };
         let loader = ModuleLoader::new(engine.clone(), client.clone(), options);
-        let landscape = live::read(client, policy.as_deref(), &tell).await.with_hint(next_step)?;
+        let landscape = live::read(client, insecure, policy.as_deref(), &tell);
+        let landscape = landscape.await.with_hint(next_step)?;
         Ok((landscape, loader))
     }
 }
