@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::runtime::watcher;
+use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::{broadcast, mpsc};
 
@@ -15,7 +16,8 @@ use super::state::{Effect, Input, Landscape};
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
 use crate::policies::{self, LandscapeFacts, MeteredModule, Moment, PolicyLifeCycle};
-use crate::record::Command;
+use crate::record::{Command, Report};
+use crate::report::cluster_dns;
 use crate::report::dns_policy::{self, PolicyReport};
 use crate::settings::Settings;
 use crate::watch::watch;
@@ -75,7 +77,12 @@ impl LandscapeController {
             tokio::select! {
                 Some(input) = inputs.recv() => self.handle(input).await,
                 // The settings have the journal, so it is never closed here.
-                heard = occurrences.recv() => self.clusters.hear(heard),
+                heard = occurrences.recv() => {
+                    if let Ok(occurrence) = &heard {
+                        self.use_up(occurrence);
+                    }
+                    self.clusters.hear(heard);
+                }
                 Some(id) = ended.recv() => {
                     self.clusters.remove(&id);
                     // A new Cluster of the same name may have come in the meantime.
@@ -111,6 +118,20 @@ impl LandscapeController {
         if self.landscape.is_known() {
             self.settings.readiness.set();
         }
+    }
+
+    /// Takes a confirmation away that was used: one that stands there for ever looks as if it would hold for
+    /// the next deletion.
+    fn use_up(&self, occurrence: &Occurrence) {
+        let Occurrence::Recording(Report::Confirmed { cluster, token, names: _ }) = occurrence else {
+            return;
+        };
+        let (platform, id, token) = (self.settings.platform.clone(), cluster.clone(), token.clone());
+        spawn(&self.settings, async move {
+            if let Err(error) = cluster_dns::use_up(&platform, &id, &token).await {
+                tracing::warn!(cluster = %id, error = chain(&error), "unable to remove a confirmation that was used");
+            }
+        });
     }
 
     /// Tells a cluster's controller what should be; starts one where it is needed.

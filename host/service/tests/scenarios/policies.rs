@@ -166,6 +166,12 @@ async fn confirm(world: &World, token: &str) {
     CLUSTER_DNS.merge(&world.platform, CLUSTERS, "w1", &patch).await;
 }
 
+/// The word that stands on the object.
+fn confirmation(world: &World) -> serde_json::Value {
+    let object = CLUSTER_DNS.get(&world.platform, CLUSTERS, "w1").unwrap();
+    object["metadata"]["annotations"][CONFIRM_ANNOTATION].clone()
+}
+
 #[tokio::test]
 async fn a_deletion_that_is_held_goes_on_when_somebody_confirms_it_with_its_word() {
     let world = with_a_held_deletion().await;
@@ -176,11 +182,13 @@ async fn a_deletion_that_is_held_goes_on_when_somebody_confirms_it_with_its_word
     world.status_is("w1", "it was looked at", |status| status["observedGeneration"] == 2).await;
     assert_eq!(world.names().len(), 4);
 
+    assert_eq!(confirmation(&world), "another word", "what was not used stays");
     confirm(&world, &token).await;
     world.published("a.w1.openmcp.cluster", &[]).await;
     world.condition("w1", "Recorded", "True", "Succeeded").await;
     assert_eq!(world.names().into_keys().collect::<Vec<_>>(), [HOST]);
     assert_eq!(world.status("w1")["heldDeletion"], json!(null));
+    until("the word is used up", || confirmation(&world) == json!(null)).await;
 }
 
 #[tokio::test]
