@@ -76,6 +76,8 @@ reasons! {
     Monitored,
     /// No module decides.
     NoActiveModule,
+    /// The zone lies inside or around the zone of an older DNSPolicy.
+    ZoneConflict,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
     /// A claim is denied (reason of Events).

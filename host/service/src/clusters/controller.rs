@@ -159,7 +159,7 @@ impl ClusterController {
         self.connection.close();
         let finding = Finding::bad(
             Reason::NoPolicy,
-            "no DNSPolicy selects the cluster; what is published stays until one does, or the Cluster is deleted",
+            "no DNSPolicy in force selects the cluster; what is published stays until one does, or the Cluster is deleted",
         );
         self.write_same(cluster, &Summary::default(), &finding).await;
         Next::Again(RESYNC)

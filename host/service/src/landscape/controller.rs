@@ -1,5 +1,6 @@
 //! Decides what should be for each cluster, from what the platform cluster holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,13 @@ use kube::Api;
 use kube::runtime::watcher;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::desired::needs_controller;
+use super::keeping::{ToKeep, keep};
 use super::loads::Loads;
 use super::state::{Effect, Input, Landscape};
+use super::zones::Zones;
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
 use crate::policies::{self, LandscapeFacts, MeteredModule, Moment, PolicyLifeCycle};
@@ -36,6 +39,8 @@ pub struct LandscapeController {
     /// Controllers of clusters that have nothing more to do.
     ended: mpsc::Sender<ClusterId>,
     loads: Loads,
+    /// To who keeps modules.
+    to_keep: watch::Sender<ToKeep>,
     /// To who writes the status of policies. It may take its time: nothing here waits for it.
     status: mpsc::Sender<Vec<PolicyReport>>,
 }
@@ -54,8 +59,11 @@ impl LandscapeController {
         let occurrences = settings.journal.subscribe();
         watch_platform(&settings, &inputs);
         spawn(&settings, dns_policy::write(settings.platform.clone(), reports));
+        let (to_keep, wanted) = watch::channel(None);
+        spawn(&settings, keep(loader.clone(), wanted));
         let controller = Self {
             status,
+            to_keep,
             landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
@@ -91,6 +99,7 @@ impl LandscapeController {
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
                     self.write_status();
+                    self.keep_modules();
                 }
             }
         }
@@ -142,15 +151,37 @@ impl LandscapeController {
         }
     }
 
+    /// Has the modules of all policies kept, and no others.
+    fn keep_modules(&self) {
+        if !self.landscape.is_known() {
+            return;
+        }
+        let mut all = BTreeMap::new();
+        for (digest, is_loaded) in self.landscape.policies().flat_map(|(_, policy)| policy.to_keep()) {
+            *all.entry(digest).or_insert(false) |= is_loaded;
+        }
+        let all = Some(all);
+        self.to_keep.send_if_modified(|wanted| {
+            let is_other = *wanted != all;
+            *wanted = all;
+            is_other
+        });
+    }
+
     /// Has the status of policies written, unless that is still under way since the last time.
     fn write_status(&self) {
         let Ok(permit) = self.status.try_reserve() else { return };
         let mut all = self.clusters.counts();
+        let policies = self.landscape.policies().map(|(_, policy)| &**policy.policy());
+        let mut refused = Zones::of(policies).findings();
         let report = |(name, policy): (&String, &PolicyLifeCycle<MeteredModule>)| {
             let counts = all.remove(name).unwrap_or_default();
             PolicyReport {
                 policy: Arc::clone(policy.policy()),
-                findings: vec![("Ready", policy.ready()), ("ModuleActive", policy.module_active(&counts))],
+                findings: vec![
+                    ("Ready", refused.remove(name).unwrap_or_else(|| policy.ready())),
+                    ("ModuleActive", policy.module_active(&counts)),
+                ],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),
                 counts,

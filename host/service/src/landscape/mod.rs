@@ -9,11 +9,13 @@
 
 mod controller;
 mod desired;
+mod keeping;
 mod loads;
 mod select;
 mod state;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 pub use controller::LandscapeController;
 pub use select::{id as cluster_id, policy_for, selects};
