@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::desired::needs_controller;
 use super::keeping::{ToKeep, keep};
 use super::loads::Loads;
+use super::owners::{self, Owners};
 use super::state::{Effect, Input, Landscape};
 use super::zones::Zones;
 use crate::clusters::Clusters;
@@ -39,6 +40,7 @@ pub struct LandscapeController {
     /// Controllers of clusters that have nothing more to do.
     ended: mpsc::Sender<ClusterId>,
     loads: Loads,
+    owners: Owners,
     /// To who keeps modules.
     to_keep: watch::Sender<ToKeep>,
     /// To who writes the status of policies. It may take its time: nothing here waits for it.
@@ -64,6 +66,7 @@ impl LandscapeController {
         let controller = Self {
             status,
             to_keep,
+            owners: Owners::new(settings.commands.clone()),
             landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
@@ -98,6 +101,7 @@ impl LandscapeController {
                 }
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
+                    self.owners.tick();
                     self.write_status();
                     self.keep_modules();
                 }
@@ -172,6 +176,11 @@ impl LandscapeController {
     fn write_status(&self) {
         let Ok(permit) = self.status.try_reserve() else { return };
         let mut all = self.clusters.counts();
+        let exists = |id: &ClusterId| self.landscape.has_cluster(id);
+        let unknown = self.owners.unknown(exists).filter(|_| self.landscape.is_known());
+        self.settings
+            .metrics
+            .unknown_owners(unknown.as_deref().unwrap_or_default().iter().map(|(_, names)| *names));
         let policies = self.landscape.policies().map(|(_, policy)| &**policy.policy());
         let mut refused = Zones::of(policies).findings();
         let report = |(name, policy): (&String, &PolicyLifeCycle<MeteredModule>)| {
@@ -181,6 +190,7 @@ impl LandscapeController {
                 findings: vec![
                     ("Ready", refused.remove(name).unwrap_or_else(|| policy.ready())),
                     ("ModuleActive", policy.module_active(&counts)),
+                    ("OwnersKnown", owners::finding(&policy.policy().spec.base_domain, unknown.as_deref())),
                 ],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),

@@ -105,7 +105,7 @@ impl Loads {
         self.settings.tasks.spawn(async move {
             let seen = |update| {
                 let digest = module_in(update, &module_key);
-                Input::Policy(name.clone(), policies::Input::ConfigMapSeen(digest))
+                Input::Policy(name.clone(), Box::new(policies::Input::ConfigMapSeen(digest)))
             };
             token.run_until_cancelled(watch(api, one, inputs, seen)).await;
         });
@@ -124,7 +124,7 @@ impl Loads {
         self.settings.tasks.spawn(async move {
             let Some(done) = cancel.run_until_cancelled(work).await else { return };
             // Nobody may be listening any more.
-            let _ = inputs.send(Input::Policy(policy, tell(done))).await;
+            let _ = inputs.send(Input::Policy(policy, Box::new(tell(done)))).await;
         });
     }
 }

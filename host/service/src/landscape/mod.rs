@@ -11,6 +11,7 @@ mod controller;
 mod desired;
 mod keeping;
 mod loads;
+mod owners;
 mod select;
 mod state;
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use openmcp_dns_api::DNSPolicy;
