@@ -76,6 +76,10 @@ reasons! {
     Monitored,
     /// No module decides.
     NoActiveModule,
+    /// The zone lies inside or around the zone of an older DNSPolicy.
+    ZoneConflict,
+    /// Records of clusters that do not exist are published in the zone.
+    UnknownOwners,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
     /// A claim is denied (reason of Events).

@@ -36,6 +36,7 @@ pub mod recording;
 pub mod resolve;
 pub mod skydns;
 mod store_event;
+pub mod withdrawal;
 
 pub use bucket::Bucket;
 pub use error::chain;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openmcp_dns_policy::{Engine, Module};
+use openmcp_dns_policy::{Engine, LoadError, Module};
 use tokio::sync::Semaphore;
 
 use crate::ModuleError;
+use crate::compiled::Compiled;
 
 /// How long it may take until a module is compiled and has answered. The worst module within the default
 /// limits takes 20 seconds, one of 18 MB in Python takes 8; a pod with a fifth of a processor takes
@@ -17,6 +18,7 @@ const ADMISSION: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub(crate) struct Admission {
     engine: Engine,
+    compiled: Arc<Compiled>,
     one_at_a_time: Arc<Semaphore>,
     limit: Duration,
 }
@@ -24,16 +26,27 @@ pub(crate) struct Admission {
 impl Admission {
     /// Loads modules into an engine.
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, one_at_a_time: Arc::new(Semaphore::new(1)), limit: ADMISSION }
+        let (compiled, one_at_a_time) = (Arc::default(), Arc::new(Semaphore::new(1)));
+        Self { engine, compiled, one_at_a_time, limit: ADMISSION }
     }
 
-    /// Makes a module of bytes as [`Engine::load`] does.
+    /// Makes a module of bytes with this digest as [`Engine::load`] does, and compiles them once only.
     ///
     /// # Errors
     /// When the module is refused, or it takes too long.
-    pub(crate) async fn load(&self, bytes: Arc<[u8]>, configuration: String) -> Result<Module, ModuleError> {
-        let engine = self.engine.clone();
-        Ok(self.within_limit(move || engine.load(&bytes, &configuration)).await??)
+    pub(crate) async fn load(
+        &self,
+        digest: String,
+        bytes: Arc<[u8]>,
+        configuration: String,
+    ) -> Result<Arc<Module>, ModuleError> {
+        let (engine, compiled) = (self.engine.clone(), Arc::clone(&self.compiled));
+        let load = move || {
+            let module = compiled.get_or(&digest, || engine.compile(&bytes))?;
+            engine.admit(&module, &configuration)?;
+            Ok::<_, LoadError>(module)
+        };
+        Ok(self.within_limit(load).await??)
     }
 
     /// Does work on a blocking thread, when it is its turn. Waiting for that does not count: it is no
@@ -91,5 +104,25 @@ mod tests {
         assert!(!next.is_finished());
         end.send(()).unwrap();
         assert_eq!(next.await.unwrap().unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_module_is_compiled_once_whichever_configuration_it_gets() {
+        let admission = admission(ADMISSION);
+        let load = async |digest: &str, configuration: &str| {
+            let bytes = openmcp_dns_policy::STANDARD.into();
+            admission.load(digest.to_owned(), bytes, configuration.to_owned()).await
+        };
+        let first = load("a1", "{}").await.unwrap();
+        let second = load("a1", "{\"ttlSeconds\":5}").await.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let error = load("a1", "{\"unknown\":1}").await.unwrap_err();
+        assert!(matches!(error, ModuleError::Refused(LoadError::Configuration(_))), "{error:?}");
+        let other = load("b2", "{}").await.unwrap();
+        assert!(Arc::ptr_eq(&first, &load("a1", "{}").await.unwrap()), "somebody uses it");
+        let (gone, used) = (Arc::downgrade(&other), [first, second]);
+        drop(other);
+        assert!(gone.upgrade().is_none(), "nobody does");
+        drop(used);
     }
 }

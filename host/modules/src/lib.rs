@@ -8,10 +8,12 @@
 
 mod admission;
 mod cache;
+mod compiled;
 mod config_map;
 mod error;
 mod file;
 mod http;
+mod kept;
 mod loader;
 mod oci;
 pub mod refused;

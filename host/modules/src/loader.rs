@@ -9,6 +9,7 @@ use openmcp_dns_policy::{Engine, Module, STANDARD};
 use crate::admission::Admission;
 use crate::cache::ModuleCache;
 use crate::error::ModuleError;
+use crate::kept::{self, Kept};
 use crate::registry::hex_digest;
 use crate::remote::UntrustedHttp;
 use openmcp_dns_api::conditions::now;
@@ -62,7 +63,7 @@ impl Facts {
 }
 
 /// What came of a source.
-pub struct Loaded<M = Module> {
+pub struct Loaded<M = Arc<Module>> {
     /// What is known of the bytes.
     pub facts: Facts,
     /// The module, or why it is not used.
@@ -104,6 +105,53 @@ impl ModuleLoader {
         Loaded { facts, module }
     }
 
+    /// Has the module with this digest admitted, as it is kept on the platform cluster; `None` where it is not, or
+    /// cannot be read.
+    pub async fn load_kept(&self, digest: &str, configuration: String) -> Option<Loaded> {
+        let kept = tokio::time::timeout(FETCH, Kept::new(&self.platform).read(digest)).await;
+        let trouble = match kept {
+            Ok(Ok(bytes)) if bytes.is_empty() => return None,
+            Ok(Ok(bytes)) if hex_digest(&bytes) == digest => {
+                let bytes: Arc<[u8]> = bytes.into();
+                let module = self.admission.load(digest.to_owned(), Arc::clone(&bytes), configuration).await;
+                self.cache.put(digest, &bytes);
+                let facts = Facts { fetched_digest: Some(digest.to_owned()), ..Facts::default() };
+                return Some(Loaded { facts, module });
+            }
+            Ok(Ok(_)) => "it is incomplete, or has been changed".to_owned(),
+            Ok(Err(error)) => openmcp_dns_core::chain(&error),
+            Err(_) => "it does not come in time".to_owned(),
+        };
+        let hint = "delete the ConfigMaps openmcp-dns-module-* of it: they are written again";
+        tracing::warn!(
+            digest,
+            trouble,
+            hint,
+            "unable to use the policy module that is kept on the platform cluster"
+        );
+        None
+    }
+
+    /// Keeps the modules with these digests on the platform cluster, where their bytes are known, and removes
+    /// all others that are kept there.
+    ///
+    /// # Errors
+    /// When the platform's API server refuses.
+    pub async fn keep<'d>(&self, digests: impl Iterator<Item = &'d String>) -> kube::Result<()> {
+        let kept = Kept::new(&self.platform);
+        let mut there = kept.list().await?;
+        for digest in digests {
+            if let Some(module) = self.cache.get(digest) {
+                kept.write(digest, &module, &there).await?;
+            }
+            there.retain(|_, label| label != kept::label(digest));
+        }
+        for name in there.keys() {
+            kept.remove(name).await?;
+        }
+        Ok(())
+    }
+
     /// The digest of the manifest that a reference means now.
     ///
     /// # Errors
@@ -143,13 +191,13 @@ impl ModuleLoader {
         bytes: Arc<[u8]>,
         configuration: String,
         facts: &mut Facts,
-    ) -> Result<Module, ModuleError> {
+    ) -> Result<Arc<Module>, ModuleError> {
         let found = hex_digest(&bytes);
         facts.fetched_digest = Some(found.clone());
         if let Some(expected) = source.sha256.clone().filter(|expected| *expected != found) {
             return Err(ModuleError::Digest { origin: origin(source), found, expected });
         }
-        let module = self.admission.load(Arc::clone(&bytes), configuration).await?;
+        let module = self.admission.load(found.clone(), Arc::clone(&bytes), configuration).await?;
         self.cache.put(&found, &bytes);
         Ok(module)
     }

@@ -22,14 +22,28 @@ impl Engine {
     /// # Errors
     /// Says which of these steps failed, and why. Nothing of the module is left behind.
     pub fn load(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
-        guarded(|| self.admit(bytes, configuration))
+        guarded(|| {
+            let module = self.compile_unguarded(bytes)?;
+            ask(&module, configuration)?;
+            Ok(module)
+        })
+    }
+
+    /// Does with a compiled module what [`Engine::load`] does beyond that: asks whether it accepts
+    /// `configuration`, and with it the contract's vectors.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn admit(&self, module: &Module, configuration: &str) -> Result<(), LoadError> {
+        guarded(|| ask(module, configuration))
     }
 
     /// Makes a module of bytes as [`Engine::load`] does, up to where it says what it is: whether it
     /// accepts a configuration and how it answers the vectors is still open.
     ///
     /// For tools that ask a module these questions themselves, to show all answers instead of the first
-    /// wrong one. What is to decide comes from [`Engine::load`].
+    /// wrong one, and for who keeps what is compiled. What is to decide comes from [`Engine::load`] or has passed
+    /// [`Engine::admit`].
     ///
     /// # Errors
     /// As [`Engine::load`].
@@ -46,24 +60,23 @@ impl Engine {
         Module::new(self.clone(), version, guest, digest(bytes))
             .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })
     }
+}
 
-    fn admit(&self, bytes: &[u8], configuration: &str) -> Result<Module, LoadError> {
-        let module = self.compile_unguarded(bytes)?;
-        module.check_configuration(configuration).map_err(|error| match error {
-            ConfigurationError::Failed { source, .. } => {
-                LoadError::Trial { question: "check-configuration".to_owned(), source }
-            }
-            error => LoadError::Configuration(error),
-        })?;
-        let suite = Suite::contract().map_err(|error| LoadError::Internal(error.to_string()))?;
-        let mismatch = suite.run(&module, configuration).next();
-        let Some(Mismatch { vector, problem }) = mismatch else { return Ok(module) };
-        let question = format!("\"{vector}\"");
-        Err(match problem {
-            Problem::Failed(source) => LoadError::Trial { question, source },
-            problem => LoadError::Answer { question, problem: problem.to_string() },
-        })
-    }
+fn ask(module: &Module, configuration: &str) -> Result<(), LoadError> {
+    module.check_configuration(configuration).map_err(|error| match error {
+        ConfigurationError::Failed { source, .. } => {
+            LoadError::Trial { question: "check-configuration".to_owned(), source }
+        }
+        error => LoadError::Configuration(error),
+    })?;
+    let suite = Suite::contract().map_err(|error| LoadError::Internal(error.to_string()))?;
+    let mismatch = suite.run(module, configuration).next();
+    let Some(Mismatch { vector, problem }) = mismatch else { return Ok(()) };
+    let question = format!("\"{vector}\"");
+    Err(match problem {
+        Problem::Failed(source) => LoadError::Trial { question, source },
+        problem => LoadError::Answer { question, problem: problem.to_string() },
+    })
 }
 
 /// What reads foreign bytes may have bugs; one of them must not end the service.

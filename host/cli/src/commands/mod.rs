@@ -17,6 +17,7 @@ mod reference;
 mod remote;
 mod run;
 mod serve;
+mod withdraw;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
+    Withdraw(Box<withdraw::WithdrawArgs>),
     Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         // What it has to say stands in its own output.
         Command::Demo(_)
         | Command::Probe(_)
+        | Command::Withdraw(_)
         | Command::Policy(_)
         | Command::Crds(_)
         | Command::Manifests(_)
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),

@@ -13,7 +13,7 @@ use super::object::{
 pub const CENTRAL: &str = "openmcp-dns-central";
 
 /// The component label of its pods.
-const COMPONENT: &str = "central-dns";
+pub(super) const COMPONENT: &str = "central-dns";
 
 /// Port of DNS (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;

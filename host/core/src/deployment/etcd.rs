@@ -13,7 +13,7 @@ pub const ETCD: &str = "openmcp-dns-etcd";
 pub const ETCD_CLIENT: &str = "openmcp-dns-etcd-client";
 
 /// The component label of its pods.
-const COMPONENT: &str = "etcd";
+pub(super) const COMPONENT: &str = "etcd";
 
 const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;

@@ -19,7 +19,7 @@ pub use self::central::CENTRAL;
 pub use self::config::{Config, Exposure, Facts, Members, Storage, Workload};
 pub use self::covers::covers;
 pub use self::etcd::{ETCD, ETCD_CLIENT, client_endpoint, server_names};
-pub use self::object::{MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, is_ours};
+pub use self::object::{COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, is_ours};
 
 /// Secret with the certificate authority that signs what follows; only the controller reads it.
 pub const AUTHORITY_SECRET: &str = "openmcp-dns-etcd-ca";
@@ -32,6 +32,9 @@ pub const READER_SECRET: &str = "openmcp-dns-etcd-reader";
 
 /// Secret with the certificate of the controller, for etcd.
 pub const WRITER_SECRET: &str = "openmcp-dns-etcd-writer";
+
+/// The values of the component label on what is rendered.
+pub const COMPONENTS: [&str; 2] = [etcd::COMPONENT, central::COMPONENT];
 
 /// All objects of the central DNS, in the order in which they are applied: what others need comes first.
 pub fn render(config: &Config, facts: &Facts) -> Vec<Value> {

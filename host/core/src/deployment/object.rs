@@ -8,7 +8,10 @@ use sha2::{Digest as _, Sha256};
 /// The label that says who manages an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
-/// Its value on what is ours.
+/// The label that says which part of the central DNS an object belongs to.
+pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
+
+/// The manager on what is ours.
 pub const MANAGER: &str = "openmcp-dns";
 
 /// Annotation with a digest of what was rendered: where it differs, fields may have to go that no longer are.
@@ -64,7 +67,7 @@ pub(super) fn metadata(namespace: &str, name: &str, component: &str) -> Value {
 
 /// The labels that pods of a component have, and no others.
 pub(super) fn selector(component: &str) -> Value {
-    json!({"app.kubernetes.io/name": "openmcp-dns", "app.kubernetes.io/component": component})
+    json!({"app.kubernetes.io/name": "openmcp-dns", COMPONENT_LABEL: component})
 }
 
 /// What the restricted Pod Security Standard asks of a pod.

@@ -136,6 +136,15 @@ pub enum Report {
         /// How many names of the cluster the store holds.
         published: usize,
     },
+    /// A person has confirmed a held deletion. The token confirms nothing any more.
+    Confirmed {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The token.
+        token: String,
+        /// How many names go now.
+        names: usize,
+    },
     /// The state of a cluster has changed; ask for its summary.
     Touched(ClusterId),
 }

@@ -44,7 +44,7 @@ pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 use crate::cluster::ClusterId;
 use crate::codes;
 use crate::deletion_guard::Reason;
-use crate::skydns::Prefix;
+use crate::skydns::{Owner, Prefix};
 use cluster::{ClusterEffect, ClusterInput, ClusterRecords, Surroundings};
 use memo::Memo;
 use names::{Concerns, NameEffect, Names};
@@ -193,6 +193,16 @@ impl Recording {
             self.timers.remove(&(old, id.clone()));
         }
         self.timers.extend(at.map(|at| (at, id.clone())));
+    }
+
+    /// Everyone who has values in the store, and at how many names; `None` while the store has not been read.
+    #[must_use]
+    pub fn owners(&self) -> Option<Vec<(Owner, usize)>> {
+        let store = self.names.store();
+        let owners = store.owners().map(|owner| (owner.clone(), store.count_of(owner)));
+        let mut owners: Vec<_> = self.names.store_is_known().then(|| owners.collect())?;
+        owners.sort_unstable_by(|a, b| (&a.0.zone, &a.0.cluster).cmp(&(&b.0.zone, &b.0.cluster)));
+        Some(owners)
     }
 
     /// State of a cluster's records, for people.

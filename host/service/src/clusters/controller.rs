@@ -176,7 +176,7 @@ impl ClusterController {
         self.connection.close();
         let finding = Finding::bad(
             Reason::NoPolicy,
-            "no DNSPolicy selects the cluster; what is published stays until one does, or the Cluster is deleted",
+            "no DNSPolicy in force selects the cluster; what is published stays until one does, or the Cluster is deleted",
         );
         self.tell_same(cluster, &Summary::default(), &finding);
         Next::Again(RESYNC)

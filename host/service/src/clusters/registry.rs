@@ -60,7 +60,10 @@ impl Clusters {
                 probed.expectation.clusters.iter().for_each(|cluster| self.wake(cluster));
             }
             Occurrence::Recording(
-                Report::Claim { .. } | Report::Conflict { .. } | Report::Recorded { .. },
+                Report::Claim { .. }
+                | Report::Conflict { .. }
+                | Report::Recorded { .. }
+                | Report::Confirmed { .. },
             )
             | Occurrence::Condition { .. }
             | Occurrence::Released(_)

@@ -3,7 +3,9 @@
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
-use openmcp_dns_core::deployment::{MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours};
+use openmcp_dns_core::deployment::{
+    COMPONENT_LABEL, COMPONENTS, MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours,
+};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -100,7 +102,9 @@ impl Applier {
             move |source| ApplyError::Request { verb, object, source: Box::new(source) }
         };
         let api = self.api(&all)?;
-        let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+        // The service keeps other things beside the central DNS.
+        let ours = format!("{MANAGED_BY_LABEL}={MANAGER},{COMPONENT_LABEL} in ({})", COMPONENTS.join(","));
+        let ours = ListParams::default().labels(&ours);
         let live = api.list_metadata(&ours).await.map_err(failed("listing", all.clone()))?;
         let mut removed = Vec::new();
         for name in live.items.into_iter().filter_map(|object| object.metadata.name) {

@@ -65,6 +65,7 @@ impl Occurrence {
                 | Report::Domain(..)
                 | Report::Recorded { changed: false, .. }
                 | Report::Held { .. }
+                | Report::Confirmed { .. }
                 | Report::Touched(_),
             )
             | Self::Module { .. } => {}
@@ -82,6 +83,9 @@ fn log_report(report: &Report) {
         }
         Report::Held { cluster, held: Some(HeldDeletion { names, .. }), published } => {
             tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
+        }
+        Report::Confirmed { cluster, token, names } => {
+            tracing::info!(%cluster, token, names, "a held deletion is confirmed");
         }
         // Their like is in the status of the cluster.
         Report::Conflict { .. }

@@ -161,6 +161,10 @@ fn an_occurrence_logs_itself_once_with_its_level_and_fields() {
             "WARN message=holding a deletion until it is confirmed cluster=s/w1 names=5 published=9",
         ),
         (
+            Occurrence::Recording(Report::Confirmed { cluster: w1(), token: "cafe".to_owned(), names: 5 }),
+            "INFO message=a held deletion is confirmed cluster=s/w1 token=\"cafe\" names=5",
+        ),
+        (
             Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: true }),
             "INFO message=recorded name=x.w1.openmcp.cluster records={}",
         ),

@@ -1,5 +1,6 @@
 //! Decides what should be for each cluster, from what the platform cluster holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,16 +9,21 @@ use futures::future::BoxFuture;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use kube::runtime::watcher;
+use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch as channel};
 
 use super::desired::needs_controller;
+use super::keeping::{ToKeep, keep};
 use super::loads::Loads;
+use super::owners::{self, Owners};
 use super::state::{Effect, Input, Landscape};
+use super::zones::Zones;
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
 use crate::policies::{self, LandscapeFacts, MeteredModule, Moment};
-use crate::record::Command;
+use crate::record::{Command, Report};
+use crate::report::cluster_dns;
 use crate::report::dns_policy::PolicyReport;
 use crate::report::statuses::Statuses;
 use crate::settings::Settings;
@@ -45,6 +51,9 @@ pub struct LandscapeController {
     /// Keeps the questions open for those who ask for a sign of life.
     _asked: mpsc::Sender<Question>,
     loads: Loads,
+    owners: Owners,
+    /// To who keeps modules.
+    to_keep: channel::Sender<ToKeep>,
     /// Where to say what is known of policies. Nothing here waits until it is written.
     statuses: Statuses<PolicyReport>,
 }
@@ -68,8 +77,12 @@ impl LandscapeController {
         let weak = asked.downgrade();
         all.ask("cluster controllers", move || answers(weak.clone(), |all_live| all_live).boxed());
         let mut parts = watch_platform(&settings, &inputs);
+        let (to_keep, wanted) = channel::channel(None);
+        parts.push(("keeper of modules", keep(loader.clone(), wanted).boxed()));
         let controller = Self {
             statuses,
+            to_keep,
+            owners: Owners::new(settings.commands.clone()),
             landscape: Landscape::new(LandscapeFacts { tag_check: loader.tag_check(), wildcards }),
             loads: Loads::new(Arc::clone(&settings), loader, inputs),
             settings: Arc::clone(&settings),
@@ -95,7 +108,12 @@ impl LandscapeController {
             tokio::select! {
                 Some(input) = inputs.recv() => self.handle(input).await,
                 // The settings have the journal, so it is never closed here.
-                heard = occurrences.recv() => self.clusters.hear(heard),
+                heard = occurrences.recv() => {
+                    if let Ok(occurrence) = &heard {
+                        self.use_up(occurrence);
+                    }
+                    self.clusters.hear(heard);
+                }
                 Some(id) = ended.recv() => {
                     self.clusters.remove(&id);
                     // A new Cluster of the same name may have come in the meantime.
@@ -111,7 +129,9 @@ impl LandscapeController {
                 }
                 _ = tick.tick() => {
                     self.handle(Input::Tick).await;
+                    self.owners.tick();
                     self.tell_statuses();
+                    self.keep_modules();
                 }
             }
         }
@@ -145,6 +165,20 @@ impl LandscapeController {
         }
     }
 
+    /// Takes a confirmation away that was used: one that stands there for ever looks as if it would hold for
+    /// the next deletion.
+    fn use_up(&self, occurrence: &Occurrence) {
+        let Occurrence::Recording(Report::Confirmed { cluster, token, names: _ }) = occurrence else {
+            return;
+        };
+        let (platform, id, token) = (self.settings.platform.clone(), cluster.clone(), token.clone());
+        self.settings.tasks.spawn(async move {
+            if let Err(error) = cluster_dns::use_up(&platform, &id, &token).await {
+                tracing::warn!(cluster = %id, error = chain(&error), "unable to remove a confirmation that was used");
+            }
+        });
+    }
+
     /// Tells a cluster's controller what should be; starts one where it is needed.
     fn assign(&mut self, id: &ClusterId) {
         let Some(desired) = self.landscape.desired(id) else { return };
@@ -153,14 +187,42 @@ impl LandscapeController {
         }
     }
 
+    /// Has the modules of all policies kept, and no others.
+    fn keep_modules(&self) {
+        if !self.landscape.is_known() {
+            return;
+        }
+        let mut all = BTreeMap::new();
+        for (digest, is_loaded) in self.landscape.policies().flat_map(|(_, policy)| policy.to_keep()) {
+            *all.entry(digest).or_insert(false) |= is_loaded;
+        }
+        let all = Some(all);
+        self.to_keep.send_if_modified(|wanted| {
+            let is_other = *wanted != all;
+            *wanted = all;
+            is_other
+        });
+    }
+
     /// Says what is known of each policy.
     fn tell_statuses(&self) {
         let mut all = self.clusters.counts();
+        let exists = |id: &ClusterId| self.landscape.has_cluster(id);
+        let unknown = self.owners.unknown(exists).filter(|_| self.landscape.is_known());
+        self.settings
+            .metrics
+            .unknown_owners(unknown.as_deref().unwrap_or_default().iter().map(|(_, names)| *names));
+        let policies = self.landscape.policies().map(|(_, policy)| &**policy.policy());
+        let mut refused = Zones::of(policies).findings();
         for (name, policy) in self.landscape.policies() {
             let counts = all.remove(name).unwrap_or_default();
             self.statuses.say(PolicyReport {
                 policy: Arc::clone(policy.policy()),
-                findings: vec![("Ready", policy.ready()), ("ModuleActive", policy.module_active(&counts))],
+                findings: vec![
+                    ("Ready", refused.remove(name).unwrap_or_else(|| policy.ready())),
+                    ("ModuleActive", policy.module_active(&counts)),
+                    ("OwnersKnown", owners::finding(&policy.policy().spec.base_domain, unknown.as_deref())),
+                ],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),
                 counts,

@@ -12,9 +12,10 @@ use tokio_util::sync::DropGuard;
 use super::state::Input;
 use crate::policies::{self, ChosenBy, Effect, Load, MeteredModule};
 use crate::settings::Settings;
-use crate::watch::watch;
+use crate::watch::{Update, watch};
 use openmcp_dns_api::dns_policy::ConfigMapKey;
 use openmcp_dns_modules::ModuleLoader;
+use openmcp_dns_policy::digest;
 
 /// The watch of the ConfigMap that a policy's module comes from; ends with this value.
 struct ModuleWatch {
@@ -72,7 +73,15 @@ impl Loads {
         self.loads.insert((policy.clone(), load.chosen_by), cancel.clone().drop_guard());
         let (loader, metrics) = (self.loader.clone(), self.settings.metrics.clone());
         let loading = async move {
-            let loaded = loader.load(&load.choice.source, load.choice.configuration.clone()).await;
+            let configuration = &load.choice.configuration;
+            let kept = match &load.kept {
+                Some(digest) => loader.load_kept(digest, configuration.clone()).await,
+                None => None,
+            };
+            let loaded = match kept {
+                Some(loaded) => loaded,
+                None => loader.load(&load.choice.source, configuration.clone()).await,
+            };
             (load, loaded)
         };
         self.spawn(policy, cancel, loading, |(load, loaded)| {
@@ -91,10 +100,14 @@ impl Loads {
         let api: Api<ConfigMap> = Api::namespaced(self.settings.platform.clone(), &key.namespace);
         let one = watcher::Config::default().fields(&format!("metadata.name={}", key.name));
         let cancel = self.settings.cancel.child_token();
-        let (inputs, token, name) = (self.inputs.clone(), cancel.clone(), policy.clone());
+        let (inputs, token) = (self.inputs.clone(), cancel.clone());
+        let (name, module_key) = (policy.clone(), key.key.clone());
         self.settings.tasks.spawn(async move {
-            let changed = |_| Input::Policy(name.clone(), policies::Input::ConfigMapChanged);
-            token.run_until_cancelled(watch(api, one, inputs, changed)).await;
+            let seen = |update| {
+                let digest = module_in(update, &module_key);
+                Input::Policy(name.clone(), Box::new(policies::Input::ConfigMapSeen(digest)))
+            };
+            token.run_until_cancelled(watch(api, one, inputs, seen)).await;
         });
         self.watches.insert(policy, ModuleWatch { key, _ends_watch: cancel.drop_guard() });
     }
@@ -111,7 +124,17 @@ impl Loads {
         self.settings.tasks.spawn(async move {
             let Some(done) = cancel.run_until_cancelled(work).await else { return };
             // Nobody may be listening any more.
-            let _ = inputs.send(Input::Policy(policy, tell(done))).await;
+            let _ = inputs.send(Input::Policy(policy, Box::new(tell(done)))).await;
         });
     }
+}
+
+/// The digest of the module under a key of the only ConfigMap that is watched.
+fn module_in(update: Update<ConfigMap>, key: &str) -> Option<String> {
+    let config_map = match update {
+        Update::All(all) => all.into_iter().next()?,
+        Update::Set(one) => *one,
+        Update::Removed(_) | Update::Trouble(_) => return None,
+    };
+    Some(digest(&config_map.binary_data?.get(key)?.0))
 }

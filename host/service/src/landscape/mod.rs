@@ -9,11 +9,14 @@
 
 mod controller;
 mod desired;
+mod keeping;
 mod loads;
+mod owners;
 mod select;
 mod state;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 pub use controller::LandscapeController;
 pub use select::{id as cluster_id, policy_for, selects};

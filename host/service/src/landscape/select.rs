@@ -5,24 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::ClusterId;
 
+use super::zones::Zones;
 use openmcp_dns_api::dns_policy::{
     ClusterSelector, LabelExpression, LabelOperator, PurposeOperator, PurposeRequirement,
 };
 use openmcp_dns_api::{Cluster, DNSPolicy};
 
-/// The policy that a cluster belongs to: the oldest of those that select it, and of two of the same
+/// The policy that a cluster belongs to: the oldest of those in force that select it, and of two of the same
 /// age the first by name.
 pub fn policy_for<'p>(
     cluster: &Cluster,
     policies: impl IntoIterator<Item = &'p DNSPolicy>,
 ) -> Option<&'p DNSPolicy> {
-    policies
-        .into_iter()
-        .filter(|policy| policy.metadata.deletion_timestamp.is_none())
-        .filter(|policy| {
-            policy.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
-        })
-        .min_by_key(|policy| (policy.creation_timestamp(), policy.name_any()))
+    Zones::of(policies).in_force.into_iter().find(|policy| {
+        policy.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
+    })
 }
 
 /// Whether a selector selects a cluster. The identities override the rest, as in openMCP's operator

@@ -25,7 +25,7 @@ pub(super) enum Input<M> {
     /// The access to a cluster is another one.
     Access(Update<(ClusterId, Access)>),
     /// Something happens to the policy of this name.
-    Policy(String, policies::Input<M>),
+    Policy(String, Box<policies::Input<M>>),
     /// Time has passed.
     Tick,
 }
@@ -66,6 +66,11 @@ impl<M: PolicyModule> Landscape<M> {
         self.clusters.is_some() && self.policies.is_some() && self.access.is_some()
     }
 
+    /// Whether there is such a `Cluster`.
+    pub(super) fn has_cluster(&self, id: &ClusterId) -> bool {
+        self.clusters.as_ref().is_some_and(|clusters| clusters.contains_key(id))
+    }
+
     /// What should be for a cluster; `None` where that is not known, or there is no such cluster.
     pub(super) fn desired(&self, id: &ClusterId) -> Option<Desired> {
         let cluster = self.clusters.as_ref()?.get(id)?;
@@ -84,7 +89,7 @@ impl<M: PolicyModule> Landscape<M> {
             Input::Policies(update) => self.policies_seen(update, moment),
             Input::ClusterDns(update) => self.cluster_dns_seen(update),
             Input::Access(update) => self.access_seen(update),
-            Input::Policy(name, input) => self.policy(&name, input, moment),
+            Input::Policy(name, input) => self.policy(&name, *input, moment),
             Input::Tick => {
                 let names: Vec<String> = self.policies().map(|(name, _)| name.clone()).collect();
                 names.iter().flat_map(|name| self.policy(name, policies::Input::Tick, moment)).collect()

@@ -76,7 +76,7 @@ fn admit(landscape: &mut Landscape<Mock>, effects: &[Effect]) -> Vec<Effect> {
     let mut followed = Vec::new();
     for (policy, load) in loads(effects) {
         let loaded = policies::Input::Loaded(load, Mock::loaded("a1", None));
-        followed.extend(handle(landscape, Input::Policy(policy.to_owned(), loaded)));
+        followed.extend(handle(landscape, Input::Policy(policy.to_owned(), Box::new(loaded))));
     }
     followed
 }

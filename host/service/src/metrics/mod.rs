@@ -71,6 +71,8 @@ pub struct Metrics {
     probe_durations: Histogram,
     changes: Counter,
     conditions: Family<ConditionOf, Gauge>,
+    unknown_owners: Gauge,
+    unknown_owner_names: Gauge,
     codes: Arc<Mutex<BTreeSet<String>>>,
     registry: Arc<Registry>,
 }
@@ -90,6 +92,8 @@ impl Default for Metrics {
             probe_durations: Histogram::new(exponential_buckets(1e-3, 2.0, 15)),
             changes: Counter::default(),
             conditions: Family::default(),
+            unknown_owners: Gauge::default(),
+            unknown_owner_names: Gauge::default(),
             codes: Arc::default(),
             registry: Arc::default(),
         };
@@ -103,6 +107,8 @@ impl Default for Metrics {
             probe_durations,
             changes,
             conditions,
+            unknown_owners,
+            unknown_owner_names,
             codes: _,
             registry: _,
         } = metrics.clone();
@@ -123,6 +129,12 @@ impl Default for Metrics {
             "Conditions of clusters: 1 is True, 0 is False, -1 is Unknown",
             conditions,
         );
+        registry.register(
+            "unknown_owners",
+            "Clusters that have records and do not exist, so that nobody takes them back",
+            unknown_owners,
+        );
+        registry.register("unknown_owner_names", "Names at which such records stand", unknown_owner_names);
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -163,6 +175,13 @@ impl Metrics {
     pub fn condition(&self, cluster: &ClusterId, duty: DutyName, status: Option<bool>) {
         let labels = condition_of(cluster, duty);
         self.conditions.get_or_create(&labels).set(status.map_or(-1, i64::from));
+    }
+
+    /// At how many names each owner has records that no cluster stands for.
+    pub fn unknown_owners(&self, names: impl Iterator<Item = usize> + Clone) {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.unknown_owners.set(count(names.clone().count()));
+        self.unknown_owner_names.set(count(names.sum()));
     }
 
     /// A cluster is no longer ours.

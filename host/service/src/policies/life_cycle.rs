@@ -9,19 +9,20 @@ use openmcp_dns_core::name::HostName;
 
 use super::active::ActivePolicy;
 use super::loading::Incoming;
-use super::module::{Admitted, Choice, ChosenBy, Load, PolicyModule};
+use super::module::{Admitted, Choice, ChosenBy, Load, PolicyModule, Remembered};
 use super::modules::Modules;
 use super::occurrence::ModuleOccurrence;
 use openmcp_dns_api::DNSPolicy;
-use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, OciSource};
+use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, ModuleStatus, OciSource};
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};
 
 /// What happens to a policy.
 pub enum Input<M> {
     /// The object is another one.
     Changed(Arc<DNSPolicy>),
-    /// The ConfigMap that the module in the spec comes from is another one.
-    ConfigMapChanged,
+    /// The ConfigMap that the module in the spec comes from was seen, with a module of this digest in it; `None`
+    /// where that is not known.
+    ConfigMapSeen(Option<String>),
     /// A load has ended.
     Loaded(Load, Loaded<M>),
     /// What the tag of the module in the spec means now; with the number that the look-up had.
@@ -68,7 +69,7 @@ pub struct PolicyLifeCycle<M> {
     /// loaded it.
     pub(super) previous: Option<ModuleChoice>,
     /// What to load in addition to the module in the spec.
-    pub(super) to_restore: Option<Arc<Choice>>,
+    pub(super) to_restore: Option<Remembered>,
     /// Of the last download for the spec.
     pub(super) facts: Facts,
     /// Why it is not known whether a tag has moved.
@@ -104,13 +105,14 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             landscape,
             policy,
         };
-        let active = status.as_ref().and_then(|module| Choice::remembered(module.active.as_ref()?));
-        let was_active = active.as_ref() == Some(&begun.choice());
+        let active = status.as_ref().and_then(|module| Remembered::of(module.active.as_ref()?));
+        let was_active = active.as_ref().is_some_and(|active| *active.choice == begun.choice());
         begun.to_restore = match begun.policy.spec.mode {
-            // It is loaded as that of the spec.
-            Mode::Enforce if was_active => None,
+            // Nobody can take it away.
+            Mode::Enforce if was_active && begun.policy.spec.module.built_in.is_some() => None,
             Mode::Rollback if was_active && begun.previous.is_some() => begun.take_previous(),
-            Mode::Enforce | Mode::Monitor | Mode::Rollback => active.map(Arc::new),
+            // Also where the spec names the same: its source may be away.
+            Mode::Enforce | Mode::Monitor | Mode::Rollback => active,
         };
         let effects = begun.load_all([ChosenBy::Status, ChosenBy::Spec]);
         (begun, effects)
@@ -121,7 +123,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         match input {
             Input::Changed(policy) => self.changed(policy),
             Input::Tick => self.tick(moment.instant),
-            Input::ConfigMapChanged => self.load(ChosenBy::Spec).into_iter().collect(),
+            Input::ConfigMapSeen(digest) => self.config_map_seen(digest.as_ref()).into_iter().collect(),
             Input::Loaded(load, loaded) => self.loaded(load, loaded, moment),
             Input::Resolved(number, resolved) => self.resolved(number, resolved, moment),
         }
@@ -130,6 +132,20 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// The policy as it is now.
     pub const fn policy(&self) -> &Arc<DNSPolicy> {
         &self.policy
+    }
+
+    /// The digests of the modules that a restart may need, and whether each has been loaded. What is part of the
+    /// service needs nobody to keep it.
+    pub fn to_keep(&self) -> impl Iterator<Item = (String, bool)> {
+        let ModuleStatus { active, previous, .. } = self.module_status();
+        let loaded = [&self.modules.active, &self.modules.previous];
+        let loaded = loaded.map(|module| module.as_ref().map(|module| module.module.digest().to_owned()));
+        let remembered = [active, previous].into_iter().flatten();
+        let remembered = remembered.filter_map(|choice| Remembered::of(&choice));
+        remembered.filter(|module| module.choice.source.built_in.is_none()).map(move |module| {
+            let is_loaded = loaded.iter().flatten().any(|digest| *digest == module.sha256);
+            (module.sha256, is_loaded)
+        })
     }
 
     /// The policy with the modules in use; `None` while no module is active or the spec is unusable.
@@ -162,8 +178,8 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         Choice::of(&self.policy.spec)
     }
 
-    fn take_previous(&mut self) -> Option<Arc<Choice>> {
-        self.previous.take().as_ref().and_then(Choice::remembered).map(Arc::new)
+    fn take_previous(&mut self) -> Option<Remembered> {
+        self.previous.take().as_ref().and_then(Remembered::of)
     }
 
     fn changed(&mut self, policy: Arc<DNSPolicy>) -> Vec<Effect> {

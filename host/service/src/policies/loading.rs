@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::life_cycle::{Effect, Moment, PolicyLifeCycle};
-use super::module::{Admitted, ChosenBy, Load, PolicyModule};
+use super::module::{Admitted, ChosenBy, Load, PolicyModule, Remembered};
 use super::occurrence::ModuleOccurrence;
 use super::schedule::Schedule;
 use openmcp_dns_api::conditions::Reason;
@@ -37,14 +37,23 @@ impl Incoming {
 impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// Begins to load a module, unless there is nothing to load.
     pub(super) fn load(&mut self, chosen_by: ChosenBy) -> Option<Effect> {
-        let choice = match chosen_by {
-            ChosenBy::Spec => Arc::new(self.choice()),
-            ChosenBy::Status => self.to_restore.clone()?,
+        let (choice, kept) = match chosen_by {
+            ChosenBy::Spec => (Arc::new(self.choice()), None),
+            ChosenBy::Status => {
+                let Remembered { choice, sha256 } = self.to_restore.clone()?;
+                (choice, Some(sha256))
+            }
         };
         let incoming = self.incoming(chosen_by);
         incoming.number += 1;
         incoming.schedule.begin();
-        Some(Effect::Load(Load { chosen_by, number: incoming.number, choice }))
+        Some(Effect::Load(Load { chosen_by, number: incoming.number, choice, kept }))
+    }
+
+    /// Loads the module in a ConfigMap, unless it is the one that was loaded last: each list shows it again.
+    pub(super) fn config_map_seen(&mut self, digest: Option<&String>) -> Option<Effect> {
+        let is_known = digest.is_some() && digest == self.facts.fetched_digest.as_ref();
+        if is_known && self.spec.schedule.is_at_rest() { None } else { self.load(ChosenBy::Spec) }
     }
 
     const fn incoming(&mut self, chosen_by: ChosenBy) -> &mut Incoming {
@@ -56,7 +65,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
 
     /// Takes in the answer to a load.
     pub(super) fn loaded(&mut self, load: Load, loaded: Loaded<M>, moment: &Moment) -> Vec<Effect> {
-        let Load { chosen_by, number, choice } = load;
+        let Load { chosen_by, number, choice, kept: _ } = load;
         if number != self.incoming(chosen_by).number {
             return Vec::new();
         }
@@ -102,9 +111,11 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// The module in the spec decides. The one that decided before may be gone from its source by now; it
     /// is loaded only when somebody wants it back.
     fn need_no_other(&mut self) {
-        if self.to_restore.take().is_some() {
-            let status = self.policy.status.as_ref();
-            self.previous = status.and_then(|status| status.module.active.clone());
+        if let Some(before) = self.to_restore.take() {
+            if *before.choice != self.choice() {
+                let status = self.policy.status.as_ref();
+                self.previous = status.and_then(|status| status.module.active.clone());
+            }
             self.remembered.schedule.ended();
             self.remembered.failure = None;
         }

@@ -26,13 +26,23 @@ impl Choice {
     pub(super) fn of(spec: &DNSPolicySpec) -> Self {
         Self { source: spec.module.clone(), configuration: configuration(spec) }
     }
+}
 
-    /// What a status remembers; `None` when this version of the service does not understand it.
-    pub(super) fn remembered(choice: &ModuleChoice) -> Option<Self> {
-        let ModuleChoice { sha256: _, module, configuration } = choice;
+/// A module that decided before, as a status remembers it.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    pub(super) choice: Arc<Choice>,
+    /// SHA-256 of its bytes, as hexadecimal digits.
+    pub(super) sha256: String,
+}
+
+impl Remembered {
+    /// What a status says; `None` when this version of the service does not understand it.
+    pub(super) fn of(choice: &ModuleChoice) -> Option<Self> {
+        let ModuleChoice { sha256, module, configuration } = choice;
         let source = serde_json::from_value(module.clone()).ok()?;
         let configuration = configuration.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string);
-        Some(Self { source, configuration })
+        Some(Self { choice: Arc::new(Choice { source, configuration }), sha256: sha256.clone() })
     }
 }
 
@@ -54,6 +64,8 @@ pub struct Load {
     pub number: u64,
     /// What to load.
     pub choice: Arc<Choice>,
+    /// SHA-256 of the module, where it decided before: what is kept of it comes before what its source has by now.
+    pub kept: Option<String>,
 }
 
 /// What the life cycle has to know of a module that was admitted.
@@ -77,8 +89,8 @@ pub struct MeteredModule {
 impl MeteredModule {
     /// Counts the questions to a module.
     #[must_use]
-    pub fn new(module: Module, metrics: Metrics) -> Self {
-        Self { module: Arc::new(module), metrics }
+    pub const fn new(module: Arc<Module>, metrics: Metrics) -> Self {
+        Self { module, metrics }
     }
 }
 

@@ -39,6 +39,11 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// Whether no attempt is under way, and none will be by itself.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        !self.busy && self.retry_at.is_none()
+    }
+
     /// Whether it is time for another attempt.
     pub(super) fn is_retry_due(&self, now: Instant) -> bool {
         !self.busy && self.retry_at.is_some_and(|at| at <= now)

@@ -4,6 +4,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::recording::Summary;
+use openmcp_dns_core::skydns::Owner;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::observe::ObservationsReceiver;
@@ -25,6 +26,8 @@ pub enum Command {
     },
     /// A person confirms the held deletion with this token.
     Confirm(ClusterId, String),
+    /// Asks who has values in the store, and at how many names. Nobody answers before the store has been read.
+    Owners(oneshot::Sender<Vec<(Owner, usize)>>),
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Resource as _, ResourceExt as _};
+use openmcp_dns_core::cluster::ClusterId;
 use serde_json::json;
 
 use super::statuses::{Object, Said};
 use openmcp_dns_api::conditions::{DutyName, Finding};
-use openmcp_dns_api::{Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER};
+use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER};
 
 /// What is known of one cluster.
 pub struct ClusterReport {
@@ -78,6 +80,31 @@ impl Said for ClusterReport {
 pub async fn remove(platform: &kube::Client, cluster: &Cluster) -> kube::Result<()> {
     let removed = api(platform, cluster).delete(&cluster.name_any(), &DeleteParams::default()).await;
     if is_not_found(&removed) { Ok(()) } else { removed.map(drop) }
+}
+
+/// Removes a confirmation that was used, unless another one has taken its place.
+///
+/// # Errors
+/// When the platform's API server refuses.
+pub async fn use_up(platform: &kube::Client, id: &ClusterId, token: &str) -> kube::Result<()> {
+    let api: Api<ClusterDNS> = Api::namespaced(platform.clone(), &id.namespace);
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    loop {
+        let found = api.get_metadata_opt(&id.name).await?;
+        let is_this = |metadata: &PartialObjectMeta<ClusterDNS>| {
+            metadata.annotations().get(CONFIRM_ANNOTATION).is_some_and(|confirmed| confirmed == token)
+        };
+        let Some(found) = found.filter(is_this) else { return Ok(()) };
+        let patch = Patch::Merge(json!({ "metadata": {
+            "resourceVersion": found.resource_version(),
+            "annotations": { CONFIRM_ANNOTATION: null },
+        } }));
+        match api.patch_metadata(&id.name, &params, &patch).await {
+            // Our own status, or somebody, has come between.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            removed => return removed.map(drop),
+        }
+    }
 }
 
 fn api(platform: &kube::Client, cluster: &Cluster) -> Api<ClusterDNS> {

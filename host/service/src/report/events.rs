@@ -48,7 +48,11 @@ impl Notice {
                 let (source, uid, reason) = (source.clone(), uid.clone(), Reason::HostNameConflict);
                 Some((cluster, Self { source, uid, reason, message }))
             }
-            Report::Domain(..) | Report::Recorded { .. } | Report::Held { .. } | Report::Touched(_) => None,
+            Report::Domain(..)
+            | Report::Recorded { .. }
+            | Report::Held { .. }
+            | Report::Confirmed { .. }
+            | Report::Touched(_) => None,
         }
     }
 }

@@ -23,6 +23,33 @@ async fn a_cluster_stands_under_the_oldest_policy_that_selects_it() {
 }
 
 #[tokio::test]
+async fn a_policy_whose_zone_lies_inside_of_an_older_one_governs_nothing_until_that_is_gone() {
+    let mut world = World::empty().await;
+    world.platform.put(policy("outer", stage("outer"))).unwrap();
+    let mut inner = stage("inner");
+    inner["baseDomain"] = json!("dev.openmcp.cluster");
+    world.platform.put(policy("inner", inner)).unwrap();
+    let w1 = world.add_cluster_with("w1", json!({ "labels": { "stage": "outer" } }));
+    w1.put(ingress("web", &[HOST], "10.0.0.1")).unwrap();
+    let w2 = world.add_cluster_with("w2", json!({ "labels": { "stage": "inner" } }));
+    w2.put(ingress("web", &["shop.w2.dev.openmcp.cluster"], "10.0.0.2")).unwrap();
+    world.start();
+    let message = world.policy_condition("inner", "Ready", "False", "ZoneConflict").await;
+    assert!(
+        message.contains("inside of openmcp.cluster") && message.contains("DNSPolicy outer"),
+        "{message}"
+    );
+    world.policy_condition("outer", "Ready", "True", "Succeeded").await;
+    world.published(HOST, &["10.0.0.1"]).await;
+    assert!(!world.is_held("w2") && w2.requests().is_empty());
+
+    DNS_POLICY.delete(&world.platform, "", "outer");
+    world.policy_condition("inner", "Ready", "True", "Succeeded").await;
+    world.published("shop.w2.dev.openmcp.cluster", &["10.0.0.2"]).await;
+    assert!(world.holds(HOST), "its cluster has no policy any more, and loses nothing");
+}
+
+#[tokio::test]
 async fn a_cluster_that_comes_later_is_looked_after_as_the_first() {
     let (world, _) = World::with_one_cluster().await;
     world.all_is_well("w1").await;

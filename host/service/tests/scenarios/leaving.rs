@@ -132,3 +132,20 @@ async fn one_cluster_that_leaves_takes_nothing_of_another() {
     gone(&world).await;
     assert!(world.holds("shop.w2.openmcp.cluster") && forwards(&w2));
 }
+
+#[tokio::test]
+async fn records_of_a_cluster_that_vanished_unseen_stay_and_the_policy_names_their_owner() {
+    let (mut world, _) = World::with_ingress(&[HOST]).await;
+    let known = world.policy_condition(POLICY, "OwnersKnown", "True", "Succeeded").await;
+    assert_eq!(known, "all records of the zone belong to a Cluster");
+    world.stop().await;
+    CLUSTER.vanish(&world.platform, CLUSTERS, "w1");
+    world.start();
+    let message = world.policy_condition(POLICY, "OwnersKnown", "False", "UnknownOwners").await;
+    assert!(message.contains(&format!("openmcp.cluster/{CLUSTERS}/w1 (1 names)")), "{message}");
+    assert!(world.metrics().await.contains("openmcp_dns_unknown_owner_names 1\n"));
+    assert!(world.holds(HOST));
+    world.platform.put(cluster("w1", json!({}))).unwrap();
+    world.policy_condition(POLICY, "OwnersKnown", "True", "Succeeded").await;
+    assert!(world.holds(HOST));
+}

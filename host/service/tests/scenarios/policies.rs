@@ -1,16 +1,16 @@
 //! The life cycle of policies on real watches.
 
 use openmcp_dns_api::CONFIRM_ANNOTATION;
-use openmcp_dns_kube_memory::Server;
+use openmcp_dns_kube_memory::{Server, Verb};
 use openmcp_dns_policy::STANDARD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::objects::{
-    CLUSTER_DNS, CLUSTERS, DENY_PREFIX, INGRESS, POLICY, from_config_map, ingress, module_in_config_map,
-    policy,
+    CLUSTER_DNS, CLUSTERS, CONFIG_MAP, DENY_PREFIX, INGRESS, POLICY, from_config_map, ingress,
+    module_in_config_map, policy,
 };
-use crate::world::{World, text, until};
+use crate::world::{World, requests, text, until};
 
 const HOST: &str = "shop.w1.openmcp.cluster";
 /// The standard module allows it, the other one does not.
@@ -51,6 +51,21 @@ async fn a_module_that_is_changed_in_its_config_map_decides_from_then_on() {
     until("its author is told", || !crate::world::events(&w1, "HostNameDenied").is_empty()).await;
     let module = &world.policy_status(POLICY)["module"];
     assert_eq!(module["previous"], json!(null), "the source is the same, so nothing else can come back");
+}
+
+#[tokio::test]
+async fn a_module_whose_config_map_is_shown_again_and_again_is_not_loaded_again() {
+    let (world, _) = under_standard().await;
+    for stage in 0..5 {
+        let mut same = module_in_config_map(STANDARD);
+        same["metadata"]["labels"] = json!({ "stage": stage.to_string() });
+        world.platform.put(same).unwrap();
+    }
+    world.platform.put(module_in_config_map(DENY_PREFIX)).unwrap();
+    decides(&world, DENY_PREFIX).await;
+    // The last change, and two at most at the start: the first list of the watch comes while it is loaded.
+    let read = requests(&world.platform, Verb::Get, "configmaps");
+    assert!((2..=3).contains(&read), "{read}");
 }
 
 #[tokio::test]
@@ -140,6 +155,49 @@ async fn a_service_that_starts_anew_goes_on_with_the_module_that_decided() {
     world.policy_condition(POLICY, "Ready", "True", "Succeeded").await;
 }
 
+/// The modules that are kept on the platform, by the first digits of their digest.
+fn kept(world: &World) -> Vec<String> {
+    let all = CONFIG_MAP.list(&world.platform).into_iter();
+    let labels = all.filter_map(|object| {
+        object["metadata"]["labels"]["dns.openmcp.cloud/module"].as_str().map(str::to_owned)
+    });
+    labels.collect()
+}
+
+#[tokio::test]
+async fn a_service_that_starts_anew_while_its_module_is_away_goes_on_with_what_is_kept_and_says_so() {
+    let (mut world, w1) = under_standard().await;
+    until("the module is kept", || kept(&world) == [digest(STANDARD)[..40].to_owned()]).await;
+    world.stop().await;
+    CONFIG_MAP.delete(&world.platform, "modules", "policy");
+    world.start();
+    w1.put(ingress("more", &["deny-more.w1.openmcp.cluster"], "10.0.0.1")).unwrap();
+    world.published("deny-more.w1.openmcp.cluster", &["10.0.0.1"]).await;
+    let message = world.policy_condition(POLICY, "ModuleActive", "False", "ModuleUnavailable").await;
+    assert!(message.contains(&format!("{} goes on deciding", digest(STANDARD))), "{message}");
+    world.policy_condition(POLICY, "Ready", "True", "Succeeded").await;
+
+    world.platform.put(module_in_config_map(DENY_PREFIX)).unwrap();
+    decides(&world, DENY_PREFIX).await;
+    until("only what is in use is kept", || kept(&world) == [digest(DENY_PREFIX)[..40].to_owned()]).await;
+}
+
+#[tokio::test]
+async fn a_module_that_is_kept_and_was_changed_is_not_used() {
+    let (mut world, _) = under_standard().await;
+    until("the module is kept", || !kept(&world).is_empty()).await;
+    world.stop().await;
+    let mut all = CONFIG_MAP.list(&world.platform).into_iter();
+    let mut changed = all.find(|object| object["metadata"]["labels"].is_object()).unwrap();
+    changed["binaryData"]["piece"] =
+        serde_json::to_value(k8s_openapi::ByteString(DENY_PREFIX.to_vec())).unwrap();
+    world.platform.put(changed).unwrap();
+    CONFIG_MAP.delete(&world.platform, "modules", "policy");
+    world.start();
+    world.policy_condition(POLICY, "Ready", "False", "ModuleUnavailable").await;
+    assert!(world.holds(DENIED), "what is published stays");
+}
+
 /// A landscape where the deletion of three names is held.
 async fn with_a_held_deletion() -> World {
     let mut world = World::empty().await;
@@ -166,6 +224,12 @@ async fn confirm(world: &World, token: &str) {
     CLUSTER_DNS.merge(&world.platform, CLUSTERS, "w1", &patch).await;
 }
 
+/// The word that stands on the object.
+fn confirmation(world: &World) -> serde_json::Value {
+    let object = CLUSTER_DNS.get(&world.platform, CLUSTERS, "w1").unwrap();
+    object["metadata"]["annotations"][CONFIRM_ANNOTATION].clone()
+}
+
 #[tokio::test]
 async fn a_deletion_that_is_held_goes_on_when_somebody_confirms_it_with_its_word() {
     let world = with_a_held_deletion().await;
@@ -176,11 +240,13 @@ async fn a_deletion_that_is_held_goes_on_when_somebody_confirms_it_with_its_word
     world.status_is("w1", "it was looked at", |status| status["observedGeneration"] == 2).await;
     assert_eq!(world.names().len(), 4);
 
+    assert_eq!(confirmation(&world), "another word", "what was not used stays");
     confirm(&world, &token).await;
     world.published("a.w1.openmcp.cluster", &[]).await;
     world.condition("w1", "Recorded", "True", "Succeeded").await;
     assert_eq!(world.names().into_keys().collect::<Vec<_>>(), [HOST]);
     assert_eq!(world.status("w1")["heldDeletion"], json!(null));
+    until("the word is used up", || confirmation(&world) == json!(null)).await;
 }
 
 #[tokio::test]

@@ -186,13 +186,22 @@ impl World {
         self.says_ok("/healthz").await
     }
 
+    /// What is measured.
+    pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics").await
+    }
+
     async fn says_ok(&self, path: &str) -> bool {
+        self.get(path).await.starts_with("HTTP/1.1 200")
+    }
+
+    async fn get(&self, path: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(self.metrics_address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
-        answer.starts_with("HTTP/1.1 200")
+        answer
     }
 
     /// All names that the store holds, with their values.

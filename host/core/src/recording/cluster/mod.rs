@@ -176,9 +176,7 @@ impl ClusterRecords {
             ClusterInput::Command(ClusterCommand::Govern(policy)) => self.govern(*policy, around),
             ClusterInput::Command(ClusterCommand::Ungovern) => self.ungovern(around),
             ClusterInput::Command(ClusterCommand::Release { zone }) => self.release(zone, around),
-            ClusterInput::Command(ClusterCommand::Confirm(token)) => {
-                around.effects.push(ClusterEffect::LookAgain(self.guard.confirm(&token, around.now)));
-            }
+            ClusterInput::Command(ClusterCommand::Confirm(token)) => self.confirmed(token, around),
             ClusterInput::Observation(observation) => self.observe(observation, around),
             ClusterInput::Answer(answer) => match answer.role {
                 Role::Active => self.answered(answer, around),
@@ -238,6 +236,16 @@ impl ClusterRecords {
             self.guard.hold(names, published, *reason, limits, around.revision, around.now)
         });
         held.flatten().collect()
+    }
+
+    /// Somebody confirms the held deletion with this token. One that fits nothing was used, or is mistyped.
+    fn confirmed(&mut self, token: String, around: &mut Surroundings<'_>) {
+        let names = self.guard.confirm(&token, around.now);
+        if names.is_empty() {
+            return;
+        }
+        around.tell(Report::Confirmed { cluster: self.id.clone(), token, names: names.len() });
+        around.effects.push(ClusterEffect::LookAgain(names));
     }
 
     /// What is told when another deletion is held than before.

@@ -86,7 +86,7 @@ fn a_config_map_is_followed_while_the_module_comes_from_it_and_a_change_loads_it
     assert_eq!((&*followed.namespace, &*followed.name, &*followed.key), ("a", "b", "module.wasm"));
 
     scenario.fail(load(&effects), missing());
-    let again = load(&scenario.handle(Input::ConfigMapChanged));
+    let again = load(&scenario.handle(Input::ConfigMapSeen(None)));
     assert_eq!(scenario.admit(again, "a1"), [Effect::TellClusters]);
 
     let effects = scenario.set(json!({ "module": { "builtIn": "standard" } }));
@@ -96,9 +96,23 @@ fn a_config_map_is_followed_while_the_module_comes_from_it_and_a_change_loads_it
 #[test]
 fn a_module_that_is_loaded_again_is_not_its_own_predecessor() {
     let mut scenario = Scenario::active(spec(), "a1");
-    let again = load(&scenario.handle(Input::ConfigMapChanged));
+    let again = load(&scenario.handle(Input::ConfigMapSeen(None)));
     scenario.admit(again, "a1");
     assert_eq!(scenario.modules(), ["a1", "", ""]);
+}
+
+#[test]
+fn a_module_that_a_new_list_shows_again_is_not_loaded_again() {
+    let seen = |digest: &str| Input::ConfigMapSeen(Some(digest.to_owned()));
+    let (mut scenario, effects) = Scenario::new(spec());
+    let again = load(&scenario.handle(seen("a1")));
+    scenario.admit(load(&effects), "a1");
+    assert!(scenario.for_cluster("w1").is_none(), "what was read before may be another one");
+    scenario.admit(again, "a1");
+    assert_eq!(scenario.handle(seen("a1")), []);
+    let other = load(&scenario.handle(seen("b2")));
+    scenario.admit(other, "b2");
+    assert_eq!(scenario.modules(), ["b2", "", ""]);
 }
 
 #[test]
@@ -106,7 +120,7 @@ fn the_last_good_module_goes_on_deciding_when_another_is_not_compiled_in_time() 
     let mut scenario = Scenario::active(spec(), "a1");
     let late = ModuleError::NotCompiledInTime { limit: Duration::from_millis(1) };
     assert!(late.is_transient());
-    let again = load(&scenario.handle(Input::ConfigMapChanged));
+    let again = load(&scenario.handle(Input::ConfigMapSeen(None)));
     assert_eq!(scenario.fail(again, late), []);
     assert_eq!(scenario.modules(), ["a1", "", ""]);
     let finding = scenario.module_active();

@@ -44,7 +44,7 @@ fn trouble_is_told_once_and_again_when_it_is_another_one() {
         scenario.fail(next.clone(), error);
         let expected = vec![ModuleOccurrence::Refused { message }; told];
         assert_eq!(scenario.take_told(), expected);
-        next = load(&scenario.handle(Input::ConfigMapChanged));
+        next = load(&scenario.handle(Input::ConfigMapSeen(None)));
     }
 }
 

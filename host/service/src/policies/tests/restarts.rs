@@ -38,6 +38,31 @@ fn a_restarted_service_restores_what_decides_instead_of_the_module_in_the_spec()
 }
 
 #[test]
+fn a_restarted_service_goes_on_with_what_is_kept_while_the_source_of_the_same_module_is_away() {
+    let active = json!({ "sha256": "a1", "module": oci("registry.example/m:1")["module"] });
+    for is_back_first in [false, true] {
+        let (mut scenario, effects) =
+            Scenario::restarted(oci("registry.example/m:1"), &json!({ "active": active }));
+        let (kept, of_spec) = (load_of(&effects, ChosenBy::Status), load_of(&effects, ChosenBy::Spec));
+        assert_eq!((kept.kept.as_deref(), &of_spec.kept), (Some("a1"), &None));
+        if !is_back_first {
+            assert_eq!(scenario.admit(kept.clone(), "a1"), [Effect::TellClusters]);
+            scenario.fail(of_spec.clone(), missing());
+            let finding = scenario.module_active();
+            assert_eq!(finding.reason, Reason::ModuleUnavailable);
+            assert!(finding.message.contains("SHA-256 a1 goes on deciding"), "{finding:?}");
+            assert_eq!(scenario.policy.ready().status, Some(true));
+        }
+        scenario.admit(of_spec, "a1");
+        if is_back_first {
+            scenario.admit(kept, "a1");
+        }
+        assert_eq!(scenario.modules(), ["a1", "", ""], "it is not its own predecessor");
+        assert_eq!(scenario.module_active().status, Some(true));
+    }
+}
+
+#[test]
 fn a_restarted_service_goes_on_with_the_module_that_decided_when_that_of_the_spec_is_refused() {
     let (mut scenario, effects) = Scenario::restarted(spec(), &json!({ "active": remembered(30) }));
     scenario.fail(load_of(&effects, ChosenBy::Spec), ModuleError::NoDigest);

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use openmcp_dns_api::DNSPolicy;
@@ -93,5 +92,5 @@ async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<Loa
             "the service still decides with the module {decides}, not with that of the spec; see the status of DNSPolicy {name}"
         ));
     }
-    LoadedPolicy::with_module(Arc::new(module), Some(policy)).hint(BASE_DOMAIN_HINT)
+    LoadedPolicy::with_module(module, Some(policy)).hint(BASE_DOMAIN_HINT)
 }
