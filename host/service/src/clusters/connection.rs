@@ -7,6 +7,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::api_client::Watches;
 use crate::duties::Way;
 use crate::duties::forward::{self, Layout};
 use crate::duties::pulse::{self, Pulse};
@@ -76,17 +77,22 @@ impl Connection {
         if self.open.as_ref().is_some_and(|open| open.access == *access) {
             return;
         }
-        let client = access.client().await.map_err(|error| chain(&error));
+        let made = access.client().await.map(Watches::of).map_err(|error| chain(&error));
+        let (client, watches) =
+            made.map_or_else(|why| (Err(why), None), |(client, watches)| (Ok(client), Some(watches)));
         let cancel = self.settings.cancel.child_token();
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
-        if let Ok(client) = &client {
+        if let (Ok(client), Some(watches)) = (&client, watches) {
             observe(&self.id, client, &self.settings.observations, &cancel, &self.tasks);
             let (first, second) = (client.clone(), client.clone());
             let cancel: CancellationToken = cancel.clone();
             self.tasks.spawn(async move {
                 let both = async {
-                    tokio::join!(forward::follow(first, layout_sender), pulse::follow(second, pulse_sender))
+                    tokio::join!(
+                        forward::follow(first, layout_sender),
+                        pulse::follow(second, watches, pulse_sender)
+                    )
                 };
                 cancel.run_until_cancelled(both).await;
             });

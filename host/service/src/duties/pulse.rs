@@ -8,6 +8,8 @@ use std::time::Duration;
 use openmcp_dns_core::chain;
 use tokio::sync::watch;
 
+use crate::api_client::Watches;
+
 /// How often to ask. With the time limit of a request, a server that is silent is known to be 15 seconds later.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -21,12 +23,15 @@ pub enum Pulse {
     Silent(String),
 }
 
-/// Asks until nobody wants to know any more.
-pub async fn follow(client: kube::Client, pulse: watch::Sender<Pulse>) {
+/// Asks until nobody wants to know any more. When the server answers again, its watches go on anew.
+pub async fn follow(client: kube::Client, watches: Watches, pulse: watch::Sender<Pulse>) {
     let asking = async {
         loop {
             let now = ask(&client).await;
-            pulse.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
+            let is_other = pulse.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
+            if is_other && now == Pulse::Answers {
+                watches.renew();
+            }
             tokio::time::sleep(PAUSE).await;
         }
     };

@@ -5,6 +5,8 @@
 //! are of the request; of a watch only its beginning is limited, and how long one event may be. Watches
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
+mod watches;
+
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use http_body::Frame;
 use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
+
+pub use watches::Watches;
 
 /// A server that takes longer to accept a connection counts as unreachable for now.
 const CONNECT: Duration = Duration::from_secs(5);
