@@ -1,5 +1,6 @@
 //! Looks after one cluster, until it is no longer ours.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use kube::Api;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::connection::Connection;
@@ -48,6 +50,8 @@ pub(super) struct ClusterController {
     governed: bool,
     holds_finalizer: bool,
     pub(super) leaving: Option<Leaving>,
+    /// Zones of earlier policies, from which not all has been taken back.
+    pub(super) left_zones: BTreeSet<HostName>,
     /// What stands in the status; `None` before it was looked at.
     pub(super) written: Option<ClusterDNSStatus>,
     /// The findings that the journal has.
@@ -76,6 +80,7 @@ impl ClusterController {
             governed: false,
             holds_finalizer: false,
             leaving: None,
+            left_zones: BTreeSet::new(),
             written: None,
             noted: Findings::new(),
             counts,
@@ -116,11 +121,18 @@ impl ClusterController {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
+        if let Err(error) = self.note_left_zones(cluster, &policy.module.context.base_domain).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zone that the cluster leaves");
+            return Next::Again(RETRY);
+        }
         let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
         if self.settings.commands.send(govern).await.is_err() {
             return Next::Ended;
         }
         self.governed = true;
+        if self.leave_zones().await.is_none() {
+            return Next::Ended;
+        }
         // Observations take another way to the recorder: an answer says that it knows the cluster.
         if !self.connection.is_open() && self.summary().await.is_none() {
             return Next::Ended;
@@ -135,6 +147,13 @@ impl ClusterController {
             way: self.connection.way(),
         };
         let findings = self.duties.fulfil(&context).await;
+        let mut left = std::mem::take(&mut self.left_zones);
+        for zone in left.clone() {
+            if self.duties.leave(&context, &zone).await {
+                left.remove(&zone);
+            }
+        }
+        self.left_zones = left;
         let again =
             if findings.values().any(|finding| finding.status != Some(true)) { RETRY } else { RESYNC };
         self.write_status(cluster, &summary, &findings).await;

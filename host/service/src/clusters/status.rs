@@ -15,20 +15,15 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 impl ClusterController {
     /// Writes the status where it has changed, counts, and notes what is found anew.
     pub(super) async fn write_status(&mut self, cluster: &Cluster, summary: &Summary, findings: &Findings) {
-        let platform = &self.settings.platform;
-        if self.written.is_none() {
-            match cluster_dns::read(platform, cluster).await {
-                Ok(found) => self.written = Some(found.unwrap_or_default()),
-                Err(error) => {
-                    tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
-                    return;
-                }
-            }
+        if let Err(error) = self.read_written(cluster).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
+            return;
         }
         let written = self.written.as_ref();
         let previous = written.map(|status| status.conditions.as_slice()).unwrap_or_default();
         let generation = cluster.metadata.generation.unwrap_or_default();
         let mut now = status(summary, findings, generation, previous);
+        now.left_zones = self.noted_zones();
         self.duties.tell(&mut now);
         self.counts.send_replace(ClusterCounts {
             policy: now.policy.clone(),
@@ -46,7 +41,7 @@ impl ClusterController {
         if written == Some(&now) {
             return;
         }
-        match cluster_dns::write(platform, cluster, &now).await {
+        match cluster_dns::write(&self.settings.platform, cluster, &now).await {
             Ok(()) => self.written = Some(now),
             Err(error) => {
                 tracing::warn!(cluster = %self.id, error = chain(&error), "unable to write ClusterDNS");
@@ -93,6 +88,7 @@ fn status(
             .held
             .as_ref()
             .map(|held| HeldDeletion { names: count(held.names), token: held.token.clone() }),
+        left_zones: Vec::new(),
         cluster_dns_address: String::new(),
     }
 }
