@@ -86,6 +86,9 @@ pub struct ClusterDNSStatus {
     /// While a deletion is held: how many names it would withdraw, and the word that confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_deletion: Option<HeldDeletion>,
+    /// Zones of earlier policies, from which the cluster's records and forward block are being taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_zones: Vec<String>,
     /// Address of the cluster's own DNS as the platform reaches it; empty when it is not known.
     #[serde(default)]
     pub cluster_dns_address: String,

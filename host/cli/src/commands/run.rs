@@ -15,6 +15,7 @@ use super::platform::platform;
 use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::inventory::{Insecure, SecretInventory};
@@ -43,6 +44,11 @@ pub struct RunArgs {
     /// places (KUBECONFIG, ~/.kube/config) are used
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+
+    /// The `Cluster` that stands for the platform cluster: NAMESPACE/NAME. It needs no Secret with a kubeconfig
+    #[arg(long, env = "OPENMCP_DNS_PLATFORM_CLUSTER", value_name = "CLUSTER", default_value = "openmcp-system/platform",
+        value_parser = parse_cluster)]
+    platform_cluster: ClusterId,
 
     /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify. Whoever sits on
     /// the way to such a cluster may read its token, and say what stands in it
@@ -110,10 +116,20 @@ impl SourceArgs {
 /// deploy/central.Corefile and where we deploy it. Until then an old answer is no fault.
 const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
+fn parse_cluster(text: &str) -> Result<ClusterId, String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(ClusterId::new(namespace, name))
+        }
+        _ => Err(format!("{text:?} is not NAMESPACE/NAME, for example openmcp-system/platform")),
+    }
+}
+
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let RunArgs {
         kubeconfig,
+        platform_cluster,
         allow_insecure_kubeconfigs,
         etcd,
         etcd_options,
@@ -146,7 +162,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         server = Some(bound);
     }
     let service = Service {
-        inventory: Arc::new(SecretInventory::new(platform.clone(), insecure)),
+        inventory: Arc::new(SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster)),
         platform,
         statuses: Budget::default(),
         store,

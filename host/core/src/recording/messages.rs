@@ -1,6 +1,6 @@
 //! What recording is told, and what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::question::{Answer, Job, Role};
 use crate::cluster::{ClusterId, SourceRef};
@@ -37,6 +37,9 @@ pub enum Input {
 pub enum ClusterCommand {
     /// The cluster stands under this policy from now on.
     Govern(Box<ClusterPolicy>),
+    /// The cluster has published in these zones, under earlier policies: what it has there goes, as the deletion
+    /// guard allows.
+    LeaveZones(BTreeSet<HostName>),
     /// No policy selects the cluster any more. Its records stay as they are.
     Ungovern,
     /// The cluster is being deleted: withdraws all its records below the zone.

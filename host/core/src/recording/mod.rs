@@ -102,7 +102,7 @@ impl Recording {
         let mut effects = Vec::new();
         match input {
             Input::Command(id, command) => {
-                if matches!(command, ClusterCommand::Govern(_) | ClusterCommand::Release { .. }) {
+                if !matches!(command, ClusterCommand::Ungovern | ClusterCommand::Confirm(_)) {
                     let new = || ClusterRecords::new(id.clone());
                     self.clusters.entry(id.clone()).or_insert_with(new);
                 }

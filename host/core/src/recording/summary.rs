@@ -1,5 +1,7 @@
 //! What people are told about a cluster's records.
 
+use std::collections::BTreeSet;
+
 use super::messages::{NoDomain, Watches};
 use crate::cluster::SourceRef;
 use crate::codes;
@@ -41,6 +43,8 @@ pub struct Summary {
     pub pending: usize,
     /// A deletion that waits for a confirmation.
     pub held: Option<HeldDeletion>,
+    /// Zones of earlier policies in which the cluster still has records.
+    pub left_zones: BTreeSet<HostName>,
     /// How a candidate would decide; `None` where there is none.
     pub comparison: Option<Comparison>,
 }

@@ -1,5 +1,6 @@
 //! Looks after one cluster, until it is no longer ours.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::connection::Connection;
@@ -51,6 +53,10 @@ pub(super) struct ClusterController {
     /// Which object, in which version, our finalizer was set on. The watch shows it a moment later.
     held: Option<(Option<String>, Option<String>)>,
     pub(super) leaving: Option<Leaving>,
+    /// Zones of earlier policies, from which not all has been taken back.
+    pub(super) left_zones: BTreeSet<HostName>,
+    /// Those that stand in the status, where a restart finds them; `None` before it was looked at.
+    pub(super) noted_zones: Option<BTreeSet<HostName>>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
     /// For who asks.
@@ -89,6 +95,8 @@ impl ClusterController {
             governed: false,
             held: None,
             leaving: None,
+            left_zones: BTreeSet::new(),
+            noted_zones: None,
             noted: Findings::new(),
             tells,
         }
@@ -130,11 +138,18 @@ impl ClusterController {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
+        if let Err(error) = self.note_left_zones(cluster, &policy.module.context.base_domain).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zone that the cluster leaves");
+            return Next::Again(RETRY);
+        }
         let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
         if self.settings.commands.send(govern).await.is_err() {
             return Next::Ended;
         }
         self.governed = true;
+        if self.leave_zones().await.is_none() {
+            return Next::Ended;
+        }
         // Observations take another way to the recorder: an answer says that it knows the cluster.
         if !self.connection.is_open() && self.summary().await.is_none() {
             return Next::Ended;
@@ -149,6 +164,13 @@ impl ClusterController {
             way: self.connection.way(),
         };
         let findings = self.duties.fulfil(&context).await;
+        let mut left = std::mem::take(&mut self.left_zones);
+        for zone in left.clone() {
+            if self.duties.leave(&context, &zone).await {
+                left.remove(&zone);
+            }
+        }
+        self.left_zones = left;
         let again =
             if findings.values().any(|finding| finding.status != Some(true)) { RETRY } else { RESYNC };
         self.tell_status(cluster, &summary, findings);

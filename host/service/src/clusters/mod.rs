@@ -15,6 +15,7 @@ mod connection;
 mod controller;
 mod finalizer;
 mod leaving;
+mod left_zones;
 mod registry;
 mod restart;
 mod status;

@@ -15,6 +15,7 @@ impl ClusterController {
     /// Has the status written where it is another one, counts, and notes what is found anew.
     pub(super) fn tell_status(&mut self, cluster: &Arc<Cluster>, summary: &Summary, findings: Findings) {
         let mut status = status(summary, cluster.metadata.generation.unwrap_or_default());
+        status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
         self.duties.tell(&mut status);
         self.tells.counts.send_replace(ClusterCounts {
             policy: status.policy.clone(),
@@ -62,6 +63,7 @@ fn status(summary: &Summary, generation: i64) -> ClusterDNSStatus {
             .held
             .as_ref()
             .map(|held| HeldDeletion { names: count(held.names), token: held.token.clone() }),
+        left_zones: Vec::new(),
         cluster_dns_address: String::new(),
     }
 }

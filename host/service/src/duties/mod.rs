@@ -61,6 +61,11 @@ pub trait Duty: Send + Sync {
     /// Does what is missing, and says what was found.
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding;
 
+    /// Takes back what was done in a zone that the cluster has left; gives whether nothing of it is there any more.
+    async fn leave(&mut self, _context: &Context<'_>, _zone: &HostName) -> bool {
+        true
+    }
+
     /// Takes back what was done, without anything but the `Cluster` to go by: the policy may be gone, and
     /// the cluster too. It is called again until it is over. Where it is not, nothing has to be undone.
     async fn undo(&mut self, _context: &UndoContext<'_>) -> Undone {

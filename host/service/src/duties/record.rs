@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -41,6 +42,10 @@ impl Duty for Record {
 
     /// Has the records withdrawn. Without a bound: the store is our own, and what stays in it would
     /// be answered for ever.
+    async fn leave(&mut self, context: &Context<'_>, zone: &HostName) -> bool {
+        !context.summary.left_zones.contains(zone)
+    }
+
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
         if self.withdrawing.is_none() {

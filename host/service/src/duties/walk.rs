@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use openmcp_dns_core::name::HostName;
+
 use super::{Context, Duty, UndoContext, Undone};
 use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
@@ -38,6 +40,15 @@ impl Duties {
             findings.insert(duty.name(), duty.fulfil(context).await);
         }
         findings
+    }
+
+    /// Takes back what was done in a zone that the cluster has left; gives whether that is over.
+    pub async fn leave(&mut self, context: &Context<'_>, zone: &HostName) -> bool {
+        let mut is_left = true;
+        for Row { duty, .. } in &mut self.0 {
+            is_left &= duty.leave(context, zone).await;
+        }
+        is_left
     }
 
     /// Takes back what is left of them; gives whether that is over.

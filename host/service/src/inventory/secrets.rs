@@ -23,13 +23,27 @@ const KUBECONFIG_KEY: &str = "kubeconfig";
 pub struct SecretInventory {
     platform: kube::Client,
     insecure: Insecure,
+    own: Option<ClusterId>,
 }
 
 impl SecretInventory {
     /// Looks for Secrets on the platform cluster; says what becomes of insecure kubeconfigs in them.
     #[must_use]
     pub const fn new(platform: kube::Client, insecure: Insecure) -> Self {
-        Self { platform, insecure }
+        Self { platform, insecure, own: None }
+    }
+
+    /// This is the `Cluster` that stands for the platform cluster itself: without a Secret of its own, it is
+    /// reached as the service reaches it anyway.
+    #[must_use]
+    pub fn with_own(mut self, cluster: ClusterId) -> Self {
+        self.own = Some(cluster);
+        self
+    }
+
+    fn known(&self) -> Known {
+        let access = || Access::by_client("the service account of openmcp-dns", self.platform.clone(), 0);
+        Known { own: self.own.clone().map(|cluster| (cluster, access())), ..Known::default() }
     }
 
     /// The access to all clusters as it is now.
@@ -39,7 +53,9 @@ impl SecretInventory {
     pub async fn list(&self) -> Result<Vec<(ClusterId, Access)>, kube::Error> {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let listed = secrets.list(&ListParams::default().labels(KUBECONFIG_LABEL)).await?;
-        let all = Known::of(listed.items).all();
+        let mut known = self.known();
+        known.secrets = Known::by_uid(listed.items);
+        let all = known.all();
         Ok(all.into_iter().map(|(id, access)| (id, access.with_insecure(self.insecure))).collect())
     }
 }
@@ -51,7 +67,7 @@ impl Inventory for SecretInventory {
         let labelled = watcher::Config::default().labels(KUBECONFIG_LABEL);
         let (sender, mut seen) = mpsc::channel(16);
         let choose = async {
-            let mut known = Known::default();
+            let mut known = self.known();
             while let Some(update) = seen.recv().await {
                 for update in known.see(update) {
                     let update = update.map(|(id, access)| (id, access.with_insecure(self.insecure)));
@@ -80,7 +96,11 @@ impl Inventory for SecretInventory {
 /// All Secrets, by uid: a cluster may have several while one replaces another, and one that goes must not
 /// take away the access that another one grants.
 #[derive(Default)]
-struct Known(BTreeMap<String, Granted>);
+struct Known {
+    secrets: BTreeMap<String, Granted>,
+    /// What there is without a Secret.
+    own: Option<(ClusterId, Access)>,
+}
 
 /// What one Secret grants.
 struct Granted {
@@ -91,27 +111,27 @@ struct Granted {
 }
 
 impl Known {
-    fn of(secrets: Vec<Secret>) -> Self {
-        Self(secrets.iter().map(|secret| (uid(secret), granted(secret))).collect())
+    fn by_uid(secrets: Vec<Secret>) -> BTreeMap<String, Granted> {
+        secrets.iter().map(|secret| (uid(secret), granted(secret))).collect()
     }
 
     /// Takes in what happens to Secrets; gives what that means for clusters.
     fn see(&mut self, update: Update<Secret>) -> Vec<Update<(ClusterId, Access)>> {
         match update {
             Update::All(secrets) => {
-                *self = Self::of(secrets);
+                self.secrets = Self::by_uid(secrets);
                 vec![Update::All(self.all())]
             }
             Update::Set(secret) => {
                 let (uid, granted) = (uid(&secret), granted(&secret));
                 let now = (granted.cluster.clone(), granted.access.clone());
-                let before = self.0.insert(uid, granted).map(|before| (before.cluster, before.access));
+                let before = self.secrets.insert(uid, granted).map(|before| (before.cluster, before.access));
                 // Another label: the cluster of the old one has lost this access.
                 let left = before.filter(|(cluster, _)| *cluster != now.0);
                 left.into_iter().chain([now]).map(|changed| self.chosen(changed)).collect()
             }
             Update::Removed(secret) => {
-                let gone = self.0.remove(&uid(&secret));
+                let gone = self.secrets.remove(&uid(&secret));
                 gone.map(|gone| self.chosen((gone.cluster, gone.access))).into_iter().collect()
             }
             Update::Trouble(message) => vec![Update::Trouble(message)],
@@ -120,20 +140,23 @@ impl Known {
 
     /// What a cluster has after this access of it has changed.
     fn chosen(&self, (cluster, changed): (ClusterId, Access)) -> Update<(ClusterId, Access)> {
-        let of_cluster = self.0.values().filter(|granted| granted.cluster == cluster);
+        let of_cluster = self.secrets.values().filter(|granted| granted.cluster == cluster);
         match of_cluster.max_by(|one, other| one.rank.cmp(&other.rank)) {
             Some(best) => Update::Set(Box::new((cluster, best.access.clone()))),
-            None => Update::Removed(Box::new((cluster, changed))),
+            None => match self.own.clone().filter(|(own, _)| *own == cluster) {
+                Some(own) => Update::Set(Box::new(own)),
+                None => Update::Removed(Box::new((cluster, changed))),
+            },
         }
     }
 
     /// The access to each cluster.
     fn all(&self) -> Vec<(ClusterId, Access)> {
-        let mut sorted: Vec<&Granted> = self.0.values().collect();
+        let mut sorted: Vec<&Granted> = self.secrets.values().collect();
         sorted.sort_by(|one, other| one.rank.cmp(&other.rank));
         // The last one of a cluster stays.
-        let best: BTreeMap<_, _> =
-            sorted.into_iter().map(|granted| (granted.cluster.clone(), granted.access.clone())).collect();
+        let granted = sorted.into_iter().map(|granted| (granted.cluster.clone(), granted.access.clone()));
+        let best: BTreeMap<_, _> = self.own.clone().into_iter().chain(granted).collect();
         best.into_iter().collect()
     }
 }
@@ -255,9 +278,22 @@ mod tests {
         assert_eq!(told(&mut known, gone), [expect("workload01", "one")]);
     }
 
+    #[tokio::test]
+    async fn the_platform_cluster_needs_no_secret_and_a_secret_of_its_own_counts_more() {
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let own = ClusterId::new("openmcp-system", "workload01");
+        let mut known = SecretInventory::new(client, Insecure::Refused).with_own(own).known();
+        let account = ("workload01".to_owned(), Some("the service account of openmcp-dns".to_owned()));
+        assert_eq!(told(&mut known, Update::All(Vec::new())), std::slice::from_ref(&account));
+        let secret = created("one", 1, VALID);
+        assert_eq!(told(&mut known, Update::Set(Box::new(secret.clone()))), [expect("workload01", "one")]);
+        assert_eq!(told(&mut known, Update::Removed(Box::new(secret))), [account]);
+    }
+
     #[test]
     fn a_corrected_label_takes_the_access_from_the_wrong_cluster() {
-        let mut known = Known::of(vec![created("one", 1, VALID)]);
+        let mut known = Known { secrets: Known::by_uid(vec![created("one", 1, VALID)]), ..Known::default() };
         let mut corrected = created("one", 1, VALID);
         corrected.metadata.labels = Some([(KUBECONFIG_LABEL.to_owned(), "workload02".to_owned())].into());
         assert_eq!(

@@ -1,5 +1,7 @@
 //! What the recorder is told.
 
+use std::collections::BTreeSet;
+
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::HostName;
@@ -13,6 +15,8 @@ use crate::observe::ObservationsReceiver;
 pub enum Command {
     /// The cluster stands under this policy from now on.
     Govern(ClusterId, Box<ClusterPolicy>),
+    /// The cluster has published in these zones, under earlier policies: its records there are withdrawn.
+    LeaveZones(ClusterId, BTreeSet<HostName>),
     /// No policy selects the cluster any more. Its records stay as they are.
     Ungovern(ClusterId),
     /// The cluster is being deleted: withdraws all its records below the zone, then answers.

@@ -149,6 +149,7 @@ impl Recorder {
     fn command(&mut self, command: Command) {
         let (cluster, command) = match command {
             Command::Govern(cluster, policy) => (cluster, ClusterCommand::Govern(policy)),
+            Command::LeaveZones(cluster, zones) => (cluster, ClusterCommand::LeaveZones(zones)),
             Command::Ungovern(cluster) => (cluster, ClusterCommand::Ungovern),
             Command::Release { cluster, zone, done } => {
                 self.releases.insert(cluster.clone(), done);

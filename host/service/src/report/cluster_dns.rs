@@ -38,8 +38,7 @@ impl Said for ClusterReport {
     }
 
     async fn read(&self, platform: &kube::Client) -> kube::Result<ClusterDNSStatus> {
-        let found = api(platform, &self.cluster).get_opt(&self.cluster.name_any()).await?;
-        Ok(found.and_then(|object| object.status).unwrap_or_default())
+        Ok(read(platform, &self.cluster).await?.unwrap_or_default())
     }
 
     fn status(&self, previous: &ClusterDNSStatus) -> ClusterDNSStatus {
@@ -51,26 +50,45 @@ impl Said for ClusterReport {
         ClusterDNSStatus { conditions: findings.iter().map(condition).collect(), ..status.clone() }
     }
 
-    /// Makes the object first where there is none.
     async fn write(&self, platform: &kube::Client, status: &ClusterDNSStatus) -> kube::Result<()> {
-        let cluster = &*self.cluster;
-        let api = api(platform, cluster);
-        let name = cluster.name_any();
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let kind = json!({ "apiVersion": ClusterDNS::api_version(&()), "kind": ClusterDNS::kind(&()) });
-        let mut with_status = kind.clone();
-        with_status["metadata"] = json!({ "name": name });
-        with_status["status"] = json!(status);
-        let written = api.patch_status(&name, &params, &Patch::Apply(&with_status)).await;
-        if !is_not_found(&written) {
-            return written.map(drop);
-        }
-        let mut object = kind;
-        object["metadata"] = json!({ "name": name, "ownerReferences": owner(cluster) });
-        object["spec"] = json!({});
-        api.patch(&name, &params, &Patch::Apply(&object)).await?;
-        api.patch_status(&name, &params, &Patch::Apply(&with_status)).await.map(drop)
+        write(platform, &self.cluster, status).await
     }
+}
+
+/// Writes the status of a cluster's `ClusterDNS`, and makes the object first where there is none.
+///
+/// # Errors
+/// When the platform's API server refuses.
+pub async fn write(
+    platform: &kube::Client,
+    cluster: &Cluster,
+    status: &ClusterDNSStatus,
+) -> kube::Result<()> {
+    let api = api(platform, cluster);
+    let name = cluster.name_any();
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let kind = json!({ "apiVersion": ClusterDNS::api_version(&()), "kind": ClusterDNS::kind(&()) });
+    let mut with_status = kind.clone();
+    with_status["metadata"] = json!({ "name": name });
+    with_status["status"] = json!(status);
+    let written = api.patch_status(&name, &params, &Patch::Apply(&with_status)).await;
+    if !is_not_found(&written) {
+        return written.map(drop);
+    }
+    let mut object = kind;
+    object["metadata"] = json!({ "name": name, "ownerReferences": owner(cluster) });
+    object["spec"] = json!({});
+    api.patch(&name, &params, &Patch::Apply(&object)).await?;
+    api.patch_status(&name, &params, &Patch::Apply(&with_status)).await.map(drop)
+}
+
+/// The status as it was written last; `None` where there is none.
+///
+/// # Errors
+/// When the platform's API server refuses.
+pub async fn read(platform: &kube::Client, cluster: &Cluster) -> kube::Result<Option<ClusterDNSStatus>> {
+    let found = api(platform, cluster).get_opt(&cluster.name_any()).await?;
+    Ok(found.and_then(|object| object.status))
 }
 
 /// Removes the object, if it is there.

@@ -4,7 +4,7 @@ use openmcp_dns_kube_memory::{Effect, Fault, Verb};
 use openmcp_dns_service::inventory::Access;
 use serde_json::json;
 
-use crate::objects::{CLUSTER, CLUSTER_DNS, CLUSTERS, INGRESS, POLICY, cluster, ingress, policy};
+use crate::objects::{CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, INGRESS, POLICY, cluster, ingress, policy};
 use crate::world::{World, changes_beside_the_status, forwards, requests, until};
 
 const HOST: &str = "shop.w1.openmcp.cluster";
@@ -193,6 +193,7 @@ async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_clust
 #[tokio::test]
 async fn a_second_run_of_the_service_changes_nothing() {
     let (mut world, w1) = World::with_ingress(&[HOST]).await;
+    until("the module is kept", || !CONFIG_MAP.list(&world.platform).is_empty()).await;
     world.stop().await;
     let revision = world.revision();
     world.platform.forget_requests();

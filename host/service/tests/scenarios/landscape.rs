@@ -1,11 +1,12 @@
 //! Which clusters are looked after, under which policy, and when.
 
+use openmcp_dns_api::ZONE_ANNOTATION;
 use openmcp_dns_kube_memory::{Effect, Fault, Server, Verb};
 use openmcp_dns_service::inventory::Access;
 use serde_json::json;
 
 use crate::objects::{CLUSTER, CLUSTERS, DNS_POLICY, POLICY, ingress, policy, stage};
-use crate::world::{World, changes_beside_the_status, requests, until};
+use crate::world::{World, changes_beside_the_status, corefile, requests, until};
 
 const HOST: &str = "shop.w1.openmcp.cluster";
 
@@ -85,6 +86,43 @@ async fn a_cluster_whose_labels_change_gets_another_policy_or_none_and_its_recor
     w1.put(ingress("web", &[HOST], "10.0.0.2")).unwrap();
     world.change_cluster("w1", json!({ "metadata": { "labels": { "stage": "test" } } })).await;
     world.published(HOST, &["10.0.0.2"]).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_moves_to_another_zone_while_the_service_is_down_takes_all_along_over_restarts() {
+    let mut world = World::empty().await;
+    world.platform.put(policy("old", stage("old"))).unwrap();
+    let mut new = stage("new");
+    new["baseDomain"] = json!("other.cluster");
+    new["deletionGuard"] = json!({ "holdSeconds": 600 });
+    world.platform.put(policy("new", new)).unwrap();
+    let w1 = world.add_cluster_with("w1", json!({ "labels": { "stage": "old" } }));
+    let moved = "shop.w1.other.cluster";
+    w1.put(ingress("web", &[HOST, moved], "10.0.0.1")).unwrap();
+    world.start();
+    world.published(HOST, &["10.0.0.1"]).await;
+    until("the old zone is forwarded", || corefile(&w1).contains("openmcp.cluster")).await;
+    until("the old zone is noted", || world.annotation("w1", ZONE_ANNOTATION).is_some()).await;
+
+    world.stop().await;
+    world.change_cluster("w1", json!({ "metadata": { "labels": { "stage": "new" } } })).await;
+    world.start();
+    world.published(moved, &["10.0.0.1"]).await;
+    world.condition("w1", "Recorded", "False", "DeletionHeld").await;
+    until("the new zone is noted", || {
+        world.annotation("w1", ZONE_ANNOTATION).as_deref() == Some("other.cluster")
+    })
+    .await;
+    assert_eq!(world.status("w1")["leftZones"], json!(["openmcp.cluster"]));
+    until("the old zone is not forwarded", || !corefile(&w1).contains("openmcp.cluster {")).await;
+
+    world.stop().await;
+    world.change_policy("new", json!({ "deletionGuard": { "holdSeconds": 1 } })).await;
+    world.start();
+    world.published(HOST, &[]).await;
+    let is_done = |status: &serde_json::Value| status["leftZones"] == json!(null);
+    world.status_is("w1", "nothing is left in the old zone", is_done).await;
+    assert!(world.holds(moved) && corefile(&w1).contains("other.cluster"));
 }
 
 #[tokio::test]

@@ -423,7 +423,7 @@ pub(crate) fn transition(status: &Value, condition: &str) -> String {
     text(&condition_of(status, condition)["lastTransitionTime"])
 }
 
-fn message(status: &Value, condition: &str) -> String {
+pub(crate) fn message(status: &Value, condition: &str) -> String {
     text(&condition_of(status, condition)["message"])
 }
 

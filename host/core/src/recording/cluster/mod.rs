@@ -174,6 +174,11 @@ impl ClusterRecords {
     pub(super) fn handle(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {
         match input {
             ClusterInput::Command(ClusterCommand::Govern(policy)) => self.govern(*policy, around),
+            ClusterInput::Command(ClusterCommand::LeaveZones(zones)) => {
+                for zone in zones {
+                    self.leave_zone(zone, around);
+                }
+            }
             ClusterInput::Command(ClusterCommand::Ungovern) => self.ungovern(around),
             ClusterInput::Command(ClusterCommand::Release { zone }) => self.release(zone, around),
             ClusterInput::Command(ClusterCommand::Confirm(token)) => self.confirmed(token, around),

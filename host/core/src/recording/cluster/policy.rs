@@ -118,11 +118,18 @@ impl ClusterRecords {
     /// guard allows.
     fn move_to(&mut self, zone: HostName, around: &mut Surroundings<'_>) {
         self.left_zones.remove(&zone);
-        if let Some(old) = self.zone.replace(zone.clone()).filter(|old| *old != zone) {
-            self.left_zones.insert(old.clone());
-            let owner = Owner { zone: old, cluster: self.id.clone() };
-            around.effects.push(ClusterEffect::Review { owner, reason: Reason::Missing });
+        if let Some(old) = self.zone.replace(zone) {
+            self.leave_zone(old, around);
         }
+    }
+
+    /// What the cluster has in this zone goes, unless it is its own.
+    pub(super) fn leave_zone(&mut self, zone: HostName, around: &mut Surroundings<'_>) {
+        if self.zone.as_ref() == Some(&zone) || !self.left_zones.insert(zone.clone()) {
+            return;
+        }
+        let owner = Owner { zone, cluster: self.id.clone() };
+        around.effects.push(ClusterEffect::Review { owner, reason: Reason::Missing });
     }
 
     /// No policy selects the cluster any more. Its records stay; its watches end, so that what is

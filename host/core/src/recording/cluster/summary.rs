@@ -20,6 +20,7 @@ impl ClusterRecords {
             watches: self.watches.clone(),
             pending: self.waiting.len() + usize::from(incoming.is_some()),
             held: self.guard.held(),
+            left_zones: self.left_zones.clone(),
             comparison: self
                 .candidate
                 .as_ref()

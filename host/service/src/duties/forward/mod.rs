@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
+use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +97,18 @@ impl Duty for Forward {
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
         let seen = self.configure(context).await;
         finding(&seen, context.zone, &self.upstreams.borrow())
+    }
+
+    async fn leave(&mut self, context: &Context<'_>, zone: &HostName) -> bool {
+        if self.upstreams.borrow().is_empty() {
+            return true;
+        }
+        let Way::Open { client, .. } = context.way else { return false };
+        let removed = corefile::remove(client, zone).await;
+        if let Err(error) = &removed {
+            tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take the forward block back");
+        }
+        removed.is_ok()
     }
 
     /// Takes our block out of the cluster's DNS configuration.

@@ -1,0 +1,57 @@
+//! Zones that the cluster leaves, because it comes under a policy of another one.
+//!
+//! The annotation on the `Cluster` has the last zone only, and is written anew; so before that, the old one is noted
+//! in the `ClusterDNS`, where a restart finds it, until everything is taken back there.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt as _;
+use openmcp_dns_core::name::HostName;
+
+use super::controller::ClusterController;
+use crate::record::Command;
+use crate::report::cluster_dns;
+use openmcp_dns_api::{Cluster, ZONE_ANNOTATION};
+
+impl ClusterController {
+    /// Notes the zone that the `Cluster` carries, if it is another one than its policy's.
+    pub(super) async fn note_left_zones(&mut self, cluster: &Cluster, zone: &HostName) -> kube::Result<()> {
+        self.read_left_zones(cluster).await?;
+        let carried = cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok());
+        self.left_zones.extend(carried);
+        self.left_zones.remove(zone);
+        if self.noted_zones.as_ref().is_some_and(|noted| self.left_zones.is_subset(noted)) {
+            return Ok(());
+        }
+        // A status that was said before knows nothing of it, and must not come after it.
+        self.settings.statuses.forget(&self.object());
+        self.settings.statuses.settled(&self.object()).await;
+        let platform = &self.settings.platform;
+        let mut status = cluster_dns::read(platform, cluster).await?.unwrap_or_default();
+        status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
+        cluster_dns::write(platform, cluster, &status).await?;
+        self.noted_zones = Some(self.left_zones.clone());
+        Ok(())
+    }
+
+    /// What was noted before this life of the service.
+    pub(super) async fn read_left_zones(&mut self, cluster: &Cluster) -> kube::Result<()> {
+        if self.noted_zones.is_none() {
+            let found = cluster_dns::read(&self.settings.platform, cluster).await?.unwrap_or_default();
+            let noted: BTreeSet<HostName> =
+                found.left_zones.iter().filter_map(|zone| zone.parse().ok()).collect();
+            self.left_zones.extend(noted.iter().cloned());
+            self.noted_zones = Some(noted);
+        }
+        Ok(())
+    }
+
+    /// Has the records in these zones withdrawn; `None` when the recorder has ended.
+    pub(super) async fn leave_zones(&self) -> Option<()> {
+        if self.left_zones.is_empty() {
+            return Some(());
+        }
+        let leave = Command::LeaveZones(self.id.clone(), self.left_zones.clone());
+        self.settings.commands.send(leave).await.ok()
+    }
+}
