@@ -1,13 +1,13 @@
 # The logic is in scripts/; this file only gives it short names.
 
-# Arguments of the demo, for example: make demo ARGS=--once
+# Arguments of the demo or of bench-scale, for example: make demo ARGS=--once
 ARGS ?=
 
 # Steps of the tests on real servers, for example: make test STEPS="names policy"
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-policy
+.PHONY: help demo check test bench bench-policy bench-scale
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -26,3 +26,6 @@ bench: ## Measures the time from a new route to its first right answer, on real 
 
 bench-policy: ## Measures the policy engine beside native code and Rego, and a swap under load
 	@scripts/bench-policy
+
+bench-scale: ## Measures recording at 1,000 to 100,000 names, in memory and on etcd; ARGS="--million" adds a million
+	@scripts/bench-scale $(ARGS)

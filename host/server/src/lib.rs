@@ -17,6 +17,7 @@
 mod lookup;
 mod node;
 mod path;
+mod places;
 mod records;
 mod respond;
 mod server;

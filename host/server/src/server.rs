@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use thiserror::Error;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::records::Records;
 use crate::{tcp, udp};
@@ -21,6 +22,11 @@ const PORT_ATTEMPTS: usize = 16;
 /// Most tasks that read datagrams. One answers tens of thousands of questions a second; the rest of
 /// the processors belong to the rest of the process.
 const MAX_UDP_TASKS: usize = 4;
+
+/// Room for questions that have arrived and are not read yet. The system gives twice of what it allows
+/// (`net.core.rmem_max` on Linux), which by default is room for some 500 questions, and half of that
+/// where it is not asked.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
 /// How long answers that are being written may take after the shutdown has begun.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
@@ -68,6 +74,13 @@ pub enum ServeError {
     Ended,
 }
 
+/// A burst of questions waits in the socket until it is read.
+fn make_room(udp: &UdpSocket) {
+    if let Err(error) = SockRef::from(udp).set_recv_buffer_size(RECEIVE_BUFFER_BYTES) {
+        warn!(%error, "unable to make room for bursts of questions; some may be lost");
+    }
+}
+
 impl Server {
     /// Listens on an address, over UDP and TCP. Port 0 picks one that is free for both.
     ///
@@ -80,7 +93,10 @@ impl Server {
             let tcp = TcpListener::bind(address).await.map_err(tcp_error)?;
             let common = tcp.local_addr().map_err(tcp_error)?;
             match UdpSocket::bind(common).await {
-                Ok(udp) => return Ok(Self { udp, tcp, address: common, records }),
+                Ok(udp) => {
+                    make_room(&udp);
+                    return Ok(Self { udp, tcp, address: common, records });
+                }
                 Err(error)
                     if address.port() == 0
                         && error.kind() == io::ErrorKind::AddrInUse

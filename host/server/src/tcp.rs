@@ -8,19 +8,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
+use crate::places::{MAX_CONNECTIONS, Places};
 use crate::records::Records;
 use crate::respond::{Transport, respond};
 
-/// Most connections at a time; further ones wait until one ends. It keeps strangers from using up the
-/// file descriptors, which the process needs for other work.
-const MAX_CONNECTIONS: usize = 256;
-
-/// How long a request may take to arrive, or a response to be taken. Resolvers that keep connections
-/// open expect a few seconds (RFC 7766 section 6.2.3); those that take longer hold up others.
+/// How long the rest of a request may take to arrive, or a response to be taken: those that take longer hold up
+/// others.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often an idle connection looks whether it still may be.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Pause after a connection could not be accepted, for example for want of file descriptors: without
 /// it, the task would spin.
@@ -28,13 +28,14 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections and answers on them, until told to stop.
 pub(crate) async fn serve(listener: TcpListener, records: Records, mut stopping: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let all = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::default();
     let mut connections = JoinSet::new();
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-            let (stream, _) = listener.accept().await?;
-            Ok::<_, io::Error>((place, stream))
+            let one = Arc::clone(&all).acquire_owned().await.map_err(io::Error::other)?;
+            let (stream, asker) = listener.accept().await?;
+            Ok::<_, io::Error>((one, stream, asker))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
@@ -43,12 +44,15 @@ pub(crate) async fn serve(listener: TcpListener, records: Records, mut stopping:
             _ = stopping.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((place, stream)) => {
-                let records = records.clone();
-                let stopping = stopping.clone();
+            Ok((one, stream, asker)) => {
+                let Some(place) = places.take(asker.ip()) else {
+                    debug!(%asker, "it has all connections that one address may have");
+                    continue;
+                };
+                let (records, places, stopping) = (records.clone(), places.clone(), stopping.clone());
                 connections.spawn(async move {
-                    let _place = place;
-                    if let Err(error) = converse(stream, &records, stopping).await {
+                    let _held = (one, place);
+                    if let Err(error) = converse(stream, &records, &places, stopping).await {
                         debug!(%error, "a connection was ended");
                     }
                 });
@@ -67,12 +71,13 @@ pub(crate) async fn serve(listener: TcpListener, records: Records, mut stopping:
 async fn converse(
     mut stream: TcpStream,
     records: &Records,
+    places: &Places,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     loop {
         let request = tokio::select! {
-            request = timeout(PATIENCE, read_message(&mut stream)) => request??,
+            request = next_request(&mut stream, places) => request?,
             _ = stopping.wait_for(|stop| *stop) => return Ok(()),
         };
         let Some(request) = request else { return Ok(()) };
@@ -80,6 +85,22 @@ async fn converse(
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a request"));
         };
         timeout(PATIENCE, stream.write_all(&framed(&response)?)).await??;
+    }
+}
+
+/// The next request; `None` when the other side has closed the connection, or is idle for too long.
+async fn next_request(stream: &mut TcpStream, places: &Places) -> io::Result<Option<Vec<u8>>> {
+    let since = Instant::now();
+    loop {
+        // While it waits, the places may become few.
+        let left = places.idle().saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        if let Ok(readable) = timeout(left.min(LOOK_INTERVAL), stream.readable()).await {
+            readable?;
+            return timeout(PATIENCE.min(places.idle()), read_message(stream)).await?;
+        }
     }
 }
 

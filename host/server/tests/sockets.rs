@@ -327,3 +327,57 @@ async fn answers_stay_whole_while_records_change() {
     changing.await.unwrap();
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_questions_waits_until_it_is_read() {
+    const CLIENTS: usize = 8;
+    const QUESTIONS: usize = 50;
+    let records = Records::new("openmcp.cluster".parse().unwrap(), Prefix::default());
+    records.replace(std::iter::empty());
+    let server = Server::bind(loopback(), records).await.unwrap();
+    let address = server.local_addr();
+    // Nobody reads yet: it is as if the server had no processor for a moment.
+    let request = question("missing.openmcp.cluster", RecordType::A);
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let client = UdpSocket::bind(loopback()).await.unwrap();
+        for _ in 0..QUESTIONS {
+            client.send_to(&request, address).await.unwrap();
+        }
+        clients.push(client);
+    }
+    let running = tokio::spawn(server.run(std::future::pending()));
+    let mut response = [0; 4096];
+    for client in clients {
+        for answered in 0..QUESTIONS {
+            let received = timeout(PATIENCE, client.recv_from(&mut response)).await;
+            received.unwrap_or_else(|_| panic!("only {answered} questions were answered")).unwrap();
+        }
+    }
+    running.abort();
+}
+
+/// Other loopback addresses are there on Linux without being set up.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_address_cannot_take_all_connections() {
+    const OF_ADDRESS: usize = 64;
+    let running = Running::start(&[]).await;
+    let connect = async |last: u8| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        socket.connect(running.address).await.unwrap()
+    };
+    let request = question("missing.openmcp.cluster", RecordType::A);
+    let mut greedy = Vec::new();
+    for _ in 0..OF_ADDRESS {
+        let mut stream = connect(2).await;
+        exchange_over_tcp(&mut stream, &request).await;
+        greedy.push(stream);
+    }
+    let mut further = connect(2).await;
+    assert_eq!(timeout(PATIENCE, further.read(&mut [0; 16])).await.unwrap().unwrap_or(0), 0);
+    exchange_over_tcp(&mut connect(3).await, &request).await;
+    drop(greedy);
+    running.stop().await;
+}

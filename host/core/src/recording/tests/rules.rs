@@ -121,29 +121,36 @@ pub(super) fn ingress(name: &str, host: &str, target: &str) -> Watched {
     Watched::from_json(Kind::Ingress, ingress).unwrap()
 }
 
-/// A Gateway, and routes of these names through it, each with its name as the first label of its host;
-/// by kind, all that there is.
-pub(super) fn routed(cluster: &str, names: &[&str]) -> Vec<Change> {
+/// A Gateway with this address.
+pub(super) fn gateway(address: &str) -> Watched {
     let gateway = serde_json::json!({
         "metadata": { "name": "gateway", "namespace": "default", "uid": "g" },
         "spec": { "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }] },
-        "status": { "addresses": [{ "value": "10.0.0.2" }] },
+        "status": { "addresses": [{ "value": address }] },
     });
-    let gateway = Watched::from_json(Kind::Gateway, gateway).unwrap();
-    let route = |name: &&str| {
-        let parent = serde_json::json!({ "name": "gateway" });
-        let route = serde_json::json!({
-            "metadata": { "name": name, "namespace": "default", "uid": name },
-            "spec": { "hostnames": [format!("{name}.{cluster}.{ZONE}")], "parentRefs": [parent] },
-            "status": { "parents": [{
-                "parentRef": parent,
-                "conditions": [{ "type": "Accepted", "status": "True" }],
-            }] },
-        });
-        Watched::from_json(Kind::HttpRoute, route).unwrap()
-    };
+    Watched::from_json(Kind::Gateway, gateway).unwrap()
+}
+
+/// An accepted route of this name through the Gateway, with one host.
+pub(super) fn route(name: &str, host: &str) -> Watched {
+    let parent = serde_json::json!({ "name": "gateway" });
+    let route = serde_json::json!({
+        "metadata": { "name": name, "namespace": "default", "uid": name },
+        "spec": { "hostnames": [host], "parentRefs": [parent] },
+        "status": { "parents": [{
+            "parentRef": parent,
+            "conditions": [{ "type": "Accepted", "status": "True" }],
+        }] },
+    });
+    Watched::from_json(Kind::HttpRoute, route).unwrap()
+}
+
+/// A Gateway, and routes of these names through it, each with its name as the first label of its host;
+/// by kind, all that there is.
+pub(super) fn routed(cluster: &str, names: &[&str]) -> Vec<Change> {
+    let route = |name: &&str| route(name, &format!("{name}.{cluster}.{ZONE}"));
     let objects = |kind| match kind {
-        Kind::Gateway => vec![gateway.clone()],
+        Kind::Gateway => vec![gateway("10.0.0.2")],
         Kind::HttpRoute => names.iter().map(route).collect(),
         _ => Vec::new(),
     };

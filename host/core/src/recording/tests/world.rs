@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) answers: VecDeque<Answer>,
     /// Not carried out.
     pub(super) writes: VecDeque<NamePlan>,
+    /// What was begun since somebody looked.
+    pub(super) begun: Vec<NamePlan>,
     /// Not seen.
     pub(super) events: VecDeque<StoreEvent>,
     store: Store,
@@ -55,6 +57,7 @@ impl World {
             jobs: VecDeque::new(),
             answers: VecDeque::new(),
             writes: VecDeque::new(),
+            begun: Vec::new(),
             events: VecDeque::new(),
             store: Store::default(),
         };
@@ -131,6 +134,7 @@ impl World {
                 Effect::Write(plan) => {
                     let busy = self.writes.iter().any(|other| other.name == plan.name);
                     assert!(!busy, "two transactions at {} at once", plan.name);
+                    self.begun.push(plan.clone());
                     self.writes.push_back(plan);
                 }
                 Effect::Tell(report) => {
@@ -217,24 +221,43 @@ impl World {
     /// The store carries out a transaction, and does not show it yet.
     pub(super) fn commit(&mut self) -> bool {
         let Some(plan) = self.writes.pop_front() else { return false };
+        let result = self.carry_out(&plan);
+        self.tell(Input::Written(Written { plan, result }));
+        true
+    }
+
+    /// As [`Self::commit`], but nobody hears that it was done.
+    pub(super) fn commit_unheard(&mut self) -> bool {
+        let Some(plan) = self.writes.pop_front() else { return false };
+        self.carry_out(&plan);
+        let result = WriteResult::Unavailable("timeout".to_owned());
+        self.tell(Input::Written(Written { plan, result }));
+        true
+    }
+
+    fn carry_out(&mut self, plan: &NamePlan) -> WriteResult {
         let Store { revision, entries } = &mut self.store;
         let current = |key: &String| entries.get(key).map_or(0, |(_, revision)| *revision);
-        let result = if plan.changes.iter().all(|change| current(&change.key) == change.expected_mod_revision)
-        {
-            *revision += 1;
-            let mut changes = Vec::new();
-            for change in plan.changes.iter().cloned() {
-                match change.value.clone() {
-                    Some(value) => entries.insert(change.key.clone(), (value, *revision)),
-                    None => entries.remove(&change.key),
-                };
-                changes.push(KeyValue { key: change.key, value: change.value, mod_revision: *revision });
-            }
-            self.events.push_back(StoreEvent::Changed { revision: *revision, changes });
-            WriteResult::Done(*revision)
-        } else {
-            WriteResult::Conflict
-        };
+        if plan.changes.iter().any(|change| current(&change.key) != change.expected_mod_revision) {
+            return WriteResult::Conflict;
+        }
+        *revision += 1;
+        let mut changes = Vec::new();
+        for change in plan.changes.iter().cloned() {
+            match change.value.clone() {
+                Some(value) => entries.insert(change.key.clone(), (value, *revision)),
+                None => entries.remove(&change.key),
+            };
+            changes.push(KeyValue { key: change.key, value: change.value, mod_revision: *revision });
+        }
+        self.events.push_back(StoreEvent::Changed { revision: *revision, changes });
+        WriteResult::Done(*revision)
+    }
+
+    /// The store refuses a transaction.
+    pub(super) fn refuse(&mut self) -> bool {
+        let Some(plan) = self.writes.pop_front() else { return false };
+        let result = WriteResult::Refused("no space".to_owned());
         self.tell(Input::Written(Written { plan, result }));
         true
     }
@@ -294,6 +317,22 @@ impl World {
     pub(super) fn names(&self) -> Vec<String> {
         let names: BTreeSet<String> = self.stored().into_iter().map(|(name, ..)| name).collect();
         names.into_iter().map(|name| name.trim_end_matches(ZONE).trim_end_matches('.').to_owned()).collect()
+    }
+
+    /// At how many names the store holds something of a cluster.
+    pub(super) fn names_of(&self, cluster: &str) -> usize {
+        let stored = self.stored();
+        let names: BTreeSet<&String> =
+            stored.iter().filter(|(_, of, _)| of == cluster).map(|(name, ..)| name).collect();
+        names.len()
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<Vec<u8>> {
+        self.store.entries.get(key).map(|(value, _)| value.clone())
+    }
+
+    pub(super) fn revision_of(&self, key: &str) -> Option<i64> {
+        self.store.entries.get(key).map(|(_, revision)| *revision)
     }
 
     pub(super) fn has_key(&self, key: &str) -> bool {

@@ -1,0 +1,168 @@
+//! The recorder as the service runs it, with the machine of probing behind it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::expectation::{Answer, Verdict};
+use openmcp_dns_core::kinds::{Kind, Watched};
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::objects::Change;
+use openmcp_dns_core::probing::{Pace, Probing};
+use openmcp_dns_core::recording::Observation;
+use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_service::record::{Command, Options, Received, Recorder, Report, Summary, observations};
+use openmcp_dns_store::Store;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::landscape::{Size, policy};
+use crate::stores::Counted;
+
+/// After this long, something is broken, and no figure would mean anything.
+const TOO_LONG: Duration = Duration::from_secs(1800);
+
+/// Between two looks at a cluster that has not settled: seldom enough to cost nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+type Observations = openmcp_dns_service::observe::Observations;
+
+/// Who waits until a name is recorded.
+type Waiting = Arc<Mutex<HashMap<HostName, oneshot::Sender<Instant>>>>;
+
+/// A running recorder.
+pub(crate) struct Running {
+    pub(crate) store: Arc<Counted>,
+    commands: mpsc::Sender<Command>,
+    observations: Observations,
+    waiting: Waiting,
+    recorder: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(store: Arc<Counted>) -> Self {
+        let (reports, told) = mpsc::channel::<Report>(1024);
+        let (commands, received_commands) = mpsc::channel(256);
+        let (observations, received) = observations();
+        let waiting = Waiting::default();
+        tokio::spawn(listen(told, Arc::clone(&waiting)));
+        let kept: Arc<dyn Store> = store.clone();
+        let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let received = Received { commands: received_commands, observations: received };
+        let recorder = tokio::spawn(recorder.run(received, events));
+        Self { store, commands, observations, waiting, recorder }
+    }
+
+    /// Ends it, as a restart of the service does.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        let Self { commands, recorder, .. } = self;
+        drop(commands);
+        recorder.await.context("the recorder failed")
+    }
+
+    /// Puts all clusters under one policy.
+    pub(crate) async fn govern(&self, size: Size, digest: &str, ttl_seconds: u32) -> anyhow::Result<()> {
+        for cluster in size.clusters() {
+            let policy = policy(&cluster, digest, ttl_seconds)?;
+            self.command(Command::Govern(cluster, Box::new(policy))).await?;
+        }
+        Ok(())
+    }
+
+    /// These are all objects of a cluster.
+    pub(crate) async fn list(&self, cluster: &ClusterId, ingresses: Vec<Watched>) -> anyhow::Result<()> {
+        let mut ingresses = Some(ingresses);
+        for kind in Kind::ALL {
+            let all = if kind == Kind::Ingress { ingresses.take().unwrap_or_default() } else { Vec::new() };
+            self.observe(cluster, Change::Replaced(kind, all)).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn observe(&self, cluster: &ClusterId, change: Change) -> anyhow::Result<()> {
+        let sent = self.observations.send((cluster.clone(), Observation::Change(change))).await;
+        ensure!(sent.is_ok(), "the recorder has ended");
+        Ok(())
+    }
+
+    /// Where somebody else reports.
+    pub(crate) fn observations(&self) -> Observations {
+        self.observations.clone()
+    }
+
+    /// Changes an object, and gives how long it took until its name was recorded.
+    pub(crate) async fn change(
+        &self,
+        cluster: &ClusterId,
+        object: Watched,
+        name: HostName,
+    ) -> anyhow::Result<Duration> {
+        let (sender, recorded) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(name, sender);
+        let started = Instant::now();
+        self.observe(cluster, Change::Set(object)).await?;
+        let recorded = tokio::time::timeout(TOO_LONG, recorded).await.context("it is never recorded")?;
+        Ok(recorded.context("the recorder has ended")?.duration_since(started))
+    }
+
+    /// Waits until every cluster has published all of its names, and nothing is open.
+    pub(crate) async fn settled(&self, size: Size) -> anyhow::Result<()> {
+        let started = Instant::now();
+        for cluster in size.clusters() {
+            loop {
+                let summary = self.summary(&cluster).await?;
+                if summary.published == size.names_per_cluster() && summary.pending == 0 {
+                    break;
+                }
+                ensure!(started.elapsed() < TOO_LONG, "{cluster} does not settle: {summary:#?}");
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn summary(&self, cluster: &ClusterId) -> anyhow::Result<Summary> {
+        let (sender, answer) = oneshot::channel();
+        self.command(Command::Summarise(cluster.clone(), sender)).await?;
+        answer.await.context("the recorder has ended")
+    }
+
+    async fn command(&self, command: Command) -> anyhow::Result<()> {
+        let sent = self.commands.send(command).await;
+        ensure!(sent.is_ok(), "the recorder has ended");
+        Ok(())
+    }
+}
+
+/// Has every recorded name probed, by a server that answers rightly at once.
+async fn listen(mut told: mpsc::Receiver<Report>, waiting: Waiting) {
+    let (mut probing, began) = (Probing::new(Pace::default()), Instant::now());
+    loop {
+        let wakes_at = probing.wakes_at().map(|at| tokio::time::Instant::from_std(began + at));
+        tokio::select! {
+            report = told.recv() => match report {
+                Some(Report::Recorded { expectation, changed }) => {
+                    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                    if changed && let Some(waiting) = { waiting }.remove(&expectation.name) {
+                        // Whoever waited has given up.
+                        let _ = waiting.send(Instant::now());
+                    }
+                    probing.expect(expectation, began.elapsed());
+                }
+                Some(_) => {}
+                None => return,
+            },
+            () = async {
+                match wakes_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+        while let Some(question) = probing.next(began.elapsed()) {
+            probing.answered(&question, Verdict::Match, &Answer::NoData, began.elapsed());
+        }
+    }
+}
