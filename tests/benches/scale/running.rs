@@ -49,7 +49,10 @@ impl Running {
         let waiting = Waiting::default();
         tokio::spawn(listen(told, Arc::clone(&waiting)));
         let kept: Arc<dyn Store> = store.clone();
-        let (recorder, events) = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let (store_events, events) = mpsc::channel(64);
+        let followed = Arc::clone(&kept);
+        tokio::spawn(async move { followed.follow(store_events).await });
+        let recorder = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
         let received = Received { commands: received_commands, observations: received };
         let recorder = tokio::spawn(recorder.run(received, events));
         Self { store, commands, observations, waiting, recorder }
