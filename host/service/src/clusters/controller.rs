@@ -122,6 +122,11 @@ impl ClusterController {
     /// Looks at what should be, and does what is missing.
     async fn look(&mut self) -> Next {
         let desired = self.desired.borrow_and_update().clone();
+        // Whatever is said below must not forget them.
+        if let Err(error) = self.read_left_zones(&desired.cluster).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
+            return Next::Again(RETRY);
+        }
         match step(&desired, self.leaving.is_some(), self.governed) {
             Step::Fulfil(policy) => self.fulfil(&desired, policy).await,
             Step::Wait(why) => self.wait(&desired.cluster, why).await,

@@ -26,15 +26,9 @@ pub(super) struct Leaving {
 
 impl ClusterController {
     pub(super) async fn take_back(&mut self, desired: &Desired) -> Next {
-        if self.leaving.is_none() {
-            // Once: the recorder forgets the cluster when all is withdrawn.
-            if let Err(error) = self.read_left_zones(&desired.cluster).await {
-                tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
-                return Next::Again(AGAIN);
-            }
-            if self.leave_zones().await.is_none() {
-                return Next::Ended;
-            }
+        // Once: the recorder forgets the cluster when all is withdrawn.
+        if self.leaving.is_none() && self.leave_zones().await.is_none() {
+            return Next::Ended;
         }
         let leaving =
             self.leaving.get_or_insert_with(|| Leaving { desired: desired.clone(), since: Instant::now() });

@@ -16,7 +16,6 @@ use openmcp_dns_api::{Cluster, ZONE_ANNOTATION};
 impl ClusterController {
     /// Notes the zone that the `Cluster` carries, if it is another one than its policy's.
     pub(super) async fn note_left_zones(&mut self, cluster: &Cluster, zone: &HostName) -> kube::Result<()> {
-        self.read_left_zones(cluster).await?;
         let carried = cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok());
         self.left_zones.extend(carried);
         self.left_zones.remove(zone);
