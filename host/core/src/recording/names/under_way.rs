@@ -88,8 +88,10 @@ impl UnderWay {
             under_way.changed = Some(Reason::Seen);
             return self.free(name);
         }
-        // The watch may be faster than the answer to the transaction.
         if revision <= self.seen {
+            // The watch was faster than the answer; or the store was restored, has come to this revision a second
+            // time, and does not hold what was seen: looking again tells the two apart.
+            under_way.changed = under_way.changed.or(Some(Reason::Seen));
             return self.free(name);
         }
         self.unseen.entry(revision).or_default().push(name.clone());

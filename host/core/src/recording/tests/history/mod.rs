@@ -56,3 +56,26 @@ proptest! {
         prop_assert_eq!(world.revision(), revision);
     }
 }
+
+/// A revision that was seen comes a second time, with something else in it.
+#[test]
+fn a_write_between_two_restores_is_written_again() {
+    let steps = vec![
+        Step::Govern { cluster: 2, denies: 0, fails: false },
+        Step::Think,
+        Step::BackUp,
+        Step::Echo,
+        Step::WriteForeign { cluster: 1, label: 1 },
+        Step::Hear,
+        Step::Echo,
+        Step::Set { cluster: 2, object: 1, host: 3, address: 1, seen: true },
+        Step::Restore,
+        Step::Think,
+        Step::Hear,
+        Step::Commit,
+        Step::Restore,
+    ];
+    let (mut world, mut landscape) = live(steps);
+    landscape.rest(&mut world);
+    assert_eq!(world.stored(), landscape.wanted());
+}
