@@ -27,6 +27,9 @@ const CALM: Duration = Duration::from_millis(500);
 /// Host names of the object with which a hostile cluster keeps everybody busy: as many as are looked at.
 const HOSTILE_HOSTS: usize = 256;
 
+/// After this long, the other clusters are held up.
+const HOSTILE_LIMIT: Duration = Duration::from_secs(30);
+
 const KIB: f64 = 1024.0;
 
 /// Measures everything.
@@ -37,6 +40,7 @@ pub(crate) async fn measure(kind: Kind, size: Size, folder: &Path) -> anyhow::Re
     let mut place = Place::open(kind, &folder.join("recorded")).await?;
     let before = openmcp_dns_allocated::now();
     let _ = openmcp_dns_allocated::take_peak();
+    eprintln!("  cold start ...");
     let running = cold(&place, size, &mut figures).await?;
     tokio::time::sleep(CALM).await;
     let per_name = |bytes: usize| bytes.saturating_sub(before + raw_bytes) as f64 / size.names as f64;
@@ -44,16 +48,26 @@ pub(crate) async fn measure(kind: Kind, size: Size, folder: &Path) -> anyhow::Re
     figures.add(Figure::PeakBytes, per_name(openmcp_dns_allocated::take_peak()));
     figures.add(Figure::ResidentMib, resident_kib()? / KIB);
 
+    eprintln!("  at rest ...");
     rest(&running, &mut figures).await?;
+    eprintln!("  one change ...");
     one_change(&running, size, &mut figures).await?;
     // As in the beginning, for what follows.
     list(&running, lists(size, 0)?).await?;
     running.settled(size).await?;
+    eprintln!("  module swap ...");
     swap(&running, size, &mut figures).await?;
+    eprintln!("  restart of the store ...");
     store_restart(&mut place, &running, size, &mut figures).await?;
     running.end().await?;
+    eprintln!("  restart of the service ...");
     let running = service_restart(&place, size, &mut figures).await?;
-    hostile(&running, size, &mut figures).await?;
+    eprintln!("  a hostile cluster ...");
+    match tokio::time::timeout(HOSTILE_LIMIT, hostile(&running, size, &mut figures)).await {
+        Ok(measured) => measured?,
+        // The figures stay open.
+        Err(_) => eprintln!("  others were not recorded beside it within {HOSTILE_LIMIT:?}"),
+    }
     running.end().await?;
     Ok(figures)
 }

@@ -24,6 +24,9 @@ use crate::stores::Counted;
 /// After this long, something is broken, and no figure would mean anything.
 const TOO_LONG: Duration = Duration::from_secs(1800);
 
+/// The same for one change.
+const TOO_LONG_FOR_ONE: Duration = Duration::from_secs(60);
+
 /// Between two looks at a cluster that has not settled: seldom enough to cost nothing.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -106,7 +109,8 @@ impl Running {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(name, sender);
         let started = Instant::now();
         self.observe(cluster, Change::Set(object)).await?;
-        let recorded = tokio::time::timeout(TOO_LONG, recorded).await.context("it is never recorded")?;
+        let recorded = tokio::time::timeout(TOO_LONG_FOR_ONE, recorded).await;
+        let recorded = recorded.with_context(|| format!("a change in {cluster} is never recorded"))?;
         Ok(recorded.context("the recorder has ended")?.duration_since(started))
     }
 
