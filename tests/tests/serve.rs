@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use hickory_resolver::proto::rr::RecordType;
 use openmcp_dns_tests::dns::{Answer, Dns, Transport};
 use openmcp_dns_tests::etcd::{Durability, Etcd};
 use openmcp_dns_tests::http::get;
@@ -167,4 +168,27 @@ async fn the_built_in_server_is_ready_only_while_its_answers_are_fresh() {
     server.assert_a(FIRST, &first).await;
     etcd.freeze(false).unwrap();
     server.wait_ready(200, "ok").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_on_one_etcd_have_its_revision_as_their_serial() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let etcd = Etcd::start("etcd", Durability::Unsynced, folder.path(), &logs).await.unwrap();
+    etcd.put(FIRST_KEY, r#"{"host":"10.1.0.1"}"#).await.unwrap();
+    let early = Server::start(&etcd, free_address().unwrap(), &logs.join("early")).unwrap();
+    early.wait_a(FIRST, &Answer::of(["10.1.0.1"]), SOON).await.unwrap();
+    // The last change leaves nothing behind from which a server that comes later could know of it.
+    etcd.put(SECOND_KEY, r#"{"host":"10.2.0.1"}"#).await.unwrap();
+    etcd.delete(SECOND_KEY).await.unwrap();
+    let late = Server::start(&etcd, free_address().unwrap(), &logs.join("late")).unwrap();
+    let serial = format!(" {} ", etcd.revision().await.unwrap());
+    for server in [early, late] {
+        wait_until("the serial is the revision", SOON, async || {
+            let soa = server.udp.ask(ZONE, RecordType::SOA).await.to_string();
+            Ok(if soa.contains(&serial) { Ok(()) } else { Err(soa) })
+        })
+        .await
+        .unwrap();
+    }
 }

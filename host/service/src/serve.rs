@@ -34,17 +34,19 @@ fn apply(records: &Records, event: StoreEvent) {
         StoreEvent::Page(page) => {
             records.take_page(page.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
         }
-        StoreEvent::Read { revision: _, restored } => {
+        StoreEvent::Read { revision, restored } => {
             if restored {
                 tracing::warn!("the store was restored from a backup, or is another one than before");
             }
+            // Before the first answer, which comes with the end of the first read.
+            records.reached(revision);
             records.end_read();
         }
-        StoreEvent::Changed { revision: _, changes } => {
-            records.sign_of_life();
+        StoreEvent::Changed { revision, changes } => {
             for change in changes {
                 records.apply(&change.key, change.value.as_deref());
             }
+            records.reached(revision);
         }
         StoreEvent::Trouble(message) => {
             tracing::warn!(%message, "unable to follow the store; the last known records are served");
