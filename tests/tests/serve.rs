@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use hickory_resolver::proto::rr::RecordType;
 use openmcp_dns_tests::dns::{Answer, Dns, Transport};
 use openmcp_dns_tests::etcd::{Durability, Etcd};
+use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::manifests::ZONE;
 use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::process::Process;
@@ -28,25 +30,39 @@ struct Server {
     process: Process,
     udp: Dns,
     tcp: Dns,
+    health: SocketAddr,
 }
 
 impl Server {
     fn start(etcd: &Etcd, address: SocketAddr, logs: &Path) -> anyhow::Result<Self> {
+        let health = free_address()?;
         let arguments = [
             "serve".to_owned(),
             format!("--etcd={}", etcd.endpoint),
             format!("--listen={address}"),
             format!("--base-domain={ZONE}"),
+            format!("--health-listen={health}"),
+            "--max-stale=10".to_owned(),
         ];
         let environment = [("NO_COLOR", "1")];
         let process = Process::start("openmcp-dns-serve", &openmcp_dns()?, &arguments, &environment, logs)?;
         let (udp, tcp) = (Dns::new(address, Transport::Udp)?, Dns::new(address, Transport::Tcp)?);
-        Ok(Self { process, udp, tcp })
+        Ok(Self { process, udp, tcp, health })
     }
 
     async fn wait_a(&self, name: &str, expected: &Answer, timeout: Duration) -> anyhow::Result<()> {
         self.udp.wait_a(name, expected, timeout).await?;
         self.tcp.wait_a(name, expected, timeout).await
+    }
+
+    /// Waits until `/readyz` has this status, and words of this kind in its answer.
+    async fn wait_ready(&self, status: u16, words: &str) -> anyhow::Result<()> {
+        wait_until(&format!("/readyz says {status}, {words}"), LATER, async || {
+            let (now, body) = get(self.health, "/readyz").await?;
+            let as_expected = now == status && body.contains(words);
+            Ok(if as_expected { Ok(()) } else { Err(format!("{now}, {body}")) })
+        })
+        .await
     }
 
     /// What it answers now, without waiting.
@@ -120,4 +136,59 @@ async fn the_built_in_server_waits_for_an_etcd_that_is_not_there_yet() {
     assert!(matches!(answer, Answer::Failure(_)), "{answer}");
     etcd.resume().await.unwrap();
     server.wait_a(FIRST, &Answer::of(["10.1.0.1"]), LATER).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_built_in_server_is_ready_only_while_its_answers_are_fresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let mut etcd = Etcd::start("etcd", Durability::Unsynced, folder.path(), &logs).await.unwrap();
+    etcd.put(FIRST_KEY, r#"{"host":"10.1.0.1"}"#).await.unwrap();
+    etcd.stop();
+    let server = Server::start(&etcd, free_address().unwrap(), &logs).unwrap();
+    wait_until("the server says where health is served", SOON, async || {
+        let log = server.process.log_tail();
+        Ok(if log.contains("health is served") { Ok(()) } else { Err(log) })
+    })
+    .await
+    .unwrap();
+    server.wait_ready(503, "not been read completely").await.unwrap();
+    assert_eq!(get(server.health, "/healthz").await.unwrap(), (200, "ok\n".to_owned()));
+
+    etcd.resume().await.unwrap();
+    server.wait_ready(200, "ok").await.unwrap();
+    let first = Answer::of(["10.1.0.1"]);
+    server.assert_a(FIRST, &first).await;
+    let (_, metrics) = get(server.health, "/metrics").await.unwrap();
+    assert!(metrics.contains("openmcp_dns_server_values 1"), "{metrics}");
+
+    // An etcd that keeps its connections and says nothing: the answers go on, readiness goes.
+    etcd.freeze(true).unwrap();
+    server.wait_ready(503, "the store has been silent for").await.unwrap();
+    server.assert_a(FIRST, &first).await;
+    etcd.freeze(false).unwrap();
+    server.wait_ready(200, "ok").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_on_one_etcd_have_its_revision_as_their_serial() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let etcd = Etcd::start("etcd", Durability::Unsynced, folder.path(), &logs).await.unwrap();
+    etcd.put(FIRST_KEY, r#"{"host":"10.1.0.1"}"#).await.unwrap();
+    let early = Server::start(&etcd, free_address().unwrap(), &logs.join("early")).unwrap();
+    early.wait_a(FIRST, &Answer::of(["10.1.0.1"]), SOON).await.unwrap();
+    // The last change leaves nothing behind from which a server that comes later could know of it.
+    etcd.put(SECOND_KEY, r#"{"host":"10.2.0.1"}"#).await.unwrap();
+    etcd.delete(SECOND_KEY).await.unwrap();
+    let late = Server::start(&etcd, free_address().unwrap(), &logs.join("late")).unwrap();
+    let serial = format!(" {} ", etcd.revision().await.unwrap());
+    for server in [early, late] {
+        wait_until("the serial is the revision", SOON, async || {
+            let soa = server.udp.ask(ZONE, RecordType::SOA).await.to_string();
+            Ok(if soa.contains(&serial) { Ok(()) } else { Err(soa) })
+        })
+        .await
+        .unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hickory_proto::rr::{Name, Record, RecordType};
 use openmcp_dns_core::name::HostName;
@@ -69,8 +69,7 @@ impl Records {
     /// Serves another zone too, with an SOA of its own. Its content is not known until the next
     /// read has [ended](Self::end_read). Gives whether it is new.
     pub fn add_zone(&self, zone: &HostName) -> bool {
-        let mut zone = Zone::new(zone);
-        zone.advance_serial(unix_seconds());
+        let zone = Zone::new(zone);
         let mut zones = self.write();
         let is_new = zones.iter().all(|other| other.path() != zone.path());
         if is_new {
@@ -134,12 +133,23 @@ impl Records {
         }
         for zone in self.write().iter_mut().filter(|zone| !zone.is_filled()) {
             zone.fill();
-            zone.advance_serial(unix_seconds());
         }
     }
 
-    /// The store has said something, be it that nothing has changed.
-    pub fn sign_of_life(&self) {
+    /// What the store held at this revision is told, be it that nothing has changed.
+    ///
+    /// The revision is the serial of every zone, so that all servers that follow one store say the same,
+    /// whenever they were started. As serials do (RFC 1982), it wraps around at 32 bits.
+    pub fn reached(&self, revision: i64) {
+        self.sign_of_life();
+        let serial = (revision & i64::from(u32::MAX)).try_into().unwrap_or_default();
+        for zone in self.write().iter_mut() {
+            zone.set_serial(serial);
+        }
+    }
+
+    /// The store has said something.
+    fn sign_of_life(&self) {
         *self.shared.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
@@ -167,7 +177,6 @@ impl Records {
         let mut zones = self.write();
         if let Some(zone) = zones.iter_mut().find(|zone| zone.holds(&path)) {
             zone.put(path, id, value);
-            zone.advance_serial(unix_seconds());
         }
     }
 
@@ -235,12 +244,6 @@ fn decode(key: &str, json: &[u8]) -> Option<Stored> {
             |error| warn!(key, %error, "unable to serve a stored value; only this value is left out"),
         )
         .ok()
-}
-
-/// The time as far as a serial holds it; the serial moves on by one where there is no time.
-fn unix_seconds() -> u32 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(elapsed.as_secs()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -313,20 +316,30 @@ mod tests {
     }
 
     #[test]
-    fn the_serial_moves_with_every_change_of_the_zone_and_only_then() {
+    fn servers_that_follow_one_store_have_one_serial_whenever_they_were_started() {
+        let (early, late) = (records(), records());
+        early.reached(7);
+        let key = "/skydns/cluster/openmcp/svc";
+        early.apply(key, Some(br#"{"host":"10.0.0.1"}"#));
+        early.reached(8);
+        early.apply(key, None);
+        early.reached(9);
+        late.reached(9);
+        assert_eq!((serial(&early), serial(&late)), (9, 9));
+    }
+
+    #[test]
+    fn the_serial_wraps_around_and_goes_on_as_serials_are_compared() {
         let records = records();
-        let first = serial(&records);
-        assert!(first > 1_700_000_000, "{first}");
-        records.apply("/skydns/cluster/other/svc", Some(br#"{"host":"10.0.0.1"}"#));
-        assert_eq!(serial(&records), first);
-        records.apply("/skydns/cluster/openmcp/svc", Some(br#"{"host":"10.0.0.1"}"#));
-        let second = serial(&records);
-        assert!(second > first);
-        records.replace([]);
-        let third = serial(&records);
-        assert!(third > second);
-        records.replace([]);
-        assert_eq!(serial(&records), third);
+        let mut last = None;
+        for (revision, expected) in [((1 << 32) - 1, u32::MAX), (1 << 32, 0), ((1 << 32) + 5, 5)] {
+            records.reached(revision);
+            assert_eq!(serial(&records), expected);
+            // RFC 1982 section 3.2: later is what lies less than half of the circle ahead.
+            let ahead = last.map_or(1, |last| expected.wrapping_sub(last));
+            assert!((1..1 << 31).contains(&ahead), "{last:?} to {expected}");
+            last = Some(expected);
+        }
     }
 
     #[test]
@@ -372,7 +385,6 @@ mod tests {
         assert!(!records.is_filled(), "half of a read says of no name that it does not exist");
         records.end_read();
         assert!(records.is_filled() && records.age().is_some());
-        let before = serial(&records);
         records.begin_read();
         records.take_page([entry("a", "10.0.0.1"), entry("b", "10.0.0.4")]);
         assert_eq!(addresses(&records, "c.openmcp.cluster."), ["10.0.0.3"]);
@@ -382,11 +394,7 @@ mod tests {
         records.end_read();
         assert_eq!(addresses(&records, "a.openmcp.cluster."), Vec::<String>::new());
         assert_eq!(addresses(&records, "b.openmcp.cluster."), ["10.0.0.4"]);
-        assert_eq!((records.len(), serial(&records) > before), (2, true));
-        // What did not change moves nothing, so that no secondary server transfers the zone.
-        let before = serial(&records);
-        records.replace([entry("b", "10.0.0.4"), entry("c", "10.0.0.3")]);
-        assert_eq!(serial(&records), before);
+        assert_eq!(records.len(), 2);
     }
 
     #[test]

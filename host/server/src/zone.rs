@@ -117,9 +117,9 @@ impl Zone {
         self.values = self.values + comes - goes;
     }
 
-    /// Moves the serial on: to the time, so that it goes on after a restart, and at least by one.
-    pub(crate) fn advance_serial(&mut self, unix_seconds: u32) {
-        self.serial = self.serial.wrapping_add(1).max(unix_seconds);
+    /// Which state of the zone this is, among those of all servers that have it.
+    pub(crate) const fn set_serial(&mut self, serial: u32) {
+        self.serial = serial;
     }
 
     /// Whether anything has been said about the store's content, be it that it is empty.

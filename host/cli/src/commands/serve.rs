@@ -1,6 +1,7 @@
 //! `openmcp-dns serve`: the built-in DNS server on the records in etcd.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use openmcp_dns_core::name::HostName;
@@ -10,7 +11,12 @@ use super::etcd::EtcdOptions;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_service::address::parse_server;
-use openmcp_dns_service::serve::feed;
+use openmcp_dns_service::metrics::{DnsServerMetrics, MetricsServer, Readiness};
+use openmcp_dns_service::serve::{feed, why_not_ready};
+
+/// The shortest silence of etcd that may count: while all is well, it speaks every three seconds, and
+/// after a lost connection within some more.
+const MIN_STALE_SECONDS: u64 = 10;
 
 /// Runs the built-in DNS server: answers for one zone from the records in etcd.
 ///
@@ -40,11 +46,25 @@ pub struct ServeArgs {
     /// Where to listen, over UDP and TCP: IP or IP:port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:53", value_parser = parse_server)]
     listen: SocketAddr,
+
+    /// Where to answer /healthz, /readyz and /metrics (Prometheus): IP:port
+    #[arg(long, env = "OPENMCP_DNS_HEALTH_LISTEN", value_name = "ADDRESS")]
+    health_listen: Option<SocketAddr>,
+
+    /// After how many seconds of silence of etcd /readyz says no. Answers go on
+    #[arg(
+        long,
+        env = "OPENMCP_DNS_MAX_STALE",
+        value_name = "SECONDS",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(MIN_STALE_SECONDS..)
+    )]
+    max_stale: u64,
 }
 
 /// Runs the command until it is told to end.
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let ServeArgs { etcd, etcd_options, base_domain, listen } = args;
+    let ServeArgs { etcd, etcd_options, base_domain, listen, health_listen, max_stale } = args;
     let store = etcd_options.connect(etcd).await?;
     let records = Records::new(base_domain, etcd_options.prefix().clone());
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
@@ -52,8 +72,35 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .await
         .hint("choose another address with --listen; ports below 1024 need root or CAP_NET_BIND_SERVICE")?;
     tracing::info!(address = %server.local_addr(), "the DNS server answers");
+    let health = match health_listen {
+        Some(address) => Some(health(address, &records, Duration::from_secs(max_stale)).await?),
+        None => None,
+    };
+    let health = async {
+        match health {
+            Some(health) => health.run().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         ended = server.run(async move { shutdown.requested().await }) => ended.context("the DNS server ended"),
         () = feed(store, records, |_| {}) => anyhow::bail!("the store is no longer followed"),
+        () = health => anyhow::bail!("health is no longer served"),
     }
+}
+
+/// Listens for those who ask how the server is.
+async fn health(
+    address: SocketAddr,
+    records: &Records,
+    max_stale: Duration,
+) -> anyhow::Result<MetricsServer> {
+    let served = records.clone();
+    let readiness = Readiness::unless(move || why_not_ready(&served, max_stale));
+    let health = MetricsServer::bind(address, DnsServerMetrics::new(records.clone()), readiness)
+        .await
+        .with_context(|| format!("failed to listen on {address}"))
+        .hint("choose another address with --health-listen")?;
+    tracing::info!(address = %health.local_addr()?, "health is served");
+    Ok(health)
 }

@@ -15,7 +15,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::{BACKLOG, Journal, Occurrence};
-use crate::metrics::Metrics;
+use crate::metrics::{Exposed as _, Metrics};
 use crate::policies::{ChosenBy, ModuleOccurrence};
 use crate::probe::{Answer, Expectation, Probed, Verdict};
 use crate::record::{HeldDeletion, Report};

@@ -3,6 +3,7 @@
 //! Labels are bounded: never a host name, and of the codes that policy modules choose only the
 //! first `MAX_CODES`.
 
+mod dns_server;
 mod policy;
 mod server;
 
@@ -21,6 +22,7 @@ use prometheus_client::registry::Registry;
 use openmcp_dns_api::conditions::DutyName;
 use openmcp_dns_core::expectation::Verdict;
 
+pub use dns_server::DnsServerMetrics;
 pub use policy::PolicyMetrics;
 pub use server::{MetricsServer, Readiness};
 
@@ -203,13 +205,27 @@ impl Metrics {
         codes.insert(code.to_owned());
         code.to_owned()
     }
+}
 
+/// What the server of metrics shows.
+pub trait Exposed: Clone + Send + Sync + 'static {
     /// All metrics as text.
-    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn text(&self) -> Result<String, std::fmt::Error>;
+}
+
+impl Exposed for Metrics {
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        encoded(&self.registry)
     }
+}
+
+fn encoded(registry: &Registry) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry)?;
+    Ok(text)
 }
 
 fn condition_of(cluster: &ClusterId, duty: DutyName) -> ConditionOf {

@@ -33,6 +33,7 @@ mod tests {
 
     use openmcp_dns_core::policy::FailureKind;
 
+    use super::super::Exposed as _;
     use super::*;
 
     #[test]

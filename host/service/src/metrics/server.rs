@@ -14,7 +14,7 @@ use axum::routing::get;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 
-use super::Metrics;
+use super::Exposed;
 
 /// The content type of the text format (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,6 +25,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// Asks a part for a sign of life; `false` when it has ended.
 type Ask = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
+/// Says why something is not ready; `None` while it is.
+type WhyNot = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Whether all that the service goes by is known (clusters, policies, and the access to clusters), and
 /// whether its parts live.
 #[derive(Clone, Default)]
@@ -33,10 +36,17 @@ pub struct Readiness(Arc<State>);
 #[derive(Default)]
 struct State {
     is_ready: AtomicBool,
+    why_not: Option<WhyNot>,
     parts: Mutex<BTreeMap<&'static str, Arc<Ask>>>,
 }
 
 impl Readiness {
+    /// Ready as long as `why_not` has no reason against it.
+    pub fn unless(why_not: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        let (is_ready, why_not) = (AtomicBool::new(true), Some(Box::new(why_not) as WhyNot));
+        Self(Arc::new(State { is_ready, why_not, parts: Mutex::default() }))
+    }
+
     /// From now on the service is ready.
     pub fn set(&self) {
         self.0.is_ready.store(true, Ordering::Relaxed);
@@ -51,8 +61,11 @@ impl Readiness {
         self.parts().insert(part, Arc::new(Box::new(ask)));
     }
 
-    fn is_ready(&self) -> bool {
-        self.0.is_ready.load(Ordering::Relaxed)
+    fn why_not(&self) -> Option<String> {
+        if !self.0.is_ready.load(Ordering::Relaxed) {
+            return Some("the lists of clusters, policies and Secrets have not been read yet".to_owned());
+        }
+        self.0.why_not.as_ref().and_then(|why_not| why_not())
     }
 
     fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Ask>>> {
@@ -81,7 +94,11 @@ impl MetricsServer {
     ///
     /// # Errors
     /// When it is not free.
-    pub async fn bind(address: SocketAddr, metrics: Metrics, readiness: Readiness) -> std::io::Result<Self> {
+    pub async fn bind(
+        address: SocketAddr,
+        metrics: impl Exposed,
+        readiness: Readiness,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let lives = readiness.clone();
         let router = Router::new()
@@ -107,7 +124,7 @@ impl MetricsServer {
     }
 }
 
-fn text(metrics: &Metrics) -> Response {
+fn text(metrics: &impl Exposed) -> Response {
     match metrics.text() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -124,11 +141,19 @@ async fn health(readiness: Readiness, limit: Duration) -> Response {
 }
 
 fn ready(readiness: &Readiness) -> Response {
-    if readiness.is_ready() {
-        return "ok\n".into_response();
+    match readiness.why_not() {
+        None => "ok
+"
+        .into_response(),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "{why}
+"
+            ),
+        )
+            .into_response(),
     }
-    let why = "the lists of clusters, policies and Secrets have not been read yet\n";
-    (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
 
 #[cfg(test)]
@@ -136,6 +161,18 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
+
+    #[test]
+    fn it_is_ready_only_as_long_as_there_is_no_reason_against_it() {
+        let reason = Arc::new(Mutex::new(Some("not read".to_owned())));
+        let asked = Arc::clone(&reason);
+        let readiness = Readiness::unless(move || asked.lock().unwrap().clone());
+        assert_eq!(ready(&readiness).status(), StatusCode::SERVICE_UNAVAILABLE);
+        *reason.lock().unwrap() = None;
+        assert_eq!(ready(&readiness).status(), StatusCode::OK);
+        *reason.lock().unwrap() = Some("silent".to_owned());
+        assert_eq!(ready(&readiness).status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 
     #[tokio::test]
     async fn a_part_that_does_not_answer_or_has_ended_is_named_as_silent() {
