@@ -194,6 +194,8 @@ async fn a_list_that_is_never_answered_holds_up_no_other_kind_and_no_other_clust
 async fn a_second_run_of_the_service_changes_nothing() {
     let (mut world, w1) = World::with_ingress(&[HOST]).await;
     until("the module is kept", || !CONFIG_MAP.list(&world.platform).is_empty()).await;
+    // What is said of a policy is written beside everything else, and a restart goes by it.
+    world.policy_condition(POLICY, "ModuleActive", "True", "Succeeded").await;
     world.stop().await;
     let revision = world.revision();
     world.platform.forget_requests();

@@ -82,6 +82,9 @@ impl World {
 
     /// The watch of the store begins anew.
     pub(super) fn reread(&mut self) {
+        // Whoever follows the store does not forget that it was restored before that was told.
+        let is_restored = |event: &StoreEvent| matches!(event, StoreEvent::Read { restored: true, .. });
+        let restored = self.events.iter().any(is_restored);
         self.events.clear();
         let entries = self.store.entries.iter().map(|(key, (value, revision))| KeyValue {
             key: key.clone(),
@@ -91,7 +94,7 @@ impl World {
         let entries: Vec<KeyValue> = entries.collect();
         self.events.push_back(StoreEvent::Reading);
         self.events.extend(entries.chunks(3).map(|page| StoreEvent::Page(page.to_vec())));
-        self.events.push_back(StoreEvent::Read { revision: self.store.revision, restored: false });
+        self.events.push_back(StoreEvent::Read { revision: self.store.revision, restored });
     }
 
     /// What the store holds now.
