@@ -36,7 +36,7 @@ Examples:
   Delete exactly that:
     openmcp-dns withdraw openmcp.cluster/openmcp-system/workload01 --etcd http://10.0.0.5:2379 --confirm 4f1c...")]
 pub struct WithdrawArgs {
-    /// Whose records: <base domain>/<namespace>/<name of the Cluster>
+    /// Whose records: BASE_DOMAIN/NAMESPACE/CLUSTER, as the condition `OwnersKnown` names them
     #[arg(value_name = "OWNER")]
     owner: Owner,
 
