@@ -20,6 +20,10 @@ use super::writes::Writes;
 /// How much is taken together before anything is planned.
 const BATCH: usize = 512;
 
+/// For how long more is taken together: a cluster that reports large objects without end must not make a round long,
+/// because every change of the others waits for some rounds.
+const ROUND: Duration = Duration::from_millis(2);
+
 /// How often the threads that ask modules are looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
@@ -86,8 +90,12 @@ impl Recorder {
                     self.deciders.keep(|policy, role| used.contains(&(policy, role)));
                 }
             }
-            // Whatever else has arrived belongs to the same round.
+            // Whatever else has arrived belongs to the same round, unless it takes long.
+            let began = Instant::now();
             for _ in 0..BATCH {
+                if began.elapsed() >= ROUND {
+                    break;
+                }
                 if let Ok(event) = store_events.try_recv() {
                     self.store_event(event);
                 } else if let Some(written) = self.writes.try_next() {
