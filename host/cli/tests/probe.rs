@@ -136,8 +136,8 @@ fn an_answer_that_does_not_fit_into_a_datagram_is_asked_for_over_tcp() {
     let mut manifests = String::new();
     for gateway in 1..=2 {
         let mut addresses = String::new();
-        for host in 1..=60 {
-            write!(addresses, "{{value: 10.0.{gateway}.{host}}}, ").unwrap();
+        for host in 1..=30 {
+            write!(addresses, "{{value: 'fd00::{gateway}:{host}'}}, ").unwrap();
         }
         write!(
             manifests,
@@ -152,11 +152,12 @@ fn an_answer_that_does_not_fit_into_a_datagram_is_asked_for_over_tcp() {
     fs::write(landscape.path().join("workload01/large.yaml"), manifests).unwrap();
     let demo = Running::start(landscape.path());
     let server = demo.server.to_string();
-    let done = run(&["probe", "large.workload01.openmcp.cluster", "--server", &server, "--output", "json"]);
+    let large = "large.workload01.openmcp.cluster";
+    let done = run(&["probe", large, "--type", "AAAA", "--server", &server, "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
     let result: Value = serde_json::from_str(&done.stdout).unwrap();
-    // 120 records of 16 bytes are more than the 1232 bytes that fit into a datagram.
-    assert_eq!(result["probes"][0]["answer"].as_str().unwrap().split(' ').count(), 120);
+    // 60 records of 28 bytes are more than the 1232 bytes that fit into a datagram.
+    assert_eq!(result["probes"][0]["answer"].as_str().unwrap().split(' ').count(), 60);
 }
 
 #[test]
