@@ -19,7 +19,9 @@ pub use self::central::CENTRAL;
 pub use self::config::{Config, Exposure, Facts, Members, Storage, Workload};
 pub use self::covers::covers;
 pub use self::etcd::{ETCD, ETCD_CLIENT, client_endpoint, server_names};
-pub use self::object::{COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, is_ours};
+pub use self::object::{
+    COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, digest, is_ours,
+};
 
 /// Secret with the certificate authority that signs what follows; only the controller reads it.
 pub const AUTHORITY_SECRET: &str = "openmcp-dns-etcd-ca";

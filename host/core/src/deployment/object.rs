@@ -118,6 +118,6 @@ pub(super) fn finished(mut object: Value) -> Value {
 }
 
 /// 16 digits that change with a text.
-pub(super) fn digest(text: &str) -> String {
+pub fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,14 +15,14 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_core::deployment::{
-    AUTHORITY_SECRET, MANAGED_BY_LABEL, MANAGER, READER_SECRET, SERVER_SECRET, WRITER_SECRET, server_names,
+    AUTHORITY_SECRET, MANAGED_BY_LABEL, MANAGER, READER_SECRET, SERVER_SECRET, WRITER_SECRET, digest,
+    server_names,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 /// How long the authority is good for.
@@ -90,8 +90,7 @@ pub(super) struct Issued {
 impl Pair {
     /// 16 digits that change with the certificate.
     pub(super) fn digest(&self) -> String {
-        let digest = Sha256::new().chain_update(&self.certificate).chain_update(&self.authority).finalize();
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest(&format!("{}{}", self.certificate, self.authority))
     }
 
     /// Writes the three files, those that differ.
