@@ -68,9 +68,19 @@ impl std::ops::Index<&str> for Outcomes {
     }
 }
 
-/// What one object shall publish at the names that it claims or claimed before; nothing at a name
-/// that it gives up. Record sets of other names are to be passed over: they are shared, not copied.
-pub type Offers = BTreeMap<HostName, Arc<[RecordSet]>>;
+/// What one object shall have at a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It publishes there. Record sets of other names are to be passed over: they are shared, not copied.
+    Records(Arc<[RecordSet]>),
+    /// Whether it may publish there is not decided: what its cluster has there stays, whoever that is from.
+    Open,
+    /// It gives the name up.
+    Nothing,
+}
+
+/// What one object shall have at the names that it claims or claimed before.
+pub type Offers = BTreeMap<HostName, Offer>;
 
 /// How many claims have come to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,15 +171,13 @@ impl Index {
 
     fn replace(&mut self, source: &SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
         let (before, mut offers) = (offers(old), offers(&new));
-        self.count(old, before.len(), |count, by| *count -= by);
-        self.count(&new, offers.len(), |count, by| *count += by);
+        self.count(old, &before, |count, by| *count -= by);
+        self.count(&new, &offers, |count, by| *count += by);
+        let given_up = before.keys().filter(|name| !offers.contains_key(*name)).cloned();
+        let given_up: Vec<HostName> = given_up.collect();
         // What is offered as before is nothing to look at.
-        offers.retain(|name, record_sets| {
-            before.get(name).is_none_or(|before| !same_at(name, before, record_sets))
-        });
-        for name in before.into_keys().filter(|name| !is_offered(name, &new)) {
-            offers.insert(name, Arc::default());
-        }
+        offers.retain(|name, offer| before.get(name).is_none_or(|before| !same_at(name, before, offer)));
+        offers.extend(given_up.into_iter().map(|name| (name, Offer::Nothing)));
         let is_told = |host_name: &str, outcome: &Outcome| {
             outcome.state != State::Asked && old.get(host_name).map(|old| &old.state) != Some(&outcome.state)
         };
@@ -186,7 +194,8 @@ impl Index {
         Redecided { offers, changed }
     }
 
-    fn count(&mut self, outcomes: &Outcomes, names: usize, change: impl Fn(&mut usize, usize)) {
+    fn count(&mut self, outcomes: &Outcomes, offers: &Offers, change: impl Fn(&mut usize, usize)) {
+        let names = offers.values().filter(|offer| matches!(offer, Offer::Records(_))).count();
         change(&mut self.counts.names, names);
         for (_, outcome) in outcomes.iter() {
             match &outcome.state {
@@ -232,32 +241,38 @@ impl State {
     }
 }
 
-/// What is published at which name.
+/// What is published at which name, and where that is open.
 fn offers(outcomes: &Outcomes) -> Offers {
     let mut offers = Offers::new();
-    for (_, outcome) in outcomes.iter() {
+    for (host_name, outcome) in outcomes.iter() {
         for set in &*outcome.record_sets {
-            offers
-                .entry(set.name.clone())
-                .and_modify(|others| {
-                    // Two host names that lead to one name; seldom.
-                    if !Arc::ptr_eq(others, &outcome.record_sets) {
-                        let all = others.iter().chain(&*outcome.record_sets);
-                        *others = all.filter(|other| other.name == set.name).cloned().collect();
-                    }
-                })
-                .or_insert_with(|| Arc::clone(&outcome.record_sets));
+            let offer = offers.entry(set.name.clone()).or_insert(Offer::Open);
+            match offer {
+                // Two host names that lead to one name; seldom.
+                Offer::Records(others) if !Arc::ptr_eq(others, &outcome.record_sets) => {
+                    let all = others.iter().chain(&*outcome.record_sets);
+                    *others = all.filter(|other| other.name == set.name).cloned().collect();
+                }
+                Offer::Records(_) => {}
+                Offer::Open | Offer::Nothing => *offer = Offer::Records(Arc::clone(&outcome.record_sets)),
+            }
+        }
+        if matches!(outcome.state, State::Asked | State::Undecided(_))
+            && let Ok(name) = host_name.parse()
+        {
+            offers.entry(name).or_insert(Offer::Open);
         }
     }
     offers
 }
 
-fn is_offered(name: &HostName, outcomes: &Outcomes) -> bool {
-    outcomes.iter().any(|(_, outcome)| outcome.record_sets.iter().any(|set| set.name == *name))
-}
-
-fn same_at(name: &HostName, a: &[RecordSet], b: &[RecordSet]) -> bool {
-    a.iter().filter(|set| set.name == *name).eq(b.iter().filter(|set| set.name == *name))
+fn same_at(name: &HostName, a: &Offer, b: &Offer) -> bool {
+    match (a, b) {
+        (Offer::Records(a), Offer::Records(b)) => {
+            a.iter().filter(|set| set.name == *name).eq(b.iter().filter(|set| set.name == *name))
+        }
+        (a, b) => a == b,
+    }
 }
 
 /// What stands published for a host name: what the index knows, else what the store holds for the
@@ -328,7 +343,8 @@ mod tests {
                 |_| Some(Decision::Deny(denial.clone())),
                 published,
             );
-            assert_eq!((redecided.offers.len(), offered(&index)), (1, 0));
+            assert_eq!(redecided.offers.get(&published()[0].name), Some(&Offer::Nothing));
+            assert_eq!(offered(&index), 0);
         }
     }
 

@@ -26,16 +26,18 @@ pub(in crate::recording) struct Member {
 }
 
 impl Member {
+    /// Whether all that the cluster has in a zone is withdrawn.
+    pub(super) fn is_released_from(&self, zone: &HostName) -> bool {
+        self.released_from.contains(zone)
+    }
+
     /// Whether enough is known of the cluster to withdraw a value of this owner that this source object
     /// is said to have led to.
     ///
     /// All objects of its kind, and of those it depends on, have to be known. An object of another
     /// kind may want the value as well, and the store names one of them only: so each kind must have
     /// been listed, too.
-    pub(super) fn may_withdraw(&self, owner: &Owner, source: Option<&str>) -> bool {
-        if self.released_from.contains(&owner.zone) {
-            return true;
-        }
+    pub(super) fn knows_enough_of(&self, owner: &Owner, source: Option<&str>) -> bool {
         let is_own = self.zone.as_ref() == Some(&owner.zone) || self.left_zones.contains(&owner.zone);
         let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
         let needed = match kind.filter(|kind| kind.role() == Role::Source) {

@@ -15,7 +15,7 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::conflict::{Claimant, Conflict};
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
-use crate::index::Offers;
+use crate::index::{self, Offers};
 use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::plan::NamePlan;
@@ -54,6 +54,7 @@ pub(super) struct Names {
 /// What one object shall publish at a name. At most names there is one.
 struct Offer {
     claimant: Claimant,
+    /// Empty while it is open whether the object may publish there.
     record_sets: Arc<[RecordSet]>,
 }
 
@@ -156,25 +157,44 @@ impl Names {
 
     /// An object shall be published so from now on.
     pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, reason: Reason) {
-        for (name, record_sets) in offers {
-            // A name that the store holds already shares its text.
-            let name = self.store.known(&name).cloned().unwrap_or(name);
-            if !record_sets.is_empty() {
-                let others = self.offers.entry(name.clone()).or_default();
-                match others.iter_mut().find(|offer| offer.claimant == *claimant) {
-                    Some(known) => known.record_sets = record_sets,
-                    None => {
-                        others.reserve_exact(1);
-                        others.push(Offer { claimant: claimant.clone(), record_sets });
-                    }
+        for (name, offer) in offers {
+            let is_news = match offer {
+                index::Offer::Records(record_sets) => {
+                    self.set_offer(claimant, &name, record_sets);
+                    true
                 }
-            } else if let Some(others) = self.offers.get_mut(&name) {
-                others.retain(|offer| offer.claimant != *claimant);
-                if others.is_empty() {
-                    self.offers.remove(&name);
+                // Where the object had nothing, nothing follows before it is decided.
+                index::Offer::Open => self.set_offer(claimant, &name, Arc::default()),
+                index::Offer::Nothing => {
+                    self.drop_offer(claimant, &name);
+                    true
                 }
+            };
+            if is_news {
+                self.look_at(name, reason);
             }
-            self.look_at(name, reason);
+        }
+    }
+
+    /// Gives whether there was an offer of the object.
+    fn set_offer(&mut self, claimant: &Claimant, name: &HostName, record_sets: Arc<[RecordSet]>) -> bool {
+        // A name that the store holds already shares its text.
+        let name = self.store.known(name).unwrap_or(name);
+        let others = self.offers.entry(name.clone()).or_default();
+        if let Some(known) = others.iter_mut().find(|offer| offer.claimant == *claimant) {
+            known.record_sets = record_sets;
+            return true;
+        }
+        others.reserve_exact(1);
+        others.push(Offer { claimant: claimant.clone(), record_sets });
+        false
+    }
+
+    fn drop_offer(&mut self, claimant: &Claimant, name: &HostName) {
+        let Some(others) = self.offers.get_mut(name) else { return };
+        others.retain(|offer| offer.claimant != *claimant);
+        if others.is_empty() {
+            self.offers.remove(name);
         }
     }
 

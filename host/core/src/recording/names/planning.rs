@@ -80,13 +80,21 @@ impl Names {
     }
 
     fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> (NamePlan, Winners) {
-        let offers = self.offers.get(name).into_iter().flatten();
-        let sets = offers.flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
+        let offers = self.offers.get(name).map(Vec::as_slice).unwrap_or_default();
+        let sets =
+            offers.iter().flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
         let sets = sets.filter(|(_, set)| set.name == *name);
         let winners = resolve_conflicts(name, sets, self.store.published_cname(name).as_ref());
+        let is_open = |cluster: &ClusterId| {
+            offers.iter().any(|offer| offer.claimant.0 == *cluster && offer.record_sets.is_empty())
+        };
         let may_withdraw = |owner: &Owner, source: Option<&str>| {
             let member = self.members.get(&owner.cluster);
-            !held.contains(&owner.cluster) && member.is_some_and(|member| member.may_withdraw(owner, source))
+            !held.contains(&owner.cluster)
+                && member.is_some_and(|member| {
+                    member.is_released_from(&owner.zone)
+                        || member.knows_enough_of(owner, source) && !is_open(&owner.cluster)
+                })
         };
         let zone_of = |cluster: &ClusterId| self.members.get(cluster)?.zone.as_ref();
         let stored = self.store.at(name);

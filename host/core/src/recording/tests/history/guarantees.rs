@@ -26,10 +26,6 @@ struct Life {
     listed: BTreeSet<Kind>,
     /// What the policies deny that may be in force.
     denies: Vec<Option<&'static str>>,
-    /// Whether the module of the last one fails.
-    fails: bool,
-    /// Objects and host names of which a module has said something.
-    known: BTreeSet<(u8, String)>,
     /// When somebody may last have let a large deletion go on.
     let_go: Option<Instant>,
     /// The most names that the store held lately.
@@ -44,6 +40,8 @@ pub(super) struct Guarantees {
     asked: BTreeSet<(usize, String, String)>,
     /// What any policy has ever denied, by cluster; the module of one that failed has allowed nothing.
     decided: [Vec<Option<&'static str>>; CLUSTERS.len()],
+    /// Names that a cluster has ever been given.
+    published: [BTreeSet<HostName>; CLUSTERS.len()],
     before: [Objects; CLUSTERS.len()],
 }
 
@@ -56,7 +54,6 @@ impl Guarantees {
             Step::Govern { cluster, denies, fails } => {
                 self.lives[cluster].is_governed = true;
                 self.lives[cluster].denies.push(DENIES[denies]);
-                self.lives[cluster].fails = fails;
                 if !fails {
                     self.decided[cluster].push(DENIES[denies]);
                 }
@@ -65,7 +62,6 @@ impl Guarantees {
             Step::Compare { cluster, .. } => {
                 let denies = self.lives[cluster].denies.last().copied().flatten();
                 self.lives[cluster].is_governed = true;
-                self.lives[cluster].fails = false;
                 self.lives[cluster].denies.push(denies);
                 self.decided[cluster].extend(DENIES);
             }
@@ -100,8 +96,11 @@ impl Guarantees {
             assert_eq!(world.value(key).as_deref(), Some(value.as_bytes()), "{key}");
         }
         let mut withdrawn: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut published: [BTreeSet<HostName>; CLUSTERS.len()] = Default::default();
         for plan in std::mem::take(&mut world.begun) {
-            self.check_plan(&plan, world);
+            for cluster in self.check_plan(&plan, world) {
+                published[cluster].insert(plan.name.clone());
+            }
             for owner in &plan.withdrawn_from {
                 let cluster = position(&owner.name);
                 if !landscape.clusters[cluster].leaves {
@@ -109,6 +108,14 @@ impl Guarantees {
                     self.check_withdrawal(cluster, plan.name.as_str(), landscape);
                 }
             }
+        }
+        for (cluster, names) in published.into_iter().enumerate() {
+            // 7: there is one module that allows all that is new.
+            let new: Vec<&HostName> = names.difference(&self.published[cluster]).collect();
+            let allows_all = |denies: &Option<&str>| new.iter().all(|name| allows(*denies, name.as_str()));
+            let modules = &self.lives[cluster].denies;
+            assert!(new.is_empty() || modules.iter().any(allows_all), "{new:?} of several modules");
+            self.published[cluster].extend(names);
         }
         for (cluster, life) in self.lives.iter_mut().enumerate() {
             let owner = Owner { zone: ZONE.parse().unwrap(), cluster: id(CLUSTERS[cluster]) };
@@ -119,16 +126,7 @@ impl Guarantees {
             let is_much = deleted > FREE_NAMES && deleted * 100 > life.names * SHARE_PERCENT;
             let may = life.let_go.is_some_and(|at| world.now <= at + CLEARED);
             assert!(!is_much || may, "{deleted} of {} names go at once", life.names);
-            let told: BTreeSet<(u8, String)> = landscape.clusters[cluster]
-                .told
-                .claims()
-                .map(|(object, host, _)| (object, host.to_owned()))
-                .collect();
-            life.known.retain(|known| told.contains(known));
             if world.jobs.is_empty() && world.answers.is_empty() {
-                if life.is_governed && !life.fails {
-                    life.known = told;
-                }
                 // What was asked last has been answered.
                 let last = life.denies.pop();
                 life.denies.clear();
@@ -137,7 +135,9 @@ impl Guarantees {
         }
     }
 
-    fn check_plan(&self, plan: &NamePlan, world: &World) {
+    /// Gives the clusters that get a value.
+    fn check_plan(&self, plan: &NamePlan, world: &World) -> BTreeSet<usize> {
+        let mut given = BTreeSet::new();
         let prefix = Prefix::default();
         let mut keys = BTreeSet::new();
         for change in &plan.changes {
@@ -167,10 +167,11 @@ impl Guarantees {
             // 6: it was asked for, and a module has allowed it.
             let asked = (cluster, name.to_string(), address.to_string());
             assert!(self.asked.contains(&asked), "nobody asked for {asked:?}");
-            let allows =
-                |denies: &Option<&str>| denies.is_none_or(|prefix| !name.as_str().starts_with(prefix));
-            assert!(self.decided[cluster].iter().any(allows), "nobody allowed {asked:?}");
+            let mut decided = self.decided[cluster].iter();
+            assert!(decided.any(|denies| allows(*denies, name.as_str())), "nobody allowed {asked:?}");
+            given.insert(cluster);
         }
+        given
     }
 
     /// 5: nothing is deleted out of ignorance.
@@ -178,17 +179,18 @@ impl Guarantees {
         let life = &self.lives[cluster];
         assert!(life.is_governed, "{name} is withdrawn of a cluster without a policy");
         assert!(Kind::ALL.iter().all(|kind| life.listed.contains(kind)), "{name} is withdrawn unseen");
-        let allowed = |denies: &Option<&str>| denies.is_none_or(|prefix| !name.starts_with(prefix));
-        // A claim that no module has said anything of holds nothing up.
+        // What no module has said anything of may be wanted, too.
+        let wants = |objects: &Objects| objects.claims().any(|(_, host, _)| host == name);
         let (before, after) = (&self.before[cluster], &landscape.clusters[cluster].told);
-        let stays = |(object, host, _): (u8, &str, &str)| {
-            host == name
-                && life.known.contains(&(object, host.to_owned()))
-                && after.claims().any(|(other, host, _)| (other, host) == (object, name))
-        };
-        let is_wanted = life.denies.iter().all(allowed) && before.claims().any(stays);
+        let is_wanted =
+            life.denies.iter().all(|denies| allows(*denies, name)) && wants(before) && wants(after);
         assert!(!is_wanted, "{name} is withdrawn, and {} still wants it", CLUSTERS[cluster]);
     }
+}
+
+/// Whether a module that denies names with a prefix allows this one.
+fn allows(denies: Option<&str>, name: &str) -> bool {
+    denies.is_none_or(|prefix| !name.starts_with(prefix))
 }
 
 fn position(name: &str) -> usize {
