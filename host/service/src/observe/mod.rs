@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tasks::Tasks;
 
-pub use intake::{NobodyListens, Observations, ObservationsReceiver, observations};
+pub use intake::{NobodyListens, Observations, ObservationsReceiver, Taken, observations};
 pub use list::list;
 pub use openmcp_dns_core::recording::Observation;
 

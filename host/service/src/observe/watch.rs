@@ -176,7 +176,7 @@ mod tests {
         let (observations, mut seen) = observations();
         let cluster = ClusterId::new("s", "w1");
         tokio::spawn(Watch { cluster, kind: Kind::Namespace, client: endless(), observations }.run());
-        let (_, told) = seen.recv().await;
+        let told = seen.recv().await.observation;
         assert!(matches!(&told, Observation::Trouble(_, why) if *why == too_many()), "it is trouble");
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::deciders::Deciders;
 use super::messages::{Command, Received};
 use super::writes::Writes;
+use crate::observe::{ObservationsReceiver, Taken};
 
 /// How much is taken together before anything is planned.
 const BATCH: usize = 512;
@@ -82,8 +83,9 @@ impl Recorder {
                     Some(command) => self.command(command),
                     None => return,
                 },
-                (cluster, observation) = received.observations.recv(),
-                    if self.recording.knows_the_store() => self.observation(cluster, observation),
+                taken = received.observations.recv(), if self.recording.knows_the_store() => {
+                    self.observation(taken, &mut received.observations);
+                }
                 () = until(due) => self.handle(recording::Input::Tick),
                 _ = look_after.tick() => {
                     let used = self.recording.modules();
@@ -105,9 +107,9 @@ impl Recorder {
                 } else if let Ok(command) = received.commands.try_recv() {
                     self.command(command);
                 } else if self.recording.knows_the_store()
-                    && let Some((cluster, observation)) = received.observations.try_recv()
+                    && let Some(taken) = received.observations.try_recv()
                 {
-                    self.observation(cluster, observation);
+                    self.observation(taken, &mut received.observations);
                 } else {
                     break;
                 }
@@ -179,11 +181,16 @@ impl Recorder {
         self.handle(recording::Input::Command(cluster, command));
     }
 
-    fn observation(&mut self, cluster: ClusterId, observation: Observation) {
+    fn observation(&mut self, taken: Taken, observations: &mut ObservationsReceiver) {
+        let Taken { cluster, observation, is_free } = taken;
         if let Observation::Trouble(kind, message) = &observation {
             tracing::warn!(%cluster, kind = kind.as_str(), %message, "unable to watch");
         }
-        self.handle(recording::Input::Observation(cluster, observation));
+        let began = Instant::now();
+        self.handle(recording::Input::Observation(cluster.clone(), observation));
+        if !is_free {
+            observations.rest(&cluster, began.elapsed());
+        }
     }
 
     fn store_event(&mut self, event: StoreEvent) {
