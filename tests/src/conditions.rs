@@ -96,7 +96,7 @@ pub async fn wait_problem(
     .await
 }
 
-/// Waits for an Event on an object in `default`, and gives its note.
+/// Waits for an Event on an object in `default` that has been told so many times, and gives its note.
 ///
 /// # Errors
 /// When there is none in time.
@@ -105,6 +105,7 @@ pub async fn wait_event(
     kind: &str,
     name: &str,
     reason: &str,
+    times: i32,
     timeout: Duration,
 ) -> anyhow::Result<String> {
     let events: Api<Event> = Api::namespaced(client.clone(), "default");
@@ -119,10 +120,12 @@ pub async fn wait_event(
             if object.kind.as_deref() == Some(kind)
                 && object.name.as_deref() == Some(name)
                 && event.reason.as_deref() == Some(reason)
+                && event.series.as_ref().map_or(1, |series| series.count) == times
             {
                 return Ok(Look::Ok(event.note.unwrap_or_default()));
             }
-            others.push(format!("{:?} on {:?} {:?}", event.reason, object.kind, object.name));
+            let count = event.series.map_or(1, |series| series.count);
+            others.push(format!("{:?} on {:?} {:?}, {count} times", event.reason, object.kind, object.name));
         }
         Ok(Err(format!("{} other Events: {}", others.len(), others.join(", "))))
     })

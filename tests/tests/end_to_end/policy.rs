@@ -22,11 +22,18 @@ pub(crate) async fn a_name_of_another_cluster_is_denied(world: &World) -> anyhow
     let message = wait_problem(&world.platform(), "workload01", source, name, code, SOON).await?;
     assert!(message.contains("workload01.openmcp.cluster"), "{message}");
     let client = world.landscape.workload01.client();
-    let note = wait_event(&client, "HTTPRoute", "thief", "HostNameDenied", SOON).await?;
+    let note = wait_event(&client, "HTTPRoute", "thief", "HostNameDenied", 1, SOON).await?;
     assert!(note.contains(name) && note.contains(code), "{note}");
     assert_eq!(world.landscape.central.udp.a(name).await, Answer::NoSuchName);
     let stored = world.stored().await?;
     assert!(!stored.keys().any(|key| key.contains("/stolen/")), "{stored:#?}");
+    // What is said again counts in the Event that says it.
+    let own = "honest.workload01.openmcp.cluster";
+    world.publish("thief", &[own]).await?;
+    world.landscape.central.udp.wait_a(own, &Answer::of(["172.18.201.2"]), SOON).await?;
+    world.publish("thief", &[name]).await?;
+    wait_event(&client, "HTTPRoute", "thief", "HostNameDenied", 2, SOON).await?;
+    world.landscape.central.udp.wait_a(own, &Answer::NoSuchName, SOON).await?;
     route_reference("thief").delete(&client).await?;
     wait_denied(world, 0).await
 }
@@ -65,7 +72,7 @@ pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -
     let source = "HTTPRoute/default/swapped";
     wait_problem(&world.platform(), "workload01", source, denied, "prefix-denied", SOON).await?;
     let client = world.landscape.workload01.client();
-    let note = wait_event(&client, "HTTPRoute", "swapped", "HostNameDenied", SOON).await?;
+    let note = wait_event(&client, "HTTPRoute", "swapped", "HostNameDenied", 1, SOON).await?;
     assert!(note.contains("prefix-denied"), "{note}");
     assert_eq!(central.a(denied).await, Answer::NoSuchName);
     assert_eq!(central.a(SEED).await, Answer::of(["172.18.201.2"]));

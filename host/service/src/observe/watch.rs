@@ -1,5 +1,7 @@
 //! The watch of one kind in one cluster.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -8,7 +10,7 @@ use kube::Api;
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::kinds::{Fields, Kind, Part, Reader};
+use openmcp_dns_core::kinds::{Fields, Kind, ObjectKey, Part, Reader};
 use openmcp_dns_core::objects::Change;
 
 use super::partial::PartialObject;
@@ -123,19 +125,22 @@ impl Following<'_> {
         let kind = watch.kind;
         let api: Api<PartialObject<Spec, Status>> = Api::all_with(watch.client.clone(), &resource);
         let mut events = watcher(api, watcher::Config::default()).boxed();
-        let mut list = Vec::new();
+        let (mut list, mut known) = (Vec::new(), Known::default());
         let mut synced = false;
         while let Some(event) = events.next().await {
             let change = match event {
                 Ok(Event::Init) => {
                     list.clear();
+                    known.forget();
                     continue;
                 }
-                Ok(Event::InitApply(_)) if list.len() == MOST_OBJECTS => {
-                    return Ok(Ended::Trouble { message: too_many(), synced: false });
-                }
                 Ok(Event::InitApply(object)) => {
-                    list.push(object.object.watched(kind, fields));
+                    let object = object.object.watched(kind, fields);
+                    // The same object without end is an endless list, too.
+                    if list.len() == MOST_OBJECTS || !known.take(&object.key(), MOST_OBJECTS) {
+                        return Ok(Ended::Trouble { message: too_many(), synced: false });
+                    }
+                    list.push(object);
                     continue;
                 }
                 Ok(Event::InitDone) => {
@@ -143,8 +148,18 @@ impl Following<'_> {
                     *reported = Reported::Nothing;
                     Change::Replaced(kind, std::mem::take(&mut list))
                 }
-                Ok(Event::Apply(object)) => Change::Set(object.object.watched(kind, fields)),
-                Ok(Event::Delete(object)) => Change::Removed(kind, object.object.watched(kind, fields).key()),
+                Ok(Event::Apply(object)) => {
+                    let object = object.object.watched(kind, fields);
+                    if !known.take(&object.key(), MOST_OBJECTS) {
+                        return Ok(Ended::Trouble { message: too_many(), synced: false });
+                    }
+                    Change::Set(object)
+                }
+                Ok(Event::Delete(object)) => {
+                    let key = object.object.watched(kind, fields).key();
+                    known.drop(&key);
+                    Change::Removed(kind, key)
+                }
                 Err(error) if is_not_found(&error) => return Ok(Ended::NotServed),
                 // The watch was too far behind; it lists anew by itself.
                 Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
@@ -153,6 +168,29 @@ impl Following<'_> {
             watch.report(Observation::Change(change)).await?;
         }
         Ok(Ended::NotServed)
+    }
+}
+
+/// The objects that there are, by a hash of their keys: only their number counts.
+#[derive(Default)]
+struct Known {
+    keys: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Known {
+    /// Takes an object in; gives `false` when there are more than so many.
+    fn take(&mut self, key: &ObjectKey, most: usize) -> bool {
+        self.keys.insert(self.hasher.hash_one(key));
+        self.keys.len() <= most
+    }
+
+    fn drop(&mut self, key: &ObjectKey) {
+        self.keys.remove(&self.hasher.hash_one(key));
+    }
+
+    fn forget(&mut self) {
+        self.keys = HashSet::new();
     }
 }
 
@@ -178,5 +216,16 @@ mod tests {
         tokio::spawn(Watch { cluster, kind: Kind::Namespace, client: endless(), observations }.run());
         let told = seen.recv().await.observation;
         assert!(matches!(&told, Observation::Trouble(_, why) if *why == too_many()), "it is trouble");
+    }
+
+    #[test]
+    fn objects_that_come_after_the_list_count_and_those_that_go_do_not() {
+        let mut known = Known::default();
+        let key = |name: &str| ("default".to_owned(), name.to_owned());
+        assert!(known.take(&key("a"), 2) && known.take(&key("b"), 2) && known.take(&key("b"), 2));
+        known.drop(&key("a"));
+        assert!(known.take(&key("c"), 2) && !known.take(&key("d"), 2));
+        known.forget();
+        assert!(known.take(&key("d"), 1));
     }
 }

@@ -1,22 +1,17 @@
 //! Events on routes and Ingresses, in the cluster where their author looks.
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
 
+use super::event_series;
 use crate::journal::Occurrence;
 use crate::record::{Report, explain};
-use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_api::conditions::Reason;
 
 /// Events that wait to be written for one cluster. More are dropped: after a restart, or when a
 /// module fails, every claim may have one, and the status has the counts.
 const QUEUE: usize = 512;
-
-/// The longest note that the API server takes, in bytes (`events.k8s.io/v1` Event).
-const MAX_NOTE_BYTES: usize = 1024;
 
 /// What to tell the author of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,35 +72,11 @@ pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
 /// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
 /// reached are dropped.
 pub async fn write(notices: &mut mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
-    let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
     while let Some(notice) = notices.recv().await {
         let Some(client) = client.borrow().clone() else { continue };
-        let (event, object) = event(notice);
-        if let Err(error) = Recorder::new(client, reporter.clone()).publish(&event, &object).await {
-            let message = openmcp_dns_core::chain(&error);
-            tracing::warn!(kind = object.kind, namespace = object.namespace, name = object.name, %message,
-                "unable to write an Event");
+        if let Err(error) = event_series::publish(client, &notice).await {
+            let (source, message) = (&notice.source, openmcp_dns_core::chain(&error));
+            tracing::warn!(%source, %message, "unable to write an Event");
         }
     }
-}
-
-fn event(notice: Notice) -> (Event, ObjectReference) {
-    let Notice { source, uid, reason, mut message } = notice;
-    message.truncate(message.floor_char_boundary(MAX_NOTE_BYTES));
-    let event = Event {
-        type_: EventType::Warning,
-        reason: reason.to_string(),
-        note: Some(message),
-        action: "Publish".to_owned(),
-        secondary: None,
-    };
-    let object = ObjectReference {
-        api_version: Some(source.kind.api_version()),
-        kind: Some(source.kind.to_string()),
-        namespace: Some(source.namespace),
-        name: Some(source.name),
-        uid: Some(uid),
-        ..ObjectReference::default()
-    };
-    (event, object)
 }

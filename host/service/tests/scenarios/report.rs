@@ -10,7 +10,7 @@ const HOST: &str = "shop.w1.openmcp.cluster";
 
 #[tokio::test]
 async fn the_author_of_a_denied_route_is_told_once() {
-    let (_world, w1) = World::with_one_cluster().await;
+    let (world, w1) = World::with_one_cluster().await;
     w1.put(gateway("10.0.0.7")).unwrap();
     let denied = w1.put(route("denied", "deny-me.w1.openmcp.cluster")).unwrap();
     until("there is an Event", || !events(&w1, "HostNameDenied").is_empty()).await;
@@ -33,6 +33,16 @@ async fn the_author_of_a_denied_route_is_told_once() {
     let all = events(&w1, "HostNameDenied");
     assert_eq!(all.len(), 2, "{all:#?}");
     assert!(all.iter().all(|event| event["series"].is_null()), "{all:#?}");
+
+    // What is said again counts in the Event that says it.
+    w1.put(route("later", "allowed.w1.openmcp.cluster")).unwrap();
+    world.published("allowed.w1.openmcp.cluster", &["10.0.0.7"]).await;
+    w1.put(route("later", "deny-it.w1.openmcp.cluster")).unwrap();
+    let counts = || -> Vec<i64> {
+        events(&w1, "HostNameDenied").iter().filter_map(|event| event["series"]["count"].as_i64()).collect()
+    };
+    until("it is counted", || counts() == [2]).await;
+    assert_eq!(events(&w1, "HostNameDenied").len(), 2);
 }
 
 #[tokio::test]

@@ -1,0 +1,110 @@
+//! Events as objects: one that says again what another one said continues that one's series.
+//!
+//! The name of an Event follows from what it says of which object, so a series goes on over restarts. (The
+//! recorder of kube tells Events apart without what they say: of two host names of an object, it would tell
+//! the first.)
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::{Event, EventSeries};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use openmcp_dns_api::FIELD_MANAGER;
+
+use super::events::Notice;
+
+/// The longest note that the API server takes, in bytes (`events.k8s.io/v1` Event).
+const MAX_NOTE_BYTES: usize = 1024;
+
+/// Most of the object's name in that of its Event: with the digest, it stays below the 253 bytes of a name.
+const MAX_OBJECT_NAME_BYTES: usize = 200;
+
+/// Writes a notice, or counts it where the same has been said before. An Event that the API server has dropped
+/// for its age (an hour, usually) begins anew.
+pub(super) async fn publish(client: kube::Client, notice: &Notice) -> kube::Result<()> {
+    let event = event(notice);
+    let name = event.metadata.name.clone().unwrap_or_default();
+    let events: Api<Event> = Api::namespaced(client, &notice.source.namespace);
+    match events.create(&PostParams::default(), &event).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+        created => return created.map(drop),
+    }
+    let known = events.get(&name).await?;
+    let count = known.series.map_or(2, |series| series.count.saturating_add(1));
+    let series = EventSeries { count, last_observed_time: MicroTime(Timestamp::now()) };
+    let patch = Patch::Merge(serde_json::json!({ "series": series }));
+    events.patch(&name, &PatchParams::default(), &patch).await.map(drop)
+}
+
+fn event(notice: &Notice) -> Event {
+    let Notice { source, uid, reason, message } = notice;
+    let note = &message[..message.floor_char_boundary(MAX_NOTE_BYTES)];
+    let regarding = ObjectReference {
+        api_version: Some(source.kind.api_version()),
+        kind: Some(source.kind.to_string()),
+        namespace: Some(source.namespace.clone()),
+        name: Some(source.name.clone()),
+        uid: Some(uid.clone()),
+        ..ObjectReference::default()
+    };
+    Event {
+        metadata: ObjectMeta {
+            namespace: Some(source.namespace.clone()),
+            name: Some(name(notice, note)),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Warning".to_owned()),
+        reason: Some(reason.to_string()),
+        note: Some(note.to_owned()),
+        action: Some("Publish".to_owned()),
+        event_time: Some(MicroTime(Timestamp::now())),
+        regarding: Some(regarding),
+        reporting_controller: Some(FIELD_MANAGER.to_owned()),
+        reporting_instance: Some(FIELD_MANAGER.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// The name of the object, and a digest of what is said.
+fn name(notice: &Notice, note: &str) -> String {
+    let Notice { source, uid, reason, .. } = notice;
+    // The note comes last, and no other part has a zero in it.
+    let said = [source.kind.as_str(), uid, &reason.to_string(), note].join("\0");
+    let digest = openmcp_dns_policy::digest(said.as_bytes());
+    let object = &source.name[..source.name.floor_char_boundary(MAX_OBJECT_NAME_BYTES)];
+    // A label of a name ends with a letter or a digit.
+    format!("{}.{}", object.trim_end_matches(['-', '.']), &digest[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use openmcp_dns_api::conditions::Reason;
+    use openmcp_dns_core::cluster::SourceRef;
+    use openmcp_dns_core::kinds::Kind;
+
+    use super::*;
+
+    fn notice(name: &str, message: &str) -> Notice {
+        let source = SourceRef { kind: Kind::Ingress, namespace: "default".into(), name: name.into() };
+        Notice { source, uid: "1".into(), reason: Reason::HostNameDenied, message: message.into() }
+    }
+
+    #[test]
+    fn an_event_is_named_by_what_it_says_of_which_object() {
+        let named = |name: &str, message: &str| event(&notice(name, message)).metadata.name.unwrap();
+        assert_eq!(named("shop", "a"), named("shop", "a"));
+        assert_ne!(named("shop", "a"), named("shop", "b"));
+        let remade = Notice { uid: "2".into(), ..notice("shop", "a") };
+        assert_ne!(event(&remade).metadata.name.unwrap(), named("shop", "a"));
+        let long = format!("{}-{}", "a".repeat(199), "b".repeat(53));
+        let name = named(&long, "a");
+        assert!(name.len() <= 253 && name.starts_with(&format!("{}.", "a".repeat(199))), "{name}");
+    }
+
+    #[test]
+    fn a_long_note_is_cut_between_characters() {
+        let note = event(&notice("shop", &"ä".repeat(600))).note.unwrap();
+        assert_eq!(note, "ä".repeat(512));
+    }
+}
