@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
+use openmcp_dns_tests::conditions::wait_object;
 use openmcp_dns_tests::faults::{Content, Fault};
+use openmcp_dns_tests::manifests::POLICY;
+use serde_json::json;
 
 use crate::modules::{digest, marked};
 use crate::world::{SOON, World};
@@ -92,6 +95,24 @@ pub(crate) async fn credentials_do_not_follow_a_redirect(world: &World) -> anyho
     world.set(&world.faulty("faulty/redirect:3", &third)).await?;
     let message = world.wait_inactive("ModuleUnavailable").await?;
     assert!(message.contains("redirect to plain http"), "{message}");
+    world.faults.set(Fault::None);
+    world.reset().await
+}
+
+pub(crate) async fn a_restart_needs_no_registry(world: &mut World) -> anyhow::Result<()> {
+    let sha256 = world.push_bytes(&marked("kept")?, "faulty/kept:1")?;
+    world.set(&world.faulty("faulty/kept:1", &sha256)).await?;
+    world.wait_active(&sha256).await?;
+    world.wait_kept(&sha256).await?;
+    world.faults.set(Fault::Status(503));
+    world.stop_service();
+    // What is said from now on, the new process has found.
+    POLICY.merge_status(&world.client(), &json!({ "conditions": null, "module": null })).await?;
+    world.run_service(&[])?;
+    wait_object(&world.client(), POLICY, "the module that was kept decides", SOON, |object| {
+        (object["status"]["module"]["activeDigest"] == sha256).then_some(())
+    })
+    .await?;
     world.faults.set(Fault::None);
     world.reset().await
 }

@@ -50,6 +50,7 @@ async fn modules_come_from_where_a_policy_says() {
         step!(faults::a_module_without_an_end_is_not_read_to_it(&world));
         step!(faults::a_silent_registry_holds_up_nothing(&world));
         step!(faults::credentials_do_not_follow_a_redirect(&world));
+        step!(faults::a_restart_needs_no_registry(&mut world));
         step!(others::a_module_comes_over_https_with_its_digest(&world));
         step!(others::what_is_no_component_is_refused_with_a_reason(&world));
         step!(others::a_configuration_that_the_module_refuses_is_told_in_its_words(&world));

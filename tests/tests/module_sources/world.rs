@@ -5,7 +5,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use kube::Client;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt as _};
 use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::conditions::wait_object;
 use openmcp_dns_tests::etcd::{Durability, Etcd};
@@ -16,6 +18,7 @@ use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::registry::{Door, PASSWORD, Registry, USER, docker_config};
 use openmcp_dns_tests::service::output_of;
+use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,6 +94,11 @@ impl World {
         self.service =
             Some(Process::start("openmcp-dns", &openmcp_dns()?, &arguments, &environment, &self.logs())?);
         Ok(())
+    }
+
+    /// Ends the service.
+    pub(crate) fn stop_service(&mut self) {
+        self.service = None;
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -211,6 +219,18 @@ impl World {
                 .iter()
                 .any(|condition| condition["type"] == "ModuleActive" && condition["status"] == "True");
             (status["module"]["activeDigest"] == sha256 && current && is_good).then(|| status.clone())
+        })
+        .await
+    }
+
+    /// Waits until a module is kept for a restart.
+    pub(crate) async fn wait_kept(&self, sha256: &str) -> anyhow::Result<()> {
+        let config_maps: Api<ConfigMap> = Api::default_namespaced(self.client());
+        wait_until(&format!("module {sha256} is kept"), SOON, async || {
+            let names: Vec<String> =
+                config_maps.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+            let is_kept = names.iter().any(|name| name.contains(&sha256[..8]));
+            Ok(if is_kept { Ok(()) } else { Err(names.join(", ")) })
         })
         .await
     }
