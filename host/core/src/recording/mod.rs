@@ -60,6 +60,8 @@ pub struct Recording {
     /// When a cluster has something to do though nothing arrives.
     timers: BTreeSet<(Instant, ClusterId)>,
     timer_of: HashMap<ClusterId, Instant>,
+    /// How many claims have been looked at since somebody asked.
+    claims: usize,
     /// Clusters that this round has to do with.
     busy: BTreeSet<ClusterId>,
     /// Clusters whose state is another than others know.
@@ -78,6 +80,7 @@ impl Recording {
             tickets: 0,
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
+            claims: 0,
             busy: BTreeSet::new(),
             touched: BTreeSet::new(),
         }
@@ -87,6 +90,12 @@ impl Recording {
     #[must_use]
     pub const fn knows_the_store(&self) -> bool {
         self.names.store_is_known()
+    }
+
+    /// How many claims have been looked at since this was asked last: what an input costs, and what follows.
+    #[must_use]
+    pub const fn take_claims(&mut self) -> usize {
+        std::mem::replace(&mut self.claims, 0)
     }
 
     /// When an [`Input::Tick`] is wanted; `None` when nothing waits for the time.
@@ -240,6 +249,7 @@ impl Recording {
         let Some(cluster) = self.clusters.get_mut(id) else { return };
         let mut around = surroundings(&self.names, &mut self.memo, &mut self.tickets, now);
         cluster.handle(input, &mut around);
+        self.claims += around.claims;
         let caused = around.effects;
         self.names.join(id, cluster.member());
         self.busy.insert(id.clone());
@@ -323,5 +333,6 @@ fn surroundings<'a>(
     tickets: &'a mut Ticket,
     now: Instant,
 ) -> Surroundings<'a> {
-    Surroundings { store: names.store(), revision: names.revision(), memo, tickets, now, effects: Vec::new() }
+    let (store, revision) = (names.store(), names.revision());
+    Surroundings { store, revision, memo, tickets, now, claims: 0, effects: Vec::new() }
 }

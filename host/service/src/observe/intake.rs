@@ -19,10 +19,22 @@ use super::Observation;
 /// Most observations of one cluster that wait.
 const WAITING: usize = 64;
 
-/// How long a cluster rests, as a multiple of the time that its last observation took. Questions and plans
-/// follow from one, which take about as long again: so one cluster gets a tenth of the recorder. A change
-/// of an object of usual size takes some 20 microseconds.
+/// What a claim costs the recorder from its observation until it is recorded.
+const CLAIM: Duration = Duration::from_micros(20);
+
+/// How long a cluster rests, as a multiple of what its last observation costs: one cluster gets a twentieth of
+/// the recorder.
 const REST: u32 = 19;
+
+/// Observations of up to so many claims make nobody wait. For a larger one its cluster rests longer, by how much
+/// it is larger: others shall meet it at work less often.
+const SMALL: u32 = 16;
+
+/// A rest is that much longer at most.
+const LONGER: u32 = 10;
+
+/// No rest is longer.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Where watches report to. Clones are the same.
 #[derive(Clone)]
@@ -130,6 +142,13 @@ impl State {
     }
 }
 
+/// How long a cluster rests after an observation of so many claims.
+fn rest(claims: usize) -> Duration {
+    let claims = u32::try_from(claims).unwrap_or(u32::MAX);
+    let longer = (claims / SMALL).clamp(1, LONGER);
+    CLAIM.saturating_mul(claims).saturating_mul(REST * longer).min(LONGEST_REST)
+}
+
 /// An observation that was taken.
 pub struct Taken {
     /// Where it was made.
@@ -172,10 +191,10 @@ impl ObservationsReceiver {
         Some(Taken { cluster, observation, is_free })
     }
 
-    /// An observation of a cluster took so long.
-    pub fn rest(&mut self, cluster: &ClusterId, took: Duration) {
+    /// So many claims had to be looked at for an observation of a cluster.
+    pub fn rest(&mut self, cluster: &ClusterId, claims: usize) {
         if let Some(queue) = self.0.lock().queues.get_mut(cluster) {
-            queue.rests_until = Some(Instant::now() + took * REST);
+            queue.rests_until = Some(Instant::now() + rest(claims));
         }
     }
 }
@@ -230,7 +249,7 @@ mod tests {
         let taken = receiver.recv().await;
         assert_eq!((taken.cluster, taken.is_free), (id("large"), false));
         let before = Instant::now();
-        receiver.rest(&id("large"), Duration::from_secs(10));
+        receiver.rest(&id("large"), usize::MAX);
         for is_free in [true, false] {
             let taken = receiver.recv().await;
             assert_eq!((taken.cluster, taken.is_free), (id("listed"), is_free));
@@ -238,12 +257,19 @@ mod tests {
         assert!(receiver.try_recv().is_none(), "it rests");
         send("other").await;
         assert_eq!(receiver.recv().await.cluster, id("other"));
-        let in_time = before + Duration::from_secs(189);
-        assert!(receiver.0.lock().next_turn(in_time).is_none(), "a rest is as long as the work makes it");
+        let soon = before + LONGEST_REST / 2;
+        assert!(receiver.0.lock().next_turn(soon).is_none(), "a rest is as long as the work makes it");
         // Who waits is woken at the end of a rest, though nobody reports anything.
         receiver.0.lock().resting.clear();
         receiver.0.lock().turns.push_back(id("large"));
-        receiver.rest(&id("large"), Duration::from_millis(1));
+        receiver.rest(&id("large"), 1);
         assert_eq!(receiver.recv().await.cluster, id("large"));
+    }
+
+    #[test]
+    fn a_large_object_costs_its_cluster_more_than_many_small_ones() {
+        assert_eq!([0, 1, 16].map(rest), [0, 380, 16 * 380].map(Duration::from_micros));
+        assert!(rest(160) > rest(16) * 50);
+        assert_eq!(rest(usize::MAX), LONGEST_REST);
     }
 }

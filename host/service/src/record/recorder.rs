@@ -186,10 +186,10 @@ impl Recorder {
         if let Observation::Trouble(kind, message) = &observation {
             tracing::warn!(%cluster, kind = kind.as_str(), %message, "unable to watch");
         }
-        let began = Instant::now();
+        let _ = self.recording.take_claims();
         self.handle(recording::Input::Observation(cluster.clone(), observation));
         if !is_free {
-            observations.rest(&cluster, began.elapsed());
+            observations.rest(&cluster, self.recording.take_claims());
         }
     }
 

@@ -174,6 +174,7 @@ impl ClusterRecords {
         let owner = self.policy.as_ref().map(ClusterPolicy::owner);
         let within = resolution.map(|resolution| self.within_budget(source, resolution));
         let wanted = within.as_ref().map_or(0, |within| within.resolution.wanted.len());
+        around.claims += wanted.max(1);
         let (resolution, surplus) =
             within.map_or((None, None), |within| (Some(within.resolution), within.surplus));
         let labels = self.labels(source);

@@ -132,6 +132,8 @@ pub(super) struct Surroundings<'a> {
     /// The last one that was given out.
     pub(super) tickets: &'a mut Ticket,
     pub(super) now: Instant,
+    /// How many claims have been looked at.
+    pub(super) claims: usize,
     pub(super) effects: Vec<ClusterEffect>,
 }
 
