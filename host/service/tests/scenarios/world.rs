@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_kube_memory::{Server, Verb};
 use openmcp_dns_modules::SourceOptions;
@@ -16,9 +17,10 @@ use openmcp_dns_server::{Records, Server as DnsServer};
 use openmcp_dns_service::api_client::limited;
 use openmcp_dns_service::inventory::Access;
 use openmcp_dns_service::journal::Journal;
+use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, PartEnded, Service, run};
+use openmcp_dns_service::run::{Budget, Ended, Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_store::{MemoryStore, StoreEvent};
 use serde_json::{Value, json};
@@ -45,7 +47,7 @@ pub(crate) struct World {
     /// What the store holds.
     held: Arc<Mutex<Held>>,
     metrics_address: SocketAddr,
-    running: Option<(CancellationToken, JoinHandle<Result<(), PartEnded>>)>,
+    running: Option<(CancellationToken, JoinHandle<Result<(), Ended>>)>,
     readiness: Readiness,
     metrics: Metrics,
 }
@@ -143,6 +145,8 @@ impl World {
             platform: limited(self.platform.client()),
             statuses: Budget::default(),
             inventory: self.access.clone(),
+            leadership: Leadership::alone("test".to_owned()),
+            leader_key: LeaderKey::of_platform("test"),
             store: self.store.clone(),
             prefix: Prefix::default(),
             engine: engine(),
