@@ -112,8 +112,9 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     let (store_events_sender, store_events) = mpsc::channel(256);
     let followed = Arc::clone(&store);
     parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
-    let fencing = hold(leadership.clone(), Arc::clone(&store), leader_key, metrics.clone());
-    parts.spawn("fencing of the store", fencing);
+    parts.spawn("fencing of the store", hold(leadership.clone(), Arc::clone(&store), leader_key));
+    let measured = metrics.clone();
+    parts.spawn("metric of the lead", leadership.clone().told_to(move |leads| measured.leads(leads)));
     let options = Options { prefix, reports, leadership: leadership.clone(), tasks: tasks.clone() };
     let recorder = Recorder::new(store, options);
     let received = Received { commands: commands_receiver, observations: observations_receiver };

@@ -15,7 +15,6 @@ use openmcp_dns_core::probing::{Pace, Probing};
 use openmcp_dns_core::recording::Observation;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::leadership::{Leadership, hold};
-use openmcp_dns_service::metrics::Metrics;
 use openmcp_dns_service::record::{Command, Options, Received, Recorder, Report, Summary, observations};
 use openmcp_dns_service::tasks::Tasks;
 use openmcp_dns_store::Store;
@@ -61,7 +60,7 @@ impl Running {
         tokio::spawn(async move { followed.follow(store_events).await });
         let leadership = Leadership::alone("bench".to_owned());
         let key = LeaderKey::of_platform("bench");
-        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key, Metrics::default()));
+        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
         let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
         let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };

@@ -8,7 +8,6 @@ use openmcp_dns_core::leadership::{Claim, Leader, LeaderKey, claim};
 use openmcp_dns_store::{Fence, Store, StoreError};
 
 use super::{Leadership, Standing};
-use crate::metrics::Metrics;
 
 /// How long to wait before trying again what the store did not answer.
 const RETRY: Duration = Duration::from_millis(250);
@@ -22,21 +21,18 @@ enum Taken {
 }
 
 /// Leads in the store as soon as we lead, and again when the store has forgotten it; never ends.
-pub async fn hold(leadership: Leadership, store: Arc<dyn Store>, key: LeaderKey, metrics: Metrics) {
+pub async fn hold(leadership: Leadership, store: Arc<dyn Store>, key: LeaderKey) {
     let mut standing = leadership.0.standing.subscribe();
     // Whether somebody of a later term has come after us, or was there before.
     let mut has_led = false;
-    metrics.leads(false);
     loop {
         let now = standing.borrow_and_update().clone();
         let Standing::Leading(leader) = now else {
-            metrics.leads(false);
             if standing.changed().await.is_err() {
                 return std::future::pending().await;
             }
             continue;
         };
-        metrics.leads(true);
         let taken = tokio::select! {
             taken = patiently(&*store, &key, &leader) => taken,
             // We lead no more, or in another term.

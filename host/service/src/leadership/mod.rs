@@ -105,6 +105,17 @@ impl Leadership {
         work.await
     }
 
+    /// Tells whether we lead, now and whenever that changes; never ends.
+    pub(crate) async fn told_to(self, tell: impl Fn(bool)) {
+        let mut standing = self.0.standing.subscribe();
+        loop {
+            tell(matches!(&*standing.borrow_and_update(), Standing::Leading(_)));
+            if standing.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Waits until the lead is lost, and gives why.
     pub async fn lost(&self) -> LeadLost {
         let mut standing = self.0.standing.subscribe();

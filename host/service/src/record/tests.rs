@@ -19,7 +19,6 @@ use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::leadership::{Leadership, hold};
-use crate::metrics::Metrics;
 use crate::observe::{Observation, Observations, observations};
 use crate::record::{Command, Options, Received, Recorder, Report, Summary};
 use crate::tasks::Tasks;
@@ -124,7 +123,7 @@ impl Running {
         tokio::spawn(async move { followed.follow(events_sender).await });
         let leadership = Leadership::alone("test".to_owned());
         let key = LeaderKey::of_platform("test");
-        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key, Metrics::default()));
+        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
         let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
         let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };

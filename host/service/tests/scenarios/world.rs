@@ -54,7 +54,7 @@ pub(crate) struct World {
 
 #[derive(Default)]
 struct Held {
-    revision: i64,
+    transactions: usize,
     entries: BTreeMap<String, Vec<u8>>,
     reading: BTreeMap<String, Vec<u8>>,
 }
@@ -141,11 +141,26 @@ impl World {
 
     /// Starts the service, and the inventory says nothing until the first access is granted.
     pub(crate) fn start_without_access(&mut self) {
-        let service = Service {
-            platform: limited(self.platform.client()),
+        let (metrics, readiness) = (self.metrics.clone(), self.readiness.clone());
+        let leadership = Leadership::alone("test".to_owned());
+        let service = self.service(limited(self.platform.client()), leadership, metrics, readiness);
+        let cancel = CancellationToken::new();
+        self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
+    }
+
+    /// A service of this landscape.
+    pub(crate) fn service(
+        &self,
+        platform: kube::Client,
+        leadership: Leadership,
+        metrics: Metrics,
+        readiness: Readiness,
+    ) -> Service {
+        Service {
+            platform,
             statuses: Budget::default(),
             inventory: self.access.clone(),
-            leadership: Leadership::alone("test".to_owned()),
+            leadership,
             leader_key: LeaderKey::of_platform("test"),
             store: self.store.clone(),
             prefix: Prefix::default(),
@@ -159,12 +174,10 @@ impl World {
             deployer: None,
             pace: Pace::default(),
             wildcards: false,
-            journal: Journal::new(self.metrics.clone()),
-            metrics: self.metrics.clone(),
-            readiness: self.readiness.clone(),
-        };
-        let cancel = CancellationToken::new();
-        self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
+            journal: Journal::new(metrics.clone()),
+            metrics,
+            readiness,
+        }
     }
 
     /// Ends the service, and waits until it has ended.
@@ -226,9 +239,9 @@ impl World {
         self.names().contains_key(host_name)
     }
 
-    /// The revision of the store that was seen last.
-    pub(crate) fn revision(&self) -> i64 {
-        self.held.lock().unwrap().revision
+    /// How many transactions have changed records.
+    pub(crate) fn transactions(&self) -> usize {
+        self.held.lock().unwrap().transactions
     }
 
     /// Waits until a name has exactly these values; none: until it is gone.
@@ -356,12 +369,9 @@ impl Held {
                 let page = page.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
                 self.reading.extend(page);
             }
-            StoreEvent::Read { revision, restored: _ } => {
-                self.revision = *revision;
-                self.entries = std::mem::take(&mut self.reading);
-            }
-            StoreEvent::Changed { revision, changes } => {
-                self.revision = *revision;
+            StoreEvent::Read { .. } => self.entries = std::mem::take(&mut self.reading),
+            StoreEvent::Changed { changes, .. } => {
+                self.transactions += usize::from(!changes.is_empty());
                 for change in changes {
                     match &change.value {
                         Some(value) => self.entries.insert(change.key.clone(), value.clone()),
