@@ -129,17 +129,12 @@ impl World {
         let candidate = &mut candidates[who];
         let now = candidate.now();
         match step {
-            Step::Tick => {
-                candidate.clock += 1;
-                (candidate.clock <= LAST_TICK).then_some(())
-            }
+            Step::Tick if candidate.clock == LAST_TICK => return None,
+            Step::Tick => candidate.clock += 1,
             Step::Elect => match (&candidate.request, candidate.election.next(now)) {
-                (Request::None, Next::Look) => Some(candidate.election.looked(lease.clone(), now)),
-                (Request::None, Next::Write(write)) => {
-                    candidate.request = Request::Sent(write, now);
-                    Some(())
-                }
-                _ => None,
+                (Request::None, Next::Look) => candidate.election.looked(lease.clone(), now),
+                (Request::None, Next::Write(write)) => candidate.request = Request::Sent(write, now),
+                _ => return None,
             },
             Step::Arrive => {
                 let Request::Sent(write, began) = candidate.request.clone() else { return None };
@@ -153,16 +148,14 @@ impl World {
                     *lease = Some(Lease { holder, term, duration: None, version });
                 }
                 candidate.request = Request::Answered(write, began, version);
-                Some(())
             }
-            Step::Answer => {
-                let request = std::mem::replace(&mut candidate.request, Request::None);
-                let Request::Answered(write, began, version) = request else { return None };
-                Some(match version {
-                    Some(version) => candidate.election.written(&write, version, began),
-                    None => candidate.election.refused(),
-                })
-            }
+            Step::Answer => match std::mem::replace(&mut candidate.request, Request::None) {
+                Request::Answered(write, began, Some(version)) => {
+                    candidate.election.written(&write, version, began);
+                }
+                Request::Answered(_, _, None) => candidate.election.refused(),
+                Request::None | Request::Sent(..) => return None,
+            },
             Step::ReadKey => {
                 let term = candidate.term().filter(|_| candidate.fence == Fence::None)?;
                 let mine = Leader { term, holder: who.to_string() };
@@ -172,18 +165,16 @@ impl World {
                     Claim::Write => candidate.fence = Fence::Read(mine, at),
                     Claim::Behind(other) => candidate.election.raise(other.term),
                 }
-                Some(())
             }
             Step::WriteKey => {
                 let Fence::Read(mine, over) = candidate.fence.clone() else { return None };
                 if rules.of_the_key && key.as_ref().map_or(0, |(_, at)| *at) != over {
                     candidate.fence = Fence::None;
-                    return Some(());
+                } else {
+                    *revision += 1;
+                    candidate.fence = Fence::Held(*revision, mine.term);
+                    *key = Some((mine, *revision));
                 }
-                *revision += 1;
-                candidate.fence = Fence::Held(*revision, mine.term);
-                *key = Some((mine, *revision));
-                Some(())
             }
             Step::Send => {
                 let Fence::Held(fence, term) = candidate.fence else { return None };
@@ -193,7 +184,6 @@ impl World {
                 }
                 candidate.sent += 1;
                 candidate.transaction = Some((fence, record.1, term));
-                Some(())
             }
             Step::Commit => {
                 let (fence, read, term) = candidate.transaction.take()?;
@@ -203,9 +193,9 @@ impl World {
                     *is_lost |= term < record.0;
                     *record = (term, *revision);
                 }
-                Some(())
             }
         }
+        Some(())
     }
 }
 

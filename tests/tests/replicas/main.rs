@@ -3,6 +3,8 @@
 //!
 //! One landscape serves all steps, in the order below; each step leaves one that leads and one that stands by behind.
 
+mod install;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -11,8 +13,8 @@ use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
-use openmcp_dns_tests::manifests::{self, accept, gateway, give_addresses};
-use openmcp_dns_tests::service::Service;
+use openmcp_dns_tests::manifests::{self, CLUSTERS, accept, gateway, give_addresses};
+use openmcp_dns_tests::service::{Service, run};
 use openmcp_dns_tests::steps::Steps;
 use openmcp_dns_tests::wait::wait_until;
 use rustix::process::Signal;
@@ -109,6 +111,24 @@ async fn a_standby_is_ready_and_writes_nothing(world: &World) -> anyhow::Result<
     Ok(())
 }
 
+async fn a_withdrawal_deletes_beside_the_leader(world: &World) -> anyhow::Result<()> {
+    let (store, leads) = (&world.landscape.store, world.in_the_store().await?);
+    let key = "/skydns/cluster/openmcp/gone/old/00000000000000a1";
+    let owner = format!("openmcp.cluster/{CLUSTERS}/gone");
+    store.put(key, &format!(r#"{{"host":"10.0.0.1","owner":"{owner}"}}"#)).await?;
+    let kubeconfig = format!("--kubeconfig={}", world.leader.kubeconfig().display());
+    let etcd = format!("--etcd={}", store.endpoint);
+    let shown = run(&["withdraw", &owner, &kubeconfig, &etcd])?;
+    let told = String::from_utf8_lossy(&shown.stderr).into_owned();
+    let token = told.trim().rsplit_once("--confirm ").map(|(_, token)| token.to_owned()).context(told)?;
+    let done = run(&["withdraw", &owner, &kubeconfig, &etcd, "--confirm", &token])?;
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    ensure!(!store.below("/skydns/").await?.contains_key(key));
+    world.publish("beside-the-withdrawal").await?;
+    assert_eq!(world.in_the_store().await?, leads);
+    Ok(())
+}
+
 async fn a_leader_that_is_killed_is_followed_within_seconds(world: &mut World) -> anyhow::Result<()> {
     let (before, _) = world.in_the_store().await?;
     world.leader.kill();
@@ -201,6 +221,7 @@ async fn of_two_replicas_one_writes_and_the_other_takes_over() {
         };
     }
     step!(a_standby_is_ready_and_writes_nothing(&world));
+    step!(a_withdrawal_deletes_beside_the_leader(&world));
     step!(a_leader_that_is_killed_is_followed_within_seconds(&mut world));
     step!(a_leader_that_is_told_to_end_hands_over_at_once(&mut world));
     step!(a_leader_that_was_stopped_and_wakes_up_writes_nothing_and_ends(&mut world));

@@ -75,3 +75,29 @@ pub async fn leader_key(platform: &kube::Client) -> LeaderKey {
         tokio::time::sleep(RETRY).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        leader: LeaderArgs,
+    }
+
+    fn leader_elect(arguments: &[&str]) -> Option<bool> {
+        let arguments = ["run"].iter().chain(arguments);
+        Command::parse_from(arguments).leader.leader_elect
+    }
+
+    #[test]
+    fn election_is_asked_for_as_go_providers_are_asked_for_it() {
+        assert_eq!(leader_elect(&[]), None);
+        assert_eq!(leader_elect(&["--leader-elect"]), Some(true));
+        assert_eq!(leader_elect(&["--leader-elect=true"]), Some(true));
+        assert_eq!(leader_elect(&["--leader-elect=false"]), Some(false));
+    }
+}

@@ -20,6 +20,7 @@ use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_server;
+use openmcp_dns_service::api_client::of_leader;
 use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
@@ -160,6 +161,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     let serving = serve_metrics(metrics_listen, &metrics, &readiness).await?;
     let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
+    let platform = of_leader(platform, leadership.clone());
     let starting = async {
         let leader_key = leader_key(&platform).await;
         let records = if etcd.is_empty() {

@@ -212,6 +212,9 @@ impl ClusterController {
                     return Next::Ended;
                 }
                 self.connection.open(desired.access.as_ref()).await;
+                // The status of the policy is written at once by who begins to lead.
+                let Some(summary) = self.summary().await else { return Next::Ended };
+                self.tell_counts(&summary);
             }
             Step::Wait(_) => {}
             // What is taken back is not wanted again by us.

@@ -38,7 +38,7 @@ pub struct LeadLost(String);
 /// How we stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {
-    StandingBy,
+    Standby,
     /// Who we are, and in which term.
     Leading(Leader),
     Lost(LeadLost),
@@ -79,7 +79,7 @@ impl Leadership {
     }
 
     fn standing_by(orders: Option<mpsc::UnboundedSender<Order>>) -> Self {
-        let (standing, fence) = (watch::Sender::new(Standing::StandingBy), watch::Sender::new(None));
+        let (standing, fence) = (watch::Sender::new(Standing::Standby), watch::Sender::new(None));
         Self(Arc::new(Shared { standing, fence, began: Instant::now(), until: AtomicU64::new(0), orders }))
     }
 
