@@ -7,7 +7,7 @@ ARGS ?=
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-policy bench-scale
+.PHONY: help demo check test bench bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -23,6 +23,9 @@ test: ## Sets everything up, then runs all checks and tests; STEPS="names policy
 
 bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench
+
+bench-takeover: ## Measures the time from the death of the leader until the next change is in DNS, on real servers
+	@scripts/bench takeover
 
 bench-policy: ## Measures the policy engine beside native code and Rego, and a swap under load
 	@scripts/bench-policy

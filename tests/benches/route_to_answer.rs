@@ -16,25 +16,23 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use futures::StreamExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use openmcp_dns_tests::conditions::wait_all_good;
-use openmcp_dns_tests::dns::{Answer, Dns};
+use openmcp_dns_tests::dns::Dns;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{self, accept, gateway, give_addresses, route, route_reference};
+use openmcp_dns_tests::measure::{TOO_LONG, ask_until, percentile};
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::service::Service;
 
 const ROUTES: usize = 200;
 const ADDRESS: &str = "172.18.201.1";
 const READY: Duration = Duration::from_secs(120);
-
-/// After this long, something is broken, and no figure would mean anything.
-const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// When a watch showed each route as accepted.
 #[derive(Clone, Default)]
@@ -139,25 +137,4 @@ async fn put_until_answer(landscape: &Landscape, index: usize) -> anyhow::Result
     landscape.store.put(&key, &value).await?;
     ask_until(&landscape.central.udp, &format!("f{index}.floor.openmcp.cluster"), ADDRESS).await?;
     Ok(started.elapsed())
-}
-
-async fn ask_until(dns: &Dns, name: &str, address: &str) -> anyhow::Result<()> {
-    let expected = Answer::of([address]);
-    let started = Instant::now();
-    let mut last = None;
-    while started.elapsed() < TOO_LONG {
-        let answer = dns.a(name).await;
-        if answer == expected {
-            return Ok(());
-        }
-        last = Some(answer);
-    }
-    let last = last.map(|answer| answer.to_string());
-    Err(anyhow::anyhow!("{name} is answered with {last:?}")).context("the name never resolved")
-}
-
-/// In milliseconds; of sorted times, the smallest that is not exceeded by `percent` of them.
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
 }

@@ -28,6 +28,7 @@ pub mod http;
 pub mod kinds;
 pub mod landscape;
 pub mod manifests;
+pub mod measure;
 pub mod ports;
 pub mod process;
 pub mod programs;

@@ -7,15 +7,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use rustix::process::Signal;
+
+use crate::http::get;
 use crate::landscape::Landscape;
+use crate::manifests::CLUSTERS;
 use crate::ports::free_address;
 use crate::process::Process;
 use crate::programs::openmcp_dns;
+use crate::wait::wait_until;
 
 const STOP: Duration = Duration::from_secs(30);
 
 /// `openmcp-dns run`, watching a landscape.
 pub struct Service {
+    name: String,
     kubeconfig: PathBuf,
     metrics: SocketAddr,
     arguments: Vec<String>,
@@ -29,18 +35,33 @@ impl Service {
     /// # Errors
     /// When it cannot be started.
     pub fn start(landscape: &Landscape) -> anyhow::Result<Self> {
+        Self::start_with(landscape, "openmcp-dns", &[])
+    }
+
+    /// Starts one of several replicas, which stand for election.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_replica(landscape: &Landscape, name: &str) -> anyhow::Result<Self> {
+        let namespace = format!("--namespace={CLUSTERS}");
+        Self::start_with(landscape, name, &["--leader-elect".to_owned(), namespace])
+    }
+
+    fn start_with(landscape: &Landscape, name: &str, more: &[String]) -> anyhow::Result<Self> {
         let kubeconfig = landscape.folder().join("service.kubeconfig");
         std::fs::write(&kubeconfig, landscape.platform.api.kubeconfig())
             .with_context(|| format!("failed to write {}", kubeconfig.display()))?;
         let metrics = free_address()?;
-        let arguments = vec![
+        let mut arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--etcd={}", landscape.store.endpoint),
             format!("--dns-server={}", landscape.central.udp.address()),
             format!("--metrics-listen={metrics}"),
         ];
-        let mut service = Self { kubeconfig, metrics, arguments, logs: landscape.logs(), process: None };
+        arguments.extend_from_slice(more);
+        let logs = landscape.logs();
+        let mut service = Self { name: name.to_owned(), kubeconfig, metrics, arguments, logs, process: None };
         service.resume()?;
         Ok(service)
     }
@@ -68,8 +89,7 @@ impl Service {
         ensure!(self.kubeconfig.is_file(), "{} is gone", self.kubeconfig.display());
         let level = std::env::var("OPENMCP_DNS_TEST_LOG").unwrap_or_else(|_| "info".to_owned());
         let environment = [("RUST_LOG", level.as_str()), ("NO_COLOR", "1")];
-        let process =
-            Process::start("openmcp-dns", &openmcp_dns()?, &self.arguments, &environment, &self.logs)?;
+        let process = Process::start(&self.name, &openmcp_dns()?, &self.arguments, &environment, &self.logs)?;
         self.process = Some(process);
         Ok(())
     }
@@ -83,6 +103,41 @@ impl Service {
         let status = process.terminate(STOP).await?;
         ensure!(status.success(), "openmcp-dns ended with {status} after SIGTERM");
         Ok(())
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.process.as_ref().context("openmcp-dns does not run")?.signal(signal)
+    }
+
+    /// Waits until it has ended by itself; gives its exit code, and what it wrote last.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub async fn ended(&mut self) -> anyhow::Result<(Option<i32>, String)> {
+        let process = self.process.as_mut().context("openmcp-dns does not run")?;
+        let status = wait_until("openmcp-dns ends", STOP, async || {
+            Ok(process.ended()?.ok_or_else(|| "it still runs".to_owned()))
+        })
+        .await?;
+        let tail = process.log_tail();
+        self.process = None;
+        Ok((status.code(), tail))
+    }
+
+    /// Whether it leads, as it says of itself; `None` while it does not say.
+    pub async fn leads(&self) -> Option<bool> {
+        let (_, metrics) = get(self.metrics, "/metrics").await.ok()?;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("openmcp_dns_leader "))?;
+        Some(line == "1")
     }
 
     /// The id of the running process.

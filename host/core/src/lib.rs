@@ -23,6 +23,7 @@ mod error;
 pub mod expectation;
 pub mod index;
 pub mod kinds;
+pub mod leadership;
 pub mod limits;
 pub mod mirror;
 pub mod name;

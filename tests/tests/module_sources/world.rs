@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, ResourceExt};
 use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::conditions::wait_object;
 use openmcp_dns_tests::etcd::{Durability, Etcd};

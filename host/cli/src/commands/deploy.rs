@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_store::{EtcdAddress, Store, connect_etcd};
 use tokio::sync::watch;
 
@@ -42,11 +43,21 @@ pub struct Records {
 }
 
 impl DeployArgs {
+    /// The namespace of the service.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
     ///
     /// # Errors
     /// When the platform cluster does not let the certificates be made.
-    pub async fn records(self, platform: &kube::Client, prefix: Prefix) -> anyhow::Result<Records> {
+    pub async fn records(
+        self,
+        platform: &kube::Client,
+        prefix: Prefix,
+        leadership: &Leadership,
+    ) -> anyhow::Result<Records> {
         let Self { config_name, namespace, state } = self;
         let identity = match state {
             Some(folder) => folder,
@@ -72,7 +83,7 @@ impl DeployArgs {
             addresses,
         };
         deployer
-            .prepare()
+            .prepare(leadership)
             .await
             .with_context(|| format!("failed to prepare the central DNS in namespace {namespace}"))
             .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;

@@ -5,6 +5,7 @@
 //! are of the request; of a watch only its beginning is limited, and how long one event may be. Watches
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
+mod of_leader;
 mod watches;
 
 use std::pin::Pin;
@@ -19,6 +20,7 @@ use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
+pub use of_leader::of_leader;
 pub use watches::Watches;
 
 /// A server that takes longer to accept a connection counts as unreachable for now.

@@ -7,7 +7,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::api_client::Watches;
+use crate::api_client::{Watches, of_leader};
 use crate::duties::Way;
 use crate::duties::forward::{self, Layout};
 use crate::duties::pulse::{self, Pulse};
@@ -77,7 +77,8 @@ impl Connection {
         if self.open.as_ref().is_some_and(|open| open.access == *access) {
             return;
         }
-        let made = access.client().await.map(Watches::of).map_err(|error| chain(&error));
+        let made = access.client().await.map_err(|error| chain(&error));
+        let made = made.map(|client| Watches::of(of_leader(client, self.settings.leadership.clone())));
         let (client, watches) =
             made.map_or_else(|why| (Err(why), None), |(client, watches)| (Ok(client), Some(watches)));
         let cancel = self.settings.cancel.child_token();

@@ -17,12 +17,7 @@ impl ClusterController {
         let mut status = status(summary, cluster.metadata.generation.unwrap_or_default());
         status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
         self.duties.tell(&mut status);
-        self.tells.counts.send_replace(ClusterCounts {
-            policy: status.policy.clone(),
-            published: status.published,
-            denied: status.denied,
-            comparison: summary.comparison.clone(),
-        });
+        self.tell_counts(summary);
         for (&duty, finding) in &findings {
             if self.noted.get(&duty) != Some(finding) {
                 let (cluster, finding) = (self.id.clone(), finding.clone());
@@ -31,6 +26,16 @@ impl ClusterController {
         }
         self.noted.clone_from(&findings);
         self.settings.statuses.say(ClusterReport { cluster: Arc::clone(cluster), findings, status });
+    }
+
+    /// Counts for the status of the policy.
+    pub(super) fn tell_counts(&self, summary: &Summary) {
+        self.tells.counts.send_replace(ClusterCounts {
+            policy: summary.policy.clone().unwrap_or_default(),
+            published: count(summary.published),
+            denied: count(summary.denied),
+            comparison: summary.comparison.clone(),
+        });
     }
 }
 

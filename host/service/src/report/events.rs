@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::event_series;
 use crate::journal::Occurrence;
+use crate::leadership::Leadership;
 use crate::record::{Report, explain};
 use openmcp_dns_api::conditions::Reason;
 
@@ -70,10 +71,15 @@ pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
 }
 
 /// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
-/// reached are dropped.
-pub async fn write(notices: &mut mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
+/// reached are dropped, and all while we do not lead: who leads writes them.
+pub async fn write(
+    notices: &mut mpsc::Receiver<Notice>,
+    client: watch::Receiver<Option<kube::Client>>,
+    leadership: &Leadership,
+) {
     while let Some(notice) = notices.recv().await {
-        let Some(client) = client.borrow().clone() else { continue };
+        let client = client.borrow().clone().filter(|_| leadership.is_leading());
+        let Some(client) = client else { continue };
         if let Err(error) = event_series::publish(client, &notice).await {
             let (source, message) = (&notice.source, openmcp_dns_core::chain(&error));
             tracing::warn!(%source, %message, "unable to write an Event");

@@ -14,5 +14,7 @@ mod leaving;
 mod objects;
 mod observe;
 mod policies;
+mod replica;
 mod report;
+mod standby;
 mod world;
