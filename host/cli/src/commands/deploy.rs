@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use openmcp_dns_api::Images;
 use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::deploy::Deployer;
@@ -25,10 +26,34 @@ pub struct DeployArgs {
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "openmcp-dns")]
     namespace: String,
 
+    #[command(flatten)]
+    images: ImageArgs,
+
     /// Folder for the certificate with which the service talks to etcd; without it, a new one among the
     /// temporary files
     #[arg(long, env = "OPENMCP_DNS_STATE", value_name = "FOLDER")]
     state: Option<PathBuf>,
+}
+
+/// What runs in the pods that are deployed.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Central DNS")]
+pub struct ImageArgs {
+    /// The image of CoreDNS, where the DNSServiceConfig names no other
+    #[arg(long, env = "OPENMCP_DNS_COREDNS_IMAGE", value_name = "IMAGE", default_value = Images::CORE_DNS)]
+    coredns_image: String,
+
+    /// The image of etcd, where the DNSServiceConfig names no other
+    #[arg(long, env = "OPENMCP_DNS_ETCD_IMAGE", value_name = "IMAGE", default_value = Images::ETCD)]
+    etcd_image: String,
+}
+
+impl ImageArgs {
+    /// As they are rendered.
+    pub fn images(self) -> Images {
+        let Self { coredns_image, etcd_image } = self;
+        Images { core_dns: coredns_image, etcd: etcd_image }
+    }
 }
 
 /// Where records are kept, and where they are asked for.
@@ -47,7 +72,7 @@ impl DeployArgs {
     /// # Errors
     /// When the platform cluster does not let the certificates be made.
     pub async fn records(self, platform: &kube::Client, prefix: Prefix) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, state } = self;
+        let Self { config_name, namespace, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),
@@ -67,6 +92,7 @@ impl DeployArgs {
             platform: platform.clone(),
             namespace: namespace.clone(),
             config_name,
+            images: images.images(),
             prefix: prefix.clone(),
             identity,
             addresses,
