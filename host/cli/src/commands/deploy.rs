@@ -1,7 +1,7 @@
 //! What `run` and `manifests` need to know of the central DNS that the service deploys.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -66,6 +66,16 @@ pub struct Records {
     pub deployer: Option<Deployer>,
 }
 
+/// Where the etcd is that the service deploys, and the certificate with which the service talks to it, in a folder.
+pub fn deployed_etcd(namespace: &str, identity: &Path) -> EtcdAddress {
+    EtcdAddress {
+        endpoints: vec![client_endpoint(namespace)],
+        ca: Some(identity.join("ca.crt")),
+        identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
+        user: None,
+    }
+}
+
 impl DeployArgs {
     /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
     ///
@@ -82,12 +92,7 @@ impl DeployArgs {
             .hint("name a folder that can be written with --state")?;
         let (addresses, upstreams) = watch::channel(Vec::new());
         let endpoint = client_endpoint(&namespace);
-        let address = EtcdAddress {
-            endpoints: vec![endpoint.clone()],
-            ca: Some(identity.join("ca.crt")),
-            identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
-            user: None,
-        };
+        let address = deployed_etcd(&namespace, &identity);
         let deployer = Deployer {
             platform: platform.clone(),
             namespace: namespace.clone(),

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::Cluster;
 use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
+use openmcp_dns_core::plan::transactions;
 use openmcp_dns_core::skydns::Owner;
 use openmcp_dns_core::withdrawal::Withdrawal;
 use openmcp_dns_store::Commit;
@@ -72,7 +73,8 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
             format!("the Cluster {} exists, with uid {}", owner.cluster, cluster.uid().unwrap_or_default());
         return Err(hinted(what, "delete the Cluster: the service takes back its records then"));
     }
-    let mirror = etcd_options.read(etcd.clone()).await?;
+    let store = etcd_options.connect(etcd).await?;
+    let (_, mirror) = etcd_options.read(store.clone()).await?;
     let withdrawal = Withdrawal::of(&mirror, &owner);
     let token = withdrawal.token();
     let names = withdrawal.plans().len();
@@ -94,8 +96,7 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
         }
         Some(_) => {}
     }
-    let store = etcd_options.connect(etcd).await?;
-    for plans in withdrawal.transactions() {
+    for plans in transactions(withdrawal.plans()) {
         let done = store.commit(plans).await?;
         if done == Commit::Conflict {
             return Err(hinted(
