@@ -8,7 +8,7 @@
 //! ```
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
 //! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
-//! `probe` asks real questions, `report` tells people. `run` wires them.
+//! `probe` asks real questions, `report` tells people. `run` wires them, and `uninstall` takes back what they have done.
 
 #![allow(
     unreachable_pub,
@@ -34,4 +34,5 @@ pub mod run;
 pub mod serve;
 mod settings;
 mod tasks;
+pub mod uninstall;
 pub mod watch;

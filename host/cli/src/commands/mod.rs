@@ -18,6 +18,7 @@ mod reference;
 mod remote;
 mod run;
 mod serve;
+mod uninstall;
 mod withdraw;
 
 use std::io::IsTerminal as _;
@@ -45,6 +46,7 @@ enum Command {
     Withdraw(Box<withdraw::WithdrawArgs>),
     Export(Box<backup::export::ExportArgs>),
     Restore(Box<backup::restore::RestoreArgs>),
+    Uninstall(Box<uninstall::UninstallArgs>),
     Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         | Command::Withdraw(_)
         | Command::Export(_)
         | Command::Restore(_)
+        | Command::Uninstall(_)
         | Command::Policy(_)
         | Command::Crds(_)
         | Command::Manifests(_)
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Restore(args) => block_on(backup::restore::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Uninstall(args) => block_on(uninstall::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),

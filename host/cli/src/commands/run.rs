@@ -116,7 +116,8 @@ impl SourceArgs {
 /// deploy/central.Corefile and where we deploy it. Until then an old answer is no fault.
 const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
-fn parse_cluster(text: &str) -> Result<ClusterId, String> {
+/// NAMESPACE/NAME.
+pub fn parse_cluster(text: &str) -> Result<ClusterId, String> {
     match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(ClusterId::new(namespace, name))
