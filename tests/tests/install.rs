@@ -11,31 +11,16 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use openmcp_dns_tests::api_server::ApiServer;
-use openmcp_dns_tests::kinds::{Reference, apply};
+use openmcp_dns_tests::kinds::{Reference, apply, documents};
 use openmcp_dns_tests::programs::{Provided, repository};
 use serde_json::{Value, json};
 
 /// By kind, namespace and name.
 type Objects = BTreeMap<(String, String, String), Value>;
 
-fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
-    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
-}
-
-fn reference(object: &Value) -> Reference<'_> {
-    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    Reference {
-        api_version: text("/apiVersion"),
-        kind: text("/kind"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
-    }
-}
-
 fn by_name(objects: Vec<Value>) -> Objects {
     let key = |object: &Value| {
-        let Reference { kind, namespace, name, .. } = reference(object);
+        let Reference { kind, namespace, name, .. } = Reference::of(object);
         (kind.to_owned(), namespace.to_owned(), name.to_owned())
     };
     objects.into_iter().map(|object| (key(&object), object)).collect()
@@ -145,7 +130,7 @@ async fn a_real_api_server_takes_what_kubectl_and_what_helm_bring() -> anyhow::R
     }
     // `kubectl apply` keeps what it applied in an annotation, which may have 256 KiB.
     for object in &objects {
-        assert!(object.to_string().len() < 200_000, "{:?}", reference(object));
+        assert!(object.to_string().len() < 200_000, "{:?}", Reference::of(object));
     }
 
     // The same objects come under Helm without being made anew.
@@ -164,9 +149,9 @@ async fn a_real_api_server_takes_what_kubectl_and_what_helm_bring() -> anyhow::R
     // What people have written lives on.
     helm(folder.path(), &["uninstall", "openmcp-dns"])?;
     for object in &objects {
-        let left = reference(object).get(&client).await?;
+        let left = Reference::of(object).get(&client).await?;
         let is_there = left.is_some_and(|object| object["metadata"]["deletionTimestamp"].is_null());
-        assert_eq!(is_there, object["kind"] == "CustomResourceDefinition", "{:?}", reference(object));
+        assert_eq!(is_there, object["kind"] == "CustomResourceDefinition", "{:?}", Reference::of(object));
     }
     Ok(())
 }
