@@ -229,7 +229,8 @@ async fn nothing_of_ours_is_left() {
     .await
     .unwrap();
     // It is what `openmcp-dns manifests` says without a cluster, but for the digest of the certificate.
-    for mut wanted in documents(&output_of(&["manifests", "--no-default-storage-class"]).unwrap()) {
+    let manifests = output_of(&["manifests", "--no-default-storage-class"]).unwrap();
+    for mut wanted in documents(&manifests).unwrap() {
         let live = Reference::of(&wanted).get(&platform).await.unwrap().unwrap_or_default();
         for metadata in ["/metadata", "/spec/template/metadata"] {
             wanted

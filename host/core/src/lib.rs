@@ -24,6 +24,7 @@ mod error;
 pub mod expectation;
 pub mod index;
 pub mod kinds;
+pub mod leadership;
 pub mod limits;
 pub mod mirror;
 pub mod name;
@@ -37,6 +38,7 @@ pub mod recording;
 pub mod resolve;
 pub mod skydns;
 mod store_event;
+pub mod version;
 pub mod withdrawal;
 
 pub use bucket::Bucket;

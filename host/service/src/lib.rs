@@ -8,7 +8,8 @@
 //! ```
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
 //! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
-//! `probe` asks real questions, `report` tells people. `run` wires them, and `uninstall` takes back what they have done.
+//! `probe` asks real questions, `report` tells people, `leadership` says which
+//! of several replicas writes. `run` wires them, and `uninstall` takes back what they have done.
 
 #![allow(
     unreachable_pub,
@@ -24,6 +25,7 @@ mod duties;
 pub mod inventory;
 pub mod journal;
 pub mod landscape;
+pub mod leadership;
 pub mod metrics;
 pub mod observe;
 pub mod policies;
@@ -33,6 +35,7 @@ pub mod report;
 pub mod run;
 pub mod serve;
 mod settings;
-mod tasks;
+pub mod tasks;
 pub mod uninstall;
+pub mod upgrade;
 pub mod watch;

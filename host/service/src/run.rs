@@ -6,6 +6,7 @@
 //!          └────── subscribes ── Journal ◄───────────────── Prober ◄───────┘
 //! ```
 
+mod ended;
 mod parts;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::Store;
@@ -24,6 +26,7 @@ use crate::deploy::Deployer;
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
+use crate::leadership::{Leadership, hold};
 use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Central, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
@@ -33,7 +36,7 @@ use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
-pub use self::parts::PartEnded;
+pub use self::ended::Ended;
 pub use crate::report::statuses::Budget;
 
 /// How long tasks may take to end after they were told to.
@@ -47,6 +50,10 @@ pub struct Service {
     pub statuses: Budget,
     /// Where the clusters' access comes from.
     pub inventory: Arc<dyn Inventory>,
+    /// Whether we lead.
+    pub leadership: Leadership,
+    /// Where the store has who leads.
+    pub leader_key: LeaderKey,
     /// Where the records are kept.
     pub store: Arc<dyn Store>,
     /// Where they lie in the store.
@@ -71,16 +78,18 @@ pub struct Service {
     pub journal: Journal,
 }
 
-/// Works until it is cancelled.
+/// Works until it is cancelled; hands over the lead then.
 ///
 /// # Errors
-/// When a part without which nothing works has ended: the others would look healthy and do nothing. All have
-/// ended then, as if it had been cancelled.
-pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), PartEnded> {
+/// When a part without which nothing works has ended: the others would look healthy and do nothing. And when the lead
+/// is lost. All have ended then, as if it had been cancelled.
+pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ended> {
     let Service {
         platform,
         statuses: budget,
         inventory,
+        leadership,
+        leader_key,
         store,
         prefix,
         engine,
@@ -103,7 +112,11 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     let (store_events_sender, store_events) = mpsc::channel(256);
     let followed = Arc::clone(&store);
     parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
-    let recorder = Recorder::new(store, Options { prefix, reports });
+    parts.spawn("fencing of the store", hold(leadership.clone(), Arc::clone(&store), leader_key));
+    let measured = metrics.clone();
+    parts.spawn("metric of the lead", leadership.clone().told_to(move |leads| measured.leads(leads)));
+    let options = Options { prefix, reports, leadership: leadership.clone(), tasks: tasks.clone() };
+    let recorder = Recorder::new(store, options);
     let received = Received { commands: commands_receiver, observations: observations_receiver };
     parts.spawn("recorder", recorder.run(received, store_events));
     let asked = commands.downgrade();
@@ -121,15 +134,17 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
     if let Some(deployer) = deployer {
-        parts.spawn("deployment of the central DNS", deployer.run());
+        parts.spawn("deployment of the central DNS", deployer.run(leadership.clone()));
     }
     let statuses = Statuses::new(platform.clone(), budget.clone());
-    parts.spawn("writer of ClusterDNS", statuses.clone().write());
+    parts.spawn("writer of ClusterDNS", leadership.clone().once_leading(statuses.clone().write()));
     let of_policies = Statuses::new(platform.clone(), budget);
-    parts.spawn("writer of policies' status", of_policies.clone().write());
+    let writer = leadership.clone().once_leading(of_policies.clone().write());
+    parts.spawn("writer of policies' status", writer);
 
     let settings = Settings {
         platform: platform.clone(),
+        leadership: leadership.clone(),
         inventory,
         upstreams,
         commands,
@@ -148,12 +163,20 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Part
         parts.spawn(name, part);
     }
 
-    let ended = parts.first_end().await;
+    let ended = tokio::select! {
+        ended = parts.first_end() => ended.map(Ended::Part),
+        lost = leadership.lost() => Some(Ended::Lead(lost)),
+    };
     cancel.cancel();
-    let all = async { tokio::join!(tasks.ended(), parts.wait()) };
+    // The parts first: what they leave under way is a task.
+    let all = async {
+        parts.wait().await;
+        tasks.ended().await;
+    };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }
+    leadership.release().await;
     ended.map_or(Ok(()), Err)
 }
 

@@ -133,9 +133,10 @@ pub fn why_not_ready(records: &Records, max_stale: Duration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use openmcp_dns_core::leadership::{Leader, LeaderKey};
     use openmcp_dns_core::plan::NamePlan;
     use openmcp_dns_core::skydns::Prefix;
-    use openmcp_dns_store::{Commit, KeyValue, StoreError};
+    use openmcp_dns_store::{Commit, Fence, KeyValue, StoreError};
 
     use super::*;
 
@@ -146,8 +147,16 @@ mod tests {
 
     #[async_trait]
     impl Store for Told {
-        async fn commit(&self, _: &[NamePlan]) -> Result<Commit, StoreError> {
-            Ok(Commit::Conflict)
+        async fn leader(&self, _: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError> {
+            Err(StoreError::Fenced)
+        }
+
+        async fn lead(&self, _: &Fence, _: &Leader) -> Result<Fence, StoreError> {
+            Err(StoreError::Fenced)
+        }
+
+        async fn commit(&self, _: &Fence, _: &[NamePlan]) -> Result<Commit, StoreError> {
+            Err(StoreError::Fenced)
         }
 
         async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::inventory::Inventory;
 use crate::journal::Journal;
+use crate::leadership::Leadership;
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observations;
 use crate::probe::ProberHandle;
@@ -20,6 +21,8 @@ use crate::tasks::Tasks;
 pub struct Settings {
     /// The platform cluster.
     pub platform: kube::Client,
+    /// Whether anything may be written, to the clusters and of them.
+    pub leadership: Leadership,
     /// Where the clusters' access comes from.
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.

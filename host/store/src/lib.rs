@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! NamePlans ──commit──► Store ──follow──► StoreEvent: Reading, Page …, Read, Changed …
+//! Leader ─────lead────►   │
+//!          ◄───Fence──────┘  what every commit compares
 //! ```
 
 #[cfg(feature = "battery")]
@@ -17,4 +19,4 @@ pub use connect::{ConnectError, EtcdAddress, connect_etcd};
 pub use etcd::EtcdStore;
 pub use memory::{Backup, MemoryStore};
 pub use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
-pub use store::{Commit, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};
+pub use store::{Commit, Fence, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};

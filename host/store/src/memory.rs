@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::plan::NamePlan;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Commit, KeyValue, MAX_OPERATIONS, Refusal, Store, StoreError, StoreEvent};
+use crate::{Commit, Fence, KeyValue, MAX_OPERATIONS, Refusal, Store, StoreError, StoreEvent};
 
 /// How many revisions a slow follower may lag behind before it reads everything anew.
 const BACKLOG: usize = 1024;
@@ -44,6 +45,8 @@ struct State {
 pub struct Backup {
     revision: i64,
     entries: BTreeMap<String, (Vec<u8>, i64)>,
+    /// Who leads, and since which revision.
+    leaders: BTreeMap<LeaderKey, (Leader, i64)>,
 }
 
 #[derive(Debug, Error)]
@@ -96,14 +99,25 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+    fn lead_over(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError> {
+        let mut state = self.lock();
+        state.content.check(over)?;
+        let changed = state.change(Vec::new());
+        state.content.leaders.insert(over.key.clone(), (leader.clone(), changed));
+        drop(state);
+        self.stirred.send_replace(());
+        Ok(Fence { key: over.key.clone(), revision: changed })
+    }
+
+    fn apply(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         let operations = plans.iter().map(|plan| plan.changes.len()).sum();
         if operations > MAX_OPERATIONS {
             let source = TooManyOperations(operations).into();
             return Err(StoreError::Refused { refusal: Refusal::TooManyOperations, source });
         }
         let mut state = self.lock();
-        let Backup { revision, entries } = &mut state.content;
+        state.content.check(fence)?;
+        let entries = &state.content.entries;
         let mut planned = plans.iter().flat_map(|plan| &plan.changes);
         let as_expected = planned.all(|change| {
             entries.get(&change.key).map_or(0, |(_, revision)| *revision) == change.expected_mod_revision
@@ -111,24 +125,9 @@ impl MemoryStore {
         if !as_expected {
             return Ok(Commit::Conflict);
         }
-        *revision += 1;
-        let revision = *revision;
-        let mut changes = Vec::with_capacity(operations);
-        for change in plans.iter().flat_map(|plan| &plan.changes) {
-            match &change.value {
-                Some(value) => entries.insert(change.key.clone(), (value.clone(), revision)),
-                None => entries.remove(&change.key),
-            };
-            changes.push(KeyValue {
-                key: change.key.clone(),
-                value: change.value.clone(),
-                mod_revision: revision,
-            });
-        }
-        state.backlog.push_back((revision, changes));
-        if state.backlog.len() > BACKLOG {
-            state.backlog.pop_front();
-        }
+        let changes = plans.iter().flat_map(|plan| &plan.changes);
+        let changes = changes.map(|change| (change.key.clone(), change.value.clone()));
+        let revision = state.change(changes.collect());
         drop(state);
         self.stirred.send_replace(());
         Ok(Commit::Done(revision))
@@ -170,10 +169,50 @@ impl MemoryStore {
     }
 }
 
+impl Backup {
+    /// Whether the fence holds.
+    fn check(&self, fence: &Fence) -> Result<(), StoreError> {
+        let revision = self.leaders.get(&fence.key).map_or(0, |(_, revision)| *revision);
+        if revision == fence.revision { Ok(()) } else { Err(StoreError::Fenced) }
+    }
+}
+
+impl State {
+    /// Makes these changes; gives the revision that they are made at.
+    fn change(&mut self, changes: Vec<(String, Option<Vec<u8>>)>) -> i64 {
+        let Backup { revision, entries, .. } = &mut self.content;
+        *revision += 1;
+        let mod_revision = *revision;
+        let mut told = Vec::with_capacity(changes.len());
+        for (key, value) in changes {
+            match &value {
+                Some(value) => entries.insert(key.clone(), (value.clone(), mod_revision)),
+                None => entries.remove(&key),
+            };
+            told.push(KeyValue { key, value, mod_revision });
+        }
+        self.backlog.push_back((mod_revision, told));
+        if self.backlog.len() > BACKLOG {
+            self.backlog.pop_front();
+        }
+        mod_revision
+    }
+}
+
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
-        self.apply(plans)
+    async fn leader(&self, key: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError> {
+        let found = self.lock().content.leaders.get(key).cloned();
+        let (leader, revision) = found.map_or((None, 0), |(leader, revision)| (Some(leader), revision));
+        Ok((leader, Fence { key: key.clone(), revision }))
+    }
+
+    async fn lead(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError> {
+        self.lead_over(over, leader)
+    }
+
+    async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+        self.apply(fence, plans)
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

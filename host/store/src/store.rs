@@ -3,13 +3,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
 use openmcp_dns_core::plan::NamePlan;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-/// etcd's default bound of operations in a transaction (`--max-txn-ops`).
-pub const MAX_OPERATIONS: usize = 128;
+/// etcd's default bound of operations in a transaction, and of what it compares (`--max-txn-ops`), without the leader
+/// key that every transaction compares.
+pub const MAX_OPERATIONS: usize = 127;
+
+/// Who leads, as a token: what is written with it is refused as soon as somebody else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Where that stands.
+    pub(crate) key: LeaderKey,
+    /// At which revision it was written; 0: nobody has ever led.
+    pub(crate) revision: i64,
+}
 
 /// What became of the plans of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +66,9 @@ pub enum StoreError {
         #[source]
         source: Source,
     },
+    /// Somebody else leads than the fence says; nothing was changed.
+    #[error("the store refuses the transaction: another leader writes to it now")]
+    Fenced,
     /// It does not answer in time, or has no leader; it is not known whether the changes were made.
     #[error("unable to write to the store, which does not answer")]
     Unavailable {
@@ -75,12 +89,25 @@ impl StoreError {
 /// Keeps records.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// Who leads, and the fence that holds as long as nobody else does.
+    ///
+    /// # Errors
+    /// When the store refuses, or does not answer.
+    async fn leader(&self, key: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError>;
+
+    /// Writes who leads, if that has not changed since the fence was got; gives the new fence, and no other one holds
+    /// any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when it has changed; when the store refuses, or does not answer.
+    async fn lead(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError>;
+
     /// Makes all changes of all plans in one transaction, or none. The sum of changes is to be at most
     /// [`MAX_OPERATIONS`].
     ///
     /// # Errors
-    /// When the store refuses, or does not answer.
-    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError>;
+    /// [`StoreError::Fenced`] when the fence does not hold any more; when the store refuses, or does not answer.
+    async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError>;
 
     /// Reports what the store holds and what changes, until nobody listens any more.
     async fn follow(&self, events: mpsc::Sender<StoreEvent>);

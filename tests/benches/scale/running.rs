@@ -8,12 +8,15 @@ use anyhow::{Context as _, ensure};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::expectation::{Answer, Verdict};
 use openmcp_dns_core::kinds::{Kind, Watched};
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::Change;
 use openmcp_dns_core::probing::{Pace, Probing};
 use openmcp_dns_core::recording::Observation;
 use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_service::leadership::{Leadership, hold};
 use openmcp_dns_service::record::{Command, Options, Received, Recorder, Report, Summary, observations};
+use openmcp_dns_service::tasks::Tasks;
 use openmcp_dns_store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -55,7 +58,11 @@ impl Running {
         let (store_events, events) = mpsc::channel(64);
         let followed = Arc::clone(&kept);
         tokio::spawn(async move { followed.follow(store_events).await });
-        let recorder = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let leadership = Leadership::alone("bench".to_owned());
+        let key = LeaderKey::of_platform("bench");
+        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
+        let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
+        let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };
         let recorder = tokio::spawn(recorder.run(received, events));
         Self { store, commands, observations, waiting, recorder }

@@ -9,10 +9,11 @@ use anyhow::ensure;
 use async_trait::async_trait;
 use etcd_client::{Client, Txn, TxnOp};
 use futures::{StreamExt as _, TryStreamExt as _};
+use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::{
-    Commit, EtcdAddress, MAX_OPERATIONS, MemoryStore, Store, StoreError, StoreEvent, connect_etcd,
+    Commit, EtcdAddress, Fence, MAX_OPERATIONS, MemoryStore, Store, StoreError, StoreEvent, connect_etcd,
 };
 use openmcp_dns_tests::etcd::Etcd;
 use tokio::sync::mpsc;
@@ -106,8 +107,9 @@ impl Place {
         let started = Instant::now();
         match self {
             Self::Memory(store) => {
+                let (_, fence) = store.leader(&LeaderKey::of_platform("nobody")).await?;
                 for batch in batches {
-                    let commit = store.commit(batch).await?;
+                    let commit = store.commit(&fence, batch).await?;
                     ensure!(matches!(commit, Commit::Done(_)), "the store was not empty");
                 }
             }
@@ -147,9 +149,17 @@ impl Counted {
 
 #[async_trait]
 impl Store for Counted {
-    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+    async fn leader(&self, key: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError> {
+        self.inner.leader(key).await
+    }
+
+    async fn lead(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError> {
+        self.inner.lead(over, leader).await
+    }
+
+    async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.transactions.fetch_add(1, Ordering::Relaxed);
-        self.inner.commit(plans).await
+        self.inner.commit(fence, plans).await
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

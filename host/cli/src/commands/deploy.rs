@@ -9,6 +9,7 @@ use openmcp_dns_api::Images;
 use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_store::{EtcdAddress, Store, connect_etcd};
 use tokio::sync::watch;
 
@@ -77,11 +78,21 @@ pub fn deployed_etcd(namespace: &str, identity: &Path) -> EtcdAddress {
 }
 
 impl DeployArgs {
+    /// The namespace of the service.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
     ///
     /// # Errors
     /// When the platform cluster does not let the certificates be made.
-    pub async fn records(self, platform: &kube::Client, prefix: Prefix) -> anyhow::Result<Records> {
+    pub async fn records(
+        self,
+        platform: &kube::Client,
+        prefix: Prefix,
+        leadership: &Leadership,
+    ) -> anyhow::Result<Records> {
         let Self { config_name, namespace, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
@@ -103,7 +114,7 @@ impl DeployArgs {
             addresses,
         };
         deployer
-            .prepare()
+            .prepare(leadership)
             .await
             .with_context(|| format!("failed to prepare the central DNS in namespace {namespace}"))
             .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;

@@ -9,6 +9,7 @@ mod crds;
 mod demo;
 mod deploy;
 mod etcd;
+mod leading;
 mod limits;
 mod manifests;
 mod platform;
@@ -76,7 +77,7 @@ pub fn main() -> ExitCode {
     });
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(*args)),
-        Command::Run(args) => block_on(run::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Run(args) => block_on(run::run(*args)),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),

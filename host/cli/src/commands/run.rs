@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
+use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
 use super::platform::platform;
 use super::remote::RemoteArgs;
@@ -22,7 +24,8 @@ use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, Service, run as run_service};
+use openmcp_dns_service::run::{Budget, Ended, Service, run as run_service};
+use openmcp_dns_service::upgrade::Upgrade;
 
 /// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
 /// its `Cluster` and `DNSPolicy` objects and the routes of every cluster, records host names in etcd, and
@@ -30,7 +33,10 @@ use openmcp_dns_service::run::{Budget, Service, run as run_service};
 ///
 /// With --etcd, the central DNS is somebody else's: nothing is deployed.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+Exit code: 0 when it was told to end, 3 when it has lost the lead (it stands by when it is started again), 1 on an error.
+
+Examples:
   Inside of the platform cluster, configured by the environment:
     openmcp-dns run
 
@@ -71,6 +77,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     deploy: DeployArgs,
+
+    #[command(flatten)]
+    leader: LeaderArgs,
 
     /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
     #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
@@ -126,8 +135,11 @@ pub fn parse_cluster(text: &str) -> Result<ClusterId, String> {
     }
 }
 
+/// What the exit code says when another replica leads.
+const LEAD_LOST: u8 = 3;
+
 /// Runs the command until it is told to end.
-pub async fn run(args: RunArgs) -> anyhow::Result<()> {
+pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let RunArgs {
         kubeconfig,
         platform_cluster,
@@ -136,39 +148,58 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         etcd_options,
         dns_server,
         deploy,
+        leader,
         metrics_listen,
         sources,
         limits,
     } = args;
     let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
+    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
+    let in_cluster = kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let platform = platform(kubeconfig.as_deref()).await?;
     let prefix = etcd_options.prefix().clone();
-    let Records { store, upstreams, deployer } = if etcd.is_empty() {
-        deploy.records(&platform, prefix.clone()).await?
-    } else {
-        if dns_server.is_empty() {
-            tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
-        }
-        let upstreams = tokio::sync::watch::channel(dns_server).1;
-        Records { store: etcd_options.connect(etcd).await?, upstreams, deployer: None }
-    };
+    let engine = limits.engine()?;
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
-    let mut server = None;
-    if let Some(address) = metrics_listen {
-        let bound = MetricsServer::bind(address, metrics.clone(), readiness.clone())
-            .await
-            .with_context(|| format!("failed to listen on {address}"))
-            .hint("choose another address with --metrics-listen")?;
-        tracing::info!(address = %bound.local_addr()?, "metrics are served");
-        server = Some(bound);
+    let serving = serve_metrics(metrics_listen, &metrics, &readiness).await?;
+    let upgrade = Upgrade::new(platform.clone(), deploy.namespace(), env!("CARGO_PKG_VERSION"));
+    tokio::select! {
+        // Before anything is touched, the Lease included.
+        checked = upgrade.check() => checked.hint(
+            "delete the ConfigMap openmcp-dns-version beside the service where you know better",
+        )?,
+        () = shutdown.requested() => return Ok(ExitCode::SUCCESS),
     }
+    let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
+    tokio::spawn(upgrade.note(leadership.clone()));
+    let starting = async {
+        let leader_key = leader_key(&platform).await;
+        let records = if etcd.is_empty() {
+            deploy.records(&platform, prefix.clone(), &leadership).await?
+        } else {
+            if dns_server.is_empty() {
+                tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
+            }
+            let upstreams = tokio::sync::watch::channel(dns_server).1;
+            Records { store: etcd_options.connect(etcd).await?, upstreams, deployer: None }
+        };
+        anyhow::Ok((leader_key, records))
+    };
+    let (leader_key, Records { store, upstreams, deployer }) = tokio::select! {
+        started = starting => started?,
+        () = shutdown.requested() => {
+            leadership.release().await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster)),
         platform,
+        leadership,
+        leader_key,
         statuses: Budget::default(),
         store,
         prefix,
-        engine: limits.engine()?,
+        engine,
         sources: sources.options(),
         upstreams,
         deployer,
@@ -180,7 +211,6 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         readiness,
     };
     let cancel = CancellationToken::new();
-    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let ending = cancel.clone();
     tokio::spawn(async move {
         shutdown.requested().await;
@@ -188,14 +218,38 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         ending.cancel();
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
-    let serving = async {
-        match server {
-            Some(server) => server.run().await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        ended = run_service(service, cancel) => Ok(ended?),
+        ended = run_service(service, cancel) => match ended {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(Ended::Lead(lost)) => {
+                tracing::error!("{lost}");
+                Ok(ExitCode::from(LEAD_LOST))
+            }
+            Err(ended) => Err(ended.into()),
+        },
         () = serving => anyhow::bail!("metrics are no longer served"),
     }
+}
+
+/// Answers questions about the service, where that is asked for.
+async fn serve_metrics(
+    address: Option<SocketAddr>,
+    metrics: &Metrics,
+    readiness: &Readiness,
+) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    let mut server = None;
+    if let Some(address) = address {
+        let bound = MetricsServer::bind(address, metrics.clone(), readiness.clone())
+            .await
+            .with_context(|| format!("failed to listen on {address}"))
+            .hint("choose another address with --metrics-listen")?;
+        tracing::info!(address = %bound.local_addr()?, "metrics are served");
+        server = Some(tokio::spawn(bound.run()));
+    }
+    Ok(async {
+        match server {
+            Some(server) => drop(server.await),
+            None => std::future::pending().await,
+        }
+    })
 }

@@ -14,6 +14,7 @@ use openmcp_dns_store::Commit;
 use serde_json::Value;
 
 use super::etcd::EtcdOptions;
+use super::leading::leader_key;
 use super::platform::platform;
 use super::run::parse_cluster;
 use crate::terminal::hint::{Hint as _, hinted};
@@ -90,6 +91,7 @@ pub async fn run(args: UninstallArgs) -> anyhow::Result<()> {
         dry_run,
     } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
+    let leader_of = platform.clone();
     let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
     let uninstall = Uninstall {
         inventory: SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster),
@@ -115,7 +117,7 @@ pub async fn run(args: UninstallArgs) -> anyhow::Result<()> {
     let tell = |line: &str| drop(print(&format!("removed {line}\n")));
     uninstall.carry_out(&found, tell).await.hint("run the command again: it goes on with what is left")?;
     if !etcd.is_empty() {
-        withdraw_all(&etcd_options, etcd).await?;
+        withdraw_all(&leader_of, &etcd_options, etcd).await?;
     }
     note("openmcp-dns is removed");
     Ok(())
@@ -141,14 +143,19 @@ fn installed(namespace: &str, crds: bool) -> anyhow::Result<Vec<Reference>> {
 }
 
 /// Deletes the records of all clusters.
-async fn withdraw_all(options: &EtcdOptions, etcd: Vec<String>) -> anyhow::Result<()> {
+async fn withdraw_all(
+    platform: &kube::Client,
+    options: &EtcdOptions,
+    etcd: Vec<String>,
+) -> anyhow::Result<()> {
     let store = options.connect(etcd).await?;
+    let (_, fence) = store.leader(&leader_key(platform).await).await?;
     let (_, mirror) = options.read(store.clone()).await?;
     let owners: Vec<&Owner> = mirror.owners().collect();
     for owner in owners {
         let withdrawal = Withdrawal::of(&mirror, owner);
         for plans in transactions(withdrawal.plans()) {
-            if store.commit(plans).await? == Commit::Conflict {
+            if store.commit(&fence, plans).await? == Commit::Conflict {
                 return Err(hinted(
                     "somebody has changed records meanwhile".to_owned(),
                     "run the command again: it goes on with what is left",

@@ -11,9 +11,10 @@ use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
 use openmcp_dns_core::plan::transactions;
 use openmcp_dns_core::skydns::Owner;
 use openmcp_dns_core::withdrawal::Withdrawal;
-use openmcp_dns_store::Commit;
+use openmcp_dns_store::{Commit, StoreError};
 
 use super::etcd::EtcdOptions;
+use super::leading::leader_key;
 use super::platform::platform;
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::{note, print};
@@ -62,7 +63,7 @@ pub struct WithdrawArgs {
 pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
     let WithdrawArgs { owner, etcd, etcd_options, kubeconfig, confirm } = args;
     let platform = platform(kubeconfig.as_deref()).await?;
-    let clusters: Api<Cluster> = Api::namespaced(platform, &owner.cluster.namespace);
+    let clusters: Api<Cluster> = Api::namespaced(platform.clone(), &owner.cluster.namespace);
     let cluster = clusters
         .get_opt(&owner.cluster.name)
         .await
@@ -73,7 +74,10 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
             format!("the Cluster {} exists, with uid {}", owner.cluster, cluster.uid().unwrap_or_default());
         return Err(hinted(what, "delete the Cluster: the service takes back its records then"));
     }
+    // Who leads goes on leading, and so do we not go on when somebody else begins to: what was read before that may
+    // be old.
     let store = etcd_options.connect(etcd).await?;
+    let (_, fence) = store.leader(&leader_key(&platform).await).await?;
     let (_, mirror) = etcd_options.read(store.clone()).await?;
     let withdrawal = Withdrawal::of(&mirror, &owner);
     let token = withdrawal.token();
@@ -97,13 +101,16 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
         Some(_) => {}
     }
     for plans in transactions(withdrawal.plans()) {
-        let done = store.commit(plans).await?;
-        if done == Commit::Conflict {
-            return Err(hinted(
-                "somebody has changed records meanwhile; some are withdrawn already",
-                "run the command again: it shows what is left",
-            ));
-        }
+        let why = match store.commit(&fence, plans).await {
+            Ok(Commit::Done(_)) => continue,
+            Ok(Commit::Conflict) => "somebody has changed records meanwhile",
+            Err(StoreError::Fenced) => "another replica of the service leads now",
+            Err(error) => return Err(error.into()),
+        };
+        return Err(hinted(
+            format!("{why}; some are withdrawn already"),
+            "run the command again: it shows what is left",
+        ));
     }
     note(&format!("{names} names are withdrawn"));
     Ok(ExitCode::SUCCESS)

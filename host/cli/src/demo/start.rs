@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_landscape::folder::{self, PLATFORM, Scan};
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::journal::Journal;
+use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, PartEnded, Service, run as run_service};
+use openmcp_dns_service::run::{Budget, Ended, Service, run as run_service};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +50,7 @@ pub(super) struct Started {
     /// Whether all was done in time.
     pub(super) settled: bool,
     /// The service; ends before the demo only when it has failed.
-    pub(super) service: JoinHandle<Result<(), PartEnded>>,
+    pub(super) service: JoinHandle<Result<(), Ended>>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -106,7 +108,7 @@ pub(super) async fn start(
 }
 
 /// Waits until the service ends before its time; gives why.
-pub(super) async fn failure(service: &mut JoinHandle<Result<(), PartEnded>>) -> anyhow::Error {
+pub(super) async fn failure(service: &mut JoinHandle<Result<(), Ended>>) -> anyhow::Error {
     match service.await {
         Ok(Err(ended)) => ended.into(),
         Ok(Ok(())) => anyhow::anyhow!("the service has ended before the demo"),
@@ -126,6 +128,8 @@ fn service(
         platform: session.servers.platform.client(),
         statuses: Budget::in_memory(),
         inventory: Arc::new(session.servers.inventory()),
+        leadership: Leadership::alone("demo".to_owned()),
+        leader_key: LeaderKey::of_platform("demo"),
         store: Arc::clone(&session.dns.store),
         prefix: Prefix::default(),
         engine: engine.clone(),

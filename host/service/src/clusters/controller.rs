@@ -108,7 +108,9 @@ impl ClusterController {
             let next = self.look().await;
             self.tells.looking.send_replace(None);
             let Next::Again(pause) = next else { return };
+            let stands_by = !self.settings.leadership.is_leading();
             tokio::select! {
+                () = self.settings.leadership.leading(), if stands_by => {}
                 // An error says that nobody will ever want anything else; that is no reason to stop.
                 Ok(()) = self.desired.changed() => {}
                 () = self.wake.notified() => {}
@@ -122,6 +124,9 @@ impl ClusterController {
     /// Looks at what should be, and does what is missing.
     async fn look(&mut self) -> Next {
         let desired = self.desired.borrow_and_update().clone();
+        if !self.settings.leadership.is_leading() {
+            return self.stand_by(&desired).await;
+        }
         // Whatever is said below must not forget them.
         if let Err(error) = self.read_left_zones(&desired.cluster).await {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
@@ -193,14 +198,47 @@ impl ClusterController {
         Ok(())
     }
 
-    /// See [`Step::Rest`].
-    async fn rest(&mut self, cluster: &Arc<Cluster>) -> Next {
-        if std::mem::take(&mut self.governed)
-            && self.settings.commands.send(Command::Ungovern(self.id.clone())).await.is_err()
-        {
-            return Next::Ended;
+    /// Does nothing to the cluster, its object or its status, and knows all that a leader knows of it.
+    async fn stand_by(&mut self, desired: &Desired) -> Next {
+        match step(desired, self.leaving.is_some(), self.governed) {
+            Step::Fulfil(policy) => {
+                let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
+                if self.settings.commands.send(govern).await.is_err() {
+                    return Next::Ended;
+                }
+                self.governed = true;
+                // As when it is fulfilled: observations take another way.
+                if !self.connection.is_open() && self.summary().await.is_none() {
+                    return Next::Ended;
+                }
+                self.connection.open(desired.access.as_ref()).await;
+            }
+            Step::Wait(_) => {}
+            // What is taken back is not wanted again by us.
+            Step::Rest | Step::TakeBack => {
+                if self.ungovern().await.is_none() {
+                    return Next::Ended;
+                }
+            }
+            Step::End => return self.end(),
+        }
+        Next::Again(RESYNC)
+    }
+
+    /// The recorder forgets the policy, and the watches end; `None` when the recorder has ended.
+    async fn ungovern(&mut self) -> Option<()> {
+        if std::mem::take(&mut self.governed) {
+            self.settings.commands.send(Command::Ungovern(self.id.clone())).await.ok()?;
         }
         self.connection.close();
+        Some(())
+    }
+
+    /// See [`Step::Rest`].
+    async fn rest(&mut self, cluster: &Arc<Cluster>) -> Next {
+        if self.ungovern().await.is_none() {
+            return Next::Ended;
+        }
         let finding = Finding::bad(
             Reason::NoPolicy,
             "no DNSPolicy in force selects the cluster; what is published stays until one does, or the Cluster is deleted",

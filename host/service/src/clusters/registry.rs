@@ -176,12 +176,13 @@ impl Life {
     async fn live(self) {
         let Self { id, settings, desired, wake, tells, notices, client } = self;
         let (tasks, mut panics) = settings.tasks.group();
+        let leadership = settings.leadership.clone();
         let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells);
         let mut notices = notices.lock().await;
         tokio::select! {
             () = controller.run() => {}
             // Ends only with the controller: it listens to both.
-            () = events::write(&mut notices, client) => {}
+            () = events::write(&mut notices, client, &leadership) => {}
             () = panics.passed_on() => {}
         }
     }

@@ -152,6 +152,11 @@ impl Certificates {
         })
     }
 
+    /// That of the service itself, if it has been made.
+    pub(super) async fn writer(&self) -> Result<Option<Pair>, CertificateError> {
+        Ok(self.read(WRITER_SECRET).await?.map(|(pair, _)| pair))
+    }
+
     async fn issued(
         &self,
         purpose: &Purpose,

@@ -21,13 +21,14 @@ use openmcp_dns_api::{DNSServiceConfig, Images};
 use openmcp_dns_core::deployment::{Facts, Reference, render};
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::apply::Applier;
 use self::certificates::Certificates;
 use self::inputs::{Inputs, Zones};
 use self::observed::Observed;
 use self::status::StatusWriter;
+use crate::leadership::Leadership;
 
 pub use self::certificates::CertificateError;
 
@@ -36,6 +37,9 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// How often everything is compared, also what no watch shows.
 const INTERVAL: Duration = Duration::from_secs(300);
+
+/// How often a standby looks for the certificate that the leader makes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How soon it is looked again while something is missing.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -59,18 +63,43 @@ pub struct Deployer {
 }
 
 impl Deployer {
-    /// Makes the certificates and writes down that of the service: the store can be prepared then.
+    /// Writes down the certificate of the service: the store can be prepared then. Who leads makes what is missing; who
+    /// stands by waits for it.
     ///
     /// # Errors
     /// When the platform cluster refuses or does not answer, a Secret of the same name is not ours, or a file cannot be
     /// written.
-    pub async fn prepare(&self) -> Result<(), CertificateError> {
-        let issued = self.certificates().ensure().await?;
-        issued.writer.write(&self.identity)
+    pub async fn prepare(&self, leadership: &Leadership) -> Result<(), CertificateError> {
+        while !leadership.is_leading() {
+            if self.take_over().await? {
+                return Ok(());
+            }
+            // Looked at again, also when we lead.
+            let _ = timeout(LOOK, leadership.leading()).await;
+        }
+        self.certificates().ensure().await?.writer.write(&self.identity)
     }
 
-    /// Deploys, and corrects what differs, as long as it is polled.
-    pub async fn run(self) {
+    /// Writes down the certificate of the service as it was made by who leads; gives whether there is one.
+    async fn take_over(&self) -> Result<bool, CertificateError> {
+        let Some(writer) = self.certificates().writer().await? else { return Ok(false) };
+        writer.write(&self.identity)?;
+        Ok(true)
+    }
+
+    /// Has the certificate of the service as it is, until we lead.
+    async fn stand_by(&self, leadership: &Leadership) {
+        while timeout(INTERVAL, leadership.leading()).await.is_err() {
+            if let Err(error) = self.take_over().await {
+                let error = openmcp_dns_core::chain(&error);
+                tracing::warn!(error, "unable to read the certificate with which the service talks to etcd");
+            }
+        }
+    }
+
+    /// Deploys, and corrects what differs, as long as it is polled and we lead.
+    pub async fn run(self, leadership: Leadership) {
+        self.stand_by(&leadership).await;
         let mut inputs = Inputs::watch(&self.platform, &self.namespace, &self.config_name);
         let mut status = StatusWriter::new(self.platform.clone(), self.config_name.clone());
         loop {

@@ -159,6 +159,7 @@ mod tests {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let platform = kube::Client::try_from(nowhere).unwrap();
         let settings = Settings {
+            leadership: crate::leadership::Leadership::alone("test".to_owned()),
             inventory: Arc::new(SecretInventory::new(platform.clone(), Insecure::Refused)),
             statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,

@@ -78,7 +78,8 @@ impl LandscapeController {
         all.ask("cluster controllers", move || answers(weak.clone(), |all_live| all_live).boxed());
         let mut parts = watch_platform(&settings, &inputs);
         let (to_keep, wanted) = channel::channel(None);
-        parts.push(("keeper of modules", keep(loader.clone(), wanted).boxed()));
+        let keeper = settings.leadership.clone().once_leading(keep(loader.clone(), wanted));
+        parts.push(("keeper of modules", keeper.boxed()));
         let controller = Self {
             statuses,
             to_keep,
@@ -171,6 +172,9 @@ impl LandscapeController {
         let Occurrence::Recording(Report::Confirmed { cluster, token, names: _ }) = occurrence else {
             return;
         };
+        if !self.settings.leadership.is_leading() {
+            return;
+        }
         let (platform, id, token) = (self.settings.platform.clone(), cluster.clone(), token.clone());
         self.settings.tasks.spawn(async move {
             if let Err(error) = cluster_dns::use_up(&platform, &id, &token).await {

@@ -75,6 +75,7 @@ pub struct Metrics {
     conditions: Family<ConditionOf, Gauge>,
     unknown_owners: Gauge,
     unknown_owner_names: Gauge,
+    leader: Gauge,
     codes: Arc<Mutex<BTreeSet<String>>>,
     registry: Arc<Registry>,
 }
@@ -96,6 +97,7 @@ impl Default for Metrics {
             conditions: Family::default(),
             unknown_owners: Gauge::default(),
             unknown_owner_names: Gauge::default(),
+            leader: Gauge::default(),
             codes: Arc::default(),
             registry: Arc::default(),
         };
@@ -111,6 +113,7 @@ impl Default for Metrics {
             conditions,
             unknown_owners,
             unknown_owner_names,
+            leader,
             codes: _,
             registry: _,
         } = metrics.clone();
@@ -137,6 +140,7 @@ impl Default for Metrics {
             unknown_owners,
         );
         registry.register("unknown_owner_names", "Names at which such records stand", unknown_owner_names);
+        registry.register("leader", "Whether this replica leads: 1, or stands by: 0", leader);
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -184,6 +188,11 @@ impl Metrics {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.unknown_owners.set(count(names.clone().count()));
         self.unknown_owner_names.set(count(names.sum()));
+    }
+
+    /// Whether this replica leads.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// A cluster is no longer ours.

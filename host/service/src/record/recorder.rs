@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use super::deciders::Deciders;
 use super::messages::{Command, Received};
 use super::writes::Writes;
+use crate::leadership::Leadership;
+use crate::tasks::Tasks;
 
 /// How much is taken together before anything is planned.
 const BATCH: usize = 512;
@@ -33,6 +35,10 @@ pub struct Options {
     pub prefix: Prefix,
     /// Where to tell what happens.
     pub reports: mpsc::Sender<Report>,
+    /// While we do not lead, what would be written waits.
+    pub leadership: Leadership,
+    /// Waits for transactions that are under way at the end.
+    pub tasks: Tasks,
 }
 
 /// Hands to the machines of recording what arrives, and carries out what follows.
@@ -53,13 +59,13 @@ pub struct Recorder {
 impl Recorder {
     /// Nothing is known yet.
     pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
-        let Options { prefix, reports } = options;
+        let Options { prefix, reports, leadership, tasks } = options;
         let (deciders, answers) = Deciders::new();
         Self {
             recording: Recording::new(prefix),
             deciders,
             answers,
-            writes: Writes::new(store),
+            writes: Writes::new(store, leadership, tasks),
             releases: HashMap::new(),
             reports,
             outbox: Vec::new(),

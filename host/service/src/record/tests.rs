@@ -18,8 +18,11 @@ use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::leadership::{Leadership, hold};
 use crate::observe::{Observation, Observations, observations};
 use crate::record::{Command, Options, Received, Recorder, Report, Summary};
+use crate::tasks::Tasks;
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_store::{MemoryStore, Store, read_once};
 
 /// A policy whose answers are held back until the gate opens.
@@ -118,7 +121,11 @@ impl Running {
         let (events_sender, events) = mpsc::channel(16);
         let followed = Arc::clone(&kept);
         tokio::spawn(async move { followed.follow(events_sender).await });
-        let recorder = Recorder::new(kept, Options { prefix: Prefix::default(), reports });
+        let leadership = Leadership::alone("test".to_owned());
+        let key = LeaderKey::of_platform("test");
+        tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
+        let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
+        let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };
         tokio::spawn(recorder.run(received, events));
         Self { store: Arc::clone(store), commands, observations }

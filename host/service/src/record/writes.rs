@@ -8,8 +8,12 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::recording::{WriteResult, Written};
-use openmcp_dns_store::{Commit, MAX_OPERATIONS, Store};
+use openmcp_dns_store::{Commit, Fence, MAX_OPERATIONS, Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::leadership::Leadership;
+use crate::tasks::Tasks;
 
 /// Transactions under way at once. etcd commits what comes together in one batch, so some keep it busy;
 /// more only make each of them slower.
@@ -25,6 +29,10 @@ const CONFLICT_INTERVAL: Duration = Duration::from_millis(10);
 /// Transactions under way, and plans that wait for one.
 pub(super) struct Writes {
     store: Arc<dyn Store>,
+    leadership: Leadership,
+    fences: watch::Receiver<Option<Fence>>,
+    /// Waits for what is under way when this is dropped.
+    tasks: Tasks,
     waiting: VecDeque<NamePlan>,
     running: JoinSet<Vec<Written>>,
     /// What failed, until it is time to plan it anew.
@@ -32,8 +40,16 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, waiting: VecDeque::new(), running: JoinSet::new(), resting: JoinSet::new() }
+    pub(super) fn new(store: Arc<dyn Store>, leadership: Leadership, tasks: Tasks) -> Self {
+        Self {
+            store,
+            fences: leadership.fences(),
+            leadership,
+            tasks,
+            waiting: VecDeque::new(),
+            running: JoinSet::new(),
+            resting: JoinSet::new(),
+        }
     }
 
     /// Takes a plan; [`Self::begin`] has it carried out.
@@ -41,9 +57,10 @@ impl Writes {
         self.waiting.push_back(plan);
     }
 
-    /// Begins as many transactions as may be under way. What waits is shared out among them: one name
+    /// Begins as many transactions as may be under way, if we may write. What waits is shared out among them: one name
     /// goes alone and at once, and a thousand take a few transactions.
     pub(super) fn begin(&mut self) {
+        let Some(fence) = self.leadership.fence() else { return };
         while self.running.len() < TRANSACTIONS && !self.waiting.is_empty() {
             let share = self.waiting.len().div_ceil(TRANSACTIONS - self.running.len());
             let mut plans: Vec<NamePlan> = Vec::new();
@@ -55,12 +72,17 @@ impl Writes {
                 operations += plan.changes.len();
                 plans.extend(self.waiting.pop_front());
             }
-            let store = Arc::clone(&self.store);
-            self.running.spawn(commit(store, plans));
+            let pen = Pen {
+                store: Arc::clone(&self.store),
+                leadership: self.leadership.clone(),
+                fence: fence.clone(),
+            };
+            self.running.spawn(async move { pen.commit(plans).await });
         }
     }
 
-    /// The next transactions that end; waits for ever while none is under way.
+    /// The next transactions that end. When we may write after we might not, also what waited meanwhile, as if somebody
+    /// had written it: that is what the one did who led, and it is planned anew.
     pub(super) async fn next(&mut self) -> Vec<Written> {
         loop {
             let ended = tokio::select! {
@@ -69,7 +91,13 @@ impl Writes {
                     Ok(written) => return written,
                     Err(_) => continue,
                 },
-                else => std::future::pending().await,
+                Ok(()) = self.fences.changed() => {
+                    if self.fences.borrow_and_update().is_none() {
+                        continue;
+                    }
+                    let stale = self.waiting.drain(..);
+                    return stale.map(|plan| Written { plan, result: WriteResult::Conflict }).collect();
+                }
             };
             let written = self.ended(ended);
             if !written.is_empty() {
@@ -108,28 +136,57 @@ impl Writes {
     }
 }
 
-/// Carries out plans in one transaction; each in one of its own where that is refused.
-async fn commit(store: Arc<dyn Store>, plans: Vec<NamePlan>) -> Vec<Written> {
-    let result = attempt(&*store, &plans).await;
-    let is_refused = matches!(result, WriteResult::Conflict | WriteResult::Refused(_));
-    if !is_refused || plans.len() == 1 {
-        return plans.into_iter().map(|plan| Written { plan, result: result.clone() }).collect();
+impl Drop for Writes {
+    /// Nothing new begins, and what is under way ends before somebody else may lead.
+    fn drop(&mut self) {
+        let running = std::mem::take(&mut self.running);
+        if !running.is_empty() {
+            self.tasks.spawn(running.join_all());
+        }
     }
-    let mut written = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let result = attempt(&*store, std::slice::from_ref(&plan)).await;
-        written.push(Written { plan, result });
-    }
-    written
 }
 
-async fn attempt(store: &dyn Store, plans: &[NamePlan]) -> WriteResult {
-    // A panic in a store is a bug of ours; its names are tried again, and nobody else suffers.
-    match AssertUnwindSafe(store.commit(plans)).catch_unwind().await {
-        Ok(Ok(Commit::Done(revision))) => WriteResult::Done(revision),
-        Ok(Ok(Commit::Conflict)) => WriteResult::Conflict,
-        Ok(Err(error)) if error.is_refusal() => WriteResult::Refused(openmcp_dns_core::chain(&error)),
-        Ok(Err(error)) => WriteResult::Unavailable(openmcp_dns_core::chain(&error)),
-        Err(_) => WriteResult::Unavailable("the service failed while it wrote; its log says why".to_owned()),
+/// What one transaction is written with.
+struct Pen {
+    store: Arc<dyn Store>,
+    leadership: Leadership,
+    fence: Fence,
+}
+
+impl Pen {
+    /// Carries out plans in one transaction; each in one of its own where that is refused.
+    async fn commit(&self, plans: Vec<NamePlan>) -> Vec<Written> {
+        let result = self.attempt(&plans).await;
+        let is_refused = matches!(result, WriteResult::Conflict | WriteResult::Refused(_));
+        if !is_refused || plans.len() == 1 {
+            return plans.into_iter().map(|plan| Written { plan, result: result.clone() }).collect();
+        }
+        let mut written = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let result = self.attempt(std::slice::from_ref(&plan)).await;
+            written.push(Written { plan, result });
+        }
+        written
+    }
+
+    async fn attempt(&self, plans: &[NamePlan]) -> WriteResult {
+        // The store would refuse it. Who was stopped for long enough need not even ask.
+        if self.leadership.fence().as_ref() != Some(&self.fence) {
+            return WriteResult::Conflict;
+        }
+        // A panic in a store is a bug of ours; its names are tried again, and nobody else suffers.
+        match AssertUnwindSafe(self.store.commit(&self.fence, plans)).catch_unwind().await {
+            Ok(Ok(Commit::Done(revision))) => WriteResult::Done(revision),
+            Ok(Ok(Commit::Conflict)) => WriteResult::Conflict,
+            Ok(Err(StoreError::Fenced)) => {
+                self.leadership.refused(&self.fence);
+                WriteResult::Conflict
+            }
+            Ok(Err(error)) if error.is_refusal() => WriteResult::Refused(openmcp_dns_core::chain(&error)),
+            Ok(Err(error)) => WriteResult::Unavailable(openmcp_dns_core::chain(&error)),
+            Err(_) => {
+                WriteResult::Unavailable("the service failed while it wrote; its log says why".to_owned())
+            }
+        }
     }
 }

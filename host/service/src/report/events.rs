@@ -7,6 +7,7 @@ use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
 
 use crate::journal::Occurrence;
+use crate::leadership::Leadership;
 use crate::record::{Report, explain};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_api::conditions::Reason;
@@ -75,11 +76,16 @@ pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
 }
 
 /// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
-/// reached are dropped.
-pub async fn write(notices: &mut mpsc::Receiver<Notice>, client: watch::Receiver<Option<kube::Client>>) {
+/// reached are dropped, and all while we do not lead: who leads writes them.
+pub async fn write(
+    notices: &mut mpsc::Receiver<Notice>,
+    client: watch::Receiver<Option<kube::Client>>,
+    leadership: &Leadership,
+) {
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: None };
     while let Some(notice) = notices.recv().await {
-        let Some(client) = client.borrow().clone() else { continue };
+        let client = client.borrow().clone().filter(|_| leadership.is_leading());
+        let Some(client) = client else { continue };
         let (event, object) = event(notice);
         if let Err(error) = Recorder::new(client, reporter.clone()).publish(&event, &object).await {
             let message = openmcp_dns_core::chain(&error);

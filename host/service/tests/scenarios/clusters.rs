@@ -40,7 +40,7 @@ async fn nothing_is_done_for_a_cluster_before_our_finalizer_stands_on_it() {
     world.change_policy(POLICY, json!({ "deletionGuard": { "freeNames": 5 } })).await;
     world.policy_status_is(POLICY, "it was looked at", |status| status["observedGeneration"] == 2).await;
     assert!(w1.requests().is_empty(), "{:?}", w1.requests());
-    assert_eq!((world.revision(), world.status("w1")), (0, json!(null)));
+    assert_eq!((world.transactions(), world.status("w1")), (0, json!(null)));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_second_run_of_the_service_changes_nothing() {
     // What is said of a policy is written beside everything else, and a restart goes by it.
     world.policy_condition(POLICY, "ModuleActive", "True", "Succeeded").await;
     world.stop().await;
-    let revision = world.revision();
+    let transactions = world.transactions();
     world.platform.forget_requests();
     w1.forget_requests();
     world.start();
@@ -208,7 +208,7 @@ async fn a_second_run_of_the_service_changes_nothing() {
     world.all_is_well("w1").await;
     assert_eq!(changes_beside_the_status(&world.platform), []);
     assert_eq!(w1.writes(), 0);
-    assert_eq!(world.revision(), revision + 1, "the new name, and nothing else");
+    assert_eq!(world.transactions(), transactions + 1, "the new name, and nothing else");
 }
 
 #[tokio::test]

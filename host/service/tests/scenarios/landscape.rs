@@ -166,7 +166,7 @@ async fn assert_nothing_was_done(world: &World, w1: &Server) {
     assert!(!world.is_ready().await);
     assert!(!world.is_held("w1"));
     assert_eq!(changes_beside_the_status(&world.platform), []);
-    assert_eq!((world.status("w1"), w1.requests().len(), world.revision()), (json!(null), 0, 0));
+    assert_eq!((world.status("w1"), w1.requests().len(), world.transactions()), (json!(null), 0, 0));
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn nothing_happens_before_the_access_to_clusters_is_known() {
     // The policy's own status does not wait for it.
     world.policy_condition(POLICY, "Ready", "True", "Succeeded").await;
     assert!(!world.is_ready().await && !world.is_held("w1"));
-    assert_eq!((w1.requests().len(), world.revision()), (0, 0));
+    assert_eq!((w1.requests().len(), world.transactions()), (0, 0));
 
     world.access.grant("w1", Access::by_client("w1", w1.client(), 1));
     world.published(HOST, &["10.0.0.1"]).await;

@@ -14,5 +14,8 @@ mod leaving;
 mod objects;
 mod observe;
 mod policies;
+mod replica;
 mod report;
+mod standby;
+mod upgrade;
 mod world;

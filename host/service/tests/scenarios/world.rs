@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_kube_memory::{Server, Verb};
 use openmcp_dns_modules::SourceOptions;
@@ -16,9 +17,10 @@ use openmcp_dns_server::{Records, Server as DnsServer};
 use openmcp_dns_service::api_client::limited;
 use openmcp_dns_service::inventory::Access;
 use openmcp_dns_service::journal::Journal;
+use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, PartEnded, Service, run};
+use openmcp_dns_service::run::{Budget, Ended, Service, run};
 use openmcp_dns_service::serve::feed;
 use openmcp_dns_store::{MemoryStore, StoreEvent};
 use serde_json::{Value, json};
@@ -45,14 +47,14 @@ pub(crate) struct World {
     /// What the store holds.
     held: Arc<Mutex<Held>>,
     metrics_address: SocketAddr,
-    running: Option<(CancellationToken, JoinHandle<Result<(), PartEnded>>)>,
+    running: Option<(CancellationToken, JoinHandle<Result<(), Ended>>)>,
     readiness: Readiness,
     metrics: Metrics,
 }
 
 #[derive(Default)]
 struct Held {
-    revision: i64,
+    transactions: usize,
     entries: BTreeMap<String, Vec<u8>>,
     reading: BTreeMap<String, Vec<u8>>,
 }
@@ -139,10 +141,27 @@ impl World {
 
     /// Starts the service, and the inventory says nothing until the first access is granted.
     pub(crate) fn start_without_access(&mut self) {
-        let service = Service {
-            platform: limited(self.platform.client()),
+        let (metrics, readiness) = (self.metrics.clone(), self.readiness.clone());
+        let leadership = Leadership::alone("test".to_owned());
+        let service = self.service(limited(self.platform.client()), leadership, metrics, readiness);
+        let cancel = CancellationToken::new();
+        self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
+    }
+
+    /// A service of this landscape.
+    pub(crate) fn service(
+        &self,
+        platform: kube::Client,
+        leadership: Leadership,
+        metrics: Metrics,
+        readiness: Readiness,
+    ) -> Service {
+        Service {
+            platform,
             statuses: Budget::default(),
             inventory: self.access.clone(),
+            leadership,
+            leader_key: LeaderKey::of_platform("test"),
             store: self.store.clone(),
             prefix: Prefix::default(),
             engine: engine(),
@@ -155,12 +174,10 @@ impl World {
             deployer: None,
             pace: Pace::default(),
             wildcards: false,
-            journal: Journal::new(self.metrics.clone()),
-            metrics: self.metrics.clone(),
-            readiness: self.readiness.clone(),
-        };
-        let cancel = CancellationToken::new();
-        self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
+            journal: Journal::new(metrics.clone()),
+            metrics,
+            readiness,
+        }
     }
 
     /// Ends the service, and waits until it has ended.
@@ -222,9 +239,9 @@ impl World {
         self.names().contains_key(host_name)
     }
 
-    /// The revision of the store that was seen last.
-    pub(crate) fn revision(&self) -> i64 {
-        self.held.lock().unwrap().revision
+    /// How many transactions have changed records.
+    pub(crate) fn transactions(&self) -> usize {
+        self.held.lock().unwrap().transactions
     }
 
     /// Waits until a name has exactly these values; none: until it is gone.
@@ -352,12 +369,9 @@ impl Held {
                 let page = page.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
                 self.reading.extend(page);
             }
-            StoreEvent::Read { revision, restored: _ } => {
-                self.revision = *revision;
-                self.entries = std::mem::take(&mut self.reading);
-            }
-            StoreEvent::Changed { revision, changes } => {
-                self.revision = *revision;
+            StoreEvent::Read { .. } => self.entries = std::mem::take(&mut self.reading),
+            StoreEvent::Changed { changes, .. } => {
+                self.transactions += usize::from(!changes.is_empty());
                 for change in changes {
                     match &change.value {
                         Some(value) => self.entries.insert(change.key.clone(), value.clone()),

@@ -10,13 +10,17 @@ pub(super) async fn two_plans_are_carried_out_together_or_not_at_all(
 ) -> anyhow::Result<()> {
     let one = plan(vec![ground.put("a", "1", 0)])?;
     let other = plan(vec![ground.put("b", "1", 0), ground.put("c", "1", 0)])?;
-    let Commit::Done(revision) = ground.direct.commit(&[one.clone(), other]).await? else {
+    let Commit::Done(revision) = ground.direct.commit(&ground.fence, &[one.clone(), other]).await? else {
         bail!("a conflict instead of a success")
     };
     let all = ["a", "b", "c"].map(|key| ground.entry(key, "1", revision)).to_vec();
     same("what is there", ground.read().await?, all.clone())?;
     let fine = plan(vec![ground.put("d", "1", 0)])?;
-    same("together with a conflict", ground.direct.commit(&[fine, one]).await?, Commit::Conflict)?;
+    same(
+        "together with a conflict",
+        ground.direct.commit(&ground.fence, &[fine, one]).await?,
+        Commit::Conflict,
+    )?;
     same("what is there", ground.read().await?, all)
 }
 
@@ -25,7 +29,7 @@ pub(super) async fn a_transaction_of_too_many_operations_is_refused(
 ) -> anyhow::Result<()> {
     let puts = |count: usize| (0..count).map(|number| ground.put(&format!("{number:03}"), "1", 0)).collect();
     let too_many = [plan(puts(MAX_OPERATIONS))?, plan(vec![ground.put("a", "1", 0)])?];
-    match ground.direct.commit(&too_many).await {
+    match ground.direct.commit(&ground.fence, &too_many).await {
         Err(error @ StoreError::Refused { refusal: Refusal::TooManyOperations, .. }) => {
             ensure!(error.is_refusal(), "a refusal says that it is none");
         }
@@ -70,7 +74,7 @@ pub(super) async fn who_was_away_is_told_what_has_changed_and_reads_nothing(
     follower.trouble().await?;
     let second = ground.done(vec![ground.put("a", "2", first), ground.delete("b", first)]).await?;
     ground.site.cut(false).await?;
-    let gone = KeyValue { key: ground.key("b"), value: None, mod_revision: second };
+    let gone = KeyValue { key: ground.path("b"), value: None, mod_revision: second };
     let mut seen = Vec::new();
     while seen.len() < 2 {
         match follower.back().await? {
@@ -126,7 +130,7 @@ pub(super) async fn a_store_that_was_restored_and_has_come_past_its_old_revision
     ground.done(vec![ground.put("lost", "1", 0)]).await?;
     ensure!(matches!(follower.back().await?, StoreEvent::Changed { .. }), "the change is not told");
     let entries = past_its_old_revision(ground, &mut follower, first).await?;
-    ensure!(!entries.iter().any(|entry| entry.key == ground.key("lost")), "{entries:?}");
+    ensure!(!entries.iter().any(|entry| entry.key == ground.path("lost")), "{entries:?}");
     Ok(())
 }
 

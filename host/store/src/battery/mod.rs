@@ -1,6 +1,7 @@
 //! Tests that hold for every store: they run on the one in memory, and, so that it cannot lie, on a real
 //! etcd.
 
+mod fencing;
 mod following;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +11,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use futures::future::LocalBoxFuture;
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::plan::{Change, NamePlan};
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::{Commit, KeyValue, Store, StoreEvent};
+use crate::{Commit, Fence, KeyValue, Store, StoreEvent};
+use fencing::{
+    leaders_of_other_landscapes_are_not_in_the_way, of_two_that_lead_at_once_one_does,
+    what_an_earlier_leader_writes_changes_nothing, who_leads_is_no_record_and_can_be_read,
+};
 use following::{
     a_deletion_that_a_restored_store_has_not_seen_is_noticed,
     a_store_that_was_restored_and_has_come_past_its_old_revision_says_so,
@@ -71,6 +77,10 @@ struct Ground<'o> {
     store: Arc<dyn Store>,
     /// Written to.
     direct: Arc<dyn Store>,
+    /// Of the test's own landscape.
+    key: LeaderKey,
+    /// From before anybody led there.
+    fence: Fence,
 }
 
 type Case = for<'g> fn(&'g Ground<'_>) -> LocalBoxFuture<'g, anyhow::Result<()>>;
@@ -109,12 +119,18 @@ pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
         a_store_that_was_restored_from_a_backup_says_so
         a_store_that_was_restored_and_has_come_past_its_old_revision_says_so
         a_deletion_that_a_restored_store_has_not_seen_is_noticed
+        who_leads_is_no_record_and_can_be_read
+        what_an_earlier_leader_writes_changes_nothing
+        of_two_that_lead_at_once_one_does
+        leaders_of_other_landscapes_are_not_in_the_way
     };
     for (number, (name, case)) in cases.into_iter().enumerate() {
         let prefix = format!("/battery/case-{number}");
         let outcome = async {
             let Opened { store, direct } = site.open(prefix.parse()?).await?;
-            case(&Ground { site, prefix, store, direct }).await
+            let key = LeaderKey::of_platform(&prefix);
+            let (_, fence) = direct.leader(&key).await?;
+            case(&Ground { site, prefix, store, direct, key, fence }).await
         };
         let outcome = tokio::time::timeout(PATIENCE, outcome).await;
         if let Err(error) = outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("it hangs"))) {
@@ -163,7 +179,7 @@ async fn what_was_read_can_be_changed_and_deleted(ground: &Ground<'_>) -> anyhow
     let second = ground.done(vec![ground.put("a", "2", first)]).await?;
     same("change", follower.changes().await?, vec![ground.entry("a", "2", second)])?;
     let third = ground.done(vec![ground.delete("a", second)]).await?;
-    let gone = KeyValue { key: ground.key("a"), value: None, mod_revision: third };
+    let gone = KeyValue { key: ground.path("a"), value: None, mod_revision: third };
     same("deletion", follower.changes().await?, vec![gone])?;
     same("what is there", ground.read().await?, Vec::new())?;
     // What was deleted is as if it had never been.
@@ -239,7 +255,8 @@ async fn a_neighbour_whose_prefix_begins_alike_is_not_seen(ground: &Ground<'_>) 
     follower.everything().await?;
     let prefix = format!("{}-and-more", ground.prefix);
     let Opened { store, direct } = ground.site.open(prefix.parse()?).await?;
-    let neighbour = Ground { site: ground.site, prefix, store, direct };
+    let (key, fence) = (ground.key.clone(), ground.fence.clone());
+    let neighbour = Ground { site: ground.site, prefix, store, direct, key, fence };
     neighbour.done(vec![neighbour.put("theirs", "1", 0)]).await?;
     let revision = ground.done(vec![ground.put("ours", "1", 0)]).await?;
     let ours = vec![ground.entry("ours", "1", revision)];
@@ -253,7 +270,7 @@ async fn all_keys_are_read_however_many_there_are(ground: &Ground<'_>) -> anyhow
         ground.done(some.iter().map(|key| ground.put(key, "1", 0)).collect()).await?;
     }
     let read = ground.read().await?;
-    let expected: BTreeSet<String> = keys.iter().map(|key| ground.key(key)).collect();
+    let expected: BTreeSet<String> = keys.iter().map(|key| ground.path(key)).collect();
     same("how many entries there are", read.len(), keys.len())?;
     ensure!(read.into_iter().map(|entry| entry.key).collect::<BTreeSet<_>>() == expected, "keys are missing");
     Ok(())
@@ -272,7 +289,7 @@ async fn who_follows_slowly_loses_nothing(ground: &Ground<'_>) -> anyhow::Result
     let end = ground.done(vec![ground.put("end", "1", 0)]).await?;
     let mut seen = BTreeMap::new();
     let mut told = 0;
-    while !seen.contains_key(&ground.key("end")) {
+    while !seen.contains_key(&ground.path("end")) {
         let (revision, entries) = match follower.next().await? {
             StoreEvent::Reading => {
                 seen.clear();
@@ -309,26 +326,26 @@ async fn following_ends_when_nobody_listens(ground: &Ground<'_>) -> anyhow::Resu
 }
 
 impl Ground<'_> {
-    fn key(&self, key: &str) -> String {
+    fn path(&self, key: &str) -> String {
         format!("{}/{key}", self.prefix)
     }
 
     fn put(&self, key: &str, value: &str, expected: i64) -> Change {
         let value = Some(value.as_bytes().to_vec());
-        Change { key: self.key(key), expected_mod_revision: expected, value }
+        Change { key: self.path(key), expected_mod_revision: expected, value }
     }
 
     fn delete(&self, key: &str, expected: i64) -> Change {
-        Change { key: self.key(key), expected_mod_revision: expected, value: None }
+        Change { key: self.path(key), expected_mod_revision: expected, value: None }
     }
 
     fn entry(&self, key: &str, value: &str, revision: i64) -> KeyValue {
         let value = Some(value.as_bytes().to_vec());
-        KeyValue { key: self.key(key), value, mod_revision: revision }
+        KeyValue { key: self.path(key), value, mod_revision: revision }
     }
 
     async fn commit(&self, changes: Vec<Change>) -> anyhow::Result<Commit> {
-        Ok(self.direct.commit(&[plan(changes)?]).await?)
+        Ok(self.direct.commit(&self.fence, &[plan(changes)?]).await?)
     }
 
     /// Carries out what has to succeed; gives its revision.

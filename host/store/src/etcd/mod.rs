@@ -14,13 +14,14 @@ mod witness;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use etcd_client::{Compare, CompareOp, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, Txn, TxnOp, TxnOpResponse, TxnResponse};
+use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 
 use crate::connect::{ConnectError, EtcdAddress};
-use crate::{Commit, Store, StoreError, StoreEvent};
+use crate::{Commit, Fence, Store, StoreError, StoreEvent};
 use connection::Connection;
 use error::{Failure, in_time};
 
@@ -49,27 +50,58 @@ impl EtcdStore {
         format!("{}/", self.prefix).into_bytes()
     }
 
-    async fn send(&self, transaction: Txn) -> Result<Commit, Failure> {
+    async fn send(&self, transaction: Txn) -> Result<TxnResponse, Failure> {
         let mut sent = 1;
         loop {
             let mut client = self.connection.client().await?.kv_client();
             match in_time(COMMIT_TIMEOUT, client.txn(transaction.clone())).await {
-                Ok(response) if response.succeeded() => {
-                    return Ok(Commit::Done(
-                        response.header().map_or(0, etcd_client::ResponseHeader::revision),
-                    ));
-                }
-                Ok(_) => return Ok(Commit::Conflict),
                 Err(failure) if sent < SENDINGS && failure.is_without_connection() => sent += 1,
-                Err(failure) => return Err(failure),
+                ended => return ended,
             }
         }
     }
 }
 
+/// Compares the leader key too; where anything is another, gives the key as it is.
+fn fenced(fence: &Fence, mut guards: Vec<Compare>, operations: Vec<TxnOp>) -> Txn {
+    let key = fence.key.as_str();
+    guards.push(Compare::mod_revision(key, CompareOp::Equal, fence.revision));
+    Txn::new().when(guards).and_then(operations).or_else([TxnOp::get(key, None)])
+}
+
+/// The value of the leader key, if it has one, and its revision.
+fn leader_in(response: &TxnResponse) -> (Option<Leader>, i64) {
+    let found = response.op_responses().into_iter().find_map(|response| match response {
+        TxnOpResponse::Get(found) => {
+            found.kvs().first().map(|kv| (Leader::decode(kv.value()), kv.mod_revision()))
+        }
+        _ => None,
+    });
+    found.unwrap_or((None, 0))
+}
+
+fn revision_of(response: &TxnResponse) -> i64 {
+    response.header().map_or(0, etcd_client::ResponseHeader::revision)
+}
+
 #[async_trait]
 impl Store for EtcdStore {
-    async fn commit(&self, plans: &[NamePlan]) -> Result<Commit, StoreError> {
+    async fn leader(&self, key: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError> {
+        let response = self.send(Txn::new().and_then([TxnOp::get(key.as_str(), None)])).await?;
+        let (leader, revision) = leader_in(&response);
+        Ok((leader, Fence { key: key.clone(), revision }))
+    }
+
+    async fn lead(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError> {
+        let write = TxnOp::put(over.key.as_str(), leader.encode(), None);
+        let response = self.send(fenced(over, Vec::new(), vec![write])).await?;
+        if !response.succeeded() {
+            return Err(StoreError::Fenced);
+        }
+        Ok(Fence { key: over.key.clone(), revision: revision_of(&response) })
+    }
+
+    async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         let changes = || plans.iter().flat_map(|plan| &plan.changes);
         let guards: Vec<Compare> = changes()
             .map(|change| {
@@ -82,8 +114,12 @@ impl Store for EtcdStore {
                 None => TxnOp::delete(change.key.as_str(), None),
             })
             .collect();
-        let transaction = Txn::new().when(guards).and_then(operations);
-        self.send(transaction).await.map_err(StoreError::from)
+        let response = self.send(fenced(fence, guards, operations)).await?;
+        if response.succeeded() {
+            return Ok(Commit::Done(revision_of(&response)));
+        }
+        let (_, revision) = leader_in(&response);
+        if revision == fence.revision { Ok(Commit::Conflict) } else { Err(StoreError::Fenced) }
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

@@ -42,7 +42,7 @@ enum Format {
 /// Runs the command.
 pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let ExportArgs { kept_in, format, base_domain } = args;
-    let (revision, mirror) = kept_in.read().await?;
+    let (revision, mirror) = kept_in.read(kept_in.connect().await?).await?;
     let mut records = kept(&mirror);
     if let Some(zone) = &base_domain {
         records.retain(|record| record.owner.zone == *zone);

@@ -33,8 +33,8 @@ struct KeptIn {
 
 impl KeptIn {
     /// All records, and the revision at which they were read.
-    async fn read(&self) -> anyhow::Result<(i64, Mirror)> {
-        self.etcd_options.read(self.connect().await?).await
+    async fn read(&self, store: Arc<dyn Store>) -> anyhow::Result<(i64, Mirror)> {
+        self.etcd_options.read(store).await
     }
 
     async fn connect(&self) -> anyhow::Result<Arc<dyn Store>> {

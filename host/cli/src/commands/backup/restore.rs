@@ -12,10 +12,12 @@ use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::DutyName;
 use openmcp_dns_core::backup::{Restoration, parse};
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::plan::{NamePlan, transactions};
-use openmcp_dns_store::{Commit, Store};
+use openmcp_dns_store::{Commit, Fence, Store, StoreError};
 
 use super::KeptIn;
+use crate::commands::leading::leader_key;
 use crate::commands::platform::platform;
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::{note, print};
@@ -74,8 +76,17 @@ pub async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         }
         hinted(text, "correct these lines, or take them out; nothing was written")
     })?;
-    let kept_up = if without_platform { BTreeSet::new() } else { kept_up(kubeconfig.as_deref()).await? };
-    let (_, mirror) = kept_in.read().await?;
+    let (kept_up, leader_key) = if without_platform {
+        // Nobody leads there.
+        (BTreeSet::new(), LeaderKey::of_platform(""))
+    } else {
+        let platform = platform(kubeconfig.as_deref()).await?;
+        (kept_up(&platform).await?, leader_key(&platform).await)
+    };
+    // When somebody else begins to lead, what was read before that may be old.
+    let store = kept_in.connect().await?;
+    let (_, fence) = store.leader(&leader_key).await?;
+    let (_, mirror) = kept_in.read(store.clone()).await?;
     let restoration = Restoration::of(&mirror, records, |cluster| kept_up.contains(cluster));
     print(&shown(&restoration))?;
     let names = restoration.plans.len();
@@ -83,7 +94,7 @@ pub async fn run(args: RestoreArgs) -> anyhow::Result<()> {
         note(&format!("{names} names would be added"));
         return Ok(());
     }
-    write(&*kept_in.connect().await?, &restoration.plans).await?;
+    write(&*store, &fence, &restoration.plans).await?;
     note(&format!("{names} names were added"));
     Ok(())
 }
@@ -100,8 +111,8 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 /// The clusters that a running service reaches.
-async fn kept_up(kubeconfig: Option<&Path>) -> anyhow::Result<BTreeSet<ClusterId>> {
-    let clusters: Api<ClusterDNS> = Api::all(platform(kubeconfig).await?);
+async fn kept_up(platform: &kube::Client) -> anyhow::Result<BTreeSet<ClusterId>> {
+    let clusters: Api<ClusterDNS> = Api::all(platform.clone());
     let clusters = clusters
         .list(&ListParams::default())
         .await
@@ -139,12 +150,18 @@ fn shown(restoration: &Restoration) -> String {
     text
 }
 
-async fn write(store: &dyn Store, plans: &[NamePlan]) -> anyhow::Result<()> {
+async fn write(store: &dyn Store, fence: &Fence, plans: &[NamePlan]) -> anyhow::Result<()> {
     let mut written = 0;
     for plans in transactions(plans) {
-        if store.commit(plans).await? == Commit::Conflict {
+        let why = match store.commit(fence, plans).await {
+            Ok(Commit::Done(_)) => None,
+            Ok(Commit::Conflict) => Some("somebody writes to the same names"),
+            Err(StoreError::Fenced) => Some("another replica of the service leads now"),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(why) = why {
             return Err(hinted(
-                format!("somebody writes to the same names; {written} names were added"),
+                format!("{why}; {written} names were added"),
                 "run the command again: it adds what is still missing",
             ));
         }
