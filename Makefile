@@ -1,19 +1,22 @@
 # The logic is in scripts/; this file only gives it short names.
 
-# Arguments of the demo or of bench-scale, for example: make demo ARGS=--once
+# Arguments of the demo, the image or bench-scale, for example: make demo ARGS=--once
 ARGS ?=
 
 # Steps of the tests on real servers, for example: make test STEPS="names policy"
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test bench bench-policy bench-scale bench-takeover
+.PHONY: help demo image check test bench bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 demo: ## Builds, then runs the main job on a folder of manifests; ARGS="--once" prints and exits
 	@scripts/demo $(ARGS)
+
+image: ## Makes the container image as an archive, without a container engine; ARGS="--name registry.example/openmcp-dns:0.1.0"
+	@scripts/image $(ARGS)
 
 check: ## For every day: format, clippy, and the tests that need no server and no compiler for WebAssembly
 	@scripts/check

@@ -7,6 +7,8 @@
 cache=${OPENMCP_DNS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/openmcp-dns}
 # shellcheck disable=SC2034 # as above
 cargo_deny_version=0.20.2
+# shellcheck disable=SC2034 # as above
+cargo_auditable_version=0.7.7
 
 # All progress goes to stderr, so that the output of what is run stays clean.
 say() { printf '%s\n' "$*" >&2; }

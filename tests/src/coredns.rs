@@ -77,3 +77,26 @@ impl CentralDns {
         Ok(Self { udp, outside, _process: process })
     }
 }
+
+/// Starts a CoreDNS that answers for a zone from a zone file, and waits until it does. It ends with the process.
+///
+/// # Errors
+/// When it does not start.
+pub async fn serve_zone_file(zone: &str, file: &Path, logs: &Path) -> anyhow::Result<(Dns, Process)> {
+    let address = free_address()?;
+    let corefile = file.with_extension("Corefile");
+    let (ip, port) = (address.ip(), address.port());
+    let text = format!("{zone}:{port} {{\n    bind {ip}\n    errors\n    file {}\n}}\n", file.display());
+    std::fs::write(&corefile, text).with_context(|| format!("failed to write {}", corefile.display()))?;
+    let mut process = start("zone-file-coredns", &corefile, logs)?;
+    let udp = Dns::new(address, Transport::Udp)?;
+    process
+        .wait_ready("CoreDNS answers from the zone file", START, async || {
+            match udp.a(&format!("no-such-name.{zone}")).await {
+                Answer::NoSuchName => Ok(()),
+                other => Err(other.to_string()),
+            }
+        })
+        .await?;
+    Ok((udp, process))
+}

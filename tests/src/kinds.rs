@@ -29,7 +29,19 @@ pub struct Reference<'r> {
     pub name: &'r str,
 }
 
-impl Reference<'_> {
+impl<'r> Reference<'r> {
+    /// Of an object as JSON.
+    #[must_use]
+    pub fn of(object: &'r Value) -> Self {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        Self {
+            api_version: text("/apiVersion"),
+            kind: text("/kind"),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+        }
+    }
+
     /// The API that serves objects of this kind in this namespace.
     ///
     /// # Errors
@@ -95,17 +107,20 @@ impl Reference<'_> {
 /// # Errors
 /// When the object is incomplete or the API server refuses.
 pub async fn apply(client: &Client, object: &Value) -> anyhow::Result<()> {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let reference = Reference {
-        api_version: text("/apiVersion"),
-        kind: text("/kind"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
-    };
+    let reference = Reference::of(object);
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let applied = reference.api(client)?.patch(reference.name, &params, &Patch::Apply(object)).await;
     applied.with_context(|| reference.failed("apply"))?;
     Ok(())
+}
+
+/// The objects in a YAML text.
+///
+/// # Errors
+/// When it is no YAML.
+pub fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("failed to read a manifest")?;
+    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
 /// Applies all CRDs among the documents of some YAML texts, and waits until they are served.
@@ -116,8 +131,7 @@ pub async fn apply_crds(client: &Client, texts: &[String]) -> anyhow::Result<()>
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     let mut names = Vec::new();
     for text in texts {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("failed to read CRDs")?;
-        for document in documents {
+        for document in documents(text)? {
             if document["kind"] == "CustomResourceDefinition" {
                 apply(client, &document).await?;
                 names.push(document["metadata"]["name"].as_str().unwrap_or_default().to_owned());

@@ -15,6 +15,8 @@ pub enum Provided {
     CoreDns,
     /// The CRDs of the Gateway API in their standard channel.
     GatewayApi,
+    /// The program `helm`.
+    Helm,
 }
 
 impl Provided {
@@ -42,6 +44,7 @@ impl Provided {
                 "sigs.k8s.io/gateway-api",
                 "standard",
             ),
+            Self::Helm => ("helm", include_str!("../servers/helm/go.mod"), "helm.sh/helm/v4", "helm"),
         }
     }
 
@@ -122,7 +125,9 @@ mod tests {
 
     #[test]
     fn every_wrapper_pins_a_version() {
-        for provided in [Provided::KubeApiserver, Provided::Etcd, Provided::CoreDns, Provided::GatewayApi] {
+        for provided in
+            [Provided::KubeApiserver, Provided::Etcd, Provided::CoreDns, Provided::GatewayApi, Provided::Helm]
+        {
             let (_, go_mod, module, _) = provided.describe();
             assert!(pinned_version(go_mod, module).is_some(), "{module}");
         }

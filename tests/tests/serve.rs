@@ -13,6 +13,7 @@ use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::wait::wait_until;
+use openmcp_dns_tests::way::Way;
 
 /// For everything that takes milliseconds unless the machine is busy.
 const SOON: Duration = Duration::from_secs(30);
@@ -35,10 +36,14 @@ struct Server {
 
 impl Server {
     fn start(etcd: &Etcd, address: SocketAddr, logs: &Path) -> anyhow::Result<Self> {
+        Self::start_at(&etcd.endpoint, address, logs)
+    }
+
+    fn start_at(endpoint: &str, address: SocketAddr, logs: &Path) -> anyhow::Result<Self> {
         let health = free_address()?;
         let arguments = [
             "serve".to_owned(),
-            format!("--etcd={}", etcd.endpoint),
+            format!("--etcd={endpoint}"),
             format!("--listen={address}"),
             format!("--base-domain={ZONE}"),
             format!("--health-listen={health}"),
@@ -191,4 +196,35 @@ async fn servers_on_one_etcd_have_its_revision_as_their_serial() {
         .await
         .unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_that_was_restored_and_has_come_past_its_old_revision_is_noticed_and_no_answer_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let mut etcd = Etcd::start("etcd", Durability::Unsynced, folder.path(), &logs).await.unwrap();
+    etcd.put(FIRST_KEY, r#"{"host":"10.1.0.1"}"#).await.unwrap();
+    let backup = folder.path().join("backup");
+    etcd.back_up(&backup).await.unwrap();
+    let way = Way::to(etcd.endpoint.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let server =
+        Server::start_at(&format!("http://{}", way.address), free_address().unwrap(), &logs).unwrap();
+    etcd.put(SECOND_KEY, r#"{"host":"10.2.0.1"}"#).await.unwrap();
+    let second = Answer::of(["10.2.0.1"]);
+    server.wait_a(SECOND, &second, SOON).await.unwrap();
+
+    // While nobody looks, it goes back to before the second name, and on to where its revision says nothing.
+    way.cut(true);
+    let told = etcd.revision().await.unwrap();
+    etcd.restore(&backup).await.unwrap();
+    while etcd.revision().await.unwrap() <= told {
+        etcd.put(FIRST_KEY, r#"{"host":"10.1.0.9"}"#).await.unwrap();
+    }
+    way.cut(false);
+    server.wait_a(FIRST, &Answer::of(["10.1.0.9"]), LATER).await.unwrap();
+    assert!(server.process.log_tail().contains("the store was restored"), "{}", server.process.log_tail());
+    // The service has not filled it again yet.
+    server.assert_a(SECOND, &second).await;
+    // And does not want to.
+    server.wait_a(SECOND, &Answer::NoSuchName, LATER).await.unwrap();
 }

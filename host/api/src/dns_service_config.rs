@@ -13,11 +13,28 @@ use serde_json::{Value, json};
 
 use super::schemas;
 
-/// The image of CoreDNS, unless another one is named.
-const CORE_DNS_IMAGE: &str = "registry.k8s.io/coredns/coredns:v1.15.0";
+/// The images of what is deployed, where a `DNSServiceConfig` names no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// CoreDNS.
+    pub core_dns: String,
+    /// etcd.
+    pub etcd: String,
+}
 
-/// The image of etcd, unless another one is named.
-const ETCD_IMAGE: &str = "quay.io/coreos/etcd:v3.7.3";
+impl Images {
+    /// The CoreDNS that this version of the service was tested with.
+    pub const CORE_DNS: &str = "registry.k8s.io/coredns/coredns:v1.15.0";
+
+    /// The etcd that this version of the service was tested with.
+    pub const ETCD: &str = "quay.io/coreos/etcd:v3.7.3";
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self { core_dns: Self::CORE_DNS.to_owned(), etcd: Self::ETCD.to_owned() }
+    }
+}
 
 /// How the service provides the central DNS of the landscape. The one that counts has the name that the service
 /// was started with (`run --config-name`); without it, the defaults apply.
@@ -78,7 +95,7 @@ pub struct CentralDns {
     /// Annotations of the Service, for who gives it an address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub service_annotations: BTreeMap<String, String>,
-    /// The image of CoreDNS; without it, the one that this version of the service was tested with.
+    /// The image of CoreDNS; without it, the one that the service was started with (`run --coredns-image`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Resources of each pod, as a container has them; 50m and 64Mi, at most 256Mi, unless something else is said.
@@ -114,7 +131,7 @@ pub struct CentralEtcd {
     pub members: Option<i32>,
     /// Where it keeps the records.
     pub storage: EtcdStorage,
-    /// The image of etcd; without it, the one that this version of the service was tested with.
+    /// The image of etcd; without it, the one that the service was started with (`run --etcd-image`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Resources of each pod, as a container has them; 50m and 128Mi, at most 1Gi, unless something else is said.
@@ -171,12 +188,13 @@ pub struct DNSServiceConfigStatus {
 }
 
 impl DNSServiceConfigSpec {
-    /// What is rendered; `default_class` says whether the cluster has a default StorageClass.
-    pub fn config(&self, default_class: bool) -> Config {
+    /// What is rendered; `default_class` says whether the cluster has a default StorageClass, and `images` are taken where
+    /// the spec names none.
+    pub fn config(&self, default_class: bool, images: &Images) -> Config {
         let Self { dns, etcd } = self;
         Config {
             dns: Workload {
-                image: dns.image.clone().unwrap_or_else(|| CORE_DNS_IMAGE.to_owned()),
+                image: dns.image.clone().unwrap_or_else(|| images.core_dns.clone()),
                 resources: dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
                 node_selector: dns.node_selector.clone(),
             },
@@ -187,7 +205,7 @@ impl DNSServiceConfigSpec {
             },
             service_annotations: dns.service_annotations.clone(),
             etcd: Workload {
-                image: etcd.image.clone().unwrap_or_else(|| ETCD_IMAGE.to_owned()),
+                image: etcd.image.clone().unwrap_or_else(|| images.etcd.clone()),
                 resources: etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
                 node_selector: etcd.node_selector.clone(),
             },
@@ -227,10 +245,19 @@ mod tests {
     fn an_empty_spec_is_the_defaults() {
         let spec: DNSServiceConfigSpec =
             serde_json::from_value(json!({"dns": {"replicas": 3}, "etcd": {}})).unwrap();
-        let config = spec.config(true);
+        let config = spec.config(true, &Images::default());
         assert_eq!((config.replicas, config.members), (3, Members::One));
-        assert_eq!(config.dns.image, CORE_DNS_IMAGE);
+        assert_eq!(config.dns.image, Images::CORE_DNS);
         assert_eq!(config.storage, Storage::Volume { size: "1Gi".to_owned(), class: None });
+    }
+
+    #[test]
+    fn an_image_of_the_spec_counts_more_than_one_that_the_service_was_started_with() {
+        let spec: DNSServiceConfigSpec =
+            serde_json::from_value(json!({"etcd": {"image": "mirror/etcd:2"}})).unwrap();
+        let images = Images { core_dns: "mirror/coredns:1".to_owned(), etcd: "mirror/etcd:1".to_owned() };
+        let config = spec.config(true, &images);
+        assert_eq!((&*config.dns.image, &*config.etcd.image), ("mirror/coredns:1", "mirror/etcd:2"));
     }
 
     #[test]

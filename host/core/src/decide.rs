@@ -159,12 +159,12 @@ fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<H
 }
 
 /// Names below `dns.<zone>`: CoreDNS's etcd plugin reads the apex's addresses and name servers there.
-fn is_service_name(name: &HostName, base_domain: &HostName) -> bool {
+pub(crate) fn is_service_name(name: &HostName, base_domain: &HostName) -> bool {
     base_domain.prefixed("dns").is_ok_and(|service| name.is_within(&service))
 }
 
 /// CoreDNS's etcd plugin takes the label `any` in a question for "everything here".
-fn has_query_wildcard(name: &HostName) -> bool {
+pub(crate) fn has_query_wildcard(name: &HostName) -> bool {
     name.labels().any(|label| label == "any")
 }
 

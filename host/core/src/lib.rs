@@ -9,6 +9,7 @@
 //! takes values and gives values, so that its tests feed it values and compare. [`recording`] holds
 //! what has to be remembered between them, as machines that take inputs and give effects.
 
+pub mod backup;
 mod bucket;
 pub mod cluster;
 pub mod cluster_policy;
@@ -37,6 +38,7 @@ pub mod recording;
 pub mod resolve;
 pub mod skydns;
 mod store_event;
+pub mod version;
 pub mod withdrawal;
 
 pub use bucket::Bucket;

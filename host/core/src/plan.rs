@@ -34,6 +34,22 @@ pub struct NamePlan {
 /// that is planned when these have been made.
 pub const MAX_CHANGES: usize = 120;
 
+/// The plans, together where a store takes them together.
+pub fn transactions(plans: &[NamePlan]) -> impl Iterator<Item = &[NamePlan]> {
+    let mut rest = plans;
+    std::iter::from_fn(move || {
+        let mut changes = 0;
+        let fit = rest.iter().take_while(|plan| {
+            changes += plan.changes.len();
+            changes <= MAX_CHANGES
+        });
+        // A plan has no more changes than that.
+        let (now, later) = rest.split_at(fit.count());
+        rest = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
 /// Plans the changes at one name.
 ///
 /// `zone_of` gives the zone in which a cluster publishes; `None` when it is not known, and its values
@@ -200,6 +216,14 @@ mod tests {
         let gone = plan_for(&mirror, &[]);
         assert_eq!(gone.changes.len(), 1);
         assert_eq!(gone.withdrawn_from.len(), 1);
+    }
+
+    #[test]
+    fn many_names_go_in_transactions_that_a_store_takes() {
+        let one = plan_for(&Mirror::new(Prefix::default()), &[desired("w1", "10.0.0.1")]);
+        let plans = vec![one; MAX_CHANGES * 2 + 1];
+        let sizes: Vec<usize> = transactions(&plans).map(<[NamePlan]>::len).collect();
+        assert_eq!(sizes, [MAX_CHANGES, MAX_CHANGES, 1]);
     }
 
     proptest! {

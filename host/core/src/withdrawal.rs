@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::mirror::Mirror;
-use crate::plan::{MAX_CHANGES, NamePlan, plan};
+use crate::plan::{NamePlan, plan};
 use crate::skydns::Owner;
 
 /// The deletion of all values of one owner.
@@ -38,22 +38,6 @@ impl Withdrawal {
             hash.update(&change.key);
         }
         hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// The plans, together where a store takes them together.
-    pub fn transactions(&self) -> impl Iterator<Item = &[NamePlan]> {
-        let mut rest = self.plans();
-        std::iter::from_fn(move || {
-            let mut changes = 0;
-            let fit = rest.iter().take_while(|plan| {
-                changes += plan.changes.len();
-                changes <= MAX_CHANGES
-            });
-            // A plan has no more changes than that.
-            let (now, later) = rest.split_at(fit.count());
-            rest = later;
-            (!now.is_empty()).then_some(now)
-        })
     }
 }
 
@@ -99,12 +83,5 @@ mod tests {
         let value = br#"{"host":"10.0.0.9","owner":"openmcp.cluster/ns/gone"}"#;
         again.apply("/skydns/cluster/openmcp/n0/00000000000000a0", Some((value, 8)));
         assert_ne!(token(&two), token(&again));
-    }
-
-    #[test]
-    fn many_names_go_in_transactions_that_a_store_takes() {
-        let withdrawal = Withdrawal::of(&mirror(MAX_CHANGES * 2 + 1), &owner("openmcp.cluster/ns/gone"));
-        let sizes: Vec<usize> = withdrawal.transactions().map(<[NamePlan]>::len).collect();
-        assert_eq!(sizes, [MAX_CHANGES, MAX_CHANGES, 1]);
     }
 }

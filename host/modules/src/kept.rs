@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::FIELD_MANAGER;
 
 /// Stands on each piece: the first digits of the module's digest. A label has no room for all of them.
-const LABEL: &str = "dns.openmcp.cloud/module";
+pub const KEPT_LABEL: &str = "dns.openmcp.cloud/module";
 
 /// How many digits of a digest tell modules apart. What is read is checked against all of them.
 const DIGITS: usize = 40;
@@ -32,7 +32,7 @@ impl Kept {
 
     /// All bytes that are kept of the module with this digest, unchecked; none where it is not kept.
     pub(crate) async fn read(&self, digest: &str) -> kube::Result<Vec<u8>> {
-        let selector = format!("{LABEL}={}", label(digest));
+        let selector = format!("{KEPT_LABEL}={}", label(digest));
         let found = self.0.list(&ListParams::default().labels(&selector)).await?;
         let pieces: BTreeMap<String, Vec<u8>> = found
             .into_iter()
@@ -46,9 +46,9 @@ impl Kept {
 
     /// The names of all pieces that are kept, with the label of their module.
     pub(crate) async fn list(&self) -> kube::Result<BTreeMap<String, String>> {
-        let found = self.0.list_metadata(&ListParams::default().labels(LABEL)).await?;
+        let found = self.0.list_metadata(&ListParams::default().labels(KEPT_LABEL)).await?;
         let labelled = |piece: kube::core::PartialObjectMeta<ConfigMap>| {
-            let label = piece.labels().get(LABEL).cloned().unwrap_or_default();
+            let label = piece.labels().get(KEPT_LABEL).cloned().unwrap_or_default();
             (piece.name_any(), label)
         };
         Ok(found.into_iter().map(labelled).collect())
@@ -71,7 +71,7 @@ impl Kept {
             let config_map = ConfigMap {
                 metadata: ObjectMeta {
                     name: Some(name),
-                    labels: Some([(LABEL.to_owned(), label(digest).to_owned())].into()),
+                    labels: Some([(KEPT_LABEL.to_owned(), label(digest).to_owned())].into()),
                     ..ObjectMeta::default()
                 },
                 immutable: Some(true),

@@ -21,4 +21,5 @@ pub mod registry;
 pub mod remote;
 
 pub use error::ModuleError;
+pub use kept::KEPT_LABEL;
 pub use loader::{Facts, Loaded, ModuleLoader, SourceOptions};

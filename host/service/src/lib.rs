@@ -9,7 +9,7 @@
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
 //! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
 //! `probe` asks real questions, `report` tells people, `leadership` says which
-//! of several replicas writes. `run` wires them.
+//! of several replicas writes. `run` wires them, and `uninstall` takes back what they have done.
 
 #![allow(
     unreachable_pub,
@@ -36,4 +36,6 @@ pub mod run;
 pub mod serve;
 mod settings;
 pub mod tasks;
+pub mod uninstall;
+pub mod upgrade;
 pub mod watch;

@@ -17,13 +17,25 @@ const BACKLOG: usize = 256;
 /// without a word (etcd#20573): what it lost is served wrongly for no longer than this.
 const READ_INTERVAL: Duration = Duration::from_secs(300);
 
+/// How long what a restored store lacks is served on. The service fills such a store again from the clusters, within
+/// seconds: until then, a name that the store has lost is not gone.
+const REFILL: Duration = Duration::from_secs(30);
+
 /// Follows the store and keeps `records` as it is, for as long as the future is polled.
 ///
 /// `seen` is told of every event just before the DNS server answers accordingly. While the store does
 /// not answer, the last known records stay. Every few minutes everything is read again, and what differs
 /// is taken over, while the answers go on.
 pub async fn feed(store: Arc<dyn Store>, records: Records, mut seen: impl FnMut(&StoreEvent)) {
-    while follow(&*store, &records, &mut seen, until_next_read(fastrand::f64())).await {}
+    let pace = || Pace { after_read: until_next_read(fastrand::f64()), after_restore: REFILL };
+    while follow(&*store, &records, &mut seen, pace()).await {}
+}
+
+/// When everything is read again.
+struct Pace {
+    after_read: Duration,
+    /// After a read that has shown that the store was restored.
+    after_restore: Duration,
 }
 
 /// How long after a read the next one begins, by a random number from 0 to 1: servers that were started
@@ -32,12 +44,12 @@ fn until_next_read(random: f64) -> Duration {
     READ_INTERVAL.mul_f64(f64::midpoint(random, 1.0))
 }
 
-/// Follows the store until everything was read this long ago. `false` when it cannot be followed any more.
+/// Follows the store until it is time to read everything again. `false` when it cannot be followed any more.
 async fn follow(
     store: &dyn Store,
     records: &Records,
     seen: &mut impl FnMut(&StoreEvent),
-    until_next_read: Duration,
+    pace: Pace,
 ) -> bool {
     let (events, mut received) = mpsc::channel(BACKLOG);
     let take_over = async {
@@ -49,8 +61,10 @@ async fn follow(
                 () = &mut next_read => return true,
             };
             let Some(event) = event else { return false };
-            if matches!(event, StoreEvent::Read { .. }) {
-                next_read.set(sleep(until_next_read));
+            match event {
+                StoreEvent::Read { restored: true, .. } => next_read.set(sleep(pace.after_restore)),
+                StoreEvent::Read { restored: false, .. } => next_read.set(sleep(pace.after_read)),
+                _ => {}
             }
             seen(&event);
             apply(records, event);
@@ -74,10 +88,15 @@ fn apply(records: &Records, event: StoreEvent) {
         StoreEvent::Page(page) => {
             records.take_page(page.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
         }
-        StoreEvent::Read { revision, restored } => {
-            if restored {
-                tracing::warn!("the store was restored from a backup, or is another one than before");
-            }
+        StoreEvent::Read { revision, restored: true } => {
+            tracing::warn!(
+                "the store was restored from a backup, or is another one than before; what it lacks is served for {} s more, \
+                 until it is filled again",
+                REFILL.as_secs()
+            );
+            records.reached(revision);
+        }
+        StoreEvent::Read { revision, restored: false } => {
             // Before the first answer, which comes with the end of the first read.
             records.reached(revision);
             records.end_read();
@@ -121,11 +140,13 @@ mod tests {
 
     use super::*;
 
-    /// A store whose watch tells nothing.
-    struct Mute(Vec<KeyValue>);
+    const SOON: Pace = Pace { after_read: Duration::from_millis(1), after_restore: Duration::from_millis(1) };
+
+    /// A store that tells this and then nothing more.
+    struct Told(Vec<StoreEvent>);
 
     #[async_trait]
-    impl Store for Mute {
+    impl Store for Told {
         async fn leader(&self, _: &LeaderKey) -> Result<(Option<Leader>, Fence), StoreError> {
             Err(StoreError::Fenced)
         }
@@ -139,21 +160,29 @@ mod tests {
         }
 
         async fn follow(&self, events: mpsc::Sender<StoreEvent>) {
-            let read = StoreEvent::Read { revision: 1, restored: false };
-            for event in [StoreEvent::Reading, StoreEvent::Page(self.0.clone()), read] {
+            for event in self.0.clone() {
                 events.send(event).await.unwrap();
             }
             events.closed().await;
         }
     }
 
-    fn stored(names: &[&str]) -> Mute {
+    fn entries(names: &[&str]) -> StoreEvent {
         let entry = |name: &&str| KeyValue {
             key: format!("/skydns/cluster/openmcp/{name}"),
             value: Some(br#"{"host":"10.0.0.1"}"#.to_vec()),
             mod_revision: 1,
         };
-        Mute(names.iter().map(entry).collect())
+        StoreEvent::Page(names.iter().map(entry).collect())
+    }
+
+    const fn read(restored: bool) -> StoreEvent {
+        StoreEvent::Read { revision: 1, restored }
+    }
+
+    /// A store that holds this and whose watch tells nothing.
+    fn stored(names: &[&str]) -> Told {
+        Told(vec![StoreEvent::Reading, entries(names), read(false)])
     }
 
     #[tokio::test]
@@ -166,12 +195,25 @@ mod tests {
                 fewest = fewest.min(served.len());
             }
         };
-        let soon = Duration::from_millis(1);
-        assert!(follow(&stored(&["a", "b"]), &records, &mut seen, soon).await);
+        assert!(follow(&stored(&["a", "b"]), &records, &mut seen, SOON).await);
         assert_eq!(records.len(), 2);
         // `a` goes and two come, and no event says so.
-        assert!(follow(&stored(&["b", "c", "d"]), &records, &mut seen, soon).await);
+        assert!(follow(&stored(&["b", "c", "d"]), &records, &mut seen, SOON).await);
         assert_eq!((records.len(), fewest), (3, 2));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_a_restored_store_has_lost_is_served_until_there_was_time_to_fill_it_again() {
+        let records = Records::new("openmcp.cluster".parse().unwrap(), Prefix::default());
+        let Told(mut events) = stored(&["lost", "kept"]);
+        events.extend([StoreEvent::Reading, entries(&["kept"]), read(true)]);
+        let store = Told(events);
+        let soon = Pace { after_read: Duration::MAX, after_restore: Duration::from_millis(1) };
+        assert!(follow(&store, &records, &mut |_| {}, soon).await);
+        assert_eq!(records.len(), 2);
+        // Nobody has filled it again.
+        assert!(follow(&stored(&["kept"]), &records, &mut |_| {}, SOON).await);
+        assert_eq!(records.len(), 1);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What `run` and `manifests` need to know of the central DNS that the service deploys.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use openmcp_dns_api::Images;
 use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::deploy::Deployer;
@@ -26,10 +27,34 @@ pub struct DeployArgs {
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "openmcp-dns")]
     namespace: String,
 
+    #[command(flatten)]
+    images: ImageArgs,
+
     /// Folder for the certificate with which the service talks to etcd; without it, a new one among the
     /// temporary files
     #[arg(long, env = "OPENMCP_DNS_STATE", value_name = "FOLDER")]
     state: Option<PathBuf>,
+}
+
+/// What runs in the pods that are deployed.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Central DNS")]
+pub struct ImageArgs {
+    /// The image of CoreDNS, where the DNSServiceConfig names no other
+    #[arg(long, env = "OPENMCP_DNS_COREDNS_IMAGE", value_name = "IMAGE", default_value = Images::CORE_DNS)]
+    coredns_image: String,
+
+    /// The image of etcd, where the DNSServiceConfig names no other
+    #[arg(long, env = "OPENMCP_DNS_ETCD_IMAGE", value_name = "IMAGE", default_value = Images::ETCD)]
+    etcd_image: String,
+}
+
+impl ImageArgs {
+    /// As they are rendered.
+    pub fn images(self) -> Images {
+        let Self { coredns_image, etcd_image } = self;
+        Images { core_dns: coredns_image, etcd: etcd_image }
+    }
 }
 
 /// Where records are kept, and where they are asked for.
@@ -40,6 +65,16 @@ pub struct Records {
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// Deploys both, where they are ours.
     pub deployer: Option<Deployer>,
+}
+
+/// Where the etcd is that the service deploys, and the certificate with which the service talks to it, in a folder.
+pub fn deployed_etcd(namespace: &str, identity: &Path) -> EtcdAddress {
+    EtcdAddress {
+        endpoints: vec![client_endpoint(namespace)],
+        ca: Some(identity.join("ca.crt")),
+        identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
+        user: None,
+    }
 }
 
 impl DeployArgs {
@@ -58,7 +93,7 @@ impl DeployArgs {
         prefix: Prefix,
         leadership: &Leadership,
     ) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, state } = self;
+        let Self { config_name, namespace, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),
@@ -68,16 +103,12 @@ impl DeployArgs {
             .hint("name a folder that can be written with --state")?;
         let (addresses, upstreams) = watch::channel(Vec::new());
         let endpoint = client_endpoint(&namespace);
-        let address = EtcdAddress {
-            endpoints: vec![endpoint.clone()],
-            ca: Some(identity.join("ca.crt")),
-            identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
-            user: None,
-        };
+        let address = deployed_etcd(&namespace, &identity);
         let deployer = Deployer {
             platform: platform.clone(),
             namespace: namespace.clone(),
             config_name,
+            images: images.images(),
             prefix: prefix.clone(),
             identity,
             addresses,

@@ -53,14 +53,22 @@ impl EtcdOptions {
     /// # Errors
     /// When a file cannot be read, or an endpoint is no URL.
     pub async fn connect(&self, endpoints: Vec<String>) -> anyhow::Result<Arc<dyn Store>> {
-        let Self { etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file, etcd_prefix } = self;
+        let Self { etcd_ca, etcd_cert, etcd_key, etcd_user, etcd_password_file, etcd_prefix: _ } = self;
         let address = EtcdAddress {
             endpoints,
             ca: etcd_ca.clone(),
             identity: etcd_cert.clone().zip(etcd_key.clone()),
             user: etcd_user.clone().zip(etcd_password_file.clone()),
         };
-        connect_etcd(&address, etcd_prefix.clone())
+        self.connect_to(address).await
+    }
+
+    /// As [`Self::connect`], to an address that others have made.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or an endpoint is no URL.
+    pub async fn connect_to(&self, address: EtcdAddress) -> anyhow::Result<Arc<dyn Store>> {
+        connect_etcd(&address, self.etcd_prefix.clone())
             .await
             .with_context(|| {
                 format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","))
@@ -68,21 +76,20 @@ impl EtcdOptions {
             .hint("give the endpoints as URLs, for example http://127.0.0.1:2379, and files in PEM format")
     }
 
-    /// Reads all records once.
+    /// Reads all records once, and at which revision.
     ///
     /// # Errors
     /// When etcd cannot be reached in time.
-    pub async fn read(&self, endpoints: Vec<String>) -> anyhow::Result<Mirror> {
-        let what = format!("failed to read the records from etcd at {}", endpoints.join(","));
-        let hint = "check --etcd and the certificates; without --etcd, --expect says what to expect";
-        let store = self.connect(endpoints).await?;
+    pub async fn read(&self, store: Arc<dyn Store>) -> anyhow::Result<(i64, Mirror)> {
+        let what = "failed to read the records from etcd";
+        let hint = "check --etcd and the certificates";
         match tokio::time::timeout(PATIENCE, read_once(store)).await {
-            Ok(Ok((_, entries))) => {
+            Ok(Ok((revision, entries))) => {
                 let mut mirror = Mirror::new(self.etcd_prefix.clone());
                 for entry in entries {
                     mirror.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)));
                 }
-                Ok(mirror)
+                Ok((revision, mirror))
             }
             Ok(Err(trouble)) => Err(hinted(format!("{what}: {trouble}"), hint)),
             Err(_) => Err(hinted(format!("{what}: no answer within {} s", PATIENCE.as_secs()), hint)),

@@ -8,6 +8,7 @@ use openmcp_dns_core::deployment::{Facts, render};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
 
+use super::deploy::ImageArgs;
 use crate::terminal::hint::Hint as _;
 
 /// Prints the objects of the central DNS that the service would deploy, as YAML, without a cluster.
@@ -29,6 +30,9 @@ pub struct ManifestsArgs {
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', default_value = "openmcp.cluster")]
     base_domain: Vec<HostName>,
 
+    #[command(flatten)]
+    images: ImageArgs,
+
     /// Namespace of the service
     #[arg(long, value_name = "NAME", default_value = "openmcp-dns")]
     namespace: String,
@@ -40,7 +44,7 @@ pub struct ManifestsArgs {
 
 /// Runs the command.
 pub fn run(args: ManifestsArgs) -> anyhow::Result<()> {
-    let ManifestsArgs { config, base_domain, namespace, no_default_storage_class } = args;
+    let ManifestsArgs { config, base_domain, images, namespace, no_default_storage_class } = args;
     let config = config.as_deref().map_or_else(|| Ok(DNSServiceConfig::default()), read)?;
     let facts = Facts {
         namespace,
@@ -49,7 +53,8 @@ pub fn run(args: ManifestsArgs) -> anyhow::Result<()> {
         reader_digest: "0".repeat(16),
         prefix: Prefix::default().to_string(),
     };
-    for object in render(&config.spec.config(!no_default_storage_class), &facts) {
+    let wanted = config.spec.config(!no_default_storage_class, &images.images());
+    for object in render(&wanted, &facts) {
         let text = serde_saphyr::to_string(&object).context("failed to write an object as YAML")?;
         print!("---\n{}\n", text.trim_end());
     }

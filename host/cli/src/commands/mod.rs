@@ -3,6 +3,7 @@
 //! Data goes to stdout; progress, logs and errors go to stderr. An error ends with a line that
 //! starts with `hint:` where there is a next step to name.
 
+mod backup;
 mod completions;
 mod crds;
 mod demo;
@@ -18,6 +19,7 @@ mod reference;
 mod remote;
 mod run;
 mod serve;
+mod uninstall;
 mod withdraw;
 
 use std::io::IsTerminal as _;
@@ -43,6 +45,9 @@ enum Command {
     Probe(Box<probe::ProbeArgs>),
     Serve(Box<serve::ServeArgs>),
     Withdraw(Box<withdraw::WithdrawArgs>),
+    Export(Box<backup::export::ExportArgs>),
+    Restore(Box<backup::restore::RestoreArgs>),
+    Uninstall(Box<uninstall::UninstallArgs>),
     Policy(policy::PolicyArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
@@ -60,6 +65,9 @@ pub fn main() -> ExitCode {
         Command::Demo(_)
         | Command::Probe(_)
         | Command::Withdraw(_)
+        | Command::Export(_)
+        | Command::Restore(_)
+        | Command::Uninstall(_)
         | Command::Policy(_)
         | Command::Crds(_)
         | Command::Manifests(_)
@@ -73,6 +81,9 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
+        Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Restore(args) => block_on(backup::restore::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Uninstall(args) => block_on(uninstall::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),

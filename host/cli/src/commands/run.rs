@@ -26,6 +26,7 @@ use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
 use openmcp_dns_service::run::{Budget, Ended, Service, run as run_service};
+use openmcp_dns_service::upgrade::Upgrade;
 
 /// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
 /// its `Cluster` and `DNSPolicy` objects and the routes of every cluster, records host names in etcd, and
@@ -125,7 +126,8 @@ impl SourceArgs {
 /// deploy/central.Corefile and where we deploy it. Until then an old answer is no fault.
 const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
-fn parse_cluster(text: &str) -> Result<ClusterId, String> {
+/// NAMESPACE/NAME.
+pub fn parse_cluster(text: &str) -> Result<ClusterId, String> {
     match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(ClusterId::new(namespace, name))
@@ -160,7 +162,16 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let engine = limits.engine()?;
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     let serving = serve_metrics(metrics_listen, &metrics, &readiness).await?;
+    let upgrade = Upgrade::new(platform.clone(), deploy.namespace(), env!("CARGO_PKG_VERSION"));
+    tokio::select! {
+        // Before anything is touched, the Lease included.
+        checked = upgrade.check() => checked.hint(
+            "delete the ConfigMap openmcp-dns-version beside the service where you know better",
+        )?,
+        () = shutdown.requested() => return Ok(ExitCode::SUCCESS),
+    }
     let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
+    tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
     let starting = async {
         let leader_key = leader_key(&platform).await;

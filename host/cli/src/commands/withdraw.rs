@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::Cluster;
 use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
+use openmcp_dns_core::plan::transactions;
 use openmcp_dns_core::skydns::Owner;
 use openmcp_dns_core::withdrawal::Withdrawal;
 use openmcp_dns_store::{Commit, StoreError};
@@ -75,9 +76,9 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
     }
     // Who leads goes on leading, and so do we not go on when somebody else begins to: what was read before that may
     // be old.
-    let store = etcd_options.connect(etcd.clone()).await?;
+    let store = etcd_options.connect(etcd).await?;
     let (_, fence) = store.leader(&leader_key(&platform).await).await?;
-    let mirror = etcd_options.read(etcd).await?;
+    let (_, mirror) = etcd_options.read(store.clone()).await?;
     let withdrawal = Withdrawal::of(&mirror, &owner);
     let token = withdrawal.token();
     let names = withdrawal.plans().len();
@@ -99,7 +100,7 @@ pub async fn run(args: WithdrawArgs) -> anyhow::Result<ExitCode> {
         }
         Some(_) => {}
     }
-    for plans in withdrawal.transactions() {
+    for plans in transactions(withdrawal.plans()) {
         let why = match store.commit(&fence, plans).await {
             Ok(Commit::Done(_)) => continue,
             Ok(Commit::Conflict) => "somebody has changed records meanwhile",

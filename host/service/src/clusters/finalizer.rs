@@ -26,7 +26,7 @@ pub(super) async fn hold(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<
 ///
 /// # Errors
 /// When the platform's API server refuses, or somebody else has changed the `Cluster`.
-pub(super) async fn release(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
+pub(crate) async fn release(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
     let current = api.get_opt(&cluster.name_any()).await?.filter(|current| current.uid() == cluster.uid());
     let Some(current) = current else { return Ok(()) };
     let mut finalizers = current.finalizers().to_vec();

@@ -13,7 +13,7 @@
 
 mod connection;
 mod controller;
-mod finalizer;
+pub(crate) mod finalizer;
 mod leaving;
 mod left_zones;
 mod registry;

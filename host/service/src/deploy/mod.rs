@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use openmcp_dns_api::DNSServiceConfig;
 use openmcp_dns_api::conditions::{Finding, Reason};
+use openmcp_dns_api::{DNSServiceConfig, Images};
 use openmcp_dns_core::deployment::{Facts, Reference, render};
 use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::watch;
@@ -52,6 +52,8 @@ pub struct Deployer {
     pub namespace: String,
     /// The name of the DNSServiceConfig that counts.
     pub config_name: String,
+    /// The images, where it names no other.
+    pub images: Images,
     /// Where the records lie in etcd.
     pub prefix: Prefix,
     /// The folder into which the service's own certificate for etcd is written, for its store.
@@ -159,7 +161,7 @@ impl Deployer {
         let issued = self.certificates().ensure().await?;
         issued.writer.write(&self.identity)?;
         let before = Observed::read(&self.platform, &self.namespace).await?;
-        let mut wanted = config.spec.config(before.default_class());
+        let mut wanted = config.spec.config(before.default_class(), &self.images);
         let kept = before.keep(&mut wanted);
         let facts = Facts {
             namespace: self.namespace.clone(),

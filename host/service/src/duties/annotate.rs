@@ -36,18 +36,19 @@ impl Annotate {
     fn api(&self, id: &ClusterId) -> Api<Cluster> {
         Api::namespaced(self.platform.clone(), &id.namespace)
     }
+}
 
-    /// Removes the annotations, and none that somebody else has set.
-    async fn remove(&self, context: &UndoContext<'_>) -> kube::Result<()> {
-        let UndoContext { id, cluster, .. } = context;
-        let api = self.api(id);
-        let current = api.get_opt(&id.name).await?.filter(|current| current.uid() == cluster.uid());
-        let Some(current) = current else { return Ok(()) };
-        for manager in [ZONE_MANAGER, FIELD_MANAGER] {
-            apply(&api, &current, manager, json!({})).await?;
-        }
-        Ok(())
+/// Removes the annotations, and none that somebody else has set.
+///
+/// # Errors
+/// When the platform's API server refuses.
+pub async fn remove(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
+    let current = api.get_opt(&cluster.name_any()).await?.filter(|current| current.uid() == cluster.uid());
+    let Some(current) = current else { return Ok(()) };
+    for manager in [ZONE_MANAGER, FIELD_MANAGER] {
+        apply(api, &current, manager, json!({})).await?;
     }
+    Ok(())
 }
 
 #[async_trait]
@@ -67,7 +68,7 @@ impl Duty for Annotate {
         if !context.present {
             return Undone::Done;
         }
-        match self.remove(context).await {
+        match remove(&self.api(context.id), context.cluster).await {
             Ok(()) => Undone::Done,
             Err(error) => Undone::Again(format!("unable to remove the annotations: {}", chain(&error))),
         }

@@ -17,4 +17,5 @@ mod policies;
 mod replica;
 mod report;
 mod standby;
+mod upgrade;
 mod world;

@@ -2,7 +2,7 @@
 
 use anyhow::{bail, ensure};
 
-use super::{Everything, Ground, plan, same};
+use super::{Everything, Follower, Ground, plan, same};
 use crate::{Commit, KeyValue, MAX_OPERATIONS, Refusal, StoreError, StoreEvent};
 
 pub(super) async fn two_plans_are_carried_out_together_or_not_at_all(
@@ -117,4 +117,54 @@ pub(super) async fn a_store_that_was_restored_from_a_backup_says_so(
     same("entries", entries, vec![ground.entry("a", "1", first)])?;
     let again = ground.done(vec![ground.put("a", "3", first)]).await?;
     same("the next change", follower.changes().await?, vec![ground.entry("a", "3", again)])
+}
+
+pub(super) async fn a_store_that_was_restored_and_has_come_past_its_old_revision_says_so(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let first = ground.done(vec![ground.put("a", "1", 0)]).await?;
+    ground.site.back_up().await?;
+    let mut follower = ground.follow(16);
+    while !matches!(follower.back().await?, StoreEvent::Reading) {}
+    follower.pages().await?;
+    ground.done(vec![ground.put("lost", "1", 0)]).await?;
+    ensure!(matches!(follower.back().await?, StoreEvent::Changed { .. }), "the change is not told");
+    let entries = past_its_old_revision(ground, &mut follower, first).await?;
+    ensure!(!entries.iter().any(|entry| entry.key == ground.path("lost")), "{entries:?}");
+    Ok(())
+}
+
+pub(super) async fn a_deletion_that_a_restored_store_has_not_seen_is_noticed(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let first = ground.done(vec![ground.put("a", "1", 0), ground.put("gone", "1", 0)]).await?;
+    ground.site.back_up().await?;
+    let mut follower = ground.follow(16);
+    while !matches!(follower.back().await?, StoreEvent::Reading) {}
+    follower.pages().await?;
+    ground.done(vec![ground.delete("gone", first)]).await?;
+    ensure!(matches!(follower.back().await?, StoreEvent::Changed { .. }), "the deletion is not told");
+    let entries = past_its_old_revision(ground, &mut follower, first).await?;
+    ensure!(entries.contains(&ground.entry("gone", "1", first)), "{entries:?}");
+    Ok(())
+}
+
+/// Restores the store while nobody sees it, and brings it past the revision that was told. Gives what is read.
+async fn past_its_old_revision(
+    ground: &Ground<'_>,
+    follower: &mut Follower,
+    first: i64,
+) -> anyhow::Result<Vec<KeyValue>> {
+    ground.site.cut(true).await?;
+    follower.trouble().await?;
+    ground.site.restore().await?;
+    let mut revision = first;
+    for number in 0..5 {
+        revision = ground.done(vec![ground.put("a", &format!("new {number}"), revision)]).await?;
+    }
+    ground.site.cut(false).await?;
+    ensure!(matches!(follower.back().await?, StoreEvent::Reading), "what was restored is not read");
+    let Everything { restored, entries, .. } = follower.pages().await?;
+    ensure!(restored, "it is not said that the store was restored");
+    Ok(entries)
 }

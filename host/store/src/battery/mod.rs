@@ -23,6 +23,8 @@ use fencing::{
     what_an_earlier_leader_writes_changes_nothing, who_leads_is_no_record_and_can_be_read,
 };
 use following::{
+    a_deletion_that_a_restored_store_has_not_seen_is_noticed,
+    a_store_that_was_restored_and_has_come_past_its_old_revision_says_so,
     a_store_that_was_restored_from_a_backup_says_so, a_transaction_of_too_many_operations_is_refused,
     two_plans_are_carried_out_together_or_not_at_all, who_waits_at_a_store_at_rest_is_told_that_it_lives,
     who_waits_is_told_how_far_the_store_has_come, who_was_away_for_too_long_reads_everything,
@@ -115,6 +117,8 @@ pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
         who_was_away_is_told_what_has_changed_and_reads_nothing
         who_was_away_for_too_long_reads_everything
         a_store_that_was_restored_from_a_backup_says_so
+        a_store_that_was_restored_and_has_come_past_its_old_revision_says_so
+        a_deletion_that_a_restored_store_has_not_seen_is_noticed
         who_leads_is_no_record_and_can_be_read
         what_an_earlier_leader_writes_changes_nothing
         of_two_that_lead_at_once_one_does

@@ -6,11 +6,12 @@ use etcd_client::{Client, EventType, GetOptions, ResponseHeader, WatchOptions, W
 use tokio::sync::mpsc;
 
 use super::error::{Failure, in_time};
+use super::witness::Witness;
 use super::{EtcdStore, pages};
 use crate::{KeyValue, StoreEvent};
 
 /// How long a read of the header, or the beginning of a watch, may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a watch may be silent before it is asked for its progress, and then until it is given up.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -34,6 +35,8 @@ struct Told {
 #[derive(Default)]
 struct Following {
     told: Option<Told>,
+    /// The last change up to there.
+    witness: Option<Witness>,
     /// Going on from there is not possible.
     must_read: bool,
     /// The store was restored since the last read that was told as a whole.
@@ -72,6 +75,12 @@ impl Following {
         let now = now(&client, &root).await?;
         if let Some(told) = self.told {
             self.restored |= told.cluster != now.cluster || told.revision > now.revision;
+            match &self.witness {
+                _ if self.must_read || self.restored => {}
+                Some(witness) => self.restored = !witness.is_confirmed(&client).await?,
+                // Nothing says that it is the same store, and there is little to read, or nothing.
+                None => self.must_read = true,
+            }
         }
         let told = match self.told {
             Some(told) if !self.must_read && !self.restored => told,
@@ -79,14 +88,13 @@ impl Following {
                 if events.send(StoreEvent::Reading).await.is_err() {
                     return Ok(());
                 }
-                if !pages::send(client.kv_client(), &root, now.revision, events).await? {
-                    return Ok(());
-                }
+                let read = pages::send(client.kv_client(), &root, now.revision, events).await?;
+                let Some(newest) = read else { return Ok(()) };
                 let read = StoreEvent::Read { revision: now.revision, restored: self.restored };
                 if events.send(read).await.is_err() {
                     return Ok(());
                 }
-                (self.must_read, self.restored) = (false, false);
+                (self.must_read, self.restored, self.witness) = (false, false, newest);
                 now
             }
         };
@@ -153,10 +161,16 @@ impl Following {
             let rest = held.split_off(whole);
             let changes = std::mem::replace(&mut held, rest);
             told.revision = told.revision.max(up_to);
+            let witness = changes.last().map(|change| Witness {
+                key: change.key.clone().into_bytes(),
+                revision: change.mod_revision,
+                is_put: change.value.is_some(),
+            });
             if events.send(StoreEvent::Changed { revision: told.revision, changes }).await.is_err() {
                 return Ok(());
             }
             self.told = Some(told);
+            self.witness = witness.or(self.witness.take());
         }
         Err(Failure::WatchEnded("the connection was closed".to_owned()))
     }

@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod follow;
 mod pages;
+mod witness;
 
 use std::time::Duration;
 

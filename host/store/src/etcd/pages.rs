@@ -6,6 +6,7 @@ use etcd_client::{GetOptions, GetResponse, KvClient, SortOrder, SortTarget};
 use tokio::sync::mpsc;
 
 use super::error::{Failure, in_time};
+use super::witness::Witness;
 use crate::{KeyValue, StoreEvent};
 
 /// Keys in one page: 0.6 MB with the longest values that we write.
@@ -17,8 +18,8 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the client takes in one message: ten times the largest value that etcd holds by default.
 pub(super) const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
-/// Sends all keys from `root` on that are below it, as they are at a revision. Gives whether anybody
-/// listens.
+/// Sends all keys from `root` on that are below it, as they are at a revision. Gives the one that was written last, or
+/// `None` when nobody listens.
 ///
 /// # Errors
 /// When etcd does not answer, or has forgotten the revision.
@@ -27,7 +28,8 @@ pub(super) async fn send(
     root: &[u8],
     revision: i64,
     events: &mpsc::Sender<StoreEvent>,
-) -> Result<bool, Failure> {
+) -> Result<Option<Option<Witness>>, Failure> {
+    let mut newest: Option<Witness> = None;
     let mut client = client.max_decoding_message_size(MAX_MESSAGE_BYTES);
     let end = end_of(root);
     let mut from = root.to_vec();
@@ -47,14 +49,16 @@ pub(super) async fn send(
             // One value alone: its key says where to go on.
             Err(failure) if failure.is_too_large() => {
                 let keys = get(&mut client, &from, options.with_keys_only()).await?;
-                let Some(key) = keys.kvs().first().map(|kv| kv.key().to_vec()) else { return Ok(true) };
+                let Some(key) = keys.kvs().first().map(|kv| kv.key().to_vec()) else {
+                    return Ok(Some(newest));
+                };
                 let trouble = format!(
                     "unable to read the value of {}, which is passed over; delete it in etcd: {}",
                     String::from_utf8_lossy(&key),
                     openmcp_dns_core::chain(&failure)
                 );
                 if events.send(StoreEvent::Trouble(trouble)).await.is_err() {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 from = after(key);
                 continue;
@@ -69,14 +73,18 @@ pub(super) async fn send(
             let (key, value) = kv.into_key_value();
             // Keys of ours are ASCII; others are none of our business.
             if let Ok(key) = String::from_utf8(key) {
+                if newest.as_ref().is_none_or(|newest| newest.revision < mod_revision) {
+                    let key = key.clone().into_bytes();
+                    newest = Some(Witness { key, revision: mod_revision, is_put: true });
+                }
                 entries.push(KeyValue { key, value: Some(value), mod_revision });
             }
         }
         if !entries.is_empty() && events.send(StoreEvent::Page(entries)).await.is_err() {
-            return Ok(false);
+            return Ok(None);
         }
         if !more {
-            return Ok(true);
+            return Ok(Some(newest));
         }
         limit = (limit * 2).min(PAGE_KEYS);
     }

@@ -124,7 +124,7 @@ async fn probe(args: ProbeArgs) -> anyhow::Result<ExitCode> {
     let source = if !expected.is_empty() {
         Source::Values(expected)
     } else if !etcd.is_empty() {
-        Source::Etcd(Box::new(Recorded(etcd_options.read(etcd).await?)))
+        Source::Etcd(Box::new(Recorded(etcd_options.read(etcd_options.connect(etcd).await?).await?.1)))
     } else if asked.len() > 1 {
         Source::FirstServer
     } else {

@@ -57,15 +57,31 @@ pub async fn apply(
 /// # Errors
 /// When the configuration is left as it is although our block may stand in it.
 pub async fn remove(client: &kube::Client, zone: &HostName) -> Result<(), ForwardError> {
+    match without(client, zone).await? {
+        Some((config_map, text)) => write(client, &config_map, &text).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether our block for `zone` stands in the Corefile.
+///
+/// # Errors
+/// When that cannot be known.
+pub async fn is_forwarded(client: &kube::Client, zone: &HostName) -> Result<bool, ForwardError> {
+    Ok(without(client, zone).await?.is_some())
+}
+
+/// The Corefile without our block, where it has one.
+async fn without(
+    client: &kube::Client,
+    zone: &HostName,
+) -> Result<Option<(ConfigMap, String)>, ForwardError> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
     let found = api.get_opt(CONFIG_MAP).await.map_err(ForwardError::Read)?;
-    let Some(config_map) = found else { return Ok(()) };
-    let Ok(text) = corefile(&config_map) else { return Ok(()) };
+    let Some(config_map) = found else { return Ok(None) };
+    let Ok(text) = corefile(&config_map) else { return Ok(None) };
     let Edited { text, changed, warnings: _ } = remove_forward(text, zone.as_str())?;
-    if changed {
-        write(client, &config_map, &text).await?;
-    }
-    Ok(())
+    Ok(changed.then_some((config_map, text)))
 }
 
 fn corefile(config_map: &ConfigMap) -> Result<&str, ForwardError> {

@@ -29,6 +29,7 @@ use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 
 use corefile::ForwardError;
+pub use corefile::{is_forwarded, remove};
 use finding::{Seen, finding};
 use verify::Verifier;
 

@@ -87,9 +87,7 @@ fn next_step(error: &LiveError) -> String {
         LiveError::List { .. } => {
             "name a kubeconfig of the platform cluster that may list them; are the CRDs installed?".to_owned()
         }
-        LiveError::Access(_) => {
-            "let this kubeconfig list Secrets, as deploy/openmcp-dns.yaml does".to_owned()
-        }
+        LiveError::Access(_) => "let this kubeconfig list Secrets, as deploy/install.yaml does".to_owned(),
         LiveError::NoPolicy => "examples/first-policy.yaml is one".to_owned(),
         LiveError::SeveralPolicies { .. } => "choose one with --policy NAME".to_owned(),
         LiveError::UnknownPolicy { name: _, names } => format!("choose one of these: {}", names.join(", ")),

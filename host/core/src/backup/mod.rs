@@ -1,0 +1,41 @@
+//! Records outside of the store: as lines that can be restored, and as a zone file.
+//!
+//! ```text
+//! Mirror ──kept──► KeptRecord ──► lines ──► parse ──► Restoration ──► plans
+//!                       └──► zone file
+//! ```
+
+mod line;
+mod restoration;
+mod zone_file;
+
+pub use line::{KeptRecord, LineError, parse};
+pub use restoration::Restoration;
+pub use zone_file::zone_file;
+
+use crate::decide::is_service_name;
+use crate::mirror::{Mirror, Stored, StoredName};
+
+/// All values that clusters have in the store, by name. What is not ours is left out, and so are the names of the
+/// service itself, which it seeds.
+#[must_use]
+pub fn kept(mirror: &Mirror) -> Vec<KeptRecord> {
+    let mut records = Vec::new();
+    for owner in mirror.owners() {
+        for name in mirror.names_of(owner).filter(|name| !is_service_name(name, &owner.zone)) {
+            let stored = mirror.at(name).into_iter().flat_map(StoredName::iter);
+            let ours = stored.filter(|stored| stored.owner() == Some(owner));
+            records.extend(ours.filter_map(|stored: &Stored| {
+                Some(KeptRecord {
+                    name: name.clone(),
+                    value: stored.value()?,
+                    ttl_seconds: stored.ttl_seconds()?,
+                    owner: owner.clone(),
+                    source: stored.source()?.to_owned(),
+                })
+            }));
+        }
+    }
+    records.sort();
+    records
+}

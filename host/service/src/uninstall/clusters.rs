@@ -1,0 +1,152 @@
+//! What the service has left in the clusters and on their `Cluster` objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::{Api, ListParams};
+use kube::{Resource, ResourceExt as _};
+use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION};
+use openmcp_dns_core::chain;
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::name::HostName;
+
+use super::{Found, Obstacle, Uninstall, UninstallError, failed, gone};
+use crate::clusters::finalizer;
+use crate::duties::{annotate, forward};
+use crate::inventory::Access;
+use crate::report::cluster_dns;
+
+/// How often a block is taken back again that somebody else has changed meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// A `Cluster` that we have marked.
+pub(super) struct Marked {
+    id: ClusterId,
+    cluster: Cluster,
+    /// The zones that its DNS forwards, and the way in.
+    blocks: Option<(kube::Client, Vec<HostName>)>,
+}
+
+impl Marked {
+    pub(super) fn block_lines(&self) -> impl Iterator<Item = String> {
+        let zones = self.blocks.iter().flat_map(|(_, zones)| zones);
+        zones.map(|zone| block_line(&self.id, zone))
+    }
+
+    pub(super) fn mark_line(&self) -> String {
+        format!("annotations, finalizer and ClusterDNS of Cluster {}", self.id)
+    }
+
+    pub(super) async fn remove_blocks(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
+        let Some((client, zones)) = &self.blocks else { return Ok(()) };
+        for zone in zones {
+            let mut attempt = 1;
+            while let Err(error) = forward::remove(client, zone).await {
+                if attempt == ATTEMPTS {
+                    return Err(UninstallError::Forward { cluster: self.id.clone(), why: chain(&error) });
+                }
+                attempt += 1;
+            }
+            tell(&block_line(&self.id, zone));
+        }
+        Ok(())
+    }
+}
+
+fn block_line(id: &ClusterId, zone: &HostName) -> String {
+    format!("forward block for {zone} in the DNS of cluster {id}")
+}
+
+impl Uninstall {
+    /// Finds the clusters with a mark of ours, and what stands in their DNS.
+    pub(super) async fn look_at_clusters(&self, found: &mut Found) -> Result<(), UninstallError> {
+        let clusters = self.all::<Cluster>().await?;
+        let reports: BTreeMap<ClusterId, ClusterDNS> =
+            self.all::<ClusterDNS>().await?.into_iter().map(|report| (id(&report), report)).collect();
+        let zones: BTreeSet<HostName> = self
+            .all::<DNSPolicy>()
+            .await?
+            .iter()
+            .filter_map(|policy| policy.spec.base_domain.parse().ok())
+            .collect();
+        let access: BTreeMap<ClusterId, Access> = self
+            .inventory
+            .list()
+            .await
+            .map_err(failed("list the Secrets with kubeconfigs"))?
+            .into_iter()
+            .collect();
+        for cluster in clusters {
+            let id = id(&cluster);
+            let report = reports.get(&id);
+            let annotated = |key| cluster.annotations().contains_key(key);
+            if !finalizer::is_held(&cluster)
+                && !annotated(ZONE_ANNOTATION)
+                && !annotated(CLUSTER_DOMAIN_ANNOTATION)
+                && report.is_none()
+            {
+                continue;
+            }
+            // Also where an annotation is missing, or one block was left from before.
+            let mut zones = zones.clone();
+            zones.extend(cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok()));
+            let left = report.and_then(|report| report.status.as_ref()).map(|status| &status.left_zones);
+            zones.extend(left.into_iter().flatten().filter_map(|zone| zone.parse().ok()));
+            let blocks = match blocks(access.get(&id), zones).await {
+                Ok(blocks) => Some(blocks),
+                Err(why) => {
+                    found.obstacles.push(Obstacle { cluster: id.clone(), why });
+                    None
+                }
+            };
+            found.marked.push(Marked { id, cluster, blocks });
+        }
+        Ok(())
+    }
+
+    /// Takes our marks from a `Cluster`: the finalizer last.
+    pub(super) async fn unmark(&self, marked: &Marked) -> Result<(), UninstallError> {
+        let Marked { id, cluster, blocks: _ } = marked;
+        let clusters: Api<Cluster> = Api::namespaced(self.platform.clone(), &id.namespace);
+        let what = |of: &str| format!("remove {of} of Cluster {id}");
+        annotate::remove(&clusters, cluster).await.map_err(failed(what("the annotations")))?;
+        cluster_dns::remove(&self.platform, cluster).await.map_err(failed(what("the ClusterDNS")))?;
+        gone(&format!("ClusterDNS {id}"), async || {
+            let report = cluster_dns::read(&self.platform, cluster).await;
+            Ok(report.map_err(failed(what("the ClusterDNS")))?.is_none())
+        })
+        .await?;
+        finalizer::release(&clusters, cluster).await.map_err(failed(what("the finalizer")))
+    }
+
+    /// All objects of a kind; none where the kind is not served.
+    pub(super) async fn all<K>(&self) -> Result<Vec<K>, UninstallError>
+    where
+        K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    {
+        match Api::<K>::all(self.platform.clone()).list(&ListParams::default()).await {
+            Ok(list) => Ok(list.items),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+            Err(error) => Err(failed(format!("list the objects of kind {}", K::kind(&())))(error)),
+        }
+    }
+}
+
+fn id<K: Resource>(object: &K) -> ClusterId {
+    ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Which of the zones the DNS of a cluster forwards by a block of ours.
+async fn blocks(
+    access: Option<&Access>,
+    zones: BTreeSet<HostName>,
+) -> Result<(kube::Client, Vec<HostName>), String> {
+    let access = access.ok_or("there is no Secret with its kubeconfig")?;
+    let client = access.client().await.map_err(|error| chain(&error))?;
+    let mut forwarded = Vec::new();
+    for zone in zones {
+        if forward::is_forwarded(&client, &zone).await.map_err(|error| chain(&error))? {
+            forwarded.push(zone);
+        }
+    }
+    Ok((client, forwarded))
+}
