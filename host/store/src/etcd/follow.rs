@@ -6,7 +6,7 @@ use etcd_client::{Client, EventType, GetOptions, ResponseHeader, WatchOptions, W
 use tokio::sync::mpsc;
 
 use super::error::{Failure, in_time};
-use super::witness::Witness;
+use super::witness::{Witness, was_empty};
 use super::{EtcdStore, pages};
 use crate::{KeyValue, StoreEvent};
 
@@ -78,8 +78,8 @@ impl Following {
             match &self.witness {
                 _ if self.must_read || self.restored => {}
                 Some(witness) => self.restored = !witness.is_confirmed(&client).await?,
-                // Nothing says that it is the same store, and there is little to read, or nothing.
-                None => self.must_read = true,
+                // It was empty.
+                None => self.must_read = !was_empty(&client, &root, told.revision).await?,
             }
         }
         let told = match self.told {

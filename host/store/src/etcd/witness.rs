@@ -46,6 +46,16 @@ impl Witness {
     }
 }
 
+/// Whether the store had nothing below `root` at a revision. Where that cannot be known any more, it had.
+pub(super) async fn was_empty(client: &Client, root: &[u8], revision: i64) -> Result<bool, Failure> {
+    let options = GetOptions::new().with_prefix().with_count_only().with_revision(revision);
+    match in_time(ANSWER_TIMEOUT, client.kv_client().get(root, Some(options))).await {
+        Ok(then) => Ok(then.count() == 0),
+        Err(Failure::Compacted) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 fn mod_revision(answer: &GetResponse) -> Option<i64> {
     answer.kvs().first().map(etcd_client::KeyValue::mod_revision)
 }
