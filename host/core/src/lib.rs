@@ -34,6 +34,7 @@ mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;
+pub mod service_names;
 pub mod skydns;
 mod store_event;
 pub mod withdrawal;

@@ -22,6 +22,10 @@ pub struct Owner {
     pub cluster: ClusterId,
 }
 
+/// Stands in the place of a cluster's namespace where the service itself is the owner. It is no DNS label, so that no
+/// namespace of Kubernetes has the name.
+const SERVICE_NAMESPACE: &str = "_service";
+
 /// Why a text is no owner of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OwnerError {
@@ -51,6 +55,18 @@ pub enum Ownership {
 }
 
 impl Owner {
+    /// The service itself, which publishes what a zone needs.
+    #[must_use]
+    pub fn service(zone: HostName) -> Self {
+        Self { zone, cluster: ClusterId::new(SERVICE_NAMESPACE, "dns") }
+    }
+
+    /// Whether it is the service itself, and no cluster.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.cluster.namespace == SERVICE_NAMESPACE
+    }
+
     /// Says who set the `owner` of an entry, as seen by `zone`.
     #[must_use]
     pub fn classify(owner: Option<&str>, zone: &HostName) -> Ownership {
@@ -155,6 +171,14 @@ mod tests {
         let text = "openmcp.cluster/clusters/wl01";
         assert_eq!(owner("wl01").to_string(), text);
         assert_eq!(text.parse::<Owner>().unwrap(), owner("wl01"));
+    }
+
+    #[test]
+    fn the_service_is_an_owner_like_a_cluster_and_is_told_from_all_clusters() {
+        let service = Owner::service("openmcp.cluster".parse().unwrap());
+        assert_eq!(service.to_string(), "openmcp.cluster/_service/dns");
+        assert!(service.to_string().parse::<Owner>().unwrap().is_service());
+        assert!(!owner("dns").is_service());
     }
 
     #[test]
