@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
-use openmcp_dns_core::deployment::{Config, Exposure, Members, Storage, Workload};
+use openmcp_dns_core::deployment::{Config, Exposure, Members, Server, Storage, Workload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +18,20 @@ const CORE_DNS_IMAGE: &str = "registry.k8s.io/coredns/coredns:v1.15.0";
 
 /// The image of etcd, unless another one is named.
 const ETCD_IMAGE: &str = "quay.io/coreos/etcd:v3.7.3";
+
+/// In CEL: whether nothing is deployed.
+const EXTERNAL: &str = "has(self.dns) && has(self.dns.provider) && self.dns.provider == 'external'";
+
+/// In CEL: whether something is said of DNS pods, which must be there.
+const DNS_PODS: &str = "has(self.dns.replicas) || has(self.dns.service) || has(self.dns.serviceAnnotations) || \
+    has(self.dns.image) || has(self.dns.resources) || has(self.dns.nodeSelector) || has(self.dns.tolerations) || \
+    has(self.dns.priorityClassName)";
+
+/// The same of etcd's.
+const ETCD_PODS: &str = "has(self.etcd.members) || has(self.etcd.image) || has(self.etcd.resources) || \
+    has(self.etcd.nodeSelector) || has(self.etcd.tolerations) || has(self.etcd.priorityClassName) || \
+    (has(self.etcd.storage) && (has(self.etcd.storage.kind) || has(self.etcd.storage.size) || \
+    has(self.etcd.storage.className)))";
 
 /// How the service provides the central DNS of the landscape. The one that counts has the name that the service
 /// was started with (`run --config-name`); without it, the defaults apply.
@@ -46,8 +60,23 @@ const ETCD_IMAGE: &str = "quay.io/coreos/etcd:v3.7.3";
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": format!("!({EXTERNAL}) || (has(self.dns.addresses) && self.dns.addresses.size() > 0 && \
+            has(self.etcd) && has(self.etcd.endpoints) && self.etcd.endpoints.size() > 0)"),
+        "message": "the provider external needs dns.addresses and etcd.endpoints: those of what exists",
+    },
+    {
+        "rule": format!("!({EXTERNAL}) || !({DNS_PODS} || {ETCD_PODS})"),
+        "message": "with the provider external, nothing is deployed: of dns, only addresses can be set, and of etcd, only endpoints and clientSecretName",
+    },
+    {
+        "rule": format!("({EXTERNAL}) || !has(self.etcd) || !(has(self.etcd.endpoints) || has(self.etcd.clientSecretName))"),
+        "message": "etcd.endpoints and etcd.clientSecretName need the provider external",
+    },
+]))]
 pub struct DNSServiceConfigSpec {
-    /// The central DNS server: CoreDNS, which answers from etcd.
+    /// The central DNS server.
     #[serde(default)]
     pub dns: CentralDns,
     /// The etcd that holds the records.
@@ -63,6 +92,9 @@ pub struct DNSServiceConfigSpec {
     "message": "a NodePort Service needs addresses: those under which the clusters reach port 53 of it",
 }]))]
 pub struct CentralDns {
+    /// What it is; CoreDNS, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
     /// How many pods answer; 2, unless something else is said. Two or more survive the loss of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 9))]
@@ -78,7 +110,7 @@ pub struct CentralDns {
     /// Annotations of the Service, for who gives it an address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub service_annotations: BTreeMap<String, String>,
-    /// The image of CoreDNS; without it, the one that this version of the service was tested with.
+    /// The image of CoreDNS, or of the service where that answers; without it, the one that this version of the service was tested with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Resources of each pod, as a container has them; 50m and 64Mi, at most 256Mi, unless something else is said.
@@ -88,6 +120,27 @@ pub struct CentralDns {
     /// Labels of the nodes that the pods may run on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods may run on all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
+    pub tolerations: Vec<Value>,
+    /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
+}
+
+/// How the central DNS is provided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Provider {
+    /// CoreDNS, which answers from an etcd that is deployed beside it.
+    #[default]
+    #[serde(rename = "coreDNS")]
+    CoreDns,
+    /// The DNS server of the service, which answers from an etcd that is deployed beside it.
+    BuiltIn,
+    /// An etcd that exists, and a DNS server that answers from it: nothing is deployed.
+    External,
 }
 
 /// The type of the central DNS server's Service.
@@ -103,12 +156,15 @@ pub enum ServiceType {
 /// The etcd that holds the records.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "(has(self.members) ? self.members : 1) == (has(oldSelf.members) ? oldSelf.members : 1)",
-    "message": "the number of members cannot be changed",
-}]))]
 pub struct CentralEtcd {
-    /// How many members it has: 1, or 3, which survive the loss of one. It cannot be changed.
+    /// Where clients reach one that exists: URLs. For the provider `external`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 9))]
+    pub endpoints: Vec<String>,
+    /// Secret in the namespace of the service with what clients of that one need: `ca.crt`, `tls.crt`, `tls.key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_name: Option<String>,
+    /// How many members it has: 1, or 3, which survive the loss of one. They come and go one at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [1, 3]))]
     pub members: Option<i32>,
@@ -124,6 +180,13 @@ pub struct CentralEtcd {
     /// Labels of the nodes that the pods may run on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods may run on all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
+    pub tolerations: Vec<Value>,
+    /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
 }
 
 /// Where etcd keeps the records.
@@ -164,21 +227,29 @@ pub struct DNSServiceConfigStatus {
     /// Addresses at which the clusters reach the central DNS server.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// `Deployed`: the central DNS runs as it is wanted.
+    /// `Deployed`: the central DNS runs as it is wanted. `CentralDNS`: all DNS pods answer the canary.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
 }
 
 impl DNSServiceConfigSpec {
-    /// What is rendered; `default_class` says whether the cluster has a default StorageClass.
-    pub fn config(&self, default_class: bool) -> Config {
+    /// What is rendered; `default_class` says whether the cluster has a default StorageClass, `own_image` is that of the
+    /// service.
+    pub fn config(&self, default_class: bool, own_image: &str) -> Config {
         let Self { dns, etcd } = self;
+        let (server, image) = match dns.provider.unwrap_or_default() {
+            Provider::BuiltIn => (Server::BuiltIn, own_image),
+            Provider::CoreDns | Provider::External => (Server::CoreDns, CORE_DNS_IMAGE),
+        };
         Config {
+            server,
             dns: Workload {
-                image: dns.image.clone().unwrap_or_else(|| CORE_DNS_IMAGE.to_owned()),
+                image: dns.image.clone().unwrap_or_else(|| image.to_owned()),
                 resources: dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
                 node_selector: dns.node_selector.clone(),
+                tolerations: dns.tolerations.clone(),
+                priority_class: dns.priority_class_name.clone(),
             },
             replicas: dns.replicas.unwrap_or(2),
             exposure: match dns.service.unwrap_or_default() {
@@ -190,6 +261,8 @@ impl DNSServiceConfigSpec {
                 image: etcd.image.clone().unwrap_or_else(|| ETCD_IMAGE.to_owned()),
                 resources: etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
                 node_selector: etcd.node_selector.clone(),
+                tolerations: etcd.tolerations.clone(),
+                priority_class: etcd.priority_class_name.clone(),
             },
             members: if etcd.members == Some(3) { Members::Three } else { Members::One },
             storage: etcd.storage.config(default_class),
@@ -227,10 +300,22 @@ mod tests {
     fn an_empty_spec_is_the_defaults() {
         let spec: DNSServiceConfigSpec =
             serde_json::from_value(json!({"dns": {"replicas": 3}, "etcd": {}})).unwrap();
-        let config = spec.config(true);
+        let config = spec.config(true, "own:1");
         assert_eq!((config.replicas, config.members), (3, Members::One));
         assert_eq!(config.dns.image, CORE_DNS_IMAGE);
         assert_eq!(config.storage, Storage::Volume { size: "1Gi".to_owned(), class: None });
+    }
+
+    #[test]
+    fn the_dns_server_of_the_service_has_its_image_unless_another_one_is_named() {
+        for (dns, image) in [
+            (json!({"provider": "builtIn"}), "own:1"),
+            (json!({"provider": "builtIn", "image": "other:2"}), "other:2"),
+            (json!({"provider": "coreDNS"}), CORE_DNS_IMAGE),
+        ] {
+            let spec: DNSServiceConfigSpec = serde_json::from_value(json!({"dns": dns})).unwrap();
+            assert_eq!(spec.config(true, "own:1").dns.image, image);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! what has to be remembered between them, as machines that take inputs and give effects.
 
 mod bucket;
+pub mod canary;
 pub mod cluster;
 pub mod cluster_policy;
 pub mod codes;

@@ -33,9 +33,9 @@ pub fn canary_name(zone: &HostName) -> Option<HostName> {
 }
 
 /// What is published in a zone: the addresses of the central DNS server, as far as other clusters can reach them,
-/// and the canary.
+/// and the canary, where somebody asks for it.
 #[must_use]
-pub fn record_sets(zone: &HostName, addresses: &[IpAddr], canary: &str) -> Vec<RecordSet> {
+pub fn record_sets(zone: &HostName, addresses: &[IpAddr], canary: Option<&str>) -> Vec<RecordSet> {
     let value = |address: &IpAddr| {
         let record_type = if address.is_ipv4() { RecordType::A } else { RecordType::Aaaa };
         RecordValue::parse(record_type, &address.to_string()).ok()
@@ -49,7 +49,8 @@ pub fn record_sets(zone: &HostName, addresses: &[IpAddr], canary: &str) -> Vec<R
             sets.push(RecordSet { name: name.clone(), ttl_seconds: TTL_SECONDS, values });
         }
     }
-    if let Some((name, value)) = canary_name(zone).zip(RecordValue::parse(RecordType::Txt, canary).ok()) {
+    let canary = canary.and_then(|text| RecordValue::parse(RecordType::Txt, text).ok());
+    if let Some((name, value)) = canary_name(zone).zip(canary) {
         sets.push(RecordSet { name, ttl_seconds: CANARY_TTL_SECONDS, values: [value].into_iter().collect() });
     }
     sets
@@ -63,7 +64,7 @@ mod tests {
     #[test]
     fn a_zone_has_an_apex_and_a_name_server_at_the_addresses_that_others_can_reach() {
         let addresses = ["172.18.100.1", "fd00::1", "127.0.0.1"].map(|text| text.parse().unwrap());
-        let sets = record_sets(&"openmcp.cluster".parse().unwrap(), &addresses, "7");
+        let sets = record_sets(&"openmcp.cluster".parse().unwrap(), &addresses, Some("7"));
         let expected = [
             "apex.dns.openmcp.cluster 60 A 172.18.100.1",
             "apex.dns.openmcp.cluster 60 AAAA fd00::1",

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::deploy::Deployer;
-use openmcp_dns_store::{EtcdAddress, Store, connect_etcd};
+use openmcp_dns_service::run::Deployment;
+use openmcp_dns_store::{EtcdAddress, Store, connect_etcd, connect_membership};
 use tokio::sync::watch;
 
 use crate::terminal::hint::Hint as _;
+
+/// What `make image` calls this version.
+pub const OWN_IMAGE: &str = concat!("openmcp-dns:", env!("CARGO_PKG_VERSION"));
 
 /// How the central DNS is deployed.
 #[derive(clap::Args, Debug)]
@@ -24,6 +27,10 @@ pub struct DeployArgs {
     /// Namespace of the platform cluster in which the central DNS is deployed: the one of the service
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "openmcp-dns")]
     namespace: String,
+
+    /// The image of this service, for the DNS pods of the provider `builtIn`
+    #[arg(long, env = "OPENMCP_DNS_IMAGE", value_name = "IMAGE", default_value = OWN_IMAGE)]
+    own_image: String,
 
     /// Folder for the certificate with which the service talks to etcd; without it, a new one among the
     /// temporary files
@@ -38,7 +45,7 @@ pub struct Records {
     /// The central DNS server.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// Deploys both, where they are ours.
-    pub deployer: Option<Deployer>,
+    pub deployer: Option<Deployment>,
 }
 
 impl DeployArgs {
@@ -47,7 +54,7 @@ impl DeployArgs {
     /// # Errors
     /// When the platform cluster does not let the certificates be made.
     pub async fn records(self, platform: &kube::Client, prefix: Prefix) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, state } = self;
+        let Self { config_name, namespace, own_image, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),
@@ -56,29 +63,32 @@ impl DeployArgs {
             .with_context(|| format!("failed to make the folder {}", identity.display()))
             .hint("name a folder that can be written with --state")?;
         let (addresses, upstreams) = watch::channel(Vec::new());
-        let endpoint = client_endpoint(&namespace);
-        let address = EtcdAddress {
-            endpoints: vec![endpoint.clone()],
-            ca: Some(identity.join("ca.crt")),
-            identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
-            user: None,
-        };
+        let files = ["ca.crt", "tls.crt", "tls.key"].map(|name| identity.join(name));
         let deployer = Deployer {
             platform: platform.clone(),
             namespace: namespace.clone(),
             config_name,
+            own_image,
             prefix: prefix.clone(),
             identity,
             addresses,
         };
-        deployer
+        let wanted = deployer
             .prepare()
             .await
             .with_context(|| format!("failed to prepare the central DNS in namespace {namespace}"))
             .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;
-        let store = connect_etcd(&address, prefix)
-            .await
-            .with_context(|| format!("failed to prepare the connection to etcd at {endpoint}"))?;
-        Ok(Records { store, upstreams, deployer: Some(deployer) })
+        let [ca, certificate, key] = files;
+        let address = EtcdAddress {
+            endpoints: wanted.endpoints(&namespace),
+            ca: wanted.has_identity().then_some(ca),
+            identity: wanted.has_identity().then_some((certificate, key)),
+            user: None,
+        };
+        let what = || format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","));
+        let store = connect_etcd(&address, prefix).await.with_context(what)?;
+        let etcd = connect_membership(&address).await.with_context(what)?;
+        let deployer = Some(Deployment { deployer, store: wanted, etcd });
+        Ok(Records { store, upstreams, deployer })
     }
 }

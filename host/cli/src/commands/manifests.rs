@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use openmcp_dns_api::DNSServiceConfig;
-use openmcp_dns_core::deployment::{Facts, render};
+use openmcp_dns_api::{DNSServiceConfig, Provider};
+use openmcp_dns_core::deployment::{EtcdCluster, Facts, render};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
 
+use super::deploy::OWN_IMAGE;
 use crate::terminal::hint::Hint as _;
 
 /// Prints the objects of the central DNS that the service would deploy, as YAML, without a cluster.
 ///
-/// Secrets are not among them: the service makes the certificates itself.
+/// Secrets are not among them: the service makes the certificates itself. Of the provider `external`, there is nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   The defaults, for a zone:
@@ -33,6 +34,10 @@ pub struct ManifestsArgs {
     #[arg(long, value_name = "NAME", default_value = "openmcp-dns")]
     namespace: String,
 
+    /// The image of the service, for the DNS pods of the provider `builtIn`
+    #[arg(long, value_name = "IMAGE", default_value = OWN_IMAGE)]
+    own_image: String,
+
     /// The platform cluster has no default StorageClass
     #[arg(long)]
     no_default_storage_class: bool,
@@ -40,16 +45,21 @@ pub struct ManifestsArgs {
 
 /// Runs the command.
 pub fn run(args: ManifestsArgs) -> anyhow::Result<()> {
-    let ManifestsArgs { config, base_domain, namespace, no_default_storage_class } = args;
+    let ManifestsArgs { config, base_domain, namespace, own_image, no_default_storage_class } = args;
     let config = config.as_deref().map_or_else(|| Ok(DNSServiceConfig::default()), read)?;
+    let wanted = config.spec.config(!no_default_storage_class, &own_image);
     let facts = Facts {
         namespace,
+        etcd: EtcdCluster::new(wanted.members),
         zones: base_domain.into_iter().collect(),
         address: None,
         reader_digest: "0".repeat(16),
         prefix: Prefix::default().to_string(),
     };
-    for object in render(&config.spec.config(!no_default_storage_class), &facts) {
+    if config.spec.dns.provider == Some(Provider::External) {
+        return Ok(());
+    }
+    for object in render(&wanted, &facts) {
         let text = serde_saphyr::to_string(&object).context("failed to write an object as YAML")?;
         print!("---\n{}\n", text.trim_end());
     }

@@ -22,10 +22,6 @@ pub struct Owner {
     pub cluster: ClusterId,
 }
 
-/// Stands in the place of a cluster's namespace where the service itself is the owner. It is no DNS label, so that no
-/// namespace of Kubernetes has the name.
-const SERVICE_NAMESPACE: &str = "_service";
-
 /// Why a text is no owner of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OwnerError {
@@ -58,13 +54,13 @@ impl Owner {
     /// The service itself, which publishes what a zone needs.
     #[must_use]
     pub fn service(zone: HostName) -> Self {
-        Self { zone, cluster: ClusterId::new(SERVICE_NAMESPACE, "dns") }
+        Self { zone, cluster: ClusterId::service() }
     }
 
     /// Whether it is the service itself, and no cluster.
     #[must_use]
     pub fn is_service(&self) -> bool {
-        self.cluster.namespace == SERVICE_NAMESPACE
+        self.cluster.is_service()
     }
 
     /// Says who set the `owner` of an entry, as seen by `zone`.

@@ -16,7 +16,7 @@ use kube::api::{Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_core::deployment::{
     AUTHORITY_SECRET, MANAGED_BY_LABEL, MANAGER, READER_SECRET, SERVER_SECRET, WRITER_SECRET, digest,
-    server_names,
+    is_ours, server_names,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -98,25 +98,26 @@ impl Pair {
         for (name, text) in
             [("ca.crt", &self.authority), ("tls.crt", &self.certificate), ("tls.key", &self.key)]
         {
-            let file = folder.join(name);
-            if std::fs::read(&file).is_ok_and(|old| old == text.as_bytes()) {
-                continue;
-            }
-            replace(&file, text)
-                .map_err(|source| CertificateError::File(file.display().to_string(), source))?;
+            write_file(&folder.join(name), text.as_bytes())?;
         }
         Ok(())
     }
 }
 
-/// Whoever reads the file sees the old or the new text, never a part; and only this user reads it.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let new = file.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(text.as_bytes())?;
-    std::fs::rename(&new, file)
+/// Writes a file that differs. Whoever reads it sees the old or the new text, never a part; and only this user does.
+pub(super) fn write_file(file: &Path, content: &[u8]) -> Result<(), CertificateError> {
+    if std::fs::read(file).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let replace = || {
+        let new = file.with_extension("new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&new)?.write_all(content)?;
+        std::fs::rename(&new, file)
+    };
+    replace().map_err(|source| CertificateError::File(file.display().to_string(), source))
 }
 
 pub(super) struct Certificates {
@@ -177,9 +178,7 @@ impl Certificates {
             return Ok(None);
         };
         let metadata = secret.metadata;
-        let ours =
-            metadata.labels.unwrap_or_default().get(MANAGED_BY_LABEL).is_some_and(|value| value == MANAGER);
-        if !ours {
+        if !is_ours(&json!({"metadata": {"labels": metadata.labels}})) {
             return Err(CertificateError::Foreign(name));
         }
         let ends =

@@ -2,5 +2,6 @@
 
 pub mod cluster_dns;
 pub mod dns_policy;
+pub mod dns_service_config;
 pub mod events;
 pub mod statuses;

@@ -8,7 +8,10 @@
 mod connection;
 mod error;
 mod follow;
+mod membership;
 mod pages;
+
+pub use membership::EtcdMembership;
 
 use std::time::Duration;
 

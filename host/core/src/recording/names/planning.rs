@@ -115,7 +115,7 @@ impl Names {
         }
         if clusters.is_empty() {
             // Nobody has anything there, and yet it changes: the service begins to publish it.
-            clusters.push(Owner::service(plan.name.clone()).cluster);
+            clusters.push(ClusterId::service());
         }
         clusters
     }
