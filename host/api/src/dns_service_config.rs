@@ -28,7 +28,7 @@ const DNS_PODS: &str = "has(self.dns.replicas) || has(self.dns.service) || has(s
     has(self.dns.priorityClassName)";
 
 /// The same of etcd's.
-const ETCD_PODS: &str = "has(self.etcd.members) || has(self.etcd.image) || has(self.etcd.resources) || \
+const ETCD_PODS: &str = "has(self.etcd.members) || has(self.etcd.certificates) || has(self.etcd.image) || has(self.etcd.resources) || \
     has(self.etcd.nodeSelector) || has(self.etcd.tolerations) || has(self.etcd.priorityClassName) || \
     (has(self.etcd.storage) && (has(self.etcd.storage.kind) || has(self.etcd.storage.size) || \
     has(self.etcd.storage.className)))";
@@ -164,6 +164,9 @@ pub struct CentralEtcd {
     /// Secret in the namespace of the service with what clients of that one need: `ca.crt`, `tls.crt`, `tls.key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_name: Option<String>,
+    /// Whose certificates its members and their clients have; those that the service makes, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<CertificateSource>,
     /// How many members it has: 1, or 3, which survive the loss of one. They come and go one at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [1, 3]))]
@@ -187,6 +190,16 @@ pub struct CentralEtcd {
     /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority_class_name: Option<String>,
+}
+
+/// Who makes certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum CertificateSource {
+    /// The service, with an authority of its own.
+    #[default]
+    Own,
+    /// Somebody else, who keeps them in the Secrets `openmcp-dns-etcd-server`, `-reader` and `-writer`.
+    Given,
 }
 
 /// Where etcd keeps the records.

@@ -37,6 +37,7 @@ fn facts(zones: &[&str]) -> Facts {
         etcd: EtcdCluster::new(Members::One),
         zones: zones.iter().map(|zone| zone.parse().unwrap()).collect(),
         address: None,
+        trust_digest: "4567".to_owned(),
         reader_digest: "0123".to_owned(),
         prefix: "/skydns".to_owned(),
     }

@@ -14,7 +14,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::plan::{Change, NamePlan};
 use openmcp_dns_core::policy::{CheckedClaim, Context, Policy, PolicyFailure, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::{RecordType, RecordValue};
-use openmcp_dns_core::skydns::{Entry, Owner, Prefix, key_for, value_id, Source};
+use openmcp_dns_core::skydns::{Entry, Owner, Prefix, Source, key_for, value_id};
 use serde_json::json;
 
 const ZONE: &str = "openmcp.cluster";

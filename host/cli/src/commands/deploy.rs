@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use openmcp_dns_core::skydns::Prefix;
-use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_service::deploy::{Deployer, Lifetimes};
 use openmcp_dns_service::run::Deployment;
 use openmcp_dns_store::{EtcdAddress, Store, connect_etcd, connect_membership};
 use tokio::sync::watch;
@@ -69,6 +69,7 @@ impl DeployArgs {
             namespace: namespace.clone(),
             config_name,
             own_image,
+            lifetimes: Lifetimes::default(),
             prefix: prefix.clone(),
             identity,
             addresses,

@@ -53,6 +53,7 @@ pub fn run(args: ManifestsArgs) -> anyhow::Result<()> {
         etcd: EtcdCluster::new(wanted.members),
         zones: base_domain.into_iter().collect(),
         address: None,
+        trust_digest: "0".repeat(16),
         reader_digest: "0".repeat(16),
         prefix: Prefix::default().to_string(),
     };

@@ -22,6 +22,9 @@ pub const CANARY_GATE: &str = "dns.openmcp.cloud/canary";
 /// Annotation on the DNS pods: the zones that they serve.
 pub const ZONES_ANNOTATION: &str = "dns.openmcp.cloud/zones";
 
+/// Annotation on the DNS pods: with which certificate for etcd they were started.
+pub const CERTIFICATE_ANNOTATION: &str = "dns.openmcp.cloud/certificate";
+
 /// Selects the DNS pods.
 pub fn central_selector() -> String {
     format!("app.kubernetes.io/name=openmcp-dns,{COMPONENT_LABEL}={COMPONENT}")
@@ -100,7 +103,7 @@ fn pods(config: &Config, facts: &Facts) -> Value {
     // A certificate and the zones are read once, at the start: with other ones come new pods, of which the first has to
     // be ready before an old one goes.
     let mut annotations = json!({
-        "dns.openmcp.cloud/certificate": facts.reader_digest,
+        CERTIFICATE_ANNOTATION: facts.reader_digest,
         ZONES_ANNOTATION: zones,
     });
     let certificates =

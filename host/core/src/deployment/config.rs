@@ -106,6 +106,8 @@ pub struct Facts {
     pub zones: BTreeSet<HostName>,
     /// The address that the central DNS server had the last time, so that it gets it again where that can be.
     pub address: Option<IpAddr>,
+    /// A digest of the authorities that etcd trusts. It reads them at its start only.
+    pub trust_digest: String,
     /// A digest of the certificate that the DNS servers present to etcd. They read it at their start only.
     pub reader_digest: String,
     /// Where the records lie in etcd.

@@ -24,6 +24,9 @@ const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;
 const HEALTH_PORT: u16 = 2381;
 
+/// Annotation on the pods of etcd: with which authorities they were started.
+pub const TRUST_ANNOTATION: &str = "dns.openmcp.cloud/trust";
+
 /// As etcd reads them from its environment.
 const MEMBERS_KEY: &str = "ETCD_INITIAL_CLUSTER";
 const STATE_KEY: &str = "ETCD_INITIAL_CLUSTER_STATE";
@@ -178,7 +181,11 @@ fn members(config: &Config, facts: &Facts) -> Value {
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Delete"},
         "selector": {"matchLabels": selector(COMPONENT)},
         "template": {
-            "metadata": {"labels": selector(COMPONENT)},
+            "metadata": {
+                "labels": selector(COMPONENT),
+                // A certificate is read at every handshake, and who is trusted at the start only.
+                "annotations": {TRUST_ANNOTATION: facts.trust_digest},
+            },
             "spec": placed(pod, etcd, COMPONENT),
         },
     });

@@ -7,6 +7,7 @@
 //! forward as soon as an address is known.
 
 mod apply;
+mod authority;
 mod certificates;
 mod finding;
 mod inputs;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
 use openmcp_dns_api::conditions::{Finding, Reason};
-use openmcp_dns_api::{DNSServiceConfig, FIELD_MANAGER, Provider};
+use openmcp_dns_api::{CertificateSource, DNSServiceConfig, FIELD_MANAGER, Provider};
 use openmcp_dns_core::deployment::{Facts, Reference, next_step, peer_urls, render};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
@@ -33,13 +34,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::apply::Applier;
-use self::certificates::Certificates;
+use self::certificates::{Certificates, Issued};
 use self::inputs::Inputs;
 use self::observed::Observed;
 use crate::central::Zones;
 use crate::report::dns_service_config::ConfigReport;
 use crate::report::statuses::Statuses;
 
+pub use self::authority::Lifetimes;
 pub use self::certificates::CertificateError;
 pub use self::store::{PrepareError, StoreAddress};
 
@@ -62,6 +64,8 @@ pub struct Deployer {
     pub config_name: String,
     /// The image of the service, whose DNS server may be wanted.
     pub own_image: String,
+    /// How long the certificates that it makes are good for.
+    pub lifetimes: Lifetimes,
     /// Where the records lie in etcd.
     pub prefix: Prefix,
     /// The folder into which the service's own certificate for etcd is written, for its store.
@@ -118,8 +122,19 @@ impl Deployer {
         }
     }
 
-    fn certificates(&self) -> Certificates {
-        Certificates { platform: self.platform.clone(), namespace: self.namespace.clone() }
+    /// The certificates, as the configuration has them made; `before` says what runs.
+    async fn certificates(
+        &self,
+        config: &DNSServiceConfig,
+        before: &Observed,
+    ) -> Result<Issued, CertificateError> {
+        let Self { platform, namespace, lifetimes, .. } = self;
+        let certificates =
+            Certificates { platform: platform.clone(), namespace: namespace.clone(), lifetimes: *lifetimes };
+        match config.spec.etcd.certificates.unwrap_or_default() {
+            CertificateSource::Own => certificates.ensure(|issued| before.runs_with(issued)).await,
+            CertificateSource::Given => certificates.given().await,
+        }
     }
 
     /// Makes a DNSServiceConfig that sets nothing: somewhere it has to be said how the central DNS stands.
@@ -182,9 +197,9 @@ impl Deployer {
         zones: BTreeSet<HostName>,
         etcd: &dyn Membership,
     ) -> Result<Attempt, Error> {
-        let issued = self.certificates().ensure().await?;
-        issued.writer.write(&self.identity)?;
         let before = Observed::read(&self.platform, &self.namespace).await?;
+        let issued = self.certificates(config, &before).await?;
+        issued.writer.write(&self.identity)?;
         let mut wanted = config.spec.config(before.default_class(), &self.own_image);
         let mut kept = before.keep(&mut wanted);
         let peer_urls = peer_urls(&self.namespace);
@@ -198,6 +213,7 @@ impl Deployer {
             etcd: step.cluster,
             zones,
             address: before.address_to_ask_for(config),
+            trust_digest: issued.server.trust(),
             reader_digest: issued.reader.digest(),
             prefix: self.prefix.to_string(),
         };

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::DNSServiceConfig;
 use openmcp_dns_core::deployment::{
-    CENTRAL, Config, ETCD, EtcdCluster, Storage, etcd_selector, read_cluster,
+    CENTRAL, CERTIFICATE_ANNOTATION, Config, ETCD, EtcdCluster, Storage, TRUST_ANNOTATION, etcd_selector,
+    read_cluster,
 };
 
+use super::certificates::Issued;
 use crate::address::{DNS_PORT, parse_server};
 
 /// What marks the StorageClass that is taken where none is named.
@@ -145,6 +147,18 @@ impl Observed {
             ));
         }
         Ok(addresses)
+    }
+
+    /// Whether all pods run, and were started with what was issued last.
+    pub(super) fn runs_with(&self, issued: &Issued) -> bool {
+        let started = |template: Option<&PodTemplateSpec>, annotation: &str| {
+            template?.metadata.as_ref()?.annotations.as_ref()?.get(annotation).cloned()
+        };
+        let etcd = self.etcd.as_ref().and_then(|etcd| Some(&etcd.spec.as_ref()?.template));
+        let pods = self.pods.as_ref().and_then(|pods| Some(&pods.spec.as_ref()?.template));
+        self.missing().is_empty()
+            && started(etcd, TRUST_ANNOTATION) == Some(issued.server.trust())
+            && started(pods, CERTIFICATE_ANNOTATION) == Some(issued.reader.digest())
     }
 
     /// Pods that do not run as they should yet.

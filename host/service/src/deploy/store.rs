@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::Deployer;
 use super::certificates::{CertificateError, write_file};
+use super::observed::Observed;
 
 /// The etcd that is used: it is prepared once, at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +69,8 @@ impl Deployer {
         if config.spec.dns.provider == Some(Provider::External) {
             self.write_given_identity(&config).await?;
         } else {
-            self.certificates().ensure().await?.writer.write(&self.identity)?;
+            // Nothing is known yet of what runs: no authority takes over.
+            self.certificates(&config, &Observed::default()).await?.writer.write(&self.identity)?;
         }
         Ok(StoreAddress::of(&config))
     }
