@@ -5,14 +5,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hickory_resolver::proto::rr::RecordType;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use openmcp_dns_tests::api_server::ApiServer;
+use openmcp_dns_tests::coredns::CentralDns;
+use openmcp_dns_tests::dns::{Answer, Dns, Transport};
 use openmcp_dns_tests::etcd::{Durability, Etcd};
 use openmcp_dns_tests::kinds::{apply, apply_crds};
+use openmcp_dns_tests::manifests::ZONE;
 use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::{openmcp_dns, repository};
@@ -281,7 +285,7 @@ async fn a_dns_pod_that_answers_the_canary_wrongly_is_taken_out_and_comes_back()
         "dns": {"provider": "external", "addresses": ["172.18.100.7"]},
         "etcd": {"endpoints": [etcd.endpoint]},
     }));
-    let mut platform = Platform::start_with("10.112.0.0/16", Some(&external)).await?;
+    let platform = Platform::start_with("10.112.0.0/16", Some(&external)).await?;
     platform.deployed("True", "external, at 172.18.100.7:53").await?;
     let policy = std::fs::read_to_string(repository("examples/first-policy.yaml"))?;
     apply(&platform.client(), &serde_saphyr::from_str(&policy)?).await?;
@@ -305,6 +309,24 @@ async fn a_dns_pod_that_answers_the_canary_wrongly_is_taken_out_and_comes_back()
     let [right_address, wrong_address] = [free_address()?, free_address()?];
     let _right = serve("right", &etcd, right_address)?;
     let wrong = serve("wrong", &outdated, wrong_address)?;
+
+    // The apex has an address, and its name server too; as CoreDNS answers, and as the DNS server of the service does.
+    let core_dns = CentralDns::start(ZONE, &etcd, folder.path(), folder.path()).await?;
+    for server in [core_dns.udp.clone(), Dns::new(right_address, Transport::Udp)?] {
+        let name_server = format!("ns.dns.{ZONE}");
+        for (name, record_type, expected) in [
+            (ZONE, RecordType::NS, name_server.as_str()),
+            (&name_server, RecordType::A, "172.18.100.7"),
+            (ZONE, RecordType::A, "172.18.100.7"),
+        ] {
+            let expected = Answer::of([expected]);
+            wait_until(&format!("{name} {record_type} is {expected}"), SOON, async || {
+                let answer = server.ask(name, record_type).await;
+                Ok(if answer == expected { Ok(()) } else { Err(format!("{}: {answer}", server.address())) })
+            })
+            .await?;
+        }
+    }
     dns_pod(&platform, "right", right_address).await?;
     dns_pod(&platform, "wrong", wrong_address).await?;
     gate(&platform, "right", "True").await?;
