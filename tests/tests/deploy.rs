@@ -174,7 +174,6 @@ async fn the_central_dns_is_deployed_and_kept_as_it_is_wanted() -> anyhow::Resul
         })
         .await?;
     }
-    apply(&platform.client(), &config(json!({}))).await?;
 
     // A zone comes with new pods.
     let policy = std::fs::read_to_string(repository("examples/first-policy.yaml"))?;
@@ -373,7 +372,7 @@ async fn a_dns_pod_that_answers_the_canary_wrongly_is_taken_out_and_comes_back()
     .await?;
 
     // Another etcd cannot be taken over while the service runs.
-    apply(&platform.client(), &config(json!({}))).await?;
+    apply(&platform.client(), &config(json!({"dns": {"provider": "coreDNS"}}))).await?;
     let service = platform.service.as_ref().context("the service runs")?;
     wait_until("the service has ended", SOON, async || {
         Ok(if service.log_tail().contains("names another etcd: start again with it") {

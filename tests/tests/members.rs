@@ -143,7 +143,7 @@ async fn etcd_grows_and_shrinks_while_records_are_written_and_keeps_all_of_them(
     more(0).await?;
     for (wanted, count) in [(Members::Three, 3), (Members::One, 1)] {
         until_done(wanted, &mut pods, &mut cluster, &etcd).await?;
-        assert_eq!((etcd.list().await?.len(), pods.running.len()), (count, count));
+        assert_eq!((etcd.list().await?.len(), pods.running.len()), (count, count), "{wanted:?}");
         assert_eq!(cluster, EtcdCluster::new(wanted));
         more(written.load(Ordering::Relaxed)).await?;
     }

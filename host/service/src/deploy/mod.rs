@@ -25,7 +25,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{CertificateSource, DNSServiceConfig, FIELD_MANAGER, Provider};
-use openmcp_dns_core::deployment::{Facts, Reference, next_step, peer_urls, render};
+use openmcp_dns_core::deployment::{Facts, MemberAction, Reference, next_step, peer_urls, render};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::Membership;
@@ -224,19 +224,35 @@ impl Deployer {
         }
         let observed = Observed::read(&self.platform, &self.namespace).await?;
         let addresses = observed.addresses(config);
-        if let Some(action) = step.action {
-            tracing::info!(?action, "the members of etcd change");
-            members::carry_out(etcd, action, &peer_urls).await?;
-        }
         let mut finding = finding::finding(config, &written, &kept, &observed, &addresses);
-        match step.remark {
-            Some(_) if finding.status == Some(true) => {
-                finding = Finding::unknown(Reason::InProgress, finding.message);
-            }
-            None if finding.status == Some(true) => drop(members::defragment(etcd).await?),
-            _ => {}
+        let is_well = finding.status == Some(true);
+        if step.remark.is_some() && is_well {
+            finding = Finding::unknown(Reason::InProgress, finding.message);
         }
+        self.look_after_etcd(etcd, step.action, &peer_urls, is_well).await;
         Ok((finding, addresses))
+    }
+
+    /// Takes the step that is due; where there is none and all is well, makes files small. What etcd refuses or does not
+    /// answer is tried again: a learner that lacks records is refused for a while.
+    async fn look_after_etcd(
+        &self,
+        etcd: &dyn Membership,
+        action: Option<MemberAction>,
+        peer_urls: &[String],
+        is_well: bool,
+    ) {
+        let done = match action {
+            Some(action) => {
+                tracing::info!(?action, "the members of etcd change");
+                members::carry_out(etcd, action, peer_urls).await
+            }
+            None if is_well => members::defragment(etcd).await.map(drop),
+            None => Ok(()),
+        };
+        if let Err(error) = done {
+            tracing::warn!(error = openmcp_dns_core::chain(&error), ?action, "etcd is asked again");
+        }
     }
 }
 

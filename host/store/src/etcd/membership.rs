@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use etcd_client::{Client, MemberAddOptions};
 
+use super::SENDINGS;
 use super::connection::Connection;
 use super::error::{Failure, in_time};
 use crate::StoreError;
@@ -43,8 +44,14 @@ impl EtcdMembership {
     }
 
     async fn listed(&self) -> Result<Vec<Listed>, Failure> {
-        let mut client = self.connection.client().await?.cluster_client();
-        let response = in_time(STATUS_TIMEOUT, client.member_list()).await?;
+        let mut sent = 1;
+        let response = loop {
+            let mut client = self.connection.client().await?.cluster_client();
+            match in_time(STATUS_TIMEOUT, client.member_list()).await {
+                Err(failure) if sent < SENDINGS && failure.is_without_connection() => sent += 1,
+                other => break other?,
+            }
+        };
         let one = |member: &etcd_client::Member| Listed {
             id: member.id(),
             client_urls: member.client_urls().to_vec(),
