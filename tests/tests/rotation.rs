@@ -215,7 +215,7 @@ async fn another_authority_takes_over_and_no_write_is_lost_on_the_way() -> anyho
         addresses: watch::channel(Vec::new()).0,
     };
     let store_address = deployer.prepare().await?;
-    let mut pods = Pods::new(&folder.path().join("pods"))?;
+    let pods = Pods::new(&folder.path().join("pods"))?;
     std::fs::create_dir(&pods.folder)?;
     let address = EtcdAddress {
         endpoints: pods.endpoints(),
