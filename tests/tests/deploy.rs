@@ -5,13 +5,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hickory_resolver::proto::rr::RecordType;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use openmcp_dns_tests::api_server::ApiServer;
+use openmcp_dns_tests::coredns::CentralDns;
+use openmcp_dns_tests::dns::{Answer, Dns, Transport};
+use openmcp_dns_tests::etcd::{Durability, Etcd};
 use openmcp_dns_tests::kinds::{apply, apply_crds};
+use openmcp_dns_tests::manifests::ZONE;
+use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::{openmcp_dns, repository};
 use openmcp_dns_tests::wait::wait_until;
@@ -33,8 +39,13 @@ struct Platform {
 
 impl Platform {
     async fn start() -> anyhow::Result<Self> {
+        Self::start_with("10.110.0.0/16", None).await
+    }
+
+    /// Starts it with a DNSServiceConfig.
+    async fn start_with(services: &str, config: Option<&Value>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let server = ApiServer::start("platform", "10.110.0.0/16", folder.path(), folder.path()).await?;
+        let server = ApiServer::start("platform", services, folder.path(), folder.path()).await?;
         let crds = ["dnspolicies", "clusterdnses", "dnsserviceconfigs"]
             .map(|plural| repository(&format!("crds/dns.openmcp.cloud_{plural}.yaml")))
             .iter()
@@ -46,6 +57,9 @@ impl Platform {
             &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
         )
         .await?;
+        if let Some(config) = config {
+            apply(&server.client(), config).await?;
+        }
         let mut platform = Self { server, folder, service: None };
         platform.run().await?;
         Ok(platform)
@@ -146,6 +160,21 @@ async fn the_central_dns_is_deployed_and_kept_as_it_is_wanted() -> anyhow::Resul
     report(&services, CENTRAL, json!({"loadBalancer": {"ingress": [{"ip": "172.18.100.7"}]}})).await?;
     platform.deployed("True", "deployed at 172.18.100.7:53").await?;
 
+    // The service has a DNS server of its own.
+    let image = async || {
+        let template = pods.get(CENTRAL).await?.spec.map(|spec| spec.template);
+        let container = template.and_then(|template| template.spec?.containers.into_iter().next());
+        anyhow::Ok(container.and_then(|container| container.image).unwrap_or_default())
+    };
+    for (provider, expected) in [("builtIn", "openmcp-dns:"), ("coreDNS", "coredns")] {
+        apply(&platform.client(), &config(json!({"dns": {"provider": provider}}))).await?;
+        wait_until("the DNS pods have the image", SOON, async || {
+            let image = image().await?;
+            Ok(if image.contains(expected) { Ok(()) } else { Err(image) })
+        })
+        .await?;
+    }
+
     // A zone comes with new pods.
     let policy = std::fs::read_to_string(repository("examples/first-policy.yaml"))?;
     apply(&platform.client(), &serde_saphyr::from_str(&policy)?).await?;
@@ -210,6 +239,151 @@ async fn the_central_dns_is_deployed_and_kept_as_it_is_wanted() -> anyhow::Resul
     Ok(())
 }
 
+/// A DNS pod as a kubelet would report it, whose server is at this address.
+async fn dns_pod(platform: &Platform, name: &str, address: std::net::SocketAddr) -> anyhow::Result<()> {
+    let pods: Api<Pod> = platform.api();
+    let labels =
+        json!({"app.kubernetes.io/name": "openmcp-dns", "app.kubernetes.io/component": "central-dns"});
+    let pod = json!({
+        "metadata": {"name": name, "labels": labels, "annotations": {"dns.openmcp.cloud/zones": "openmcp.cluster"}},
+        "spec": {
+            "readinessGates": [{"conditionType": GATE}],
+            "containers": [{"name": "dns", "image": "none",
+                "ports": [{"name": "dns", "containerPort": address.port(), "protocol": "UDP"}]}],
+        },
+    });
+    pods.create(&PostParams::default(), &serde_json::from_value(pod)?).await?;
+    report(&pods, name, json!({"phase": "Running", "podIP": address.ip(), "podIPs": [{"ip": address.ip()}]}))
+        .await
+}
+
+const GATE: &str = "dns.openmcp.cloud/canary";
+
+/// Waits until the gate of a pod is open or closed.
+async fn gate(platform: &Platform, name: &str, status: &str) -> anyhow::Result<()> {
+    let pods: Api<Pod> = platform.api();
+    wait_until(&format!("the gate of {name} is {status}"), SOON, async || {
+        let conditions =
+            pods.get(name).await?.status.and_then(|status| status.conditions).unwrap_or_default();
+        let found = conditions.into_iter().find(|condition| condition.type_ == GATE);
+        let is_so = found.as_ref().is_some_and(|condition| condition.status == status);
+        Ok(if is_so { Ok(()) } else { Err(format!("{found:?}")) })
+    })
+    .await
+    .with_context(|| platform.service.as_ref().map(Process::log_tail).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dns_pod_that_answers_the_canary_wrongly_is_taken_out_and_comes_back() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let start = async |name: &str| {
+        Etcd::start(name, Durability::Unsynced, &folder.path().join(name), folder.path()).await
+    };
+    let (etcd, mut outdated) = (start("records").await?, start("outdated").await?);
+    let external = config(json!({
+        "dns": {"provider": "external", "addresses": ["172.18.100.7"]},
+        "etcd": {"endpoints": [etcd.endpoint]},
+    }));
+    let platform = Platform::start_with("10.112.0.0/16", Some(&external)).await?;
+    platform.deployed("True", "external, at 172.18.100.7:53").await?;
+    let policy = std::fs::read_to_string(repository("examples/first-policy.yaml"))?;
+    apply(&platform.client(), &serde_saphyr::from_str(&policy)?).await?;
+
+    // The zone has an apex, a name server and a canary.
+    wait_until("the names of the service are published", SOON, async || {
+        let keys = etcd.below("/skydns/cluster/openmcp/dns/").await?;
+        let has = |name: &str| {
+            keys.keys().any(|key| key.starts_with(&format!("/skydns/cluster/openmcp/dns/{name}/")))
+        };
+        Ok(if ["apex", "ns", "canary"].into_iter().all(has) { Ok(()) } else { Err(format!("{keys:?}")) })
+    })
+    .await?;
+
+    // Two servers: one that follows that etcd, and one that follows another.
+    let serve = |name: &str, etcd: &Etcd, address: std::net::SocketAddr| {
+        let arguments =
+            ["serve".to_owned(), format!("--etcd={}", etcd.endpoint), format!("--listen={address}")];
+        Process::start(name, &openmcp_dns()?, &arguments, &[("NO_COLOR", "1")], folder.path())
+    };
+    let [right_address, wrong_address] = [free_address()?, free_address()?];
+    let _right = serve("right", &etcd, right_address)?;
+    let wrong = serve("wrong", &outdated, wrong_address)?;
+
+    // The apex has an address, and its name server too; as CoreDNS answers, and as the DNS server of the service does.
+    let core_dns = CentralDns::start(ZONE, &etcd, folder.path(), folder.path()).await?;
+    for server in [core_dns.udp.clone(), Dns::new(right_address, Transport::Udp)?] {
+        let name_server = format!("ns.dns.{ZONE}");
+        for (name, record_type, expected) in [
+            (ZONE, RecordType::NS, name_server.as_str()),
+            (&name_server, RecordType::A, "172.18.100.7"),
+            (ZONE, RecordType::A, "172.18.100.7"),
+        ] {
+            let expected = Answer::of([expected]);
+            wait_until(&format!("{name} {record_type} is {expected}"), SOON, async || {
+                let answer = server.ask(name, record_type).await;
+                Ok(if answer == expected { Ok(()) } else { Err(format!("{}: {answer}", server.address())) })
+            })
+            .await?;
+        }
+    }
+    dns_pod(&platform, "right", right_address).await?;
+    dns_pod(&platform, "wrong", wrong_address).await?;
+    gate(&platform, "right", "True").await?;
+    gate(&platform, "wrong", "False").await?;
+    let central = async |status: &str, message: &str| {
+        wait_until(&format!("CentralDNS is {status}: {message}"), SOON, async || {
+            let config = platform.configs().get("openmcp-dns").await?;
+            let conditions = config.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let found = conditions
+                .into_iter()
+                .find(|condition| condition["type"] == "CentralDNS")
+                .unwrap_or_default();
+            let said = found["message"].as_str().is_some_and(|text| text.contains(message));
+            Ok(if found["status"] == status && said { Ok(()) } else { Err(found.to_string()) })
+        })
+        .await
+    };
+    central("False", "taken out of the Service until it answers rightly: wrong answers").await?;
+
+    // It follows the right one, and comes back.
+    drop(wrong);
+    outdated.stop();
+    let _wrong = serve("mended", &etcd, wrong_address)?;
+    gate(&platform, "wrong", "True").await?;
+    central("True", "2 DNS pods answer the canary").await?;
+
+    // With the policy goes the zone, and with the zone its names.
+    let policies = GroupVersionKind::gvk("dns.openmcp.cloud", "v1alpha1", "DNSPolicy");
+    let policies: Api<DynamicObject> =
+        Api::all_with(platform.client(), &ApiResource::from_gvk_with_plural(&policies, "dnspolicies"));
+    let name = policies
+        .list(&kube::api::ListParams::default())
+        .await?
+        .items
+        .remove(0)
+        .metadata
+        .name
+        .unwrap_or_default();
+    policies.delete(&name, &kube::api::DeleteParams::default()).await?;
+    wait_until("the names of the service are gone", SOON, async || {
+        let keys = etcd.below("/skydns/").await?;
+        Ok(if keys.is_empty() { Ok(()) } else { Err(format!("{keys:?}")) })
+    })
+    .await?;
+
+    // Another etcd cannot be taken over while the service runs.
+    apply(&platform.client(), &config(json!({"dns": {"provider": "coreDNS"}}))).await?;
+    let service = platform.service.as_ref().context("the service runs")?;
+    wait_until("the service has ended", SOON, async || {
+        Ok(if service.log_tail().contains("names another etcd: start again with it") {
+            Ok(())
+        } else {
+            Err(service.log_tail())
+        })
+    })
+    .await
+}
+
 fn config(spec: Value) -> Value {
     json!({
         "apiVersion": "dns.openmcp.cloud/v1alpha1",
@@ -249,10 +423,25 @@ async fn what_must_not_be_combined_is_refused_by_the_api_server() -> anyhow::Res
         let error = create(name, spec).await.map(drop).unwrap_err().to_string();
         assert!(error.contains(refusal), "{name}: {error}");
     }
+    let given = json!({"addresses": ["192.0.2.1"], "provider": "external"});
+    let etcd = json!({"endpoints": ["https://etcd.example:2379"], "clientSecretName": "etcd"});
+    for (name, spec, refusal) in [
+        ("no-etcd", json!({"dns": given}), "needs dns.addresses and etcd.endpoints"),
+        ("no-address", json!({"dns": {"provider": "external"}, "etcd": etcd}), "needs dns.addresses"),
+        ("own-etcd", json!({"etcd": etcd}), "need the provider external"),
+        (
+            "external-pods",
+            json!({"dns": {"provider": "external", "addresses": ["192.0.2.1"], "replicas": 2}, "etcd": etcd}),
+            "nothing is deployed",
+        ),
+        ("other", json!({"dns": {"provider": "bind"}}), "Unsupported value"),
+    ] {
+        let error = create(name, spec).await.map(drop).unwrap_err().to_string();
+        assert!(error.contains(refusal), "{name}: {error}");
+    }
+    create("external", json!({"dns": given, "etcd": etcd})).await?;
     create("fine", json!({"dns": {"service": "NodePort", "addresses": ["192.0.2.1:30053"]}})).await?;
-    let grown = Patch::Merge(json!({"spec": {"etcd": {"members": 3}}}));
-    let error =
-        configs.patch("fine", &PatchParams::default(), &grown).await.map(drop).unwrap_err().to_string();
-    assert!(error.contains("cannot be changed"), "{error}");
+    let grown = Patch::Merge(json!({"spec": {"etcd": {"members": 3}, "dns": {"provider": "builtIn"}}}));
+    configs.patch("fine", &PatchParams::default(), &grown).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
-use openmcp_dns_core::deployment::{Config, Exposure, Members, Storage, Workload};
+use openmcp_dns_core::deployment::{Config, Exposure, Members, Server, Storage, Workload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub struct Images {
     pub core_dns: String,
     /// etcd.
     pub etcd: String,
+    /// The service itself, whose DNS server may be wanted.
+    pub own: String,
 }
 
 impl Images {
@@ -28,13 +30,31 @@ impl Images {
 
     /// The etcd that this version of the service was tested with.
     pub const ETCD: &str = "quay.io/coreos/etcd:v3.7.3";
+
+    /// What `make image` calls this version of the service.
+    pub const OWN: &str = concat!("openmcp-dns:", env!("CARGO_PKG_VERSION"));
 }
 
 impl Default for Images {
     fn default() -> Self {
-        Self { core_dns: Self::CORE_DNS.to_owned(), etcd: Self::ETCD.to_owned() }
+        let [core_dns, etcd, own] = [Self::CORE_DNS, Self::ETCD, Self::OWN].map(str::to_owned);
+        Self { core_dns, etcd, own }
     }
 }
+
+/// In CEL: whether nothing is deployed.
+const EXTERNAL: &str = "has(self.dns) && has(self.dns.provider) && self.dns.provider == 'external'";
+
+/// In CEL: whether something is said of DNS pods, which must be there.
+const DNS_PODS: &str = "has(self.dns.replicas) || has(self.dns.service) || has(self.dns.serviceAnnotations) || \
+    has(self.dns.image) || has(self.dns.resources) || has(self.dns.nodeSelector) || has(self.dns.tolerations) || \
+    has(self.dns.priorityClassName)";
+
+/// The same of etcd's.
+const ETCD_PODS: &str = "has(self.etcd.members) || has(self.etcd.certificates) || has(self.etcd.image) || has(self.etcd.resources) || \
+    has(self.etcd.nodeSelector) || has(self.etcd.tolerations) || has(self.etcd.priorityClassName) || \
+    (has(self.etcd.storage) && (has(self.etcd.storage.kind) || has(self.etcd.storage.size) || \
+    has(self.etcd.storage.className)))";
 
 /// How the service provides the central DNS of the landscape. The one that counts has the name that the service
 /// was started with (`run --config-name`); without it, the defaults apply.
@@ -63,8 +83,23 @@ impl Default for Images {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": format!("!({EXTERNAL}) || (has(self.dns.addresses) && self.dns.addresses.size() > 0 && \
+            has(self.etcd) && has(self.etcd.endpoints) && self.etcd.endpoints.size() > 0)"),
+        "message": "the provider external needs dns.addresses and etcd.endpoints: those of what exists",
+    },
+    {
+        "rule": format!("!({EXTERNAL}) || !({DNS_PODS} || {ETCD_PODS})"),
+        "message": "with the provider external, nothing is deployed: of dns, only addresses can be set, and of etcd, only endpoints and clientSecretName",
+    },
+    {
+        "rule": format!("({EXTERNAL}) || !has(self.etcd) || !(has(self.etcd.endpoints) || has(self.etcd.clientSecretName))"),
+        "message": "etcd.endpoints and etcd.clientSecretName need the provider external",
+    },
+]))]
 pub struct DNSServiceConfigSpec {
-    /// The central DNS server: CoreDNS, which answers from etcd.
+    /// The central DNS server.
     #[serde(default)]
     pub dns: CentralDns,
     /// The etcd that holds the records.
@@ -80,6 +115,9 @@ pub struct DNSServiceConfigSpec {
     "message": "a NodePort Service needs addresses: those under which the clusters reach port 53 of it",
 }]))]
 pub struct CentralDns {
+    /// What it is; CoreDNS, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
     /// How many pods answer; 2, unless something else is said. Two or more survive the loss of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 9))]
@@ -95,7 +133,8 @@ pub struct CentralDns {
     /// Annotations of the Service, for who gives it an address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub service_annotations: BTreeMap<String, String>,
-    /// The image of CoreDNS; without it, the one that the service was started with (`run --coredns-image`).
+    /// The image of CoreDNS, or of the service where that answers; without it, the one that the service was started with
+    /// (`run --coredns-image`, `--own-image`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Resources of each pod, as a container has them; 50m and 64Mi, at most 256Mi, unless something else is said.
@@ -105,6 +144,27 @@ pub struct CentralDns {
     /// Labels of the nodes that the pods may run on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods may run on all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
+    pub tolerations: Vec<Value>,
+    /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
+}
+
+/// How the central DNS is provided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Provider {
+    /// CoreDNS, which answers from an etcd that is deployed beside it.
+    #[default]
+    #[serde(rename = "coreDNS")]
+    CoreDns,
+    /// The DNS server of the service, which answers from an etcd that is deployed beside it.
+    BuiltIn,
+    /// An etcd that exists, and a DNS server that answers from it: nothing is deployed.
+    External,
 }
 
 /// The type of the central DNS server's Service.
@@ -120,12 +180,18 @@ pub enum ServiceType {
 /// The etcd that holds the records.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "(has(self.members) ? self.members : 1) == (has(oldSelf.members) ? oldSelf.members : 1)",
-    "message": "the number of members cannot be changed",
-}]))]
 pub struct CentralEtcd {
-    /// How many members it has: 1, or 3, which survive the loss of one. It cannot be changed.
+    /// Where clients reach one that exists: URLs. For the provider `external`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 9))]
+    pub endpoints: Vec<String>,
+    /// Secret in the namespace of the service with what clients of that one need: `ca.crt`, `tls.crt`, `tls.key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_name: Option<String>,
+    /// Whose certificates its members and their clients have; those that the service makes, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<CertificateSource>,
+    /// How many members it has: 1, or 3, which survive the loss of one. They come and go one at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = [1, 3]))]
     pub members: Option<i32>,
@@ -141,6 +207,23 @@ pub struct CentralEtcd {
     /// Labels of the nodes that the pods may run on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods may run on all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
+    pub tolerations: Vec<Value>,
+    /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
+}
+
+/// Who makes certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum CertificateSource {
+    /// The service, with an authority of its own.
+    #[default]
+    Own,
+    /// Somebody else, who keeps them in the Secrets `openmcp-dns-etcd-server`, `-reader` and `-writer`.
+    Given,
 }
 
 /// Where etcd keeps the records.
@@ -181,7 +264,7 @@ pub struct DNSServiceConfigStatus {
     /// Addresses at which the clusters reach the central DNS server.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// `Deployed`: the central DNS runs as it is wanted.
+    /// `Deployed`: the central DNS runs as it is wanted. `CentralDNS`: all DNS pods answer the canary.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,
@@ -192,11 +275,18 @@ impl DNSServiceConfigSpec {
     /// the spec names none.
     pub fn config(&self, default_class: bool, images: &Images) -> Config {
         let Self { dns, etcd } = self;
+        let (server, image) = match dns.provider.unwrap_or_default() {
+            Provider::BuiltIn => (Server::BuiltIn, &images.own),
+            Provider::CoreDns | Provider::External => (Server::CoreDns, &images.core_dns),
+        };
         Config {
+            server,
             dns: Workload {
-                image: dns.image.clone().unwrap_or_else(|| images.core_dns.clone()),
+                image: dns.image.clone().unwrap_or_else(|| image.to_owned()),
                 resources: dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
                 node_selector: dns.node_selector.clone(),
+                tolerations: dns.tolerations.clone(),
+                priority_class: dns.priority_class_name.clone(),
             },
             replicas: dns.replicas.unwrap_or(2),
             exposure: match dns.service.unwrap_or_default() {
@@ -208,6 +298,8 @@ impl DNSServiceConfigSpec {
                 image: etcd.image.clone().unwrap_or_else(|| images.etcd.clone()),
                 resources: etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
                 node_selector: etcd.node_selector.clone(),
+                tolerations: etcd.tolerations.clone(),
+                priority_class: etcd.priority_class_name.clone(),
             },
             members: if etcd.members == Some(3) { Members::Three } else { Members::One },
             storage: etcd.storage.config(default_class),
@@ -255,9 +347,23 @@ mod tests {
     fn an_image_of_the_spec_counts_more_than_one_that_the_service_was_started_with() {
         let spec: DNSServiceConfigSpec =
             serde_json::from_value(json!({"etcd": {"image": "mirror/etcd:2"}})).unwrap();
-        let images = Images { core_dns: "mirror/coredns:1".to_owned(), etcd: "mirror/etcd:1".to_owned() };
+        let [core_dns, etcd] = ["mirror/coredns:1", "mirror/etcd:1"].map(str::to_owned);
+        let images = Images { core_dns, etcd, ..Images::default() };
         let config = spec.config(true, &images);
         assert_eq!((&*config.dns.image, &*config.etcd.image), ("mirror/coredns:1", "mirror/etcd:2"));
+    }
+
+    #[test]
+    fn the_dns_server_of_the_service_has_its_image_unless_another_one_is_named() {
+        let images = Images { own: "own:1".to_owned(), ..Images::default() };
+        for (dns, image) in [
+            (json!({"provider": "builtIn"}), "own:1"),
+            (json!({"provider": "builtIn", "image": "other:2"}), "other:2"),
+            (json!({"provider": "coreDNS"}), Images::CORE_DNS),
+        ] {
+            let spec: DNSServiceConfigSpec = serde_json::from_value(json!({"dns": dns})).unwrap();
+            assert_eq!(spec.config(true, &images).dns.image, image);
+        }
     }
 
     #[test]

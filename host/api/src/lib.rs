@@ -17,7 +17,9 @@ mod schemas;
 pub use cluster::Cluster;
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
 pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
-pub use dns_service_config::{DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images};
+pub use dns_service_config::{
+    CertificateSource, DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images, Provider,
+};
 
 /// Field manager of everything that the service applies.
 pub const FIELD_MANAGER: &str = "openmcp-dns";

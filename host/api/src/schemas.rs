@@ -15,6 +15,11 @@ pub fn free_json(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A list of such objects.
+pub fn free_json_list(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "x-kubernetes-list-type": "atomic", "items": free_json(generator) })
+}
+
 /// A time that may be missing.
 pub fn optional_time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time", "nullable": true })

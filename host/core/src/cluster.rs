@@ -16,7 +16,23 @@ pub struct ClusterId {
     pub name: String,
 }
 
+/// Stands in the place of a namespace where the service itself publishes. It is no DNS label, so that no namespace of
+/// Kubernetes has the name.
+const SERVICE_NAMESPACE: &str = "_service";
+
 impl ClusterId {
+    /// The service itself, which publishes like a cluster.
+    #[must_use]
+    pub fn service() -> Self {
+        Self::new(SERVICE_NAMESPACE, "dns")
+    }
+
+    /// Whether it is the service itself, and no cluster.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.namespace == SERVICE_NAMESPACE
+    }
+
     /// Names a cluster.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }

@@ -14,6 +14,7 @@ use crate::policy::{
 };
 use crate::record::{RecordSet, RecordType, RecordValue, lines};
 use crate::resolve::Claim;
+use crate::service_names::is_service_name;
 
 /// Shortest time to live in seconds that is published.
 pub const MIN_TTL_SECONDS: u32 = 1;
@@ -156,11 +157,6 @@ fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<H
         );
     }
     Ok(name)
-}
-
-/// Names below `dns.<zone>`: CoreDNS's etcd plugin reads the apex's addresses and name servers there.
-pub(crate) fn is_service_name(name: &HostName, base_domain: &HostName) -> bool {
-    base_domain.prefixed("dns").is_ok_and(|service| name.is_within(&service))
 }
 
 /// CoreDNS's etcd plugin takes the label `any` in a question for "everything here".

@@ -11,6 +11,7 @@
 
 pub mod backup;
 mod bucket;
+pub mod canary;
 pub mod cluster;
 pub mod cluster_policy;
 pub mod codes;
@@ -36,6 +37,7 @@ mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;
+pub mod service_names;
 pub mod skydns;
 mod store_event;
 pub mod version;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordType, RecordValue, Values};
-use crate::skydns::{Entry, Owner, Prefix, ValueId, parse_key};
+use crate::skydns::{Entry, Owner, Prefix, Source, ValueId, parse_key};
 
 pub use crate::store_event::{KeyValue, StoreEvent};
 
@@ -73,7 +73,7 @@ impl Stored {
 
     /// Whether it is exactly what would be written for this.
     #[must_use]
-    pub fn is_written_as(&self, wanted: &RecordValue, ttl: u32, by: &Owner, from: &SourceRef) -> bool {
+    pub fn is_written_as(&self, wanted: &RecordValue, ttl: u32, by: &Owner, from: Source<'_>) -> bool {
         match &self.content {
             Content::Written { owner, source, value, ttl_seconds } => {
                 value == wanted && *ttl_seconds == ttl && **owner == *by && from.is_written(source)
@@ -437,7 +437,7 @@ mod tests {
         let value = RecordValue::parse(RecordType::A, address).unwrap();
         let owner = owner(cluster);
         let key = key_for(mirror.prefix(), &name, &value_id(&owner, &value));
-        let json = Entry::new(&name, &value, 60, &owner, &source(route)).encode();
+        let json = Entry::new(&name, &value, 60, &owner, Source::Object(&source(route))).encode();
         mirror.apply(&key, Some((&json, 7)));
         key
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::ClusterId;
 use crate::conflict::Desired;
-use crate::mirror::StoredName;
+use crate::mirror::{Stored, StoredName};
 use crate::name::HostName;
-use crate::skydns::{Entry, Owner, Prefix, ValueId, value_id};
+use crate::record::{RecordSet, RecordValue};
+use crate::skydns::{Entry, Owner, Prefix, Source, ValueId, value_id};
 
 /// One change of one key. All changes of a name are made in one transaction, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,22 +64,68 @@ pub fn plan<'z>(
     zone_of: impl Fn(&ClusterId) -> Option<&'z HostName>,
     may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
 ) -> NamePlan {
-    let mut wanted: BTreeMap<ValueId, (&Desired, Owner)> = BTreeMap::new();
-    let mut wanting: BTreeSet<&ClusterId> = BTreeSet::new();
-    for desired in desired {
-        let Some(zone) = zone_of(&desired.cluster) else { continue };
-        let owner = Owner { zone: zone.clone(), cluster: desired.cluster.clone() };
-        // The id is one of ours, so it can be read.
-        let Some(id) = ValueId::parse(Some(&value_id(&owner, &desired.value))) else { continue };
-        wanted.insert(id, (desired, owner));
-        wanting.insert(&desired.cluster);
+    let wanted = desired.iter().filter_map(|desired| {
+        let Desired { cluster, source, value, ttl_seconds } = desired;
+        let owner = Owner { zone: zone_of(cluster)?.clone(), cluster: cluster.clone() };
+        Some(Wanted { owner, source: Source::Object(source), value, ttl_seconds: *ttl_seconds })
+    });
+    plan_values(prefix, name, wanted.collect(), stored, may_withdraw)
+}
+
+/// Plans the changes at a name of the service itself, of which nothing is held back: it knows all that it wants.
+#[must_use]
+pub fn plan_service_name(
+    prefix: &Prefix,
+    name: &HostName,
+    zone: &HostName,
+    record_sets: &[RecordSet],
+    stored: Option<&StoredName>,
+) -> NamePlan {
+    let owner = Owner::service(zone.clone());
+    let wanted = record_sets.iter().flat_map(|set| {
+        let one = |value| Wanted {
+            owner: owner.clone(),
+            source: Source::Service,
+            value,
+            ttl_seconds: set.ttl_seconds,
+        };
+        set.values.iter().map(one)
+    });
+    let plan = plan_values(prefix, name, wanted.collect(), stored, |other, _| *other == owner);
+    NamePlan { withdrawn_from: BTreeSet::new(), ..plan }
+}
+
+/// A value that shall stand at a name, as it is written there.
+struct Wanted<'w> {
+    owner: Owner,
+    source: Source<'w>,
+    value: &'w RecordValue,
+    ttl_seconds: u32,
+}
+
+impl Wanted<'_> {
+    fn is_stored_as(&self, stored: &Stored) -> bool {
+        stored.is_written_as(self.value, self.ttl_seconds, &self.owner, self.source)
     }
 
-    let put = |id: ValueId, expected_mod_revision: i64, (desired, owner): &(&Desired, Owner)| {
-        let Desired { source, value, ttl_seconds, .. } = desired;
-        let entry = Entry::new(name, value, *ttl_seconds, owner, source);
+    fn put(&self, id: ValueId, prefix: &Prefix, name: &HostName, expected_mod_revision: i64) -> Change {
+        let entry = Entry::new(name, self.value, self.ttl_seconds, &self.owner, self.source);
         Change { key: id.key(prefix, name), expected_mod_revision, value: Some(entry.encode()) }
-    };
+    }
+}
+
+fn plan_values(
+    prefix: &Prefix,
+    name: &HostName,
+    all: Vec<Wanted<'_>>,
+    stored: Option<&StoredName>,
+    may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
+) -> NamePlan {
+    let wanting: BTreeSet<ClusterId> = all.iter().map(|wanted| wanted.owner.cluster.clone()).collect();
+    let id = |wanted: &Wanted<'_>| ValueId::parse(Some(&value_id(&wanted.owner, wanted.value)));
+    // The id is one of ours, so it can be read.
+    let mut wanted: BTreeMap<ValueId, Wanted<'_>> =
+        all.into_iter().filter_map(|wanted| Some((id(&wanted)?, wanted))).collect();
     let mut changes = Vec::new();
     let mut withdrawn_from = BTreeSet::new();
     for stored in stored.into_iter().flat_map(StoredName::iter) {
@@ -88,9 +135,8 @@ pub fn plan<'z>(
             continue;
         };
         match wanted.remove(&stored.id) {
-            Some((Desired { source, value, ttl_seconds, .. }, by))
-                if stored.is_written_as(value, *ttl_seconds, &by, source) => {}
-            Some(desired) => changes.push(put(stored.id, stored.mod_revision, &desired)),
+            Some(wanted) if wanted.is_stored_as(stored) => {}
+            Some(wanted) => changes.push(wanted.put(stored.id, prefix, name, stored.mod_revision)),
             None if may_withdraw(owner, stored.source()) => {
                 if !wanting.contains(&owner.cluster) {
                     withdrawn_from.insert(owner.cluster.clone());
@@ -104,7 +150,7 @@ pub fn plan<'z>(
             None => {}
         }
     }
-    changes.extend(wanted.into_iter().map(|(id, desired)| put(id, 0, &desired)));
+    changes.extend(wanted.into_iter().map(|(id, wanted)| wanted.put(id, prefix, name, 0)));
     changes.truncate(MAX_CHANGES);
     changes.sort_by(|a, b| a.key.cmp(&b.key));
     NamePlan { name: name.clone(), changes, withdrawn_from }
@@ -118,7 +164,7 @@ mod tests {
     use crate::cluster::SourceRef;
     use crate::kinds::Kind;
     use crate::mirror::Mirror;
-    use crate::record::{RecordType, RecordValue};
+    use crate::record::RecordType;
 
     const HOST: &str = "a.w1.openmcp.cluster";
 

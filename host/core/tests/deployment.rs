@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use openmcp_dns_core::deployment::{
-    Config, Exposure, Facts, Members, Storage, Workload, covers, is_ours, render,
+    CENTRAL, Config, EtcdCluster, Exposure, Facts, Members, Server, Storage, Workload, covers, is_ours,
+    render,
 };
 use serde_json::{Value, json};
 
@@ -13,12 +14,13 @@ fn workload(image: &str) -> Workload {
     Workload {
         image: image.to_owned(),
         resources: json!({"requests": {"cpu": "50m", "memory": "64Mi"}}),
-        node_selector: BTreeMap::new(),
+        ..Workload::default()
     }
 }
 
 fn config() -> Config {
     Config {
+        server: Server::CoreDns,
         dns: workload("coredns:1"),
         replicas: 2,
         exposure: Exposure::LoadBalancer,
@@ -32,8 +34,10 @@ fn config() -> Config {
 fn facts(zones: &[&str]) -> Facts {
     Facts {
         namespace: "openmcp-dns".to_owned(),
+        etcd: EtcdCluster::new(Members::One),
         zones: zones.iter().map(|zone| zone.parse().unwrap()).collect(),
         address: None,
+        trust_digest: "4567".to_owned(),
         reader_digest: "0123".to_owned(),
         prefix: "/skydns".to_owned(),
     }
@@ -57,7 +61,21 @@ fn three_members_without_volumes_on_chosen_nodes_by_node_ports() {
     config.exposure = Exposure::NodePort;
     config.service_annotations.insert("example.org/pool".to_owned(), "dns".to_owned());
     config.dns.node_selector.insert("dns".to_owned(), "yes".to_owned());
-    insta::assert_snapshot!(text(&render(&config, &facts(&["a.example", "b.example"]))));
+    config.dns.tolerations = vec![json!({"key": "dns", "operator": "Exists"})];
+    config.etcd.priority_class = Some("system-cluster-critical".to_owned());
+    let facts = Facts { etcd: EtcdCluster::new(Members::Three), ..facts(&["a.example", "b.example"]) };
+    insta::assert_snapshot!(text(&render(&config, &facts)));
+}
+
+#[test]
+fn the_dns_server_of_the_service() {
+    let mut config = config();
+    config.server = Server::BuiltIn;
+    config.dns.image = "openmcp-dns:1".to_owned();
+    let objects = render(&config, &facts(&["a.example", "b.example"]));
+    let of_dns: Vec<Value> =
+        objects.into_iter().filter(|object| object["metadata"]["name"] == CENTRAL).collect();
+    insta::assert_snapshot!(text(&of_dns));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ struct Shared {
     zones: RwLock<Vec<Zone>>,
     /// What a read that has not ended has shown.
     reading: Mutex<Option<HashSet<Place>>>,
+    /// How many keys the read that has not ended has shown, and the one before.
+    shown: [AtomicUsize; 2],
     /// When the store last said anything.
     alive: Mutex<Option<Instant>>,
 }
@@ -61,6 +64,7 @@ impl Records {
                 prefix,
                 zones: RwLock::default(),
                 reading: Mutex::default(),
+                shown: Default::default(),
                 alive: Mutex::default(),
             }),
         }
@@ -91,6 +95,7 @@ impl Records {
     pub fn begin_read(&self) {
         self.sign_of_life();
         *self.reading() = Some(HashSet::new());
+        self.shared.shown[0].store(0, Relaxed);
     }
 
     /// A part of what the store holds.
@@ -102,6 +107,7 @@ impl Records {
         let mut reading = self.reading();
         let Some(seen) = reading.as_mut() else { return };
         for (key, json) in entries {
+            self.shared.shown[0].fetch_add(1, Relaxed);
             let Some((path, id)) = self.locate(&key) else { continue };
             let (is_ours, old) = {
                 let zones = self.read();
@@ -123,6 +129,7 @@ impl Records {
     pub fn end_read(&self) {
         self.sign_of_life();
         let Some(seen) = self.reading().take() else { return };
+        self.shared.shown[1].store(self.shared.shown[0].load(Relaxed), Relaxed);
         let gone: Vec<Place> = {
             let zones = self.read();
             let places = zones.iter().flat_map(Zone::places);
@@ -197,6 +204,13 @@ impl Records {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether the store holds keys, by the last read, and none of them is served: they are those of other zones, or
+    /// nothing that can be read.
+    #[must_use]
+    pub fn has_none_of_the_store(&self) -> bool {
+        self.is_empty() && self.shared.shown[1].load(Relaxed) > 0
     }
 
     /// Answers one question, with the SOA of the same moment for the case that it is negative; without

@@ -18,6 +18,7 @@
 
 pub mod address;
 pub mod api_client;
+pub mod central;
 pub mod clusters;
 mod counts;
 pub mod deploy;

@@ -17,12 +17,13 @@ use futures::FutureExt as _;
 use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_policy::Engine;
-use openmcp_dns_store::Store;
+use openmcp_dns_store::{Membership, Store};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
-use crate::deploy::Deployer;
+use crate::central::{DnsPods, Publisher};
+use crate::deploy::{Deployer, StoreAddress, Surroundings};
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
@@ -65,7 +66,7 @@ pub struct Service {
     /// Addresses of the central DNS server, as the clusters reach them; the first is probed. None while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// Deploys the central DNS; `None` where that is somebody else's.
-    pub deployer: Option<Deployer>,
+    pub deployer: Option<Deployment>,
     /// What is known of the way to it.
     pub pace: Pace,
     /// Whether the central DNS server can serve wildcards.
@@ -76,6 +77,16 @@ pub struct Service {
     pub readiness: Readiness,
     /// Where what happens is noted.
     pub journal: Journal,
+}
+
+/// What deploys the central DNS.
+pub struct Deployment {
+    /// Does it.
+    pub deployer: Deployer,
+    /// Which etcd it has prepared.
+    pub store: StoreAddress,
+    /// The members of that one.
+    pub etcd: Arc<dyn Membership>,
 }
 
 /// Works until it is cancelled; hands over the lead then.
@@ -133,8 +144,31 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     });
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
-    if let Some(deployer) = deployer {
-        parts.spawn("deployment of the central DNS", deployer.run(leadership.clone()));
+    let (zones, zones_told) = watch::channel(None);
+    let publisher = Publisher {
+        zones: zones_told.clone(),
+        addresses: upstreams.clone(),
+        commands: commands.clone(),
+        canary: deployer.is_some(),
+    };
+    parts.spawn("publisher of the service's own names", publisher.run());
+    if let Some(Deployment { deployer, store, etcd }) = deployer {
+        let (finding, canary) = watch::channel(None);
+        let pods = DnsPods {
+            platform: platform.clone(),
+            namespace: deployer.namespace.clone(),
+            zones: zones_told.clone(),
+            commands: commands.clone(),
+            finding,
+        };
+        parts.spawn("canary of the DNS pods", leadership.clone().once_leading(pods.look_after()));
+        let statuses = Statuses::new(platform.clone(), budget.clone());
+        parts.spawn(
+            "writer of the DNSServiceConfig's status",
+            leadership.clone().once_leading(statuses.clone().write()),
+        );
+        let surroundings = Surroundings { store, etcd, zones: zones_told, canary, statuses };
+        parts.spawn("deployment of the central DNS", deployer.run(surroundings, leadership.clone()));
     }
     let statuses = Statuses::new(platform.clone(), budget.clone());
     parts.spawn("writer of ClusterDNS", leadership.clone().once_leading(statuses.clone().write()));
@@ -147,6 +181,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         leadership: leadership.clone(),
         inventory,
         upstreams,
+        zones,
         commands,
         observations,
         statuses,

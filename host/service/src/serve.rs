@@ -122,6 +122,12 @@ pub fn why_not_ready(records: &Records, max_stale: Duration) -> Option<String> {
     if !records.is_filled() {
         return Some("the records have not been read completely yet".to_owned());
     }
+    if records.has_none_of_the_store() {
+        return Some(
+            "the store holds records, and none of this zone: is it the right zone, or the right store?"
+                .to_owned(),
+        );
+    }
     let age = records.age().filter(|age| *age > max_stale)?;
     Some(format!(
         "the store has been silent for {} s, longer than {} s: what is served may be outdated",
@@ -221,6 +227,17 @@ mod tests {
         assert_eq!(until_next_read(0.0), Duration::from_secs(150));
         assert_eq!(until_next_read(0.5), Duration::from_secs(225));
         assert_eq!(until_next_read(1.0), READ_INTERVAL);
+    }
+
+    #[tokio::test]
+    async fn it_is_not_ready_while_the_store_holds_records_and_it_has_none() {
+        let records = Records::new("other.cluster".parse().unwrap(), Prefix::default());
+        assert!(follow(&stored(&["a"]), &records, &mut |_| (), SOON).await);
+        let why = why_not_ready(&records, Duration::from_secs(60)).unwrap();
+        assert!(why.starts_with("the store holds records, and none of this zone"), "{why}");
+        // An empty store is no reason, and neither is one that has something for it.
+        assert!(follow(&stored(&[]), &records, &mut |_| (), SOON).await);
+        assert_eq!(why_not_ready(&records, Duration::from_secs(60)), None);
     }
 
     #[test]

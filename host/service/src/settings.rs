@@ -1,8 +1,10 @@
 //! What the controllers of all clusters share.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +29,8 @@ pub struct Settings {
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// Told the zones of the policies in force; `None` until they are known.
+    pub zones: watch::Sender<Option<BTreeSet<HostName>>>,
     /// What is wanted of the recorder.
     pub commands: mpsc::Sender<Command>,
     /// Where watches report.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use openmcp_dns_core::skydns::Prefix;
 use thiserror::Error;
 
-use crate::Store;
+use crate::{Membership, Store};
 
 /// How to reach etcd. The files are read again while the store is used, so that a certificate or a
 /// password that is renewed in them counts without a restart.
@@ -57,5 +57,23 @@ pub async fn connect_etcd(address: &EtcdAddress, prefix: Prefix) -> Result<Arc<d
 /// Always.
 #[cfg(not(feature = "etcd"))]
 pub async fn connect_etcd(_: &EtcdAddress, _: Prefix) -> Result<Arc<dyn Store>, ConnectError> {
+    Err(ConnectError::WithoutEtcd)
+}
+
+/// Prepares a connection to look after the members of etcd.
+///
+/// # Errors
+/// As for [`connect_etcd`].
+#[cfg(feature = "etcd")]
+pub async fn connect_membership(address: &EtcdAddress) -> Result<Arc<dyn Membership>, ConnectError> {
+    Ok(Arc::new(crate::etcd::EtcdMembership::connect(address).await?))
+}
+
+/// As it is without etcd: nothing can be prepared.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "etcd"))]
+pub async fn connect_membership(_: &EtcdAddress) -> Result<Arc<dyn Membership>, ConnectError> {
     Err(ConnectError::WithoutEtcd)
 }

@@ -11,12 +11,14 @@ pub mod battery;
 mod connect;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod members;
 mod memory;
 mod store;
 
-pub use connect::{ConnectError, EtcdAddress, connect_etcd};
+pub use connect::{ConnectError, EtcdAddress, connect_etcd, connect_membership};
 #[cfg(feature = "etcd")]
-pub use etcd::EtcdStore;
+pub use etcd::{EtcdMembership, EtcdStore};
+pub use members::{Member, MemberStatus, Membership};
 pub use memory::{Backup, MemoryStore};
 pub use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
 pub use store::{Commit, Fence, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};

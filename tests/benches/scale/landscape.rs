@@ -14,7 +14,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::plan::{Change, NamePlan};
 use openmcp_dns_core::policy::{CheckedClaim, Context, Policy, PolicyFailure, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::{RecordType, RecordValue};
-use openmcp_dns_core::skydns::{Entry, Owner, Prefix, key_for, value_id};
+use openmcp_dns_core::skydns::{Entry, Owner, Prefix, Source, key_for, value_id};
 use serde_json::json;
 
 const ZONE: &str = "openmcp.cluster";
@@ -155,7 +155,7 @@ pub(crate) fn plans(cluster: &ClusterId, names: usize) -> anyhow::Result<Vec<Nam
             SourceRef { kind: Kind::Ingress, namespace: "default".into(), name: object_name(number) };
         let value = RecordValue::parse(RecordType::A, &address(number, 0)).context("no address")?;
         let key = key_for(&Prefix::default(), &name, &value_id(&owner, &value));
-        let json = Entry::new(&name, &value, TTL_SECONDS, &owner, &source).encode();
+        let json = Entry::new(&name, &value, TTL_SECONDS, &owner, Source::Object(&source)).encode();
         let change = Change { key, expected_mod_revision: 0, value: Some(json) };
         Ok(NamePlan { name, changes: vec![change], withdrawn_from: Default::default() })
     };

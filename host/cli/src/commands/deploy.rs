@@ -8,9 +8,10 @@ use anyhow::Context as _;
 use openmcp_dns_api::Images;
 use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
-use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_service::deploy::{Deployer, Lifetimes};
 use openmcp_dns_service::leadership::Leadership;
-use openmcp_dns_store::{EtcdAddress, Store, connect_etcd};
+use openmcp_dns_service::run::Deployment;
+use openmcp_dns_store::{EtcdAddress, Store, connect_etcd, connect_membership};
 use tokio::sync::watch;
 
 use crate::terminal::hint::Hint as _;
@@ -47,13 +48,17 @@ pub struct ImageArgs {
     /// The image of etcd, where the DNSServiceConfig names no other
     #[arg(long, env = "OPENMCP_DNS_ETCD_IMAGE", value_name = "IMAGE", default_value = Images::ETCD)]
     etcd_image: String,
+
+    /// The image of this service, for the DNS pods of the provider `builtIn`
+    #[arg(long, env = "OPENMCP_DNS_IMAGE", value_name = "IMAGE", default_value = Images::OWN)]
+    own_image: String,
 }
 
 impl ImageArgs {
     /// As they are rendered.
     pub fn images(self) -> Images {
-        let Self { coredns_image, etcd_image } = self;
-        Images { core_dns: coredns_image, etcd: etcd_image }
+        let Self { coredns_image, etcd_image, own_image } = self;
+        Images { core_dns: coredns_image, etcd: etcd_image, own: own_image }
     }
 }
 
@@ -64,17 +69,19 @@ pub struct Records {
     /// The central DNS server.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// Deploys both, where they are ours.
-    pub deployer: Option<Deployer>,
+    pub deployer: Option<Deployment>,
 }
 
 /// Where the etcd is that the service deploys, and the certificate with which the service talks to it, in a folder.
 pub fn deployed_etcd(namespace: &str, identity: &Path) -> EtcdAddress {
-    EtcdAddress {
-        endpoints: vec![client_endpoint(namespace)],
-        ca: Some(identity.join("ca.crt")),
-        identity: Some((identity.join("tls.crt"), identity.join("tls.key"))),
-        user: None,
-    }
+    let [ca, certificate, key] = identity_files(identity);
+    let endpoints = vec![client_endpoint(namespace)];
+    EtcdAddress { endpoints, ca: Some(ca), identity: Some((certificate, key)), user: None }
+}
+
+/// Certificate of the authority, certificate and key of the service.
+fn identity_files(folder: &Path) -> [PathBuf; 3] {
+    ["ca.crt", "tls.crt", "tls.key"].map(|name| folder.join(name))
 }
 
 impl DeployArgs {
@@ -102,25 +109,33 @@ impl DeployArgs {
             .with_context(|| format!("failed to make the folder {}", identity.display()))
             .hint("name a folder that can be written with --state")?;
         let (addresses, upstreams) = watch::channel(Vec::new());
-        let endpoint = client_endpoint(&namespace);
-        let address = deployed_etcd(&namespace, &identity);
+        let files = identity_files(&identity);
         let deployer = Deployer {
             platform: platform.clone(),
             namespace: namespace.clone(),
             config_name,
             images: images.images(),
+            lifetimes: Lifetimes::default(),
             prefix: prefix.clone(),
             identity,
             addresses,
         };
-        deployer
+        let wanted = deployer
             .prepare(leadership)
             .await
             .with_context(|| format!("failed to prepare the central DNS in namespace {namespace}"))
             .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;
-        let store = connect_etcd(&address, prefix)
-            .await
-            .with_context(|| format!("failed to prepare the connection to etcd at {endpoint}"))?;
-        Ok(Records { store, upstreams, deployer: Some(deployer) })
+        let [ca, certificate, key] = files;
+        let address = EtcdAddress {
+            endpoints: wanted.endpoints(&namespace),
+            ca: wanted.has_identity().then_some(ca),
+            identity: wanted.has_identity().then_some((certificate, key)),
+            user: None,
+        };
+        let what = || format!("failed to prepare the connection to etcd at {}", address.endpoints.join(","));
+        let store = connect_etcd(&address, prefix).await.with_context(what)?;
+        let etcd = connect_membership(&address).await.with_context(what)?;
+        let deployer = Some(Deployment { deployer, store: wanted, etcd });
+        Ok(Records { store, upstreams, deployer })
     }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use openmcp_dns_api::DNSServiceConfig;
-use openmcp_dns_core::deployment::{Facts, render};
+use openmcp_dns_api::{DNSServiceConfig, Provider};
+use openmcp_dns_core::deployment::{EtcdCluster, Facts, render};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
 
@@ -13,7 +13,7 @@ use crate::terminal::hint::Hint as _;
 
 /// Prints the objects of the central DNS that the service would deploy, as YAML, without a cluster.
 ///
-/// Secrets are not among them: the service makes the certificates itself.
+/// Secrets are not among them: the service makes the certificates itself. Of the provider `external`, there is nothing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   The defaults, for a zone:
@@ -46,14 +46,19 @@ pub struct ManifestsArgs {
 pub fn run(args: ManifestsArgs) -> anyhow::Result<()> {
     let ManifestsArgs { config, base_domain, images, namespace, no_default_storage_class } = args;
     let config = config.as_deref().map_or_else(|| Ok(DNSServiceConfig::default()), read)?;
+    let wanted = config.spec.config(!no_default_storage_class, &images.images());
     let facts = Facts {
         namespace,
+        etcd: EtcdCluster::new(wanted.members),
         zones: base_domain.into_iter().collect(),
         address: None,
+        trust_digest: "0".repeat(16),
         reader_digest: "0".repeat(16),
         prefix: Prefix::default().to_string(),
     };
-    let wanted = config.spec.config(!no_default_storage_class, &images.images());
+    if config.spec.dns.provider == Some(Provider::External) {
+        return Ok(());
+    }
     for object in render(&wanted, &facts) {
         let text = serde_saphyr::to_string(&object).context("failed to write an object as YAML")?;
         print!("---\n{}\n", text.trim_end());

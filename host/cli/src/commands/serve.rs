@@ -18,7 +18,7 @@ use openmcp_dns_service::serve::{feed, why_not_ready};
 /// after a lost connection within some more.
 const MIN_STALE_SECONDS: u64 = 10;
 
-/// Runs the built-in DNS server: answers for one zone from the records in etcd.
+/// Runs the built-in DNS server: answers for the zones of a landscape from the records in etcd.
 ///
 /// It holds all records in memory and follows etcd by a watch, so that it answers without etcd, and
 /// goes on answering while etcd is away. It can stand in the place of a central CoreDNS with the etcd
@@ -39,9 +39,15 @@ pub struct ServeArgs {
     #[command(flatten)]
     etcd_options: EtcdOptions,
 
-    /// The zone to answer for: the base domain of the landscape
-    #[arg(long, env = "OPENMCP_DNS_BASE_DOMAIN", value_name = "DOMAIN", default_value = "openmcp.cluster")]
-    base_domain: HostName,
+    /// The zones to answer for: the base domains of the landscape's policies
+    #[arg(
+        long,
+        env = "OPENMCP_DNS_BASE_DOMAIN",
+        value_name = "DOMAIN",
+        value_delimiter = ',',
+        default_value = "openmcp.cluster"
+    )]
+    base_domain: Vec<HostName>,
 
     /// Where to listen, over UDP and TCP: IP or IP:port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:53", value_parser = parse_server)]
@@ -66,7 +72,10 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs { etcd, etcd_options, base_domain, listen, health_listen, max_stale } = args;
     let store = etcd_options.connect(etcd).await?;
-    let records = Records::new(base_domain, etcd_options.prefix().clone());
+    let records = Records::without_zones(etcd_options.prefix().clone());
+    for zone in &base_domain {
+        records.add_zone(zone);
+    }
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let server = Server::bind(listen, records.clone())
         .await

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::decide::{MAX_TTL_SECONDS, MAX_VALUES, MIN_TTL_SECONDS, has_query_wildcard, is_service_name};
+use crate::decide::{MAX_TTL_SECONDS, MAX_VALUES, MIN_TTL_SECONDS, has_query_wildcard};
 use crate::name::HostName;
 use crate::record::{RecordType, RecordValue};
+use crate::service_names::is_service_name;
 use crate::skydns::{Owner, Prefix, value_id};
 
 /// A value at a name, with its owner and the object from which it comes.

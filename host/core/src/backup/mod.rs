@@ -13,8 +13,8 @@ pub use line::{KeptRecord, LineError, parse};
 pub use restoration::Restoration;
 pub use zone_file::zone_file;
 
-use crate::decide::is_service_name;
 use crate::mirror::{Mirror, Stored, StoredName};
+use crate::service_names::is_service_name;
 
 /// All values that clusters have in the store, by name. What is not ours is left out, and so are the names of the
 /// service itself, which it seeds.

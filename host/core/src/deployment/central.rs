@@ -1,12 +1,13 @@
-//! The central DNS server: CoreDNS, which answers from etcd.
+//! The central DNS server, which answers from etcd: CoreDNS, or the one of the service.
 
 use serde_json::{Value, json};
 
 use super::READER_SECRET;
-use super::config::{Config, Exposure, Facts};
+use super::config::{Config, Exposure, Facts, Server, Workload};
 use super::corefile::{CERTIFICATES, HEALTH_PORT, METRICS_PORT, PORT, READY_PORT, corefile};
+use super::etcd::client_endpoint;
 use super::object::{
-    container_security, digest, disruption_budget, metadata, pod_security, selector, spread,
+    COMPONENT_LABEL, container_security, digest, disruption_budget, metadata, placed, pod_security, selector,
 };
 
 /// The Deployment, its Service and its ConfigMap.
@@ -15,12 +16,30 @@ pub const CENTRAL: &str = "openmcp-dns-central";
 /// The component label of its pods.
 pub(super) const COMPONENT: &str = "central-dns";
 
+/// The condition of a DNS pod that lets it into the Service: it answers the canary.
+pub const CANARY_GATE: &str = "dns.openmcp.cloud/canary";
+
+/// Annotation on the DNS pods: the zones that they serve.
+pub const ZONES_ANNOTATION: &str = "dns.openmcp.cloud/zones";
+
+/// Annotation on the DNS pods: with which certificate for etcd they were started.
+pub const CERTIFICATE_ANNOTATION: &str = "dns.openmcp.cloud/certificate";
+
+/// Selects the DNS pods.
+pub fn central_selector() -> String {
+    format!("app.kubernetes.io/name=openmcp-dns,{COMPONENT_LABEL}={COMPONENT}")
+}
+
 /// Port of DNS (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
 
 pub(super) fn objects(config: &Config, facts: &Facts) -> Vec<Value> {
     let namespace = facts.namespace.as_str();
-    let mut objects = vec![service(config, facts), config_map(facts), policy(namespace), pods(config, facts)];
+    let mut objects = vec![service(config, facts), policy(namespace)];
+    if config.server == Server::CoreDns {
+        objects.push(config_map(facts));
+    }
+    objects.push(pods(config, facts));
     if config.replicas > 1 {
         objects.push(disruption_budget(namespace, CENTRAL, COMPONENT));
     }
@@ -79,16 +98,62 @@ fn policy(namespace: &str) -> Value {
 }
 
 fn pods(config: &Config, facts: &Facts) -> Value {
-    let Config { dns, replicas, .. } = config;
-    let probe = |path: &str, port: &str, failures: u8| {
-        json!({
-            "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
-            "periodSeconds": 5,
-            "timeoutSeconds": 3,
-            "failureThreshold": failures,
-        })
+    let Config { server, dns, replicas, .. } = config;
+    let zones = facts.zones.iter().map(|zone| zone.as_str()).collect::<Vec<_>>().join(",");
+    // A certificate and the zones are read once, at the start: with other ones come new pods, of which the first has to
+    // be ready before an old one goes.
+    let mut annotations = json!({
+        CERTIFICATE_ANNOTATION: facts.reader_digest,
+        ZONES_ANNOTATION: zones,
+    });
+    let certificates =
+        json!({"name": "certificates", "secret": {"secretName": READER_SECRET, "defaultMode": 288}});
+    let (container, volumes) = match server {
+        Server::CoreDns => {
+            annotations["dns.openmcp.cloud/corefile"] = json!(digest(&corefile(facts)));
+            let configuration = json!({"name": "configuration", "configMap":
+                {"name": CENTRAL, "items": [{"key": "Corefile", "path": "Corefile"}]}});
+            (core_dns(dns), json!([configuration, certificates]))
+        }
+        Server::BuiltIn => (built_in(dns, facts), json!([certificates])),
     };
-    let container = json!({
+    let pod = json!({
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": pod_security(),
+        // Ready means right: the controller opens it for a pod that answers the canary.
+        "readinessGates": [{"conditionType": CANARY_GATE}],
+        "containers": [container],
+        "volumes": volumes,
+    });
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(&facts.namespace, CENTRAL, COMPONENT),
+        "spec": {
+            "replicas": replicas,
+            // One new pod at a time, and no old one goes before it answers.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "selector": {"matchLabels": selector(COMPONENT)},
+            "template": {
+                "metadata": {"labels": selector(COMPONENT), "annotations": annotations},
+                "spec": placed(pod, dns, COMPONENT),
+            },
+        },
+    })
+}
+
+fn probe(path: &str, port: &str, failures: u8) -> Value {
+    json!({
+        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
+        "periodSeconds": 5,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    })
+}
+
+fn core_dns(dns: &Workload) -> Value {
+    json!({
         "name": "coredns",
         "image": dns.image,
         "imagePullPolicy": "IfNotPresent",
@@ -108,39 +173,36 @@ fn pods(config: &Config, facts: &Facts) -> Value {
             {"name": "configuration", "mountPath": "/etc/coredns", "readOnly": true},
             {"name": "certificates", "mountPath": CERTIFICATES, "readOnly": true},
         ],
-    });
+    })
+}
+
+fn built_in(dns: &Workload, facts: &Facts) -> Value {
+    let Facts { namespace, zones, prefix, .. } = facts;
+    let mut args = vec![
+        "serve".to_owned(),
+        format!("--etcd={}", client_endpoint(namespace)),
+        format!("--etcd-prefix={prefix}"),
+        format!("--etcd-ca={CERTIFICATES}/ca.crt"),
+        format!("--etcd-cert={CERTIFICATES}/tls.crt"),
+        format!("--etcd-key={CERTIFICATES}/tls.key"),
+        format!("--listen=0.0.0.0:{PORT}"),
+        format!("--health-listen=0.0.0.0:{METRICS_PORT}"),
+    ];
+    args.extend(zones.iter().map(|zone| format!("--base-domain={zone}")));
     json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": metadata(&facts.namespace, CENTRAL, COMPONENT),
-        "spec": {
-            "replicas": replicas,
-            // One new pod at a time, and no old one goes before it answers.
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "selector": {"matchLabels": selector(COMPONENT)},
-            "template": {
-                "metadata": {
-                    "labels": selector(COMPONENT),
-                    // CoreDNS reads its certificate once, at its start; and a new Corefile comes with new pods, of
-                    // which the first has to be ready before an old one goes.
-                    "annotations": {
-                        "dns.openmcp.cloud/certificate": facts.reader_digest,
-                        "dns.openmcp.cloud/corefile": digest(&corefile(facts)),
-                    },
-                },
-                "spec": {
-                    "automountServiceAccountToken": false,
-                    "enableServiceLinks": false,
-                    "securityContext": pod_security(),
-                    "topologySpreadConstraints": spread(COMPONENT),
-                    "nodeSelector": dns.node_selector,
-                    "containers": [container],
-                    "volumes": [
-                        {"name": "configuration", "configMap": {"name": CENTRAL, "items": [{"key": "Corefile", "path": "Corefile"}]}},
-                        {"name": "certificates", "secret": {"secretName": READER_SECRET, "defaultMode": 288}},
-                    ],
-                },
-            },
-        },
+        "name": "dns",
+        "image": dns.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": args,
+        "ports": [
+            {"name": "dns", "containerPort": PORT, "protocol": "UDP"},
+            {"name": "dns-tcp", "containerPort": PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "readinessProbe": probe("/readyz", "metrics", 2),
+        "livenessProbe": probe("/healthz", "metrics", 6),
+        "resources": dns.resources,
+        "securityContext": container_security(),
+        "volumeMounts": [{"name": "certificates", "mountPath": CERTIFICATES, "readOnly": true}],
     })
 }

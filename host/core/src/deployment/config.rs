@@ -5,11 +5,14 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::members::EtcdCluster;
 use crate::name::HostName;
 
 /// How the central DNS is provided, as an operator wants it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// What answers.
+    pub server: Server,
     /// The pods of the central DNS server.
     pub dns: Workload,
     /// How many of them.
@@ -26,6 +29,15 @@ pub struct Config {
     pub storage: Storage,
 }
 
+/// What the central DNS server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// CoreDNS, which asks etcd.
+    CoreDns,
+    /// `serve` of the service's own image, which holds all records in memory.
+    BuiltIn,
+}
+
 /// What pods are made of and where they run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
@@ -35,6 +47,10 @@ pub struct Workload {
     pub resources: Value,
     /// Labels of the nodes that they may run on.
     pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that they may run on all the same, as Kubernetes has them.
+    pub tolerations: Vec<Value>,
+    /// Their PriorityClass.
+    pub priority_class: Option<String>,
 }
 
 /// How the clusters reach the central DNS server.
@@ -84,10 +100,14 @@ pub enum Storage {
 pub struct Facts {
     /// Where the objects lie.
     pub namespace: String,
+    /// How the pods of etcd are started.
+    pub etcd: EtcdCluster,
     /// The zones of all DNSPolicies.
     pub zones: BTreeSet<HostName>,
     /// The address that the central DNS server had the last time, so that it gets it again where that can be.
     pub address: Option<IpAddr>,
+    /// A digest of the authorities that etcd trusts. It reads them at its start only.
+    pub trust_digest: String,
     /// A digest of the certificate that the DNS servers present to etcd. They read it at their start only.
     pub reader_digest: String,
     /// Where the records lie in etcd.

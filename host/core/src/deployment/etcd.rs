@@ -1,10 +1,15 @@
 //! etcd, which holds the records.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::SERVER_SECRET;
 use super::config::{Config, Facts, Members, Storage};
-use super::object::{container_security, disruption_budget, metadata, pod_security, selector, spread};
+use super::members::EtcdCluster;
+use super::object::{
+    COMPONENT_LABEL, container_security, disruption_budget, metadata, placed, pod_security, selector,
+};
 
 /// The StatefulSet, and the Service by which its members know each other.
 pub const ETCD: &str = "openmcp-dns-etcd";
@@ -18,6 +23,14 @@ pub(super) const COMPONENT: &str = "etcd";
 const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;
 const HEALTH_PORT: u16 = 2381;
+
+/// Annotation on the pods of etcd: with which authorities they were started.
+pub const TRUST_ANNOTATION: &str = "dns.openmcp.cloud/trust";
+
+/// As etcd reads them from its environment.
+const MEMBERS_KEY: &str = "ETCD_INITIAL_CLUSTER";
+const STATE_KEY: &str = "ETCD_INITIAL_CLUSTER_STATE";
+const BEGINS: &str = "new";
 
 /// Ten million records fit; etcd advises against more than 8 GiB.
 const QUOTA_BYTES: u64 = 2 << 30;
@@ -39,7 +52,8 @@ pub fn server_names(namespace: &str) -> Vec<String> {
 
 pub(super) fn objects(config: &Config, facts: &Facts) -> Vec<Value> {
     let namespace = facts.namespace.as_str();
-    let mut objects = vec![peers(namespace), clients(namespace), policy(namespace), members(config, facts)];
+    let mut objects =
+        vec![peers(namespace), clients(namespace), policy(namespace), start(facts), members(config, facts)];
     if config.members == Members::Three {
         objects.push(disruption_budget(namespace, ETCD, COMPONENT));
     }
@@ -100,8 +114,48 @@ fn policy(namespace: &str) -> Value {
     })
 }
 
+/// How a pod begins that has no data yet. Pods read it at their start only, so that another one changes none that runs.
+fn start(facts: &Facts) -> Value {
+    let EtcdCluster { pods: _, members, begins } = &facts.etcd;
+    let urls = peer_urls(&facts.namespace);
+    let members =
+        urls.iter().enumerate().filter(|(pod, _)| members.iter().any(|member| usize::from(*member) == *pod));
+    let members: Vec<String> = members.map(|(pod, url)| format!("{ETCD}-{pod}={url}")).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(&facts.namespace, ETCD, COMPONENT),
+        "data": {MEMBERS_KEY: members.join(","), STATE_KEY: if *begins { BEGINS } else { "existing" }},
+    })
+}
+
+/// Reads how the pods are started: from the ConfigMap, and from how many pods the StatefulSet has.
+pub fn read_cluster(start: &BTreeMap<String, String>, pods: u8) -> EtcdCluster {
+    let members =
+        start.get(MEMBERS_KEY).into_iter().flat_map(|text| text.split(',')).filter_map(|member| {
+            member.split('=').next()?.strip_prefix(ETCD)?.strip_prefix('-')?.parse().ok()
+        });
+    EtcdCluster {
+        pods,
+        members: members.collect(),
+        begins: start.get(STATE_KEY).is_some_and(|state| state == BEGINS),
+    }
+}
+
+/// Where the members reach each other, by the number of their pod.
+pub fn peer_urls(namespace: &str) -> Vec<String> {
+    (0..Members::Three.count())
+        .map(|pod| format!("https://{ETCD}-{pod}.{ETCD}.{namespace}.svc:{PEER_PORT}"))
+        .collect()
+}
+
+/// Selects the pods of etcd.
+pub fn etcd_selector() -> String {
+    format!("app.kubernetes.io/name=openmcp-dns,{COMPONENT_LABEL}={COMPONENT}")
+}
+
 fn members(config: &Config, facts: &Facts) -> Value {
-    let Config { etcd, members, storage, .. } = config;
+    let Config { etcd, storage, .. } = config;
     let mut volumes =
         vec![json!({"name": "certificates", "secret": {"secretName": SERVER_SECRET, "defaultMode": 288}})];
     let mut claims = Vec::new();
@@ -109,25 +163,30 @@ fn members(config: &Config, facts: &Facts) -> Value {
         Storage::Ephemeral => volumes.push(json!({"name": "data", "emptyDir": {}})),
         Storage::Volume { size, class } => claims.push(claim(size, class.as_deref())),
     }
+    let pod = json!({
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": 15,
+        "securityContext": pod_security(),
+        "containers": [container(config, &facts.namespace)],
+        "volumes": volumes,
+    });
     let mut spec = json!({
         "serviceName": ETCD,
-        "replicas": members.count(),
+        "replicas": facts.etcd.pods,
         // A cluster that begins needs most of its members before one of them is ready.
         "podManagementPolicy": "Parallel",
         "updateStrategy": {"type": "RollingUpdate"},
+        // A member that comes again begins without the data of the one that left.
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Delete"},
         "selector": {"matchLabels": selector(COMPONENT)},
         "template": {
-            "metadata": {"labels": selector(COMPONENT)},
-            "spec": {
-                "automountServiceAccountToken": false,
-                "enableServiceLinks": false,
-                "terminationGracePeriodSeconds": 15,
-                "securityContext": pod_security(),
-                "topologySpreadConstraints": spread(COMPONENT),
-                "nodeSelector": etcd.node_selector,
-                "containers": [container(config, &facts.namespace)],
-                "volumes": volumes,
+            "metadata": {
+                "labels": selector(COMPONENT),
+                // A certificate is read at every handshake, and who is trusted at the start only.
+                "annotations": {TRUST_ANNOTATION: facts.trust_digest},
             },
+            "spec": placed(pod, etcd, COMPONENT),
         },
     });
     if !claims.is_empty() {
@@ -153,11 +212,9 @@ fn claim(size: &str, class: Option<&str>) -> Value {
 }
 
 fn container(config: &Config, namespace: &str) -> Value {
-    let Config { etcd, members, .. } = config;
-    let host = |index: u8| format!("{ETCD}-{index}.{ETCD}.{namespace}.svc");
-    let cluster: Vec<String> = (0..members.count())
-        .map(|index| format!("{ETCD}-{index}=https://{}:{PEER_PORT}", host(index)))
-        .collect();
+    let Config { etcd, .. } = config;
+    let from_start =
+        |key: &str| json!({"name": key, "valueFrom": {"configMapKeyRef": {"name": ETCD, "key": key}}});
     let own = format!("$(POD_NAME).{ETCD}.{namespace}.svc");
     let probe = |path: &str, failures: u8| {
         json!({
@@ -179,9 +236,7 @@ fn container(config: &Config, namespace: &str) -> Value {
             format!("--advertise-client-urls=https://{own}:{CLIENT_PORT}"),
             format!("--listen-peer-urls=https://0.0.0.0:{PEER_PORT}"),
             format!("--initial-advertise-peer-urls=https://{own}:{PEER_PORT}"),
-            format!("--initial-cluster={}", cluster.join(",")),
             format!("--initial-cluster-token={namespace}-openmcp-dns"),
-            "--initial-cluster-state=new",
             format!("--listen-metrics-urls=http://0.0.0.0:{HEALTH_PORT}"),
             "--client-cert-auth",
             "--trusted-ca-file=/etc/etcd/certificates/ca.crt",
@@ -197,10 +252,11 @@ fn container(config: &Config, namespace: &str) -> Value {
             // What the store asks at most for a name, and some room.
             "--max-txn-ops=512",
         ],
-        "env": [{
-            "name": "POD_NAME",
-            "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-        }],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+            from_start(MEMBERS_KEY),
+            from_start(STATE_KEY),
+        ],
         "ports": [
             {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
@@ -221,6 +277,17 @@ fn container(config: &Config, namespace: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_the_pods_are_started_is_read_as_it_was_written() {
+        for cluster in
+            [EtcdCluster::new(Members::One), EtcdCluster { pods: 3, members: [0, 2].into(), begins: false }]
+        {
+            let facts = Facts { namespace: "dns".to_owned(), etcd: cluster.clone(), ..Facts::default() };
+            let written = serde_json::from_value(start(&facts)["data"].clone()).unwrap();
+            assert_eq!(read_cluster(&written, cluster.pods), cluster);
+        }
+    }
 
     #[test]
     fn the_certificate_holds_the_name_of_each_member_and_of_the_service() {

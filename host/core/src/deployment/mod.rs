@@ -11,17 +11,26 @@ mod config;
 mod corefile;
 mod covers;
 mod etcd;
+mod members;
 mod object;
+mod rotation;
 
 use serde_json::Value;
 
-pub use self::central::CENTRAL;
-pub use self::config::{Config, Exposure, Facts, Members, Storage, Workload};
+pub use self::central::{CANARY_GATE, CENTRAL, CERTIFICATE_ANNOTATION, ZONES_ANNOTATION, central_selector};
+pub use self::config::{Config, Exposure, Facts, Members, Server, Storage, Workload};
 pub use self::covers::covers;
-pub use self::etcd::{ETCD, ETCD_CLIENT, client_endpoint, server_names};
+pub use self::etcd::{
+    ETCD, ETCD_CLIENT, TRUST_ANNOTATION, client_endpoint, etcd_selector, peer_urls, read_cluster,
+    server_names,
+};
+pub use self::members::{
+    EtcdCluster, ListedMember, MemberAction, MemberSize, MemberStep, defragment_next, next_step,
+};
 pub use self::object::{
     COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, digest, is_ours,
 };
+pub use self::rotation::{AuthorityState, Rotation, rotation};
 
 /// Secret with the certificate authority that signs what follows; only the controller reads it.
 pub const AUTHORITY_SECRET: &str = "openmcp-dns-etcd-ca";

@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::config::Workload;
+
 /// The label that says who manages an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
@@ -91,8 +93,22 @@ pub(super) fn container_security() -> Value {
     })
 }
 
+/// Where the pods of a component run, and before whom: fields of a pod's spec.
+pub(super) fn placed(mut spec: Value, workload: &Workload, component: &str) -> Value {
+    let Workload { image: _, resources: _, node_selector, tolerations, priority_class } = workload;
+    spec["topologySpreadConstraints"] = spread(component);
+    spec["nodeSelector"] = json!(node_selector);
+    if !tolerations.is_empty() {
+        spec["tolerations"] = json!(tolerations);
+    }
+    if let Some(class) = priority_class {
+        spec["priorityClassName"] = json!(class);
+    }
+    spec
+}
+
 /// Spreads the pods of a component over the nodes as far as there are some.
-pub(super) fn spread(component: &str) -> Value {
+fn spread(component: &str) -> Value {
     json!([{
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",

@@ -15,11 +15,14 @@ use crate::name::HostName;
 use crate::objects::Change;
 use crate::plan::NamePlan;
 use crate::policy::PolicyFailure;
+use crate::service_names::ServiceNames;
 
 /// What recording is told.
 pub enum Input {
     /// Somebody wants something of a cluster.
     Command(ClusterId, ClusterCommand),
+    /// This is all that the service publishes of itself.
+    Serve(ServiceNames),
     /// The watches of a cluster have seen something. To be kept back until
     /// [`super::Recording::knows_the_store`]: what stands published stays where a module does not decide.
     Observation(ClusterId, Observation),

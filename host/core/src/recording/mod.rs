@@ -44,6 +44,8 @@ pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 use crate::cluster::ClusterId;
 use crate::codes;
 use crate::deletion_guard::Reason;
+use crate::expectation::Expectation;
+use crate::name::HostName;
 use crate::skydns::{Owner, Prefix};
 use cluster::{ClusterEffect, ClusterInput, ClusterRecords, Surroundings};
 use memo::Memo;
@@ -117,6 +119,7 @@ impl Recording {
                 }
                 self.tell_cluster(&id, ClusterInput::Command(command), now, &mut effects);
             }
+            Input::Serve(wanted) => self.names.serve(wanted),
             Input::Observation(id, observation) => {
                 self.tell_cluster(&id, ClusterInput::Observation(observation), now, &mut effects);
             }
@@ -168,7 +171,7 @@ impl Recording {
                 self.look_after(&id, &mut effects);
             }
         }
-        let touched = std::mem::take(&mut self.touched).into_iter();
+        let touched = std::mem::take(&mut self.touched).into_iter().filter(|id| !id.is_service());
         effects.extend(touched.map(|id| Effect::Tell(Report::Touched(id))));
         effects
     }
@@ -204,14 +207,21 @@ impl Recording {
         self.timers.extend(at.map(|at| (at, id.clone())));
     }
 
-    /// Everyone who has values in the store, and at how many names; `None` while the store has not been read.
+    /// Every cluster that has values in the store, and at how many names; `None` while the store has not been read.
     #[must_use]
     pub fn owners(&self) -> Option<Vec<(Owner, usize)>> {
         let store = self.names.store();
-        let owners = store.owners().map(|owner| (owner.clone(), store.count_of(owner)));
+        let clusters = store.owners().filter(|owner| !owner.is_service());
+        let owners = clusters.map(|owner| (owner.clone(), store.count_of(owner)));
         let mut owners: Vec<_> = self.names.store_is_known().then(|| owners.collect())?;
         owners.sort_unstable_by(|a, b| (&a.0.zone, &a.0.cluster).cmp(&(&b.0.zone, &b.0.cluster)));
         Some(owners)
+    }
+
+    /// What the DNS servers should answer for a name, by what the store has shown.
+    #[must_use]
+    pub fn expectation(&self, name: &HostName) -> Expectation {
+        Expectation::from_stored(name, self.names.store().at(name))
     }
 
     /// State of a cluster's records, for people.
@@ -291,6 +301,9 @@ impl Recording {
         for effect in caused {
             match effect {
                 NameEffect::Write(plan) => effects.push(Effect::Write(plan)),
+                // The canary changes all the time, and whoever changes it asks for it.
+                NameEffect::Recorded { expectation, .. }
+                    if expectation.clusters.iter().any(ClusterId::is_service) => {}
                 NameEffect::Recorded { expectation, changed } => {
                     effects.push(Effect::Tell(Report::Recorded { expectation, changed }));
                 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::owner::{Owner, Ownership};
-use crate::cluster::SourceRef;
+use super::source::Source;
 use crate::name::{HostName, NameError};
 use crate::record::{RecordType, RecordValue};
 
@@ -43,7 +43,7 @@ pub struct Entry {
     /// Text form of the [`Owner`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Text form of the [`SourceRef`] from which the value comes, for example
+    /// Text form of the [`Source`] from which the value comes, for example
     /// `HTTPRoute/default/example-route`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -76,7 +76,7 @@ impl Entry {
         value: &RecordValue,
         ttl_seconds: u32,
         owner: &Owner,
-        source: &SourceRef,
+        source: Source<'_>,
     ) -> Self {
         Self::of_text(name, value, ttl_seconds, owner, &source.to_string())
     }
@@ -187,7 +187,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::ClusterId;
+    use crate::cluster::{ClusterId, SourceRef};
     use crate::kinds::Kind;
 
     fn entry(value: &RecordValue) -> Entry {
@@ -198,7 +198,7 @@ mod tests {
             namespace: "default".to_owned(),
             name: "example-route".to_owned(),
         };
-        Entry::new(&"svc.wl01.openmcp.cluster".parse().unwrap(), value, 60, &owner, &source)
+        Entry::new(&"svc.wl01.openmcp.cluster".parse().unwrap(), value, 60, &owner, Source::Object(&source))
     }
 
     fn json(entry: &Entry) -> String {

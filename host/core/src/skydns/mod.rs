@@ -16,6 +16,7 @@
 mod entry;
 mod key;
 mod owner;
+mod source;
 
 pub use entry::{DEFAULT_TTL_SECONDS, Entry, EntryError};
 pub use key::{
@@ -23,3 +24,4 @@ pub use key::{
     zone_prefix,
 };
 pub use owner::{Owner, OwnerError, Ownership, value_id};
+pub use source::Source;

@@ -51,6 +51,18 @@ pub enum Ownership {
 }
 
 impl Owner {
+    /// The service itself, which publishes what a zone needs.
+    #[must_use]
+    pub fn service(zone: HostName) -> Self {
+        Self { zone, cluster: ClusterId::service() }
+    }
+
+    /// Whether it is the service itself, and no cluster.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.cluster.is_service()
+    }
+
     /// Says who set the `owner` of an entry, as seen by `zone`.
     #[must_use]
     pub fn classify(owner: Option<&str>, zone: &HostName) -> Ownership {
@@ -155,6 +167,14 @@ mod tests {
         let text = "openmcp.cluster/clusters/wl01";
         assert_eq!(owner("wl01").to_string(), text);
         assert_eq!(text.parse::<Owner>().unwrap(), owner("wl01"));
+    }
+
+    #[test]
+    fn the_service_is_an_owner_like_a_cluster_and_is_told_from_all_clusters() {
+        let service = Owner::service("openmcp.cluster".parse().unwrap());
+        assert_eq!(service.to_string(), "openmcp.cluster/_service/dns");
+        assert!(service.to_string().parse::<Owner>().unwrap().is_service());
+        assert!(!owner("dns").is_service());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The certificates of etcd and of those who may talk to it: made and renewed here, kept in Secrets.
 //!
-//! etcd reads its files at every handshake, CoreDNS gets new pods (the digest stands in their template), and the store of
-//! the service prepares its connection anew when its files change: a renewal is no outage.
+//! etcd reads its certificate at every handshake, and whom it trusts at its start only; CoreDNS reads both at its start: such
+//! pods are made anew, one at a time (the digests stand in their templates). The store of the service prepares its
+//! connection anew when its files change. So a renewal is no outage, and neither is another authority.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -16,26 +16,21 @@ use kube::api::{Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_core::deployment::{
     AUTHORITY_SECRET, MANAGED_BY_LABEL, MANAGER, READER_SECRET, SERVER_SECRET, WRITER_SECRET, digest,
-    server_names,
-};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    is_ours, server_names,
 };
 use serde_json::json;
 use thiserror::Error;
 
-/// How long the authority is good for.
-const AUTHORITY_DAYS: i64 = 3650;
-
-/// How long a certificate is good for. It is renewed when a third of that is left.
-const DAYS: i64 = 90;
-
-/// Clocks differ: a new certificate is good from a while ago.
-const BACKDATED: Duration = Duration::from_secs(3600);
+use super::authority::{Authority, Lifetimes, Signed, after, is_due};
 
 /// Annotation on our Secrets: when the certificate ends.
 const ENDS_ANNOTATION: &str = "dns.openmcp.cloud/not-after";
+
+/// Which authority has signed it.
+const ISSUER_ANNOTATION: &str = "dns.openmcp.cloud/issuer";
+
+/// When the authority was changed last.
+const CHANGED_ANNOTATION: &str = "dns.openmcp.cloud/changed";
 
 /// Why there is no certificate.
 #[derive(Debug, Error)]
@@ -58,6 +53,9 @@ pub enum CertificateError {
         "Secret {0} is not ours (it lacks the label {MANAGED_BY_LABEL}: {MANAGER}) and is left alone; delete or rename it"
     )]
     Foreign(&'static str),
+    /// Nobody has given it.
+    #[error("Secret {0} has no tls.crt, tls.key and ca.crt, which are to be given (spec.etcd.certificates)")]
+    Missing(&'static str),
     /// The authority in the Secret is of no use.
     #[error(
         "the certificate authority in Secret {AUTHORITY_SECRET} cannot be used; delete the Secret to have a new one made"
@@ -79,8 +77,10 @@ pub(super) struct Pair {
     authority: String,
 }
 
-/// What was issued, without what only etcd reads.
+/// What was issued.
 pub(super) struct Issued {
+    /// For etcd, which reads it from its Secret.
+    pub(super) server: Pair,
     /// For the central DNS servers.
     pub(super) reader: Pair,
     /// For the service itself.
@@ -88,6 +88,11 @@ pub(super) struct Issued {
 }
 
 impl Pair {
+    /// 16 digits that change with who is trusted.
+    pub(super) fn trust(&self) -> String {
+        digest(&self.authority)
+    }
+
     /// 16 digits that change with the certificate.
     pub(super) fn digest(&self) -> String {
         digest(&format!("{}{}", self.certificate, self.authority))
@@ -98,30 +103,32 @@ impl Pair {
         for (name, text) in
             [("ca.crt", &self.authority), ("tls.crt", &self.certificate), ("tls.key", &self.key)]
         {
-            let file = folder.join(name);
-            if std::fs::read(&file).is_ok_and(|old| old == text.as_bytes()) {
-                continue;
-            }
-            replace(&file, text)
-                .map_err(|source| CertificateError::File(file.display().to_string(), source))?;
+            write_file(&folder.join(name), text.as_bytes())?;
         }
         Ok(())
     }
 }
 
-/// Whoever reads the file sees the old or the new text, never a part; and only this user reads it.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let new = file.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(text.as_bytes())?;
-    std::fs::rename(&new, file)
+/// Writes a file that differs. Whoever reads it sees the old or the new text, never a part; and only this user does.
+pub(super) fn write_file(file: &Path, content: &[u8]) -> Result<(), CertificateError> {
+    if std::fs::read(file).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let replace = || {
+        let new = file.with_extension("new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&new)?.write_all(content)?;
+        std::fs::rename(&new, file)
+    };
+    replace().map_err(|source| CertificateError::File(file.display().to_string(), source))
 }
 
 pub(super) struct Certificates {
     pub(super) platform: kube::Client,
     pub(super) namespace: String,
+    pub(super) lifetimes: Lifetimes,
 }
 
 /// What a certificate is for.
@@ -133,74 +140,160 @@ struct Purpose {
     names: Vec<String>,
 }
 
-impl Certificates {
-    /// Makes what is missing, and renews what ends soon.
-    pub(super) async fn ensure(&self) -> Result<Issued, CertificateError> {
-        let now = Timestamp::now();
-        let authority = match self.read(AUTHORITY_SECRET).await? {
-            Some((authority, _)) => authority,
-            None => self.store(AUTHORITY_SECRET, make_authority(now)?, ends(now, AUTHORITY_DAYS)).await?,
-        };
-        let purpose = |secret, common_name, names| Purpose { secret, common_name, names };
-        let server = purpose(SERVER_SECRET, "openmcp-dns-etcd", server_names(&self.namespace));
-        self.issued(&server, &authority, now).await?;
-        let reader = purpose(READER_SECRET, "openmcp-dns-reader", Vec::new());
-        let writer = purpose(WRITER_SECRET, "openmcp-dns-writer", Vec::new());
-        Ok(Issued {
-            reader: self.issued(&reader, &authority, now).await?,
-            writer: self.issued(&writer, &authority, now).await?,
+/// A Secret of ours.
+#[derive(Default)]
+struct Kept {
+    data: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Kept {
+    fn text(&self, key: &str) -> Option<String> {
+        self.data.get(key).cloned()
+    }
+
+    fn time(&self, annotation: &str) -> Option<Timestamp> {
+        self.annotations.get(annotation)?.parse().ok()
+    }
+
+    /// `None` where it lacks something.
+    fn pair(&self) -> Option<Pair> {
+        let (certificate, key) = (self.text("tls.crt")?, self.text("tls.key")?);
+        Some(Pair { certificate, key, authority: self.text("ca.crt")? })
+    }
+
+    fn authority(&self) -> Option<Authority> {
+        let Pair { certificate, key, authority: trusted } = self.pair()?;
+        let next = self.text("next.crt").zip(self.text("next.key"));
+        Some(Authority {
+            current: Signed { certificate, key },
+            next: next.map(|(certificate, key)| Signed { certificate, key }),
+            trusted,
+            ends: self.time(ENDS_ANNOTATION),
+            changed: self.time(CHANGED_ANNOTATION).unwrap_or_default(),
         })
+    }
+}
+
+impl Certificates {
+    /// Makes what is missing, renews what ends soon, and has another authority take over in time. `is_settled` says of
+    /// what was issued last whether everybody runs with it.
+    pub(super) async fn ensure(
+        &self,
+        is_settled: impl Fn(&Issued) -> bool,
+    ) -> Result<Issued, CertificateError> {
+        let now = Timestamp::now();
+        let mut authority = match self.read(AUTHORITY_SECRET).await?.and_then(|kept| kept.authority()) {
+            Some(authority) => authority,
+            None => {
+                let authority = Authority::make(&self.lifetimes, now)?;
+                self.keep_authority(&authority).await?;
+                authority
+            }
+        };
+        let mut issued = self.issue(&authority, now).await?;
+        if let Some(rotated) = authority.rotated(&self.lifetimes, is_settled(&issued), now)? {
+            authority = rotated;
+            self.keep_authority(&authority).await?;
+            issued = self.issue(&authority, now).await?;
+        }
+        Ok(issued)
     }
 
     /// That of the service itself, if it has been made.
     pub(super) async fn writer(&self) -> Result<Option<Pair>, CertificateError> {
-        Ok(self.read(WRITER_SECRET).await?.map(|(pair, _)| pair))
+        Ok(self.read(WRITER_SECRET).await?.and_then(|kept| kept.pair()))
+    }
+
+    /// What somebody else keeps in the Secrets, cert-manager for example.
+    pub(super) async fn given(&self) -> Result<Issued, CertificateError> {
+        let read = async |name: &'static str| {
+            let secret =
+                self.api().get_opt(name).await.map_err(|source| self.failed("read", name, source))?;
+            let kept = secret.map(kept).unwrap_or_default();
+            kept.pair().ok_or(CertificateError::Missing(name))
+        };
+        Ok(Issued {
+            server: read(SERVER_SECRET).await?,
+            reader: read(READER_SECRET).await?,
+            writer: read(WRITER_SECRET).await?,
+        })
+    }
+
+    async fn issue(&self, authority: &Authority, now: Timestamp) -> Result<Issued, CertificateError> {
+        let purpose = |secret, common_name, names| Purpose { secret, common_name, names };
+        let server = purpose(SERVER_SECRET, "openmcp-dns-etcd", server_names(&self.namespace));
+        let reader = purpose(READER_SECRET, "openmcp-dns-reader", Vec::new());
+        let writer = purpose(WRITER_SECRET, "openmcp-dns-writer", Vec::new());
+        Ok(Issued {
+            server: self.issued(&server, authority, now).await?,
+            reader: self.issued(&reader, authority, now).await?,
+            writer: self.issued(&writer, authority, now).await?,
+        })
     }
 
     async fn issued(
         &self,
         purpose: &Purpose,
-        authority: &Pair,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<Pair, CertificateError> {
-        if let Some((pair, ends)) = self.read(purpose.secret).await?
-            && pair.authority == authority.certificate
-            && !is_due(ends, now)
-        {
-            return Ok(pair);
-        }
-        tracing::info!(secret = purpose.secret, days = DAYS, "a certificate is made");
-        let pair = make(purpose, authority, now)?;
-        self.store(purpose.secret, pair, ends(now, DAYS)).await
+        let Purpose { secret, common_name, names } = purpose;
+        let lifetime = self.lifetimes.certificate;
+        let kept = self.read(secret).await?;
+        let good = kept.as_ref().and_then(|kept| {
+            let is_of_this = kept.annotations.get(ISSUER_ANNOTATION) == Some(&authority.digest());
+            let ends = kept.time(ENDS_ANNOTATION)?;
+            (is_of_this && !is_due(Some(ends), lifetime, now)).then_some((kept.pair()?, ends))
+        });
+        let (pair, ends) = match good {
+            Some((pair, _)) if pair.authority == authority.trusted => return Ok(pair),
+            // Only who is trusted has changed.
+            Some((pair, ends)) => (Pair { authority: authority.trusted.clone(), ..pair }, ends),
+            None => {
+                tracing::info!(secret, "a certificate is made");
+                let Signed { certificate, key } = authority.sign(common_name, names, lifetime, now)?;
+                (Pair { certificate, key, authority: authority.trusted.clone() }, after(now, lifetime))
+            }
+        };
+        let data = [("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", &pair.authority)];
+        let annotations = [(ENDS_ANNOTATION, ends.to_string()), (ISSUER_ANNOTATION, authority.digest())];
+        self.keep(secret, &data, &annotations).await?;
+        Ok(pair)
     }
 
-    /// What a Secret of ours holds, and when it ends; `None` where there is none, or it lacks something.
-    async fn read(&self, name: &'static str) -> Result<Option<(Pair, Option<Timestamp>)>, CertificateError> {
-        let Some(secret) =
-            self.api().get_opt(name).await.map_err(|source| self.failed("read", name, source))?
-        else {
-            return Ok(None);
-        };
-        let metadata = secret.metadata;
-        let ours =
-            metadata.labels.unwrap_or_default().get(MANAGED_BY_LABEL).is_some_and(|value| value == MANAGER);
-        if !ours {
+    async fn keep_authority(&self, authority: &Authority) -> Result<(), CertificateError> {
+        let Authority { current, next, trusted, ends, changed } = authority;
+        let mut data =
+            vec![("tls.crt", &current.certificate), ("tls.key", &current.key), ("ca.crt", trusted)];
+        if let Some(next) = next {
+            data.extend([("next.crt", &next.certificate), ("next.key", &next.key)]);
+        }
+        let mut annotations = vec![(CHANGED_ANNOTATION, changed.to_string())];
+        annotations.extend(ends.map(|ends| (ENDS_ANNOTATION, ends.to_string())));
+        self.keep(AUTHORITY_SECRET, &data, &annotations).await
+    }
+
+    /// What a Secret of ours holds; `None` where there is none.
+    async fn read(&self, name: &'static str) -> Result<Option<Kept>, CertificateError> {
+        let secret = self.api().get_opt(name).await.map_err(|source| self.failed("read", name, source))?;
+        let Some(secret) = secret else { return Ok(None) };
+        if !is_ours(&json!({"metadata": {"labels": secret.metadata.labels}})) {
             return Err(CertificateError::Foreign(name));
         }
-        let ends =
-            metadata.annotations.unwrap_or_default().get(ENDS_ANNOTATION).and_then(|text| text.parse().ok());
-        let mut data = secret.data.unwrap_or_default();
-        let mut text = |key| data.remove(key).and_then(|ByteString(bytes)| String::from_utf8(bytes).ok());
-        let parts = (text("tls.crt"), text("tls.key"), text("ca.crt"));
-        let (Some(certificate), Some(key), Some(authority)) = parts else { return Ok(None) };
-        Ok(Some((Pair { certificate, key, authority }, ends)))
+        Ok(Some(kept(secret)))
     }
 
-    async fn store(&self, name: &'static str, pair: Pair, ends: Timestamp) -> Result<Pair, CertificateError> {
+    async fn keep(
+        &self,
+        name: &'static str,
+        data: &[(&str, &String)],
+        annotations: &[(&str, String)],
+    ) -> Result<(), CertificateError> {
         let data: BTreeMap<&str, ByteString> =
-            [("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", &pair.authority)]
-                .map(|(key, text)| (key, ByteString(text.clone().into_bytes())))
-                .into();
+            data.iter().map(|(key, text)| (*key, ByteString(text.as_bytes().to_vec()))).collect();
+        let annotations: BTreeMap<&str, &String> =
+            annotations.iter().map(|(key, text)| (*key, text)).collect();
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -209,14 +302,13 @@ impl Certificates {
                 "name": name,
                 "namespace": self.namespace,
                 "labels": {MANAGED_BY_LABEL: MANAGER, "app.kubernetes.io/name": "openmcp-dns"},
-                "annotations": {ENDS_ANNOTATION: ends.to_string()},
+                "annotations": annotations,
             },
             "data": data,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let written = self.api().patch(name, &params, &Patch::Apply(&secret)).await;
-        written.map_err(|source| self.failed("write", name, source))?;
-        Ok(pair)
+        written.map(drop).map_err(|source| self.failed("write", name, source))
     }
 
     fn api(&self) -> Api<Secret> {
@@ -228,60 +320,10 @@ impl Certificates {
     }
 }
 
-/// Whether a certificate is to be renewed: also where nobody knows when it ends.
-fn is_due(ends: Option<Timestamp>, now: Timestamp) -> bool {
-    ends.is_none_or(|ends| ends.as_second() - now.as_second() < DAYS * 86_400 / 3)
-}
-
-fn ends(now: Timestamp, days: i64) -> Timestamp {
-    Timestamp::from_second(now.as_second() + days * 86_400).unwrap_or(now)
-}
-
-fn params(common_name: &str, now: Timestamp, days: i64) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params.not_before = (std::time::UNIX_EPOCH + Duration::from_secs(seconds(now)) - BACKDATED).into();
-    params.not_after = (std::time::UNIX_EPOCH + Duration::from_secs(seconds(ends(now, days)))).into();
-    params
-}
-
-fn seconds(time: Timestamp) -> u64 {
-    u64::try_from(time.as_second()).unwrap_or_default()
-}
-
-/// The authority's own words. They have to be the same whenever something is signed.
-fn authority_params(now: Timestamp) -> CertificateParams {
-    let mut params = params("openmcp-dns etcd authority", now, AUTHORITY_DAYS);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-}
-
-fn make_authority(now: Timestamp) -> Result<Pair, CertificateError> {
-    let key = KeyPair::generate().map_err(CertificateError::Making)?;
-    let certificate = authority_params(now).self_signed(&key).map_err(CertificateError::Making)?.pem();
-    Ok(Pair { authority: certificate.clone(), certificate, key: key.serialize_pem() })
-}
-
-fn make(purpose: &Purpose, authority: &Pair, now: Timestamp) -> Result<Pair, CertificateError> {
-    let issuing_key = KeyPair::from_pem(&authority.key).map_err(CertificateError::Authority)?;
-    let issuer = Issuer::new(authority_params(now), issuing_key);
-    let mut params = params(purpose.common_name, now, DAYS);
-    for name in &purpose.names {
-        params.subject_alt_names.push(match name.parse() {
-            Ok(address) => rcgen::SanType::IpAddress(address),
-            Err(_) => rcgen::SanType::DnsName(name.as_str().try_into().map_err(CertificateError::Making)?),
-        });
-    }
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.use_authority_key_identifier_extension = true;
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    if !purpose.names.is_empty() {
-        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-    }
-    let key = KeyPair::generate().map_err(CertificateError::Making)?;
-    let certificate = params.signed_by(&key, &issuer).map_err(CertificateError::Making)?.pem();
-    Ok(Pair { certificate, key: key.serialize_pem(), authority: authority.certificate.clone() })
+fn kept(secret: Secret) -> Kept {
+    let data = secret.data.unwrap_or_default().into_iter();
+    let data = data.filter_map(|(key, ByteString(bytes))| Some((key, String::from_utf8(bytes).ok()?)));
+    Kept { data: data.collect(), annotations: secret.metadata.annotations.unwrap_or_default() }
 }
 
 #[cfg(test)]
@@ -289,23 +331,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_renewed_when_a_third_of_its_time_is_left_or_nobody_knows() {
-        let now = Timestamp::now();
-        assert!(!is_due(Some(ends(now, 31)), now));
-        assert!(is_due(Some(ends(now, 29)), now));
-        assert!(is_due(None, now));
-    }
-
-    #[test]
     fn files_are_readable_for_their_owner_only_and_written_when_they_differ() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let authority = make_authority(Timestamp::now()).unwrap();
-        authority.write(folder.path()).unwrap();
+        let text = |text: &str| text.to_owned();
+        let pair = Pair { certificate: text("certificate"), key: text("key"), authority: text("authority") };
+        pair.write(folder.path()).unwrap();
         let key = folder.path().join("tls.key");
         assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
         let written = std::fs::metadata(&key).unwrap().modified().unwrap();
-        authority.write(folder.path()).unwrap();
+        pair.write(folder.path()).unwrap();
         assert_eq!(std::fs::metadata(&key).unwrap().modified().unwrap(), written);
     }
 }

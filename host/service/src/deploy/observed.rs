@@ -1,23 +1,33 @@
 //! What the platform cluster has of the central DNS.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::DNSServiceConfig;
-use openmcp_dns_core::deployment::{CENTRAL, Config, ETCD, Members, Storage};
+use openmcp_dns_core::deployment::{
+    CENTRAL, CERTIFICATE_ANNOTATION, Config, ETCD, EtcdCluster, Storage, TRUST_ANNOTATION, etcd_selector,
+    read_cluster,
+};
 
+use super::certificates::Issued;
 use crate::address::{DNS_PORT, parse_server};
 
 /// What marks the StorageClass that is taken where none is named.
 const DEFAULT_CLASS_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-class";
 
+/// How often a member of etcd has to fail at its start, until that counts as the loss of its data.
+const LOST_RESTARTS: i32 = 3;
+
 #[derive(Default)]
 pub(super) struct Observed {
     etcd: Option<StatefulSet>,
+    etcd_start: Option<ConfigMap>,
+    etcd_pods: Vec<Pod>,
     pods: Option<Deployment>,
     service: Option<Service>,
     classes: Vec<StorageClass>,
@@ -27,10 +37,14 @@ impl Observed {
     pub(super) async fn read(platform: &kube::Client, namespace: &str) -> Result<Self, kube::Error> {
         let stateful_sets = Api::<StatefulSet>::namespaced(platform.clone(), namespace);
         let deployments = Api::<Deployment>::namespaced(platform.clone(), namespace);
+        let config_maps = Api::<ConfigMap>::namespaced(platform.clone(), namespace);
+        let pods = Api::<Pod>::namespaced(platform.clone(), namespace);
         let services = Api::<Service>::namespaced(platform.clone(), namespace);
         let classes = Api::<StorageClass>::all(platform.clone());
         Ok(Self {
             etcd: stateful_sets.get_opt(ETCD).await?,
+            etcd_start: config_maps.get_opt(ETCD).await?,
+            etcd_pods: pods.list(&ListParams::default().labels(&etcd_selector())).await?.items,
             pods: deployments.get_opt(CENTRAL).await?,
             service: services.get_opt(CENTRAL).await?,
             classes: classes.list(&ListParams::default()).await?.items,
@@ -48,11 +62,6 @@ impl Observed {
     pub(super) fn keep(&self, wanted: &mut Config) -> Vec<String> {
         let mut kept = Vec::new();
         let Some(spec) = self.etcd.as_ref().and_then(|etcd| etcd.spec.as_ref()) else { return kept };
-        let members = if spec.replicas == Some(3) { Members::Three } else { Members::One };
-        if wanted.members != members {
-            kept.push(format!("etcd keeps its {} of {} members", members.count(), wanted.members.count()));
-            wanted.members = members;
-        }
         let claim = spec.volume_claim_templates.iter().flatten().next().and_then(|claim| claim.spec.as_ref());
         let storage = claim.map_or(Storage::Ephemeral, |claim| Storage::Volume {
             size: claim
@@ -70,8 +79,32 @@ impl Observed {
         kept
     }
 
-    /// The address that a Service that is made anew should get: the one that the clusters forward to.
+    /// How the pods of etcd are started; `None` where there are none.
+    pub(super) fn etcd_cluster(&self) -> Option<EtcdCluster> {
+        let pods = u8::try_from(self.etcd.as_ref()?.spec.as_ref()?.replicas?).ok()?;
+        let start = self.etcd_start.as_ref().and_then(|map| map.data.clone()).unwrap_or_default();
+        Some(read_cluster(&start, pods))
+    }
+
+    /// The pods of etcd whose data are gone: they lay on the node, and the pod that has followed cannot begin.
+    pub(super) fn lost(&self) -> BTreeSet<u8> {
+        let is_lost = |pod: &&Pod| {
+            let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+            statuses.into_iter().any(|status| !status.ready && status.restart_count >= LOST_RESTARTS)
+        };
+        let number = |pod: &Pod| pod.name_any().rsplit('-').next()?.parse().ok();
+        if !self.is_ephemeral() {
+            return BTreeSet::new();
+        }
+        self.etcd_pods.iter().filter(is_lost).filter_map(number).collect()
+    }
+
+    /// The address that the Service should get: the one that is given; and where it is made anew, the one that the
+    /// clusters forward to.
     pub(super) fn address_to_ask_for(&self, config: &DNSServiceConfig) -> Option<IpAddr> {
+        if let Some(given) = config.spec.dns.addresses.first() {
+            return Some(parse_server(given).ok()?.ip());
+        }
         match &self.service {
             Some(service) => service.spec.as_ref()?.load_balancer_ip.as_ref()?.parse().ok(),
             None => {
@@ -116,6 +149,18 @@ impl Observed {
         Ok(addresses)
     }
 
+    /// Whether all pods run, and were started with what was issued last.
+    pub(super) fn runs_with(&self, issued: &Issued) -> bool {
+        let started = |template: Option<&PodTemplateSpec>, annotation: &str| {
+            template?.metadata.as_ref()?.annotations.as_ref()?.get(annotation).cloned()
+        };
+        let etcd = self.etcd.as_ref().and_then(|etcd| Some(&etcd.spec.as_ref()?.template));
+        let pods = self.pods.as_ref().and_then(|pods| Some(&pods.spec.as_ref()?.template));
+        self.missing().is_empty()
+            && started(etcd, TRUST_ANNOTATION) == Some(issued.server.trust())
+            && started(pods, CERTIFICATE_ANNOTATION) == Some(issued.reader.digest())
+    }
+
     /// Pods that do not run as they should yet.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
@@ -142,6 +187,11 @@ impl Observed {
             }
         }
         missing
+    }
+
+    /// Whether anything of ours is there.
+    pub(super) const fn is_deployed(&self) -> bool {
+        self.etcd.is_some() || self.pods.is_some()
     }
 
     /// Whether the records are lost with etcd's pods.

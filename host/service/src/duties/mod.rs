@@ -164,6 +164,7 @@ mod tests {
             statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
+            zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,
             observations: crate::observe::observations().0,
             prober: None,

@@ -132,6 +132,7 @@ impl LandscapeController {
                     self.handle(Input::Tick).await;
                     self.owners.tick();
                     self.tell_statuses();
+                    self.tell_zones();
                     self.keep_modules();
                 }
             }
@@ -204,6 +205,16 @@ impl LandscapeController {
         self.to_keep.send_if_modified(|wanted| {
             let is_other = *wanted != all;
             *wanted = all;
+            is_other
+        });
+    }
+
+    /// Tells those who deploy and serve the zones which they are.
+    fn tell_zones(&self) {
+        let Some(zones) = self.landscape.zones() else { return };
+        self.settings.zones.send_if_modified(|told| {
+            let is_other = told.as_ref() != Some(&zones);
+            *told = Some(zones);
             is_other
         });
     }

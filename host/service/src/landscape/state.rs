@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::name::HostName;
 
 use super::desired::desired;
 use super::select;
+use super::zones::Zones;
 use crate::clusters::Desired;
 use crate::inventory::Access;
 use crate::policies::{self, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
@@ -64,6 +66,13 @@ impl<M: PolicyModule> Landscape<M> {
     /// Whether all lists have been read.
     pub(super) const fn is_known(&self) -> bool {
         self.clusters.is_some() && self.policies.is_some() && self.access.is_some()
+    }
+
+    /// The zones of the policies that are in force; `None` while the policies have not been read.
+    pub(super) fn zones(&self) -> Option<BTreeSet<HostName>> {
+        let policies = self.policies.as_ref()?.values().map(|policy| &**policy.policy());
+        let in_force = Zones::of(policies).in_force;
+        Some(in_force.into_iter().filter_map(|policy| policy.spec.base_domain.parse().ok()).collect())
     }
 
     /// Whether there is such a `Cluster`.

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::recording::Summary;
+use openmcp_dns_core::service_names::ServiceNames;
 use openmcp_dns_core::skydns::Owner;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,7 +32,11 @@ pub enum Command {
     },
     /// A person confirms the held deletion with this token.
     Confirm(ClusterId, String),
-    /// Asks who has values in the store, and at how many names. Nobody answers before the store has been read.
+    /// This is all that the service publishes of itself.
+    Serve(ServiceNames),
+    /// Asks what the DNS servers should answer for a name. Nobody answers before the store has been read.
+    Expectation(HostName, oneshot::Sender<Expectation>),
+    /// Asks which clusters have values in the store, and at how many names. Nobody answers before the store has been read.
     Owners(oneshot::Sender<Vec<(Owner, usize)>>),
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),

@@ -172,6 +172,17 @@ impl Recorder {
                 (cluster, ClusterCommand::Release { zone })
             }
             Command::Confirm(cluster, token) => (cluster, ClusterCommand::Confirm(token)),
+            Command::Serve(wanted) => {
+                self.handle(recording::Input::Serve(wanted));
+                return;
+            }
+            Command::Expectation(name, answer) => {
+                if self.recording.knows_the_store() {
+                    // Nobody may be waiting any more.
+                    let _ = answer.send(self.recording.expectation(&name));
+                }
+                return;
+            }
             Command::Owners(answer) => {
                 if let Some(owners) = self.recording.owners() {
                     // Nobody may be waiting any more.

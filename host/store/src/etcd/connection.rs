@@ -72,6 +72,14 @@ impl Connection {
         Ok(client)
     }
 
+    /// A client of these endpoints only, made as the other one is.
+    pub(super) async fn client_of(&self, endpoints: &[String]) -> Result<Client, Failure> {
+        let material = self.current.lock().await.material.clone();
+        // A member that has no leader is to say so.
+        let options = options(&material).with_require_leader(false);
+        in_time(LOG_IN_TIMEOUT, Client::connect(endpoints, Some(options))).await
+    }
+
     async fn log_in(&self, material: &Material) -> Result<Client, Failure> {
         let mut options = options(material);
         if let (Some((user, _)), Some(password)) = (&self.address.user, &material.password) {

@@ -8,8 +8,11 @@
 mod connection;
 mod error;
 mod follow;
+mod membership;
 mod pages;
 mod witness;
+
+pub use membership::EtcdMembership;
 
 use std::time::Duration;
 
@@ -28,7 +31,7 @@ use error::{Failure, in_time};
 /// How long one transaction may take. etcd without a leader answers nothing at all.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a transaction is sent that reached no member: while some are dead, another one may answer.
+/// How often a request is sent that reached no member: while some are dead, another one may answer.
 const SENDINGS: usize = 4;
 
 /// Records below a prefix in etcd.

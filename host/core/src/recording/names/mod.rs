@@ -3,6 +3,7 @@
 mod members;
 mod planning;
 mod ready;
+mod service;
 mod store_events;
 mod trouble;
 mod under_way;
@@ -20,6 +21,7 @@ use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::plan::NamePlan;
 use crate::record::RecordSet;
+use crate::service_names::ServiceNames;
 use crate::skydns::{Owner, Prefix};
 
 pub(super) use members::Member;
@@ -41,6 +43,8 @@ pub(super) struct Names {
     trouble: Trouble,
     members: BTreeMap<ClusterId, Member>,
     offers: HashMap<HostName, Vec<Offer>>,
+    /// What the service itself publishes; `None` until that is known.
+    service: Option<ServiceNames>,
     /// Names to plan, and why.
     pending: BTreeMap<HostName, Reason>,
     ready: Ready,
@@ -79,6 +83,7 @@ impl Names {
             trouble: Trouble::default(),
             members: BTreeMap::new(),
             offers: HashMap::new(),
+            service: None,
             pending: BTreeMap::new(),
             ready: Ready::default(),
             under_way: UnderWay::default(),

@@ -102,6 +102,11 @@ impl Names {
         // Whoever gives way still wants the name, and the name stays: nothing is lost that has to be held.
         plan.withdrawn_from
             .retain(|cluster| winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster));
+        let own = self.service_changes(name);
+        if !own.is_empty() {
+            plan.changes.extend(own);
+            plan.changes.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         (plan, winners)
     }
 
@@ -115,6 +120,10 @@ impl Names {
             if !clusters.contains(cluster) {
                 clusters.push(cluster.clone());
             }
+        }
+        if clusters.is_empty() {
+            // Nobody has anything there, and yet it changes: the service begins to publish it.
+            clusters.push(ClusterId::service());
         }
         clusters
     }

@@ -53,7 +53,10 @@ impl Names {
             self.take_up(free, effects);
         }
         let is_first = matches!(event, StoreEvent::Read { .. }) && !self.store_is_known;
-        self.store_is_known |= is_first;
+        if is_first {
+            self.store_is_known = true;
+            self.review_service();
+        }
         match (is_first, self.trouble.succeeded()) {
             (true, _) => Concerns::First,
             (false, true) => Concerns::Everyone,

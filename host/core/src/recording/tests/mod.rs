@@ -5,6 +5,7 @@ mod history;
 mod policies;
 mod reports;
 mod rules;
+mod service;
 mod store;
 mod world;
 

@@ -1,0 +1,70 @@
+//! Writes the status of the `DNSServiceConfig`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource as _, ResourceExt as _};
+use openmcp_dns_api::conditions::Finding;
+use openmcp_dns_api::{DNSServiceConfig, DNSServiceConfigStatus, FIELD_MANAGER};
+use serde_json::json;
+
+use super::statuses::{Object, Said};
+
+/// What is known of the central DNS.
+pub struct ConfigReport {
+    /// The configuration.
+    pub config: Arc<DNSServiceConfig>,
+    /// Its conditions.
+    pub findings: Vec<(&'static str, Finding)>,
+    /// Where the clusters reach the central DNS server; those that were known last where that is not known.
+    pub addresses: Option<Vec<SocketAddr>>,
+}
+
+#[async_trait]
+impl Said for ConfigReport {
+    type Status = DNSServiceConfigStatus;
+
+    fn object(&self) -> Object {
+        (String::new(), self.config.name_any())
+    }
+
+    fn uid(&self) -> Option<String> {
+        self.config.uid()
+    }
+
+    /// After a restart, what stands there keeps its transition times.
+    async fn read(&self, _: &kube::Client) -> kube::Result<DNSServiceConfigStatus> {
+        Ok(self.config.status.clone().unwrap_or_default())
+    }
+
+    fn status(&self, previous: &DNSServiceConfigStatus) -> DNSServiceConfigStatus {
+        let Self { config, findings, addresses } = self;
+        let generation = config.metadata.generation.unwrap_or_default();
+        let condition = |(name, finding): &(&'static str, Finding)| {
+            finding.condition(name, Some(generation), &previous.conditions)
+        };
+        DNSServiceConfigStatus {
+            observed_generation: generation,
+            addresses: match addresses {
+                Some(addresses) => addresses.iter().map(ToString::to_string).collect(),
+                None => previous.addresses.clone(),
+            },
+            conditions: findings.iter().map(condition).collect(),
+        }
+    }
+
+    async fn write(&self, platform: &kube::Client, status: &DNSServiceConfigStatus) -> kube::Result<()> {
+        let name = self.config.name_any();
+        let patch = json!({
+            "apiVersion": DNSServiceConfig::api_version(&()),
+            "kind": DNSServiceConfig::kind(&()),
+            "metadata": {"name": name},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let api = Api::<DNSServiceConfig>::all(platform.clone());
+        api.patch_status(&name, &params, &Patch::Apply(&patch)).await.map(drop)
+    }
+}
