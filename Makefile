@@ -3,11 +3,14 @@
 # Arguments of the demo, the image or bench-scale, for example: make demo ARGS=--once
 ARGS ?=
 
+# Kubeconfigs for test-clusters; scripts/test-clusters says what else it takes.
+export PLATFORM WORKLOADS TOOLBOX OPENMCP_DNS
+
 # Steps of the tests on real servers, for example: make test STEPS="names policy"
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo image check test bench bench-policy bench-scale bench-takeover
+.PHONY: help demo image check test test-clusters bench bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -23,6 +26,9 @@ check: ## For every day: format, clippy, and the tests that need no server and n
 
 test: ## Sets everything up, then runs all checks and tests; STEPS="names policy" runs only these steps on real servers
 	@scripts/test $(STEPS)
+
+test-clusters: ## Installs the service into real clusters and breaks it: make test-clusters PLATFORM=kubeconfig WORKLOADS="kubeconfig ..."
+	@scripts/test-clusters
 
 bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench

@@ -13,6 +13,8 @@ pub struct Member {
     pub peer_urls: Vec<String>,
     /// Whether it has no vote yet.
     pub is_learner: bool,
+    /// Whether it has ever begun: it has told where clients reach it.
+    pub has_begun: bool,
     /// How it is; `None` while it does not answer.
     pub status: Option<MemberStatus>,
 }

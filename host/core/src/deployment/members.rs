@@ -3,7 +3,7 @@
 //! ```text
 //! grow:    Add (as a learner, which has no vote) ──► one pod more ──► Promote when it has all records
 //! shrink:  Remove ──► one pod less
-//! replace: Remove whoever has lost its data ──► Add it again
+//! replace: Remove whoever has lost its data ──► Add it again ──► Remake its pod
 //! ```
 //! The step is taken from what is there and from nothing that is remembered, so that it does not matter who took the
 //! last one, and whether it was seen.
@@ -39,6 +39,8 @@ pub struct ListedMember {
     pub pod: u8,
     /// Whether it has no vote yet.
     pub is_learner: bool,
+    /// Whether it has ever begun. One that has not has no data to lose: it may be about to begin.
+    pub has_begun: bool,
     /// Whether it answers.
     pub is_healthy: bool,
 }
@@ -52,6 +54,8 @@ pub enum MemberAction {
     Promote(u64),
     /// The member of this id leaves.
     Remove(u64),
+    /// The pod is made anew, with an empty volume: it still has what it kept as a member that is none any more.
+    Remake(u8),
 }
 
 /// What is done next.
@@ -117,13 +121,16 @@ fn change(wanted: Members, cluster: &EtcdCluster, listed: &[ListedMember]) -> Op
 
 /// Not all are well: a learner that answers may have all records; whoever has lost its data never comes back as it was.
 fn mend(listed: &[ListedMember], lost: &BTreeSet<u8>) -> Option<MemberAction> {
-    let gone = |member: &&ListedMember| !member.is_healthy && lost.contains(&member.pod);
+    let gone = |member: &&ListedMember| member.has_begun && !member.is_healthy && lost.contains(&member.pod);
     let healthy = voters(listed).filter(|member| member.is_healthy).count();
     if healthy * 2 <= voters(listed).count() {
         return None;
     }
     if let Some(gone) = listed.iter().find(gone) {
         return Some(MemberAction::Remove(gone.id));
+    }
+    if let Some(stuck) = listed.iter().find(|member| !member.has_begun && lost.contains(&member.pod)) {
+        return Some(MemberAction::Remake(stuck.pod));
     }
     let learner = listed.iter().find(|member| member.is_learner && member.is_healthy)?;
     Some(MemberAction::Promote(learner.id))
@@ -160,7 +167,7 @@ mod tests {
 
     /// A member whose id is ten times its pod.
     fn member(pod: u8, is_healthy: bool, is_learner: bool) -> ListedMember {
-        ListedMember { id: u64::from(pod) * 10, pod, is_learner, is_healthy }
+        ListedMember { id: u64::from(pod) * 10, pod, is_learner, has_begun: true, is_healthy }
     }
 
     fn all(pods: &[u8]) -> Vec<ListedMember> {
@@ -238,6 +245,12 @@ mod tests {
         listed.remove(1);
         let second = next_step(Members::Three, Some(&first.cluster), Some(&listed), &lost);
         assert_eq!((second.action, second.cluster.begins), (Some(MemberAction::Add(1)), false));
+        // Its pod still has the data of the member that was removed.
+        listed.push(ListedMember { has_begun: false, ..member(1, false, true) });
+        let third = next_step(Members::Three, Some(&second.cluster), Some(&listed), &lost);
+        assert_eq!(third.action, Some(MemberAction::Remake(1)));
+        let waits = next_step(Members::Three, Some(&third.cluster), Some(&listed), &BTreeSet::new());
+        assert_eq!(waits.action, None);
         listed[0].is_healthy = false;
         let too_few =
             next_step(Members::Three, Some(&second.cluster), Some(&listed), &BTreeSet::from([0, 1]));

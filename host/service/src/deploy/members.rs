@@ -1,6 +1,9 @@
 //! Has the members of etcd come and go, and makes their files small.
 
-use openmcp_dns_core::deployment::{ListedMember, MemberAction, MemberSize, defragment_next};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::DeleteParams;
+use openmcp_dns_core::deployment::{ETCD, ListedMember, MemberAction, MemberSize, defragment_next};
 use openmcp_dns_store::{Membership, StoreError};
 
 /// All members, by the number of their pod; `None` while etcd does not answer, or one of them is none of ours.
@@ -18,6 +21,7 @@ pub async fn list(etcd: &dyn Membership, peer_urls: &[String]) -> Option<Vec<Lis
             id: member.id,
             pod: u8::try_from(pod).ok()?,
             is_learner: member.is_learner,
+            has_begun: member.has_begun,
             is_healthy: member.status.is_some(),
         })
     };
@@ -40,6 +44,25 @@ pub async fn carry_out(
         },
         MemberAction::Promote(id) => etcd.promote(id).await,
         MemberAction::Remove(id) => etcd.remove(id).await,
+        // The members stay as they are.
+        MemberAction::Remake(_) => Ok(()),
+    }
+}
+
+/// Has the pod of a member made anew.
+pub(super) async fn remake(platform: &kube::Client, namespace: &str, pod: u8) {
+    let name = format!("{ETCD}-{pod}");
+    let pods = Api::<Pod>::namespaced(platform.clone(), namespace);
+    match pods.delete(&name, &DeleteParams::default()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.is_not_found() => {}
+        Err(error) => {
+            tracing::warn!(
+                name,
+                error = openmcp_dns_core::chain(&error),
+                "unable to have a pod of etcd made anew"
+            );
+        }
     }
 }
 

@@ -249,6 +249,9 @@ impl Deployer {
         let done = match action {
             Some(action) => {
                 tracing::info!(?action, "the members of etcd change");
+                if let MemberAction::Remake(pod) = action {
+                    members::remake(&self.platform, &self.namespace, pod).await;
+                }
                 members::carry_out(etcd, action, peer_urls).await
             }
             None if is_well => members::defragment(etcd).await.map(drop),

@@ -98,8 +98,10 @@ impl Membership for EtcdMembership {
         let mut members = Vec::new();
         for listed in self.listed().await? {
             let status = self.status(&listed).await;
-            let Listed { id, client_urls: _, peer_urls, is_learner } = listed;
-            members.push(Member { id, peer_urls, is_learner, status });
+            let Listed { id, client_urls, peer_urls, is_learner } = listed;
+            // A member tells them when it begins.
+            let has_begun = !client_urls.is_empty();
+            members.push(Member { id, peer_urls, is_learner, has_begun, status });
         }
         Ok(members)
     }
