@@ -195,6 +195,7 @@ mod tests {
                     member.is_learner &= member.id != id;
                 }),
                 Some(MemberAction::Remove(id)) => listed.retain(|member| member.id != id),
+                Some(MemberAction::Remake(pod)) => panic!("nobody has lost anything: {pod}"),
                 None if remark.is_none() => return asked,
                 None => {
                     for member in listed.iter_mut().filter(|member| member.pod < cluster.pods) {
