@@ -31,8 +31,9 @@ use error::{Failure, in_time};
 /// How long one transaction may take. etcd without a leader answers nothing at all.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a request is sent that reached no member: while some are dead, another one may answer.
-const SENDINGS: usize = 4;
+/// How often a request is sent that reached no member: while some are dead, another one may answer. One of three that is
+/// dead may well be chosen several times in a row.
+const SENDINGS: usize = 12;
 
 /// Records below a prefix in etcd.
 pub struct EtcdStore {
