@@ -37,11 +37,11 @@ async fn measure(rounds: usize) -> anyhow::Result<()> {
     apply(&client, &gateway()).await?;
     give_addresses(&client, &[ADDRESS]).await?;
     apply(&landscape.platform.client(), &manifests::dns_policy()).await?;
-    let mut leader = Service::start_replica(&landscape, "replica-1")?;
+    let mut leader = Service::start_replica(&landscape, "replica-1", 2)?;
     for cluster in landscape.clusters() {
         wait_all_good(&landscape.platform.client(), cluster.name, READY).await?;
     }
-    let mut standby = Service::start_replica(&landscape, "replica-2")?;
+    let mut standby = Service::start_replica(&landscape, "replica-2", 2)?;
 
     let mut times = Vec::new();
     for round in 0..rounds {

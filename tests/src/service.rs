@@ -38,13 +38,14 @@ impl Service {
         Self::start_with(landscape, "openmcp-dns", &[])
     }
 
-    /// Starts one of several replicas, which stand for election.
+    /// Starts one of several replicas, which stand for election by a Lease of so many seconds.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start_replica(landscape: &Landscape, name: &str) -> anyhow::Result<Self> {
-        let namespace = format!("--namespace={CLUSTERS}");
-        Self::start_with(landscape, name, &["--leader-elect".to_owned(), namespace])
+    pub fn start_replica(landscape: &Landscape, name: &str, lease_seconds: u64) -> anyhow::Result<Self> {
+        let (namespace, lease) =
+            (format!("--namespace={CLUSTERS}"), format!("--lease-seconds={lease_seconds}"));
+        Self::start_with(landscape, name, &["--leader-elect".to_owned(), namespace, lease])
     }
 
     fn start_with(landscape: &Landscape, name: &str, more: &[String]) -> anyhow::Result<Self> {

@@ -33,6 +33,7 @@ async fn two_replicas_that_begin_together_have_one_certificate_authority() -> an
             format!("--namespace={CLUSTERS}"),
             format!("--state={}", state.display()),
             "--leader-elect=true".to_owned(),
+            "--lease-seconds=8".to_owned(),
         ];
         Process::start(&name, &openmcp_dns()?, &arguments, &[("NO_COLOR", "1")], folder.path())
     };

@@ -35,7 +35,7 @@ impl Replica {
         let platform = counting(&world.platform, &written);
         let lease = LeaseName { namespace: CLUSTERS.to_owned(), name: "openmcp-dns".to_owned() };
         // Longer than a busy machine keeps a task waiting.
-        let timing = Timing::of(Duration::from_secs(3));
+        let timing = Timing::of(Duration::from_secs(8));
         let (leadership, elector) = elect(platform.clone(), lease, name.to_owned(), timing);
         let elector = tokio::spawn(Elector::run(elector));
         let service = world.service(platform, leadership.clone(), Metrics::default(), Readiness::default());

@@ -36,7 +36,7 @@ use crate::objects::{
 
 /// How long anything may take. All of it takes milliseconds, or the few seconds of a retry, unless the
 /// machine is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A landscape: platform, clusters, store, central DNS server, and the service, which can be stopped.
 pub(crate) struct World {
