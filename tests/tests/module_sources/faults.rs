@@ -106,11 +106,13 @@ pub(crate) async fn a_restart_needs_no_registry(world: &mut World) -> anyhow::Re
     world.wait_kept(&sha256).await?;
     world.faults.set(Fault::Status(503));
     world.stop_service();
-    // What is said from now on, the new process has found.
-    POLICY.merge_status(&world.client(), &json!({ "conditions": null, "module": null })).await?;
+    // What is said from now on, the new process has found. (It knows from the status which module has decided.)
+    POLICY.merge_status(&world.client(), &json!({ "conditions": null })).await?;
     world.run_service(&[])?;
     wait_object(&world.client(), POLICY, "the module that was kept decides", SOON, |object| {
-        (object["status"]["module"]["activeDigest"] == sha256).then_some(())
+        let status = &object["status"];
+        let ready = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")?;
+        (status["module"]["activeDigest"] == sha256 && ready["status"] == "True").then_some(())
     })
     .await?;
     world.faults.set(Fault::None);
