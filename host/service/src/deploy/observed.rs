@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, ContainerStatus, Pod, PodTemplateSpec, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::DNSServiceConfig;
@@ -23,6 +25,9 @@ const DEFAULT_CLASS_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-cl
 /// How often a member of etcd has to fail at its start, until that counts as the loss of its data.
 const LOST_RESTARTS: i32 = 3;
 
+/// How long a container of etcd runs without being ready until that counts as the same.
+const LOST_TIME: SignedDuration = SignedDuration::from_secs(60);
+
 #[derive(Default)]
 pub(super) struct Observed {
     etcd: Option<StatefulSet>,
@@ -31,6 +36,14 @@ pub(super) struct Observed {
     pods: Option<Deployment>,
     service: Option<Service>,
     classes: Vec<StorageClass>,
+}
+
+/// Whether a container has run for long. One of etcd that has its data is ready within seconds; one that has lost them may
+/// also wait for ever instead of ending.
+fn hangs(status: &ContainerStatus) -> bool {
+    let running = status.state.as_ref().and_then(|state| state.running.as_ref());
+    let began = running.and_then(|running| running.started_at.as_ref());
+    began.is_some_and(|Time(began)| Timestamp::now().duration_since(*began) >= LOST_TIME)
 }
 
 impl Observed {
@@ -90,7 +103,9 @@ impl Observed {
     pub(super) fn lost(&self) -> BTreeSet<u8> {
         let is_lost = |pod: &&Pod| {
             let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-            statuses.into_iter().any(|status| !status.ready && status.restart_count >= LOST_RESTARTS)
+            statuses
+                .into_iter()
+                .any(|status| !status.ready && (status.restart_count >= LOST_RESTARTS || hangs(status)))
         };
         let number = |pod: &Pod| pod.name_any().rsplit('-').next()?.parse().ok();
         if !self.is_ephemeral() {
@@ -206,5 +221,27 @@ fn phrase(storage: &Storage) -> String {
         Storage::Ephemeral => "on the node".to_owned(),
         Storage::Volume { size, class: None } => format!("volumes of {size}"),
         Storage::Volume { size, class: Some(class) } => format!("volumes of {size}, class {class}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_container_hangs_when_it_has_run_for_long() {
+        let running = |seconds| -> ContainerStatus {
+            let began = Timestamp::now() - SignedDuration::from_secs(seconds);
+            serde_json::from_value(json!({
+                "name": "etcd", "image": "etcd", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"running": {"startedAt": began.to_string()}},
+            }))
+            .unwrap()
+        };
+        assert!(hangs(&running(61)));
+        assert!(!hangs(&running(30)));
+        assert!(!hangs(&ContainerStatus::default()));
     }
 }
