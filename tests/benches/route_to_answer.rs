@@ -25,7 +25,7 @@ use openmcp_dns_tests::conditions::wait_all_good;
 use openmcp_dns_tests::dns::Dns;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
-use openmcp_dns_tests::manifests::{self, accept, gateway, give_addresses, route, route_reference};
+use openmcp_dns_tests::manifests::{accept, route, route_reference};
 use openmcp_dns_tests::measure::{TOO_LONG, ask_until, percentile};
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::service::Service;
@@ -64,12 +64,8 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(routes: usize) -> anyhow::Result<()> {
     let program = openmcp_dns()?;
-    let landscape = Landscape::start().await?;
-    landscape.install().await?;
+    let landscape = Landscape::start_with_gateway(ADDRESS).await?;
     let client = landscape.workload01.client();
-    apply(&client, &gateway()).await?;
-    give_addresses(&client, &[ADDRESS]).await?;
-    apply(&landscape.platform.client(), &manifests::dns_policy()).await?;
     let service = Service::start(&landscape)?;
     for cluster in landscape.clusters() {
         wait_all_good(&landscape.platform.client(), cluster.name, READY).await?;

@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use openmcp_dns_tests::conditions::wait_all_good;
-use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
-use openmcp_dns_tests::manifests::{self, accept, gateway, give_addresses, route};
+use openmcp_dns_tests::manifests::{accept, route};
 use openmcp_dns_tests::measure::{ask_until, percentile};
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::service::Service;
-use openmcp_dns_tests::wait::wait_until;
 
 const ROUNDS: usize = 50;
 const ADDRESS: &str = "172.18.201.1";
@@ -31,12 +29,8 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure(rounds: usize) -> anyhow::Result<()> {
     let program = openmcp_dns()?;
-    let landscape = Landscape::start().await?;
-    landscape.install().await?;
+    let landscape = Landscape::start_with_gateway(ADDRESS).await?;
     let client = landscape.workload01.client();
-    apply(&client, &gateway()).await?;
-    give_addresses(&client, &[ADDRESS]).await?;
-    apply(&landscape.platform.client(), &manifests::dns_policy()).await?;
     let mut leader = Service::start_replica(&landscape, "replica-1", 2)?;
     for cluster in landscape.clusters() {
         wait_all_good(&landscape.platform.client(), cluster.name, READY).await?;
@@ -45,11 +39,7 @@ async fn measure(rounds: usize) -> anyhow::Result<()> {
 
     let mut times = Vec::new();
     for round in 0..rounds {
-        wait_until("the standby is ready", READY, async || {
-            let ready = get(standby.metrics(), "/readyz").await;
-            Ok(if matches!(ready, Ok((200, _))) { Ok(()) } else { Err(format!("{ready:?}")) })
-        })
-        .await?;
+        standby.wait_ready(READY).await?;
         ensure!(leader.leads().await == Some(true), "the wrong one leads");
         let name = format!("round-{round}");
         let host_name = format!("{name}.workload01.openmcp.cluster");

@@ -111,6 +111,21 @@ impl Landscape {
         [&self.platform, &self.workload01, &self.workload02]
     }
 
+    /// Starts one that is installed, with a policy, and a Gateway of this address on workload01: a service can run and
+    /// routes can come.
+    ///
+    /// # Errors
+    /// When a server does not start, or refuses something.
+    pub async fn start_with_gateway(address: &str) -> anyhow::Result<Self> {
+        let landscape = Self::start().await?;
+        landscape.install().await?;
+        let client = landscape.workload01.client();
+        apply(&client, &manifests::gateway()).await?;
+        manifests::give_addresses(&client, &[address]).await?;
+        apply(&landscape.platform.client(), &manifests::dns_policy()).await?;
+        Ok(landscape)
+    }
+
     /// What an administrator installs before the service runs: its CRDs and the openMCP ones, the `Cluster`
     /// objects with their Secrets, and the Gateway API on the workload clusters.
     ///

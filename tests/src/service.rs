@@ -134,6 +134,18 @@ impl Service {
         Ok((status.code(), tail))
     }
 
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it does not within this time.
+    pub async fn wait_ready(&self, timeout: Duration) -> anyhow::Result<()> {
+        wait_until("the service is ready", timeout, async || {
+            let ready = get(self.metrics, "/readyz").await;
+            Ok(if matches!(ready, Ok((200, _))) { Ok(()) } else { Err(format!("{ready:?}")) })
+        })
+        .await
+    }
+
     /// Whether it leads, as it says of itself; `None` while it does not say.
     pub async fn leads(&self) -> Option<bool> {
         let (_, metrics) = get(self.metrics, "/metrics").await.ok()?;

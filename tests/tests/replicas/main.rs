@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use openmcp_dns_tests::conditions::wait_all_good;
 use openmcp_dns_tests::dns::Answer;
-use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
-use openmcp_dns_tests::manifests::{self, CLUSTERS, accept, gateway, give_addresses};
+use openmcp_dns_tests::manifests::{self, CLUSTERS, accept};
 use openmcp_dns_tests::service::{Service, run};
 use openmcp_dns_tests::steps::Steps;
 use openmcp_dns_tests::wait::wait_until;
@@ -37,12 +36,7 @@ struct World {
 
 impl World {
     async fn start() -> anyhow::Result<Self> {
-        let landscape = Landscape::start().await?;
-        landscape.install().await?;
-        let client = landscape.workload01.client();
-        apply(&client, &gateway()).await?;
-        give_addresses(&client, &[ADDRESS]).await?;
-        apply(&landscape.platform.client(), &manifests::dns_policy()).await?;
+        let landscape = Landscape::start_with_gateway(ADDRESS).await?;
         let leader = Service::start_replica(&landscape, "replica-1", LEASE.as_secs())?;
         wait_all_good(&landscape.platform.client(), "workload01", SOON).await?;
         let standby = Service::start_replica(&landscape, "replica-2", LEASE.as_secs())?;
@@ -53,14 +47,7 @@ impl World {
 
     /// Waits until the standby has read all lists.
     async fn is_warm(&self) -> anyhow::Result<()> {
-        wait_until("the standby is ready", SOON, async || {
-            let ready = get(self.standby.metrics(), "/readyz").await;
-            Ok(match ready {
-                Ok((200, _)) => Ok(()),
-                other => Err(format!("{other:?}")),
-            })
-        })
-        .await?;
+        self.standby.wait_ready(SOON).await?;
         ensure!(self.standby.leads().await == Some(false) && self.leader.leads().await == Some(true));
         Ok(())
     }

@@ -132,13 +132,17 @@ impl Deployer {
         config: &DNSServiceConfig,
         before: &Observed,
     ) -> Result<Issued, CertificateError> {
-        let Self { platform, namespace, lifetimes, .. } = self;
-        let certificates =
-            Certificates { platform: platform.clone(), namespace: namespace.clone(), lifetimes: *lifetimes };
+        let certificates = self.kept_certificates();
         match config.spec.etcd.certificates.unwrap_or_default() {
             CertificateSource::Own => certificates.ensure(|issued| before.runs_with(issued)).await,
             CertificateSource::Given => certificates.given().await,
         }
+    }
+
+    /// Where certificates are kept.
+    fn kept_certificates(&self) -> Certificates {
+        let Self { platform, namespace, lifetimes, .. } = self;
+        Certificates { platform: platform.clone(), namespace: namespace.clone(), lifetimes: *lifetimes }
     }
 
     /// Makes a DNSServiceConfig that sets nothing: somewhere it has to be said how the central DNS stands.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use openmcp_dns_api::{CertificateSource, DNSServiceConfig, Provider};
 use tokio::time::timeout;
 
-use super::certificates::Certificates;
 use super::{Deployer, INTERVAL, PrepareError};
 use crate::leadership::Leadership;
 
@@ -46,9 +45,7 @@ impl Deployer {
             self.write_given_identity(config).await?;
             return Ok(true);
         }
-        let Self { platform, namespace, lifetimes, .. } = self;
-        let certificates =
-            Certificates { platform: platform.clone(), namespace: namespace.clone(), lifetimes: *lifetimes };
+        let certificates = self.kept_certificates();
         let writer = match config.spec.etcd.certificates.unwrap_or_default() {
             CertificateSource::Own => certificates.writer().await?,
             CertificateSource::Given => Some(certificates.given().await?.writer),

@@ -100,14 +100,20 @@ pub(super) async fn who_was_away_for_too_long_reads_everything(ground: &Ground<'
     same("entries", entries, vec![ground.entry("a", "2", second)])
 }
 
-pub(super) async fn a_store_that_was_restored_from_a_backup_says_so(
-    ground: &Ground<'_>,
-) -> anyhow::Result<()> {
+/// Follows a store of which there is a backup, with one value of this revision; all of it has been read.
+async fn follow_from_a_backup(ground: &Ground<'_>) -> anyhow::Result<(Follower, i64)> {
     let first = ground.done(vec![ground.put("a", "1", 0)]).await?;
     ground.site.back_up().await?;
     let mut follower = ground.follow(16);
     while !matches!(follower.back().await?, StoreEvent::Reading) {}
     follower.pages().await?;
+    Ok((follower, first))
+}
+
+pub(super) async fn a_store_that_was_restored_from_a_backup_says_so(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let (mut follower, first) = follow_from_a_backup(ground).await?;
     let second = ground.done(vec![ground.put("b", "1", 0), ground.put("a", "2", first)]).await?;
     ensure!(matches!(follower.back().await?, StoreEvent::Changed { .. }), "the change is not told");
     ground.site.restore().await?;
@@ -122,11 +128,7 @@ pub(super) async fn a_store_that_was_restored_from_a_backup_says_so(
 pub(super) async fn a_store_that_was_restored_and_has_come_past_its_old_revision_says_so(
     ground: &Ground<'_>,
 ) -> anyhow::Result<()> {
-    let first = ground.done(vec![ground.put("a", "1", 0)]).await?;
-    ground.site.back_up().await?;
-    let mut follower = ground.follow(16);
-    while !matches!(follower.back().await?, StoreEvent::Reading) {}
-    follower.pages().await?;
+    let (mut follower, first) = follow_from_a_backup(ground).await?;
     ground.done(vec![ground.put("lost", "1", 0)]).await?;
     ensure!(matches!(follower.back().await?, StoreEvent::Changed { .. }), "the change is not told");
     let entries = past_its_old_revision(ground, &mut follower, first).await?;
