@@ -38,12 +38,6 @@ impl Session {
             }
             events.extend(self.conditions_turned(&id, &status));
         }
-        for gone in before.clusters.keys().filter(|id| !self.statuses.clusters.contains_key(*id)) {
-            self.domains.remove(gone);
-            self.claims.retain(|(cluster, _, _), _| cluster != gone);
-            self.conflicts.retain(|(cluster, _, _), _| cluster != gone);
-            self.told.retain(|(cluster, _), _| cluster != gone);
-        }
         events
     }
 

@@ -24,8 +24,20 @@ impl Session {
             Occurrence::Recording(Report::Conflict { uid: _, conflict }) => Some(self.conflict(conflict)),
             Occurrence::Recording(Report::Domain(cluster, domain)) => self.domain(cluster, domain),
             Occurrence::Probed(probed) => self.probed(probed),
+            Occurrence::Released(cluster) => {
+                self.forget(cluster);
+                None
+            }
             _ => None,
         }
+    }
+
+    /// A cluster is no longer ours: all is new when it comes back, be it within milliseconds.
+    fn forget(&mut self, gone: &ClusterId) {
+        self.domains.remove(gone);
+        self.claims.retain(|(cluster, _, _), _| cluster != gone);
+        self.conflicts.retain(|(cluster, _, _), _| cluster != gone);
+        self.told.retain(|(cluster, _), _| cluster != gone);
     }
 
     fn claim(&mut self, key: ClaimKey, state: &State) -> Option<Event> {
@@ -107,6 +119,8 @@ impl Session {
     /// clusters: for when occurrences were missed. Of the claims that are not published, a status names some.
     pub(super) fn take_from_state(&mut self) {
         self.look_at_statuses();
+        self.domains.retain(|cluster, _| self.statuses.clusters.contains_key(cluster));
+        self.told.retain(|(cluster, _), _| self.statuses.clusters.contains_key(cluster));
         self.claims.clear();
         self.conflicts.clear();
         for (name, values) in self.dns.view.all() {
