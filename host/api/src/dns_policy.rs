@@ -2,11 +2,8 @@
 
 #![allow(clippy::duplicated_attributes, reason = "each printed column has a type, and many have the same")]
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
-use openmcp_dns_core::cluster::ClusterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +12,7 @@ pub use super::module_source::{
     SecretReference,
 };
 use super::schemas;
+use super::selector::{ClusterIdentity, ClusterSelector};
 
 /// Selects clusters of a landscape and says which policy module decides on their host names.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -115,96 +113,6 @@ impl Mode {
     pub const fn enforces(self) -> bool {
         matches!(self, Self::Enforce)
     }
-}
-
-/// Selects clusters in the shape that openMCP's other services use.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClusterSelector {
-    /// Exactly these clusters. When it is set, the other requirements are not looked at; an empty
-    /// list selects nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub match_identities: Option<Vec<ClusterIdentity>>,
-
-    /// Labels that the `Cluster` must have with these values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
-
-    /// Further requirements on the labels of the `Cluster`; all must hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<LabelExpression>,
-
-    /// Requirements on `spec.purposes` of the `Cluster`; all must hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub match_purposes: Vec<PurposeRequirement>,
-}
-
-/// Names one `Cluster`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClusterIdentity {
-    /// Name of the `Cluster`.
-    pub name: String,
-    /// Namespace of the `Cluster`.
-    pub namespace: String,
-}
-
-impl ClusterIdentity {
-    /// Whether this cluster is meant.
-    #[must_use]
-    pub fn names(&self, cluster: &ClusterId) -> bool {
-        self.name == cluster.name && self.namespace == cluster.namespace
-    }
-}
-
-/// One requirement on labels.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LabelExpression {
-    /// The label's key.
-    pub key: String,
-    /// How the label relates to the values.
-    pub operator: LabelOperator,
-    /// With `In` and `NotIn`: the values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-}
-
-/// How a label relates to values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum LabelOperator {
-    /// It has one of the values.
-    In,
-    /// It has none of the values, or does not exist.
-    NotIn,
-    /// It exists.
-    Exists,
-    /// It does not exist.
-    DoesNotExist,
-}
-
-/// One requirement on purposes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PurposeRequirement {
-    /// How the purposes relate to the values.
-    pub operator: PurposeOperator,
-    /// The values.
-    #[serde(default)]
-    pub values: Vec<String>,
-}
-
-/// How a cluster's purposes relate to values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum PurposeOperator {
-    /// Every value is among the purposes.
-    ContainsAll,
-    /// At least one value is among the purposes.
-    ContainsAny,
-    /// No value is among the purposes.
-    ContainsNone,
-    /// The purposes are exactly the values, in any order.
-    Equals,
 }
 
 /// A name that clusters may publish outside their own domains.

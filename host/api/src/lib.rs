@@ -13,6 +13,7 @@ pub mod dns_service_config;
 pub mod module_source;
 pub mod reason;
 mod schemas;
+pub mod selector;
 
 pub use cluster::Cluster;
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};

@@ -8,7 +8,6 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::{HostName, NameError};
 use openmcp_dns_policy::{Engine, LoadError, Module};
-use openmcp_dns_service::landscape::selects;
 use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, configuration};
 use thiserror::Error;
 
@@ -98,7 +97,7 @@ impl LoadedPolicy {
     /// Whether the policy holds for a cluster.
     #[must_use]
     pub fn selects(&self, cluster: &Cluster) -> bool {
-        self.spec.cluster_selector.as_ref().is_none_or(|selector| selects(selector, cluster))
+        self.spec.cluster_selector.as_ref().is_none_or(|selector| selector.selects(cluster))
     }
 
     /// The policy for one cluster.
