@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{
-    CENTRAL, Config, EtcdCluster, Exposure, Facts, Members, Server, Storage, Workload, covers, is_ours,
-    render,
+    Agent, AgentFacts, AgentSource, CENTRAL, Config, EtcdCluster, Exposure, Facts, Gate, GateFacts, Members,
+    Server, Storage, Workload, covers, is_ours, render, render_agent, render_gate,
 };
 use serde_json::{Value, json};
 
@@ -65,6 +66,72 @@ fn three_members_without_volumes_on_chosen_nodes_by_node_ports() {
     config.etcd.priority_class = Some("system-cluster-critical".to_owned());
     let facts = Facts { etcd: EtcdCluster::new(Members::Three), ..facts(&["a.example", "b.example"]) };
     insta::assert_snapshot!(text(&render(&config, &facts)));
+}
+
+fn agent(flags: &[&str]) -> Agent {
+    Agent {
+        workload: workload("external-dns:1"),
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+    }
+}
+
+fn agent_facts(sources: &[AgentSource]) -> AgentFacts {
+    AgentFacts {
+        cluster: ClusterId::new("openmcp-system", "workload01"),
+        domain: "workload01.openmcp.cluster".parse().unwrap(),
+        sources: sources.to_vec(),
+        gate: vec!["172.18.101.2:2379".to_owned()],
+        gate_name: "openmcp-dns-gate".to_owned(),
+        certificates: [("tls.crt", "Y2VydA==".to_owned()), ("tls.key", "a2V5".to_owned())].into(),
+    }
+}
+
+#[test]
+fn an_agent_for_all_that_external_dns_can_read() {
+    insta::assert_snapshot!(text(&render_agent(&agent(&[]), &agent_facts(&AgentSource::ALL))));
+}
+
+/// The flags of the agent's only container.
+fn flags(objects: &[Value]) -> Vec<&str> {
+    let args = objects.iter().find_map(|object| object.pointer("/spec/template/spec/containers/0/args"));
+    args.unwrap().as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_flag_of_the_operator_takes_the_place_of_the_one_of_the_same_name() {
+    let facts = agent_facts(&[AgentSource::Ingress]);
+    let theirs = ["--no-events", "--interval=10s", "--ingress-class=public"];
+    let objects = render_agent(&agent(&theirs), &facts);
+    let (flags, before) = (flags(&objects), render_agent(&agent(&[]), &facts));
+    assert!(theirs.iter().all(|flag| flags.contains(flag)), "{flags:?}");
+    assert_eq!(flags.iter().filter(|flag| flag.contains("events") || flag.contains("interval")).count(), 2);
+    assert_eq!(flags.len(), self::flags(&before).len() + 1);
+}
+
+#[test]
+fn an_agent_reads_no_more_than_its_sources_and_is_made_anew_with_another_certificate() {
+    let mut facts = agent_facts(&[AgentSource::Ingress]);
+    let objects = render_agent(&agent(&[]), &facts);
+    let role = objects.iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+    assert_eq!(
+        role["rules"],
+        json!([{"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["get", "list", "watch"]}])
+    );
+    facts.certificates.insert("tls.crt", "b3RoZXI=".to_owned());
+    let template = |objects: &[Value]| objects.last().unwrap()["spec"]["template"]["metadata"].clone();
+    assert_ne!(template(&objects), template(&render_agent(&agent(&[]), &facts)));
+}
+
+#[test]
+fn the_gate_leads_to_the_replica_that_leads() {
+    let gate = Gate { exposure: Exposure::LoadBalancer, service_annotations: BTreeMap::new() };
+    let facts = GateFacts {
+        namespace: "openmcp-dns".to_owned(),
+        pod: "10.0.0.7".parse().unwrap(),
+        port: 2379,
+        address: Some("172.18.101.2".parse().unwrap()),
+    };
+    insta::assert_snapshot!(text(&render_gate(&gate, &facts)));
 }
 
 #[test]

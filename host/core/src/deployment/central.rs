@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::READER_SECRET;
-use super::config::{Config, Exposure, Facts, Server, Workload};
+use super::config::{Config, Facts, Server, Workload};
 use super::corefile::{CERTIFICATES, HEALTH_PORT, METRICS_PORT, PORT, READY_PORT, corefile};
 use super::etcd::client_endpoint;
 use super::object::{
@@ -53,20 +53,14 @@ fn service(config: &Config, facts: &Facts) -> Value {
         metadata["annotations"] = json!(service_annotations);
     }
     let mut spec = json!({
-        "type": match exposure {
-            Exposure::LoadBalancer => "LoadBalancer",
-            Exposure::NodePort => "NodePort",
-        },
+        "type": exposure.service_type(),
         "selector": selector(COMPONENT),
         "ports": [
             {"name": "dns", "port": DNS_PORT, "protocol": "UDP", "targetPort": PORT},
             {"name": "dns-tcp", "port": DNS_PORT, "protocol": "TCP", "targetPort": PORT},
         ],
     });
-    if let (Exposure::LoadBalancer, Some(address)) = (exposure, facts.address) {
-        // Deprecated, and still what most providers take to give a Service its old address again.
-        spec["loadBalancerIP"] = json!(address);
-    }
+    exposure.keep_address(&mut spec, facts.address);
     json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::members::EtcdCluster;
 use crate::name::HostName;
@@ -53,13 +53,31 @@ pub struct Workload {
     pub priority_class: Option<String>,
 }
 
-/// How the clusters reach the central DNS server.
+/// How the clusters reach what the platform cluster has for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// By the address that the platform's load balancer gives.
     LoadBalancer,
     /// By a port of each node.
     NodePort,
+}
+
+impl Exposure {
+    /// The type of a Service.
+    pub(super) const fn service_type(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "LoadBalancer",
+            Self::NodePort => "NodePort",
+        }
+    }
+
+    /// Has a Service ask for the address that it had the last time.
+    pub(super) fn keep_address(self, spec: &mut Value, address: Option<IpAddr>) {
+        if let (Self::LoadBalancer, Some(address)) = (self, address) {
+            // Deprecated, and still what most providers take to give a Service its old address again.
+            spec["loadBalancerIP"] = json!(address);
+        }
+    }
 }
 
 /// How many members etcd has. Two survive no more than one does.

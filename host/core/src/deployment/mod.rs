@@ -1,4 +1,4 @@
-//! What the central DNS is made of: a configuration and some facts in, Kubernetes objects out.
+//! What the central DNS is made of, and the agents of clusters: a configuration and some facts in, Kubernetes objects out.
 //!
 //! ```text
 //! Config, Facts ──render──► etcd: Services, StatefulSet, NetworkPolicy … ──► CoreDNS: ConfigMap, Service, Deployment …
@@ -6,17 +6,20 @@
 //!
 //! Nothing here asks or writes anything; `host/core/tests/deployment.rs` has the objects as golden files.
 
+mod agent;
 mod central;
 mod config;
 mod corefile;
 mod covers;
 mod etcd;
+mod gate;
 mod members;
 mod object;
 mod rotation;
 
 use serde_json::Value;
 
+pub use self::agent::{AGENT, AGENT_COMPONENT, Agent, AgentFacts, AgentSource, render_agent};
 pub use self::central::{CANARY_GATE, CENTRAL, CERTIFICATE_ANNOTATION, ZONES_ANNOTATION, central_selector};
 pub use self::config::{Config, Exposure, Facts, Members, Server, Storage, Workload};
 pub use self::covers::covers;
@@ -24,6 +27,7 @@ pub use self::etcd::{
     ETCD, ETCD_CLIENT, TRUST_ANNOTATION, client_endpoint, etcd_selector, peer_urls, read_cluster,
     server_names,
 };
+pub use self::gate::{GATE, GATE_COMPONENT, GATE_PORT, Gate, GateFacts, render_gate};
 pub use self::members::{
     EtcdCluster, ListedMember, MemberAction, MemberSize, MemberStep, defragment_next, next_step,
 };
@@ -44,7 +48,13 @@ pub const READER_SECRET: &str = "openmcp-dns-etcd-reader";
 /// Secret with the certificate of the controller, for etcd.
 pub const WRITER_SECRET: &str = "openmcp-dns-etcd-writer";
 
-/// The values of the component label on what is rendered.
+/// Secret with the certificate authority of the gate and the agents; only the controller reads it.
+pub const AGENTS_AUTHORITY_SECRET: &str = "openmcp-dns-agents-ca";
+
+/// Secret with the certificate of the gate.
+pub const GATE_SECRET: &str = "openmcp-dns-gate";
+
+/// The values of the component label on what is rendered of the central DNS.
 pub const COMPONENTS: [&str; 2] = [etcd::COMPONENT, central::COMPONENT];
 
 /// All objects of the central DNS, in the order in which they are applied: what others need comes first.
