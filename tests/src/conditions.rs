@@ -12,7 +12,7 @@ use crate::manifests::cluster_dns_reference;
 use crate::wait::{Look, wait_until};
 
 /// The duties of the service for a cluster.
-pub const DUTIES: [&str; 5] = ["Reachable", "Forwarded", "Annotated", "Recorded", "Probed"];
+pub const DUTIES: [&str; 6] = ["Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "Probed"];
 
 /// Waits until an object looks as it should; `look` gives `None` while it does not.
 ///

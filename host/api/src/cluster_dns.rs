@@ -61,7 +61,7 @@ pub struct ClusterDNSStatus {
     /// The DNSPolicy that holds for the cluster; empty while there is none.
     #[serde(default)]
     pub policy: String,
-    /// One condition per duty: Reachable, Forwarded, Annotated, Recorded, Probed.
+    /// One condition per duty: Reachable, Forwarded, Annotated, Recorded, Agent, Probed.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

@@ -17,14 +17,16 @@ pub enum DutyName {
     Annotated,
     /// What the policy decided is in the store.
     Recorded,
+    /// The agent of the cluster runs, where it has one.
+    Agent,
     /// The central DNS server answers what was decided.
     Probed,
 }
 
 impl DutyName {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] =
-        [Self::Reachable, Self::Forwarded, Self::Annotated, Self::Recorded, Self::Probed];
+    pub const ALL: [Self; 6] =
+        [Self::Reachable, Self::Forwarded, Self::Annotated, Self::Recorded, Self::Agent, Self::Probed];
 
     /// The condition type.
     #[must_use]
@@ -34,6 +36,7 @@ impl DutyName {
             Self::Forwarded => "Forwarded",
             Self::Annotated => "Annotated",
             Self::Recorded => "Recorded",
+            Self::Agent => "Agent",
             Self::Probed => "Probed",
         }
     }

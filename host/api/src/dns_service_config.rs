@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::agents::{ClusterRule, GateSpec};
 use super::schemas;
 
 /// The images of what is deployed, where a `DNSServiceConfig` names no other.
@@ -22,6 +23,8 @@ pub struct Images {
     pub etcd: String,
     /// The service itself, whose DNS server may be wanted.
     pub own: String,
+    /// external-dns, the agent of clusters that have one.
+    pub external_dns: String,
 }
 
 impl Images {
@@ -31,14 +34,18 @@ impl Images {
     /// The etcd that this version of the service was tested with.
     pub const ETCD: &str = "quay.io/coreos/etcd:v3.7.3";
 
+    /// The external-dns that this version of the service was tested with.
+    pub const EXTERNAL_DNS: &str = "registry.k8s.io/external-dns/external-dns:v0.21.0";
+
     /// What `make image` calls this version of the service.
     pub const OWN: &str = concat!("openmcp-dns:", env!("CARGO_PKG_VERSION"));
 }
 
 impl Default for Images {
     fn default() -> Self {
-        let [core_dns, etcd, own] = [Self::CORE_DNS, Self::ETCD, Self::OWN].map(str::to_owned);
-        Self { core_dns, etcd, own }
+        let [core_dns, etcd, own, external_dns] =
+            [Self::CORE_DNS, Self::ETCD, Self::OWN, Self::EXTERNAL_DNS].map(str::to_owned);
+        Self { core_dns, etcd, own, external_dns }
     }
 }
 
@@ -105,6 +112,14 @@ pub struct DNSServiceConfigSpec {
     /// The etcd that holds the records.
     #[serde(default)]
     pub etcd: CentralEtcd,
+    /// Who records the host names of which clusters, and how: the first rule that selects a cluster counts. Without
+    /// one, the service does it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub clusters: Vec<ClusterRule>,
+    /// How the agents of clusters reach the gate, by which they record.
+    #[serde(default)]
+    pub gate: GateSpec,
 }
 
 /// The central DNS server.
@@ -274,7 +289,7 @@ impl DNSServiceConfigSpec {
     /// What is rendered; `default_class` says whether the cluster has a default StorageClass, and `images` are taken where
     /// the spec names none.
     pub fn config(&self, default_class: bool, images: &Images) -> Config {
-        let Self { dns, etcd } = self;
+        let Self { dns, etcd, .. } = self;
         let (server, image) = match dns.provider.unwrap_or_default() {
             Provider::BuiltIn => (Server::BuiltIn, &images.own),
             Provider::CoreDns | Provider::External => (Server::CoreDns, &images.core_dns),
@@ -307,7 +322,7 @@ impl DNSServiceConfigSpec {
     }
 }
 
-fn resources(memory: &str, most: &str) -> Value {
+pub(super) fn resources(memory: &str, most: &str) -> Value {
     json!({"requests": {"cpu": "50m", "memory": memory}, "limits": {"memory": most}})
 }
 

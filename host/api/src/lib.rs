@@ -5,6 +5,7 @@
 
 #![allow(unreachable_pub, reason = "what kube's derives write beside the types is not ours to name")]
 
+pub mod agents;
 pub mod cluster;
 pub mod cluster_dns;
 pub mod conditions;

@@ -66,6 +66,10 @@ reasons! {
     Mismatch,
     /// The DNS server could not be asked.
     NoAnswer,
+    /// Nobody knows where agents reach the gate.
+    NoGate,
+    /// The agent of the cluster does not run.
+    AgentNotReady,
     /// The module could not be fetched; another attempt follows by itself.
     ModuleUnavailable,
     /// The bytes that were fetched are not those that sha256 or the reference names.

@@ -18,11 +18,14 @@
 
 pub mod address;
 pub mod api_client;
+mod apply;
 pub mod central;
+pub mod certificates;
 pub mod clusters;
 mod counts;
 pub mod deploy;
 mod duties;
+pub mod enrolment;
 pub mod inventory;
 pub mod journal;
 pub mod landscape;

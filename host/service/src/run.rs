@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use self::parts::Parts;
 use crate::central::{DnsPods, Publisher};
 use crate::deploy::{Deployer, StoreAddress, Surroundings};
+use crate::enrolment::{Enrolment, EnrolmentOptions};
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
@@ -65,6 +66,8 @@ pub struct Service {
     pub sources: SourceOptions,
     /// Addresses of the central DNS server, as the clusters reach them; the first is probed. None while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// What is to be known of agents; `None` where no cluster can have one.
+    pub enrolment: Option<EnrolmentOptions>,
     /// Deploys the central DNS; `None` where that is somebody else's.
     pub deployer: Option<Deployment>,
     /// What is known of the way to it.
@@ -106,6 +109,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         engine,
         sources,
         upstreams,
+        enrolment,
         deployer,
         pace,
         wildcards,
@@ -176,11 +180,16 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     let writer = leadership.clone().once_leading(of_policies.clone().write());
     parts.spawn("writer of policies' status", writer);
 
+    let enrolment = enrolment.map(Enrolment::new);
+    if let Some(enrolment) = &enrolment {
+        parts.spawn("enrolment of agents", enrolment.clone().keep(leadership.clone()));
+    }
     let settings = Settings {
         platform: platform.clone(),
         leadership: leadership.clone(),
         inventory,
         upstreams,
+        enrolment,
         zones,
         commands,
         observations,

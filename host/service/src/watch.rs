@@ -1,12 +1,13 @@
 //! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
@@ -31,6 +32,36 @@ impl<K> Update<K> {
             Self::Set(one) => Update::Set(Box::new(convert(*one))),
             Self::Removed(one) => Update::Removed(Box::new(convert(*one))),
             Self::Trouble(message) => Update::Trouble(message),
+        }
+    }
+}
+
+/// The one object of a name, as a watch of all shows it.
+pub struct Named<K> {
+    name: String,
+    object: Option<Option<Arc<K>>>,
+}
+
+impl<K: ResourceExt> Named<K> {
+    /// Nothing is known of it yet.
+    pub const fn new(name: String) -> Self {
+        Self { name, object: None }
+    }
+
+    /// The object, where there is one; `None` until that is known.
+    pub fn object(&self) -> Option<Option<&Arc<K>>> {
+        self.object.as_ref().map(Option::as_ref)
+    }
+
+    /// Takes in what the watch reports.
+    pub fn take(&mut self, update: Update<K>) {
+        match update {
+            Update::All(all) => {
+                self.object = Some(all.into_iter().find(|one| one.name_any() == self.name).map(Arc::new));
+            }
+            Update::Set(one) if one.name_any() == self.name => self.object = Some(Some(Arc::new(*one))),
+            Update::Removed(one) if one.name_any() == self.name => self.object = Some(None),
+            Update::Set(_) | Update::Removed(_) | Update::Trouble(_) => {}
         }
     }
 }

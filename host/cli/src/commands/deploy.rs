@@ -1,14 +1,16 @@
 //! What `run` and `manifests` need to know of the central DNS that the service deploys.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use openmcp_dns_api::Images;
-use openmcp_dns_core::deployment::client_endpoint;
+use openmcp_dns_core::deployment::{GATE_PORT, client_endpoint};
 use openmcp_dns_core::skydns::Prefix;
-use openmcp_dns_service::deploy::{Deployer, Lifetimes};
+use openmcp_dns_service::certificates::Lifetimes;
+use openmcp_dns_service::deploy::Deployer;
+use openmcp_dns_service::enrolment::EnrolmentOptions;
 use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::run::Deployment;
 use openmcp_dns_store::{EtcdAddress, Store, connect_etcd, connect_membership};
@@ -35,10 +37,14 @@ pub struct DeployArgs {
     /// temporary files
     #[arg(long, env = "OPENMCP_DNS_STATE", value_name = "FOLDER")]
     state: Option<PathBuf>,
+
+    /// Address of the pod of the service; without it, the gate for agents gets no Service
+    #[arg(long, env = "POD_IP", value_name = "ADDRESS")]
+    pod_ip: Option<IpAddr>,
 }
 
 /// What runs in the pods that are deployed.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Central DNS")]
 pub struct ImageArgs {
     /// The image of CoreDNS, where the DNSServiceConfig names no other
@@ -52,13 +58,17 @@ pub struct ImageArgs {
     /// The image of this service, for the DNS pods of the provider `builtIn`
     #[arg(long, env = "OPENMCP_DNS_IMAGE", value_name = "IMAGE", default_value = Images::OWN)]
     own_image: String,
+
+    /// The image of external-dns, the agent of clusters that have one, where the DNSServiceConfig names no other
+    #[arg(long, env = "OPENMCP_DNS_EXTERNAL_DNS_IMAGE", value_name = "IMAGE", default_value = Images::EXTERNAL_DNS)]
+    external_dns_image: String,
 }
 
 impl ImageArgs {
     /// As they are rendered.
     pub fn images(self) -> Images {
-        let Self { coredns_image, etcd_image, own_image } = self;
-        Images { core_dns: coredns_image, etcd: etcd_image, own: own_image }
+        let Self { coredns_image, etcd_image, own_image, external_dns_image } = self;
+        Images { core_dns: coredns_image, etcd: etcd_image, own: own_image, external_dns: external_dns_image }
     }
 }
 
@@ -90,6 +100,19 @@ impl DeployArgs {
         &self.namespace
     }
 
+    /// What is to be known of agents.
+    pub fn enrolment(&self, platform: &kube::Client) -> EnrolmentOptions {
+        EnrolmentOptions {
+            platform: platform.clone(),
+            namespace: self.namespace.clone(),
+            config_name: self.config_name.clone(),
+            images: self.images.clone().images(),
+            lifetimes: Lifetimes::default(),
+            pod: self.pod_ip,
+            port: GATE_PORT,
+        }
+    }
+
     /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
     ///
     /// # Errors
@@ -100,7 +123,7 @@ impl DeployArgs {
         prefix: Prefix,
         leadership: &Leadership,
     ) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, images, state } = self;
+        let Self { config_name, namespace, images, state, pod_ip: _ } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),

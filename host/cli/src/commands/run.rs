@@ -173,6 +173,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
+    let enrolment = deploy.enrolment(&platform);
     let starting = async {
         let leader_key = leader_key(&platform).await;
         let records = if etcd.is_empty() {
@@ -204,6 +205,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         engine,
         sources: sources.options(),
         upstreams,
+        enrolment: Some(enrolment),
         deployer,
         pace: Pace { cached: CENTRAL_CACHE },
         // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.

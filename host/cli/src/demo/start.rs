@@ -135,6 +135,7 @@ fn service(
         engine: engine.clone(),
         sources,
         upstreams: tokio::sync::watch::channel(vec![central]).1,
+        enrolment: None,
         deployer: None,
         // The built-in DNS server has no cache.
         pace: Pace::default(),

@@ -26,7 +26,7 @@ pub struct Reference {
     pub api_version: String,
     /// For example `StatefulSet`.
     pub kind: String,
-    /// Its namespace.
+    /// Its namespace; empty where there is one for the whole cluster.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -47,7 +47,10 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        match &*self.namespace {
+            "" => write!(f, "{} {}", self.kind, self.name),
+            namespace => write!(f, "{} {namespace}/{}", self.kind, self.name),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::runtime::watcher;
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, Resource};
 use openmcp_dns_api::DNSServiceConfig;
 use openmcp_dns_api::conditions::Finding;
 use openmcp_dns_core::deployment::{MANAGED_BY_LABEL, MANAGER};
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::central::Zones;
-use crate::watch::{Update, watch};
+use crate::watch::{Named, Update, watch};
 
 enum Input {
     Config(Update<DNSServiceConfig>),
@@ -28,9 +28,7 @@ enum Input {
 
 pub(super) struct Inputs {
     receiver: mpsc::Receiver<Input>,
-    name: String,
-    /// `None` until it is known whether there is one.
-    config: Option<Option<Arc<DNSServiceConfig>>>,
+    config: Named<DNSServiceConfig>,
     zones: channel::Receiver<Zones>,
     canary: channel::Receiver<Option<Finding>>,
     /// End with this.
@@ -53,12 +51,12 @@ impl Inputs {
         ours::<ConfigMap>(&mut watches, platform, namespace, &inputs);
         ours::<StatefulSet>(&mut watches, platform, namespace, &inputs);
         ours::<Deployment>(&mut watches, platform, namespace, &inputs);
-        Self { receiver, name: name.to_owned(), config: None, zones, canary, _watches: watches }
+        Self { receiver, config: Named::new(name.to_owned()), zones, canary, _watches: watches }
     }
 
     /// The configuration, where there is one; `None` until that is known.
     pub(super) fn config(&self) -> Option<Option<&Arc<DNSServiceConfig>>> {
-        self.config.as_ref().map(Option::as_ref)
+        self.config.object()
     }
 
     /// The zones, as they are now.
@@ -88,17 +86,8 @@ impl Inputs {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Config(Update::All(all)) => {
-                self.config =
-                    Some(all.into_iter().find(|config| config.name_any() == self.name).map(Arc::new));
-            }
-            Input::Config(Update::Set(config)) if config.name_any() == self.name => {
-                self.config = Some(Some(Arc::new(*config)))
-            }
-            Input::Config(Update::Removed(config)) if config.name_any() == self.name => {
-                self.config = Some(None)
-            }
-            Input::Config(_) | Input::Ours => {}
+            Input::Config(update) => self.config.take(update),
+            Input::Ours => {}
         }
     }
 }

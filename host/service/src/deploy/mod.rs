@@ -6,8 +6,6 @@
 //! Nothing else in the service waits for it: recording begins as soon as etcd answers, and the clusters are made to
 //! forward as soon as an address is known.
 
-mod apply;
-mod authority;
 mod certificates;
 mod finding;
 mod inputs;
@@ -26,7 +24,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{CertificateSource, DNSServiceConfig, FIELD_MANAGER, Provider};
-use openmcp_dns_core::deployment::{Facts, MemberAction, Reference, next_step, peer_urls, render};
+use openmcp_dns_core::deployment::{
+    COMPONENTS, Facts, MemberAction, Reference, next_step, peer_urls, render,
+};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::Membership;
@@ -34,19 +34,28 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::apply::Applier;
-use self::certificates::{Certificates, Issued};
+use self::certificates::{AUTHORITY, Issued};
 use self::inputs::Inputs;
 use self::observed::Observed;
+use crate::apply::{Applier, Rendered};
 use crate::central::Zones;
+use crate::certificates::{CertificateError, Keeper, Lifetimes};
 use crate::leadership::Leadership;
 use crate::report::dns_service_config::ConfigReport;
 use crate::report::statuses::Statuses;
 
-pub use self::authority::Lifetimes;
-pub use self::certificates::CertificateError;
 pub use self::store::{PrepareError, StoreAddress};
 pub use openmcp_dns_api::Images;
+
+/// The kinds that are rendered.
+const KINDS: [Rendered; 6] = [
+    Rendered("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Rendered("v1", "Service", "services"),
+    Rendered("v1", "ConfigMap", "configmaps"),
+    Rendered("apps/v1", "StatefulSet", "statefulsets"),
+    Rendered("apps/v1", "Deployment", "deployments"),
+    Rendered("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+];
 
 /// How long events are collected before something is done about them.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -132,17 +141,18 @@ impl Deployer {
         config: &DNSServiceConfig,
         before: &Observed,
     ) -> Result<Issued, CertificateError> {
-        let certificates = self.kept_certificates();
+        let keeper = self.keeper();
         match config.spec.etcd.certificates.unwrap_or_default() {
-            CertificateSource::Own => certificates.ensure(|issued| before.runs_with(issued)).await,
-            CertificateSource::Given => certificates.given().await,
+            CertificateSource::Own => Issued::ensure(&keeper, |issued| before.runs_with(issued)).await,
+            CertificateSource::Given => Issued::given(&keeper).await,
         }
     }
 
     /// Where certificates are kept.
-    fn kept_certificates(&self) -> Certificates {
+    fn keeper(&self) -> Keeper {
         let Self { platform, namespace, lifetimes, .. } = self;
-        Certificates { platform: platform.clone(), namespace: namespace.clone(), lifetimes: *lifetimes }
+        let (platform, namespace) = (platform.clone(), namespace.clone());
+        Keeper { platform, namespace, lifetimes: *lifetimes, authority: AUTHORITY }
     }
 
     /// Makes a DNSServiceConfig that sets nothing: somewhere it has to be said how the central DNS stands.
@@ -225,7 +235,12 @@ impl Deployer {
             reader_digest: issued.reader.digest(),
             prefix: self.prefix.to_string(),
         };
-        let applier = Applier { platform: self.platform.clone(), namespace: self.namespace.clone() };
+        let applier = Applier {
+            client: self.platform.clone(),
+            namespace: self.namespace.clone(),
+            kinds: &KINDS,
+            components: &COMPONENTS,
+        };
         let written: Vec<Reference> = applier.apply(&render(&wanted, &facts)).await?;
         for object in &written {
             tracing::info!(%object, "applied an object of the central DNS");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use openmcp_dns_api::{CertificateSource, DNSServiceConfig, Provider};
+use openmcp_dns_core::deployment::WRITER_SECRET;
 use tokio::time::timeout;
 
 use super::{Deployer, INTERVAL, PrepareError};
@@ -45,10 +46,10 @@ impl Deployer {
             self.write_given_identity(config).await?;
             return Ok(true);
         }
-        let certificates = self.kept_certificates();
+        let keeper = self.keeper();
         let writer = match config.spec.etcd.certificates.unwrap_or_default() {
-            CertificateSource::Own => certificates.writer().await?,
-            CertificateSource::Given => Some(certificates.given().await?.writer),
+            CertificateSource::Own => keeper.pair(WRITER_SECRET).await?,
+            CertificateSource::Given => Some(keeper.given(WRITER_SECRET).await?),
         };
         let Some(writer) = writer else { return Ok(false) };
         writer.write(&self.identity)?;

@@ -8,8 +8,8 @@ use openmcp_dns_core::deployment::client_endpoint;
 use thiserror::Error;
 
 use super::Deployer;
-use super::certificates::{CertificateError, write_file};
 use super::observed::Observed;
+use crate::certificates::{CertificateError, write_file};
 use crate::leadership::Leadership;
 
 /// The etcd that is used: it is prepared once, at the start.

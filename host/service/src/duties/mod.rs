@@ -1,12 +1,13 @@
 //! Duties: what the service does for each cluster.
 //!
 //! ```text
-//! Reachable ─► Annotate ─► Forward ─► Record ─► Probe        fulfilled, again and again
-//!           ◄─          ◄─         ◄─        ◄─              undone, once, when the Cluster leaves
+//! Reachable ─► Annotate ─► Forward ─► Record ─► Agent ─► Probe    fulfilled, again and again
+//!           ◄─          ◄─         ◄─        ◄─       ◄─          undone, once, when the Cluster leaves
 //! ```
 //! A duty is a value that knows what to do, how to say what it found, and how to take it back. A new
 //! one is a file here, a name in [`DutyName`], and a row in [`all`].
 
+mod agent;
 pub mod annotate;
 pub mod forward;
 mod probe;
@@ -29,6 +30,7 @@ use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
+use agent::ClusterAgent;
 use annotate::Annotate;
 use forward::{Forward, Layout};
 use probe::Probe;
@@ -42,12 +44,13 @@ pub use walk::{Duties, Findings};
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
 pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
-    let Settings { platform, inventory, upstreams, commands, prober, cancel, .. } = settings;
+    let Settings { platform, inventory, upstreams, enrolment, commands, prober, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
         Box::new(Forward::start(upstreams.clone(), wake, tasks, cancel)),
         Box::new(Record::new(commands.clone())),
+        Box::new(ClusterAgent::start(enrolment.clone(), wake, tasks, cancel)),
         Box::new(Probe::new(prober.clone())),
     ])
 }
@@ -141,6 +144,25 @@ pub enum Undone {
     GivenUp(String),
 }
 
+/// How long a cluster may keep us from taking back what we have in it. It is going away with the cluster in most
+/// cases.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Undone {
+    /// What became of taking `what` out of a cluster that has been leaving for so long.
+    fn of(removed: Result<(), String>, elapsed: Duration, what: &str) -> Self {
+        match removed {
+            Ok(()) => Self::Done,
+            Err(why) if elapsed < PATIENCE => {
+                Self::Again(format!("unable to take {what} back, trying again: {why}"))
+            }
+            Err(why) => {
+                Self::GivenUp(format!("{what} may still be there; the Cluster is released without it: {why}"))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -154,6 +176,16 @@ mod tests {
     use crate::metrics::{Metrics, Readiness};
     use crate::report::statuses::{Budget, Statuses};
 
+    #[test]
+    fn a_cluster_that_is_gone_holds_its_release_up_for_a_bounded_time_only() {
+        let fails = || Err("there is no access to the cluster".to_owned());
+        let before = Undone::of(fails(), PATIENCE - Duration::from_millis(1), "the agent");
+        assert!(matches!(&before, Undone::Again(why) if why.contains("no access")), "{before:?}");
+        let after = Undone::of(fails(), PATIENCE, "the agent");
+        assert!(matches!(&after, Undone::GivenUp(what) if what.contains("may still be there")), "{after:?}");
+        assert_eq!(Undone::of(Ok(()), PATIENCE * 2, "the agent"), Undone::Done);
+    }
+
     #[tokio::test]
     async fn every_condition_of_a_cluster_has_exactly_one_duty() {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
@@ -164,6 +196,7 @@ mod tests {
             statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
+            enrolment: None,
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,
             observations: crate::observe::observations().0,

@@ -171,6 +171,7 @@ impl World {
                 tag_check: Duration::from_secs(300),
             },
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
+            enrolment: None,
             deployer: None,
             pace: Pace::default(),
             wildcards: false,

@@ -15,7 +15,6 @@ mod verify;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
@@ -34,10 +33,6 @@ use finding::{Seen, finding};
 use verify::Verifier;
 
 pub use layout::{Layout, follow};
-
-/// How long a cluster may keep us from taking our block out of its DNS configuration. It is going
-/// away with the cluster in most cases.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Has a cluster's DNS forward the zone.
 pub struct Forward {
@@ -120,38 +115,11 @@ impl Duty for Forward {
             Way::Unusable(why) => Err(why.to_owned()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        undone(removed, context.elapsed)
+        Undone::of(removed, context.elapsed, "the forward block in the cluster's Corefile")
     }
 
     fn tell(&self, status: &mut ClusterDNSStatus) {
         status.cluster_dns_address =
             self.verifier.address().map(|server| server.to_string()).unwrap_or_default();
-    }
-}
-
-fn undone(removed: Result<(), String>, elapsed: Duration) -> Undone {
-    match removed {
-        Ok(()) => Undone::Done,
-        Err(why) if elapsed < PATIENCE => {
-            Undone::Again(format!("unable to take the forward block back, trying again: {why}"))
-        }
-        Err(why) => Undone::GivenUp(format!(
-            "the forward block may still stand in the cluster's Corefile; the Cluster is released without it: {why}"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cluster_that_is_gone_holds_its_release_up_for_a_bounded_time_only() {
-        let fails = || Err("there is no access to the cluster".to_owned());
-        let before = undone(fails(), PATIENCE - Duration::from_millis(1));
-        assert!(matches!(&before, Undone::Again(why) if why.contains("no access")), "{before:?}");
-        let after = undone(fails(), PATIENCE);
-        assert!(matches!(&after, Undone::GivenUp(what) if what.contains("may still stand")), "{after:?}");
-        assert_eq!(undone(Ok(()), PATIENCE * 2), Undone::Done);
     }
 }

@@ -1,23 +1,21 @@
-//! Brings objects to the platform cluster: what differs is applied, and nothing else is asked of it.
+//! Brings rendered objects to a cluster: what differs is applied, and nothing else is asked of it.
 
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
-use openmcp_dns_core::deployment::{
-    COMPONENT_LABEL, COMPONENTS, MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours,
-};
+use openmcp_dns_core::deployment::{COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours};
 use serde_json::Value;
 use thiserror::Error;
 
 /// Why an object is not as it should be.
 #[derive(Debug, Error)]
-pub(super) enum ApplyError {
+pub(crate) enum ApplyError {
     /// Another one of that name is there.
     #[error(
         "{0} is not ours (it lacks the label {MANAGED_BY_LABEL}: {MANAGER}) and is left alone; delete or rename it"
     )]
     Foreign(Reference),
-    /// The platform cluster refused, or did not answer.
+    /// The cluster refused, or did not answer.
     #[error("{verb} {object} failed")]
     Request {
         verb: &'static str,
@@ -30,19 +28,28 @@ pub(super) enum ApplyError {
     UnknownKind(Reference),
 }
 
-/// The kinds that are rendered, with their plurals.
-const KINDS: [(&str, &str, &str); 6] = [
-    ("v1", "Service", "services"),
-    ("v1", "ConfigMap", "configmaps"),
-    ("apps/v1", "StatefulSet", "statefulsets"),
-    ("apps/v1", "Deployment", "deployments"),
-    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-];
+impl ApplyError {
+    /// Whether rights are missing.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Request { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 403))
+    }
+}
 
-pub(super) struct Applier {
-    pub(super) platform: kube::Client,
-    pub(super) namespace: String,
+/// A kind that is rendered: its version, its own name and its plural.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rendered(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+
+/// The kinds of which there is one for the whole cluster, of those that are rendered.
+const OF_THE_CLUSTER: [&str; 3] = ["Namespace", "ClusterRole", "ClusterRoleBinding"];
+
+/// Brings the objects of some components to one namespace of a cluster.
+pub(crate) struct Applier {
+    pub(crate) client: kube::Client,
+    pub(crate) namespace: String,
+    /// All kinds that may be rendered, in the order in which they are applied.
+    pub(crate) kinds: &'static [Rendered],
+    /// The values of the component label on what is rendered; what has another one is somebody else's.
+    pub(crate) components: &'static [&'static str],
 }
 
 impl Applier {
@@ -50,7 +57,7 @@ impl Applier {
     ///
     /// # Errors
     /// At the first object that is not ours or is refused; those before it are there.
-    pub(super) async fn apply(&self, rendered: &[Value]) -> Result<Vec<Reference>, ApplyError> {
+    pub(crate) async fn apply(&self, rendered: &[Value]) -> Result<Vec<Reference>, ApplyError> {
         let mut changed = Vec::new();
         for wanted in rendered {
             let object = Reference::of(wanted);
@@ -59,8 +66,9 @@ impl Applier {
             }
         }
         let rendered: Vec<Reference> = rendered.iter().map(Reference::of).collect();
-        for (api_version, kind, plural) in KINDS {
-            changed.extend(self.take_away(api_version, kind, plural, &rendered).await?);
+        // What others need goes last.
+        for kind in self.kinds.iter().rev() {
+            changed.extend(self.take_away(*kind, &rendered).await?);
         }
         Ok(changed)
     }
@@ -87,31 +95,33 @@ impl Applier {
 
     async fn take_away(
         &self,
-        api_version: &str,
-        kind: &str,
-        plural: &str,
+        Rendered(api_version, kind, plural): Rendered,
         rendered: &[Reference],
     ) -> Result<Vec<Reference>, ApplyError> {
         let all = Reference {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
-            namespace: self.namespace.clone(),
+            namespace: if OF_THE_CLUSTER.contains(&kind) { String::new() } else { self.namespace.clone() },
             name: plural.to_owned(),
         };
         let failed = |verb, object: Reference| {
             move |source| ApplyError::Request { verb, object, source: Box::new(source) }
         };
         let api = self.api(&all)?;
-        // The service keeps other things beside the central DNS.
-        let ours = format!("{MANAGED_BY_LABEL}={MANAGER},{COMPONENT_LABEL} in ({})", COMPONENTS.join(","));
+        // The service keeps other things beside these.
+        let ours =
+            format!("{MANAGED_BY_LABEL}={MANAGER},{COMPONENT_LABEL} in ({})", self.components.join(","));
         let ours = ListParams::default().labels(&ours);
         let live = api.list_metadata(&ours).await.map_err(failed("listing", all.clone()))?;
         let mut removed = Vec::new();
         for name in live.items.into_iter().filter_map(|object| object.metadata.name) {
             let object = Reference { name, ..all.clone() };
             if !rendered.contains(&object) {
-                let gone = api.delete(&object.name, &DeleteParams::background()).await;
-                gone.map_err(failed("deleting", object.clone()))?;
+                match api.delete(&object.name, &DeleteParams::background()).await {
+                    // Somebody was faster.
+                    Err(kube::Error::Api(status)) if status.code == 404 => {}
+                    gone => drop(gone.map_err(failed("deleting", object.clone()))?),
+                }
                 removed.push(object);
             }
         }
@@ -119,14 +129,20 @@ impl Applier {
     }
 
     fn api(&self, object: &Reference) -> Result<Api<DynamicObject>, ApplyError> {
-        let known =
-            KINDS.iter().find(|(version, kind, _)| *version == object.api_version && *kind == object.kind);
-        let Some((api_version, kind, plural)) = known else {
+        let known = self
+            .kinds
+            .iter()
+            .find(|Rendered(version, kind, _)| *version == object.api_version && *kind == object.kind);
+        let Some(Rendered(api_version, kind, plural)) = known else {
             return Err(ApplyError::UnknownKind(object.clone()));
         };
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let resource =
             ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
-        Ok(Api::namespaced_with(self.platform.clone(), &self.namespace, &resource))
+        let client = self.client.clone();
+        Ok(match &*object.namespace {
+            "" => Api::all_with(client, &resource),
+            namespace => Api::namespaced_with(client, namespace, &resource),
+        })
     }
 }

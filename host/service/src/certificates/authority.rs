@@ -9,7 +9,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-use super::certificates::CertificateError;
+use super::CertificateError;
 
 /// Clocks differ: a new certificate is good from a while ago.
 const BACKDATED: Duration = Duration::from_secs(3600);
@@ -38,6 +38,15 @@ impl Default for Lifetimes {
     }
 }
 
+/// Which authority it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AuthorityId {
+    /// The Secret that keeps it.
+    pub(crate) secret: &'static str,
+    /// Its own name, which has to be the same whenever something is signed.
+    pub(crate) common_name: &'static str,
+}
+
 /// A certificate and its key (PEM).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signed {
@@ -47,7 +56,8 @@ pub(super) struct Signed {
 
 /// An authority, and who is trusted beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Authority {
+pub(crate) struct Authority {
+    pub(super) id: AuthorityId,
     pub(super) current: Signed,
     pub(super) next: Option<Signed>,
     /// All that are trusted, as PEM.
@@ -59,10 +69,21 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn make(lifetimes: &Lifetimes, now: Timestamp) -> Result<Self, CertificateError> {
-        let current = make_authority(lifetimes, now)?;
+    pub(super) fn make(
+        id: AuthorityId,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Result<Self, CertificateError> {
+        let current = make_authority(id, lifetimes, now)?;
         let trusted = current.certificate.clone();
-        Ok(Self { current, next: None, trusted, ends: Some(after(now, lifetimes.authority)), changed: now })
+        Ok(Self {
+            id,
+            current,
+            next: None,
+            trusted,
+            ends: Some(after(now, lifetimes.authority)),
+            changed: now,
+        })
     }
 
     /// Takes the next step, if there is one; `is_settled` says whether everybody has what was changed last.
@@ -81,12 +102,13 @@ impl Authority {
         let step = rotation(state);
         let rotated = match (step, &self.next) {
             (Rotation::Prepare, _) => {
-                let next = make_authority(lifetimes, now)?;
+                let next = make_authority(self.id, lifetimes, now)?;
                 let trusted = format!("{}{}", self.current.certificate, next.certificate);
                 Self { next: Some(next), trusted, changed: now, ..self.clone() }
             }
             // It was made when this was changed last.
             (Rotation::Take, Some(next)) => Self {
+                id: self.id,
                 current: next.clone(),
                 next: None,
                 trusted: format!("{}{}", next.certificate, self.current.certificate),
@@ -115,8 +137,9 @@ impl Authority {
         lifetime: Duration,
         now: Timestamp,
     ) -> Result<Signed, CertificateError> {
-        let issuing_key = KeyPair::from_pem(&self.current.key).map_err(CertificateError::Authority)?;
-        let issuer = Issuer::new(authority_params(lifetime, now), issuing_key);
+        let issuing_key = KeyPair::from_pem(&self.current.key)
+            .map_err(|error| CertificateError::Authority(self.id.secret, error))?;
+        let issuer = Issuer::new(authority_params(self.id, lifetime, now), issuing_key);
         let mut params = params(common_name, lifetime, now);
         for name in names {
             params.subject_alt_names.push(match name.parse() {
@@ -158,17 +181,21 @@ fn params(common_name: &str, lifetime: Duration, now: Timestamp) -> CertificateP
     params
 }
 
-/// The authority's own words. Its name has to be the same whenever something is signed.
-fn authority_params(lifetime: Duration, now: Timestamp) -> CertificateParams {
-    let mut params = params("openmcp-dns etcd authority", lifetime, now);
+/// The authority's own words.
+fn authority_params(id: AuthorityId, lifetime: Duration, now: Timestamp) -> CertificateParams {
+    let mut params = params(id.common_name, lifetime, now);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
-fn make_authority(lifetimes: &Lifetimes, now: Timestamp) -> Result<Signed, CertificateError> {
+fn make_authority(
+    id: AuthorityId,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<Signed, CertificateError> {
     let key = KeyPair::generate().map_err(CertificateError::Making)?;
-    let params = authority_params(lifetimes.authority, now);
+    let params = authority_params(id, lifetimes.authority, now);
     let certificate = params.self_signed(&key).map_err(CertificateError::Making)?.pem();
     Ok(Signed { certificate, key: key.serialize_pem() })
 }
@@ -189,7 +216,8 @@ mod tests {
     fn whoever_lags_one_step_behind_trusts_what_the_others_show_all_the_way() {
         let lifetimes = Lifetimes { overlap: Duration::from_secs(60), ..Lifetimes::default() };
         let mut now = Timestamp::now();
-        let mut authority = Authority::make(&lifetimes, now).unwrap();
+        let mut authority =
+            Authority::make(AuthorityId { secret: "s", common_name: "n" }, &lifetimes, now).unwrap();
         let first = authority.digest();
         now = authority.ends.unwrap();
         let mut steps = 0;

@@ -1,0 +1,203 @@
+//! Enrolment: clusters whose host names an external-dns in them records, through the gate.
+//!
+//! ```text
+//! DNSServiceConfig ──► Enrolment ◄── duty Agent of each cluster: what is wanted, where the gate is, a certificate
+//!                        │
+//!                        ├──► gate: Service to the replica that leads, certificate
+//!                        └──► whose certificates the gate takes
+//! ```
+
+mod gate;
+mod keeping;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use openmcp_dns_api::{Cluster, DNSServiceConfig, Images};
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::deployment::{AGENTS_AUTHORITY_SECRET, Agent, digest};
+use tokio::sync::watch;
+
+use crate::certificates::{
+    Authority, AuthorityId, CertificateError, Fingerprint, Keeper, Lifetimes, Pair, Purpose,
+};
+
+/// The authority of the gate and the agents.
+const AUTHORITY: AuthorityId =
+    AuthorityId { secret: AGENTS_AUTHORITY_SECRET, common_name: "openmcp-dns agents authority" };
+
+/// Where agents are said to be, and what they need.
+pub struct EnrolmentOptions {
+    /// The platform cluster.
+    pub platform: kube::Client,
+    /// Where the Service, certificates and the authority lie: the namespace of the service.
+    pub namespace: String,
+    /// The name of the DNSServiceConfig that counts.
+    pub config_name: String,
+    /// The images, where it names no other.
+    pub images: Images,
+    /// How long the certificates that are made are good for.
+    pub lifetimes: Lifetimes,
+    /// The address of our own pod; without it, the gate has no Service, and agents reach it as the configuration says.
+    pub pod: Option<IpAddr>,
+    /// Where the gate listens.
+    pub port: u16,
+}
+
+/// What there is to know of agents, for all who ask. Clones are the same.
+#[derive(Clone)]
+pub struct Enrolment(Arc<Shared>);
+
+struct Shared {
+    options: EnrolmentOptions,
+    known: watch::Sender<Known>,
+    admitted: watch::Sender<BTreeMap<Fingerprint, ClusterId>>,
+    /// Enrolment that may not have the certificate that was issued last.
+    unsettled: Mutex<BTreeSet<ClusterId>>,
+    started: Instant,
+}
+
+/// What is known.
+#[derive(Clone, Default)]
+pub(crate) struct Known {
+    /// The configuration, where there is one; `None` until that is known.
+    config: Option<Option<Arc<DNSServiceConfig>>>,
+    /// Of the gate.
+    gate: Gate,
+}
+
+/// What is known of the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gate {
+    /// Where agents reach it, or why nobody knows.
+    pub(crate) addresses: Option<Result<Vec<String>, String>>,
+    /// Its certificate, and whom it trusts; as long as there may be agents.
+    pub(crate) identity: Option<Pair>,
+    /// Who signs the agents' certificates.
+    pub(crate) authority: Option<Authority>,
+}
+
+/// Who is to record the host names of a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Wanted {
+    /// That is not known yet.
+    Unknown,
+    /// The service itself.
+    Native,
+    /// An agent.
+    Agent(Box<Agent>),
+}
+
+impl Enrolment {
+    /// Nothing is known yet; see [`Enrolment::keep`].
+    pub(crate) fn new(options: EnrolmentOptions) -> Self {
+        let (known, admitted) = (watch::channel(Known::default()).0, watch::channel(BTreeMap::new()).0);
+        Self(Arc::new(Shared {
+            options,
+            known,
+            admitted,
+            unsettled: Mutex::default(),
+            started: Instant::now(),
+        }))
+    }
+
+    /// Who is to record the host names of a cluster.
+    pub(crate) fn wanted(&self, cluster: &Cluster) -> Wanted {
+        let known = self.0.known.borrow();
+        match &known.config {
+            None => Wanted::Unknown,
+            Some(None) => Wanted::Native,
+            Some(Some(config)) => config
+                .spec
+                .agent(cluster, &self.0.options.images)
+                .map_or(Wanted::Native, |agent| Wanted::Agent(Box::new(agent))),
+        }
+    }
+
+    /// Told whenever something else is known.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Known> {
+        self.0.known.subscribe()
+    }
+
+    /// What is known of the gate.
+    pub(crate) fn gate(&self) -> Gate {
+        self.0.known.borrow().gate.clone()
+    }
+
+    /// Whose certificates the gate takes.
+    pub fn admitted(&self) -> watch::Receiver<BTreeMap<Fingerprint, ClusterId>> {
+        self.0.admitted.subscribe()
+    }
+
+    /// A certificate for the agent of a cluster, made where there is none that is good for a while. The gate takes it from
+    /// now on, and beside it those that the agent had before, until it has got this one.
+    pub(crate) async fn issue(
+        &self,
+        cluster: &ClusterId,
+        authority: &Authority,
+    ) -> Result<Pair, CertificateError> {
+        let purpose = Purpose {
+            secret: secret_name(cluster),
+            // Most servers show no more than 64 characters (RFC 5280, ub-common-name).
+            common_name: format!("{}/{}", cluster.namespace, cluster.name).chars().take(64).collect(),
+            names: Vec::new(),
+        };
+        let pair = self.keeper().issued(&purpose, authority, k8s_openapi::jiff::Timestamp::now()).await?;
+        let fingerprint = pair.fingerprint()?;
+        let is_new = self.0.admitted.send_if_modified(|admitted| {
+            admitted.insert(fingerprint, cluster.clone()).as_ref() != Some(cluster)
+        });
+        if is_new {
+            self.unsettled().insert(cluster.clone());
+        }
+        Ok(pair)
+    }
+
+    /// The agent of a cluster has got this certificate: the gate takes no other of it any more.
+    pub(crate) fn settle(&self, cluster: &ClusterId, pair: &Pair) {
+        let Ok(fingerprint) = pair.fingerprint() else { return };
+        self.admit_only(cluster, |admitted| *admitted == fingerprint);
+        self.unsettled().remove(cluster);
+    }
+
+    /// The gate takes no certificate of a cluster any more, and its own is forgotten; gives whether there was one.
+    pub(crate) async fn revoke(&self, cluster: &ClusterId) -> Result<bool, CertificateError> {
+        self.admit_only(cluster, |_| false);
+        self.unsettled().remove(cluster);
+        self.keeper().forget(&secret_name(cluster)).await
+    }
+
+    fn admit_only(&self, cluster: &ClusterId, keeps: impl Fn(&Fingerprint) -> bool) {
+        self.0.admitted.send_if_modified(|admitted| {
+            let before = admitted.len();
+            admitted.retain(|fingerprint, whose| whose != cluster || keeps(fingerprint));
+            admitted.len() != before
+        });
+    }
+
+    /// Whether every agent has the certificate that was issued last, as far as we have been here long enough to know.
+    fn is_settled(&self) -> bool {
+        self.0.started.elapsed() >= self.0.options.lifetimes.overlap && self.unsettled().is_empty()
+    }
+
+    fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<ClusterId>> {
+        self.0.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn keeper(&self) -> Keeper {
+        let EnrolmentOptions { platform, namespace, lifetimes, .. } = &self.0.options;
+        Keeper {
+            platform: platform.clone(),
+            namespace: namespace.clone(),
+            lifetimes: *lifetimes,
+            authority: AUTHORITY,
+        }
+    }
+}
+
+/// The Secret with the certificate of a cluster's agent. Names of clusters may be longer than that of a Secret with a prefix.
+fn secret_name(cluster: &ClusterId) -> String {
+    format!("openmcp-dns-agent-{}", digest(&cluster.to_string()))
+}
