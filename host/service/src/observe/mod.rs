@@ -27,7 +27,7 @@ pub fn observe(
     cancel: &CancellationToken,
     tasks: &Tasks,
 ) {
-    for kind in Kind::ALL {
+    for kind in Kind::watched() {
         let watch = watch::Watch {
             cluster: cluster.clone(),
             kind,
