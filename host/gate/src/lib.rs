@@ -16,6 +16,8 @@ mod peers;
 mod response;
 mod rpc;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use openmcp_dns_core::agents::{Refusal, Reply, Request};
