@@ -9,19 +9,24 @@
 mod ended;
 mod parts;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use openmcp_dns_core::agents::Root;
 use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_gate::{Gate, Inputs};
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::{Membership, Store};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
+use crate::agents::{Agents, Means};
 use crate::central::{DnsPods, Publisher};
 use crate::deploy::{Deployer, StoreAddress, Surroundings};
 use crate::inventory::Inventory;
@@ -67,6 +72,8 @@ pub struct Service {
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// Deploys the central DNS; `None` where that is somebody else's.
     pub deployer: Option<Deployment>,
+    /// Lets agents in; `None` where no cluster has one.
+    pub gate: Option<AgentGate>,
     /// What is known of the way to it.
     pub pace: Pace,
     /// Whether the central DNS server can serve wildcards.
@@ -77,6 +84,16 @@ pub struct Service {
     pub readiness: Readiness,
     /// Where what happens is noted.
     pub journal: Journal,
+}
+
+/// Where external-dns in clusters records its names.
+pub struct AgentGate {
+    /// Where it comes to.
+    pub listener: TcpListener,
+    /// What the gate shows of itself, and who is who.
+    pub inputs: Inputs,
+    /// The clusters whose names are what their agents say.
+    pub recorded: watch::Receiver<BTreeSet<ClusterId>>,
 }
 
 /// What deploys the central DNS.
@@ -107,6 +124,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         sources,
         upstreams,
         deployer,
+        gate,
         pace,
         wildcards,
         metrics,
@@ -123,10 +141,24 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     let (store_events_sender, store_events) = mpsc::channel(256);
     let followed = Arc::clone(&store);
     parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
+    let root = Root::of(&leader_key);
     parts.spawn("fencing of the store", hold(leadership.clone(), Arc::clone(&store), leader_key));
     let measured = metrics.clone();
     parts.spawn("metric of the lead", leadership.clone().told_to(move |leads| measured.leads(leads)));
     let options = Options { prefix, reports, leadership: leadership.clone(), tasks: tasks.clone() };
+    let recorded =
+        gate.as_ref().map_or_else(|| watch::channel(BTreeSet::new()).1, |gate| gate.recorded.clone());
+    let agents = Agents::new(Means {
+        recorded,
+        store: Arc::clone(&store),
+        root,
+        leadership: leadership.clone(),
+        commands: commands.downgrade(),
+        observations: observations.clone(),
+    });
+    if let Some(AgentGate { listener, inputs, .. }) = gate {
+        parts.spawn("gate for agents", Gate::new(inputs, Arc::new(agents.clone())).serve(listener));
+    }
     let recorder = Recorder::new(store, options);
     let received = Received { commands: commands_receiver, observations: observations_receiver };
     parts.spawn("recorder", recorder.run(received, store_events));
@@ -183,6 +215,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         upstreams,
         zones,
         commands,
+        agents,
         observations,
         statuses,
         prober,

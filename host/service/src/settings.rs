@@ -8,6 +8,7 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::Agents;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::leadership::Leadership;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub zones: watch::Sender<Option<BTreeSet<HostName>>>,
     /// What is wanted of the recorder.
     pub commands: mpsc::Sender<Command>,
+    /// What agents in clusters have written.
+    pub agents: Agents,
     /// Where watches report.
     pub observations: Observations,
     /// Where to say what is known of clusters.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
+use super::gate::GateArgs;
 use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
 use super::platform::platform;
@@ -82,6 +83,9 @@ pub struct RunArgs {
     #[command(flatten)]
     leader: LeaderArgs,
 
+    #[command(flatten)]
+    gate: GateArgs,
+
     /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
     #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
@@ -150,6 +154,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         dns_server,
         deploy,
         leader,
+        gate,
         metrics_listen,
         sources,
         limits,
@@ -193,6 +198,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    let gate = gate.open().await?;
     let service = Service {
         inventory: Arc::new(SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster)),
         platform,
@@ -205,6 +211,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         sources: sources.options(),
         upstreams,
         deployer,
+        gate,
         pace: Pace { cached: CENTRAL_CACHE },
         // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.
         wildcards: false,

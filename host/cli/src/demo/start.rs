@@ -136,6 +136,7 @@ fn service(
         sources,
         upstreams: tokio::sync::watch::channel(vec![central]).1,
         deployer: None,
+        gate: None,
         // The built-in DNS server has no cache.
         pace: Pace::default(),
         // The built-in DNS server finds them.

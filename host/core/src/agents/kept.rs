@@ -40,10 +40,10 @@ impl Root {
         Self(format!("openmcp-dns/agents/{}/", leader.landscape()))
     }
 
-    /// What all keys of all agents start with.
+    /// What all that is kept of a cluster starts with.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn of_cluster(&self, cluster: &ClusterId) -> String {
+        format!("{}{cluster}/", self.0)
     }
 
     /// Where it stands.
@@ -111,6 +111,7 @@ mod tests {
         ] {
             let place = root.place(&what);
             assert!(place.starts_with("openmcp-dns/agents/uid/clusters/w1/"), "{place}");
+            assert!(place.starts_with(&root.of_cluster(&ClusterId::new("clusters", "w1"))));
             assert_eq!(root.read(&place), Some(what));
         }
         for other in

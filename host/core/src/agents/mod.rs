@@ -16,6 +16,7 @@ mod refusal;
 mod request;
 mod space;
 mod switching;
+mod syncing;
 mod told;
 mod value;
 
@@ -29,5 +30,6 @@ pub use request::{
 };
 pub use space::{Draft, Edit, KeySpace, MAX_BYTES, MAX_KEYS, MAX_TARGETS, Touched};
 pub use switching::{Recorder, Seen, Step};
+pub use syncing::Syncing;
 pub use told::Told;
 pub use value::{MAX_VALUE_BYTES, Meaning};
