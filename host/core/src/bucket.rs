@@ -43,6 +43,12 @@ impl Bucket {
         is_there
     }
 
+    /// Whether as much can be taken at once as ever.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.left_at(now) >= self.most
+    }
+
     /// When one can be taken.
     #[must_use]
     pub fn due(&self, now: Instant) -> Instant {

@@ -9,6 +9,7 @@
 //! takes values and gives values, so that its tests feed it values and compare. [`recording`] holds
 //! what has to be remembered between them, as machines that take inputs and give effects.
 
+pub mod agents;
 pub mod backup;
 mod bucket;
 pub mod canary;

@@ -15,6 +15,8 @@ pub enum Change {
     Removed(Kind, ObjectKey),
     /// These are all objects of a kind: the first list of a watch, or a new one after an interruption.
     Replaced(Kind, Vec<Watched>),
+    /// What is watched in the cluster is none of our business any more: it is forgotten.
+    Forgotten,
 }
 
 /// The watched objects of one cluster.
@@ -42,6 +44,14 @@ impl Objects {
                 for object in objects {
                     self.set(object, &mut affected);
                 }
+            }
+            Change::Forgotten => {
+                // A source is gone before what it depends on, so that it is not said to be without it.
+                affected.extend(self.sources().into_iter().filter(|source| source.kind.is_watched()));
+                for kind in Kind::watched() {
+                    self.by_kind.remove(&kind);
+                }
+                self.by_parent.clear();
             }
         }
         affected

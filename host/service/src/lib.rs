@@ -8,7 +8,7 @@
 //! ```
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
 //! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
-//! `probe` asks real questions, `report` tells people, `leadership` says which
+//! `probe` asks real questions, `report` tells people, `agents` takes what external-dns in a cluster has written, `leadership` says which
 //! of several replicas writes. `run` wires them, and `uninstall` takes back what they have done.
 
 #![allow(
@@ -17,6 +17,7 @@
 )]
 
 pub mod address;
+pub mod agents;
 pub mod api_client;
 mod apply;
 pub mod central;

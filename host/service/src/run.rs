@@ -9,22 +9,27 @@
 mod ended;
 mod parts;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use openmcp_dns_core::agents::Root;
 use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
+use openmcp_dns_gate::{Gate, Inputs};
 use openmcp_dns_policy::Engine;
 use openmcp_dns_store::{Membership, Store};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
+use crate::agents::{Agents, Means, Recorded};
 use crate::central::{DnsPods, Publisher};
 use crate::deploy::{Deployer, StoreAddress, Surroundings};
-use crate::enrolment::{Enrolment, EnrolmentOptions};
+use crate::enrolment::Enrolment;
 use crate::inventory::Inventory;
 use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
@@ -66,10 +71,12 @@ pub struct Service {
     pub sources: SourceOptions,
     /// Addresses of the central DNS server, as the clusters reach them; the first is probed. None while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
-    /// What is to be known of agents; `None` where no cluster can have one.
-    pub enrolment: Option<EnrolmentOptions>,
+    /// Which clusters are to have agents; `None` where that is somebody else's.
+    pub enrolment: Option<Enrolment>,
     /// Deploys the central DNS; `None` where that is somebody else's.
     pub deployer: Option<Deployment>,
+    /// Lets agents in; `None` where no cluster has one.
+    pub gate: Option<AgentGate>,
     /// What is known of the way to it.
     pub pace: Pace,
     /// Whether the central DNS server can serve wildcards.
@@ -80,6 +87,16 @@ pub struct Service {
     pub readiness: Readiness,
     /// Where what happens is noted.
     pub journal: Journal,
+}
+
+/// Where external-dns in clusters records its names.
+pub struct AgentGate {
+    /// Where it comes to.
+    pub listener: TcpListener,
+    /// What the gate shows of itself, and who is who.
+    pub inputs: Inputs,
+    /// The clusters whose names are what their agents say.
+    pub recorded: Recorded,
 }
 
 /// What deploys the central DNS.
@@ -111,6 +128,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         upstreams,
         enrolment,
         deployer,
+        gate,
         pace,
         wildcards,
         metrics,
@@ -127,10 +145,24 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     let (store_events_sender, store_events) = mpsc::channel(256);
     let followed = Arc::clone(&store);
     parts.spawn("follower of the store", async move { followed.follow(store_events_sender).await });
+    let root = Root::of(&leader_key);
     parts.spawn("fencing of the store", hold(leadership.clone(), Arc::clone(&store), leader_key));
     let measured = metrics.clone();
     parts.spawn("metric of the lead", leadership.clone().told_to(move |leads| measured.leads(leads)));
     let options = Options { prefix, reports, leadership: leadership.clone(), tasks: tasks.clone() };
+    let recorded =
+        gate.as_ref().map_or_else(|| watch::channel(Some(BTreeSet::new())).1, |gate| gate.recorded.clone());
+    let agents = Agents::new(Means {
+        recorded,
+        store: Arc::clone(&store),
+        root,
+        leadership: leadership.clone(),
+        commands: commands.downgrade(),
+        observations: observations.clone(),
+    });
+    if let Some(AgentGate { listener, inputs, .. }) = gate {
+        parts.spawn("gate for agents", Gate::new(inputs, Arc::new(agents.clone())).serve(listener));
+    }
     let recorder = Recorder::new(store, options);
     let received = Received { commands: commands_receiver, observations: observations_receiver };
     parts.spawn("recorder", recorder.run(received, store_events));
@@ -180,7 +212,6 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     let writer = leadership.clone().once_leading(of_policies.clone().write());
     parts.spawn("writer of policies' status", writer);
 
-    let enrolment = enrolment.map(Enrolment::new);
     if let Some(enrolment) = &enrolment {
         parts.spawn("enrolment of agents", enrolment.clone().keep(leadership.clone()));
     }
@@ -192,6 +223,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         enrolment,
         zones,
         commands,
+        agents,
         observations,
         statuses,
         prober,

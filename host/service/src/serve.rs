@@ -142,7 +142,7 @@ mod tests {
     use openmcp_dns_core::leadership::{Leader, LeaderKey};
     use openmcp_dns_core::plan::NamePlan;
     use openmcp_dns_core::skydns::Prefix;
-    use openmcp_dns_store::{Commit, Fence, KeyValue, StoreError};
+    use openmcp_dns_store::{Commit, Fence, Keep, KeyValue, StoreError};
 
     use super::*;
 
@@ -162,6 +162,14 @@ mod tests {
         }
 
         async fn commit(&self, _: &Fence, _: &[NamePlan]) -> Result<Commit, StoreError> {
+            Err(StoreError::Fenced)
+        }
+
+        async fn kept(&self, _: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+            Err(StoreError::Fenced)
+        }
+
+        async fn keep(&self, _: &Fence, _: &[Keep]) -> Result<(), StoreError> {
             Err(StoreError::Fenced)
         }
 

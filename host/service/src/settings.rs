@@ -8,6 +8,7 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::Agents;
 use crate::enrolment::Enrolment;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
@@ -30,12 +31,14 @@ pub struct Settings {
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
-    /// Which clusters have agents, and how those reach the gate; `None` where none can have one.
+    /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Told the zones of the policies in force; `None` until they are known.
     pub zones: watch::Sender<Option<BTreeSet<HostName>>>,
     /// What is wanted of the recorder.
     pub commands: mpsc::Sender<Command>,
+    /// What agents in clusters have written.
+    pub agents: Agents,
     /// Where watches report.
     pub observations: Observations,
     /// Where to say what is known of clusters.

@@ -21,4 +21,4 @@ pub use etcd::{EtcdMembership, EtcdStore};
 pub use members::{Member, MemberStatus, Membership};
 pub use memory::{Backup, MemoryStore};
 pub use openmcp_dns_core::mirror::{KeyValue, StoreEvent};
-pub use store::{Commit, Fence, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};
+pub use store::{Commit, Fence, Keep, MAX_OPERATIONS, Refusal, Store, StoreError, read_once};

@@ -11,7 +11,7 @@ use openmcp_dns_core::plan::NamePlan;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
-use crate::{Commit, Fence, KeyValue, MAX_OPERATIONS, Refusal, Store, StoreError, StoreEvent};
+use crate::{Commit, Fence, Keep, KeyValue, MAX_OPERATIONS, Refusal, Store, StoreError, StoreEvent};
 
 /// How many revisions a slow follower may lag behind before it reads everything anew.
 const BACKLOG: usize = 1024;
@@ -47,6 +47,8 @@ pub struct Backup {
     entries: BTreeMap<String, (Vec<u8>, i64)>,
     /// Who leads, and since which revision.
     leaders: BTreeMap<LeaderKey, (Leader, i64)>,
+    /// What stands outside of all records.
+    kept: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Debug, Error)]
@@ -111,10 +113,7 @@ impl MemoryStore {
 
     fn apply(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         let operations = plans.iter().map(|plan| plan.changes.len()).sum();
-        if operations > MAX_OPERATIONS {
-            let source = TooManyOperations(operations).into();
-            return Err(StoreError::Refused { refusal: Refusal::TooManyOperations, source });
-        }
+        check_operations(operations)?;
         let mut state = self.lock();
         state.content.check(fence)?;
         let entries = &state.content.entries;
@@ -169,6 +168,14 @@ impl MemoryStore {
     }
 }
 
+fn check_operations(count: usize) -> Result<(), StoreError> {
+    if count <= MAX_OPERATIONS {
+        return Ok(());
+    }
+    let source = TooManyOperations(count).into();
+    Err(StoreError::Refused { refusal: Refusal::TooManyOperations, source })
+}
+
 impl Backup {
     /// Whether the fence holds.
     fn check(&self, fence: &Fence) -> Result<(), StoreError> {
@@ -213,6 +220,26 @@ impl Store for MemoryStore {
 
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.apply(fence, plans)
+    }
+
+    async fn kept(&self, below: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let state = self.lock();
+        let from = state.content.kept.range(below.to_owned()..);
+        let found = from.take_while(|(key, _)| key.starts_with(below));
+        Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn keep(&self, fence: &Fence, changes: &[Keep]) -> Result<(), StoreError> {
+        check_operations(changes.len())?;
+        let mut state = self.lock();
+        state.content.check(fence)?;
+        for Keep { key, value } in changes.iter().cloned() {
+            match value {
+                Some(value) => state.content.kept.insert(key, value),
+                None => state.content.kept.remove(&key),
+            };
+        }
+        Ok(())
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

@@ -86,6 +86,15 @@ impl StoreError {
     }
 }
 
+/// A change outside of all records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Where.
+    pub key: String,
+    /// What stands there from then on; `None`: nothing.
+    pub value: Option<Vec<u8>>,
+}
+
 /// Keeps records.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -108,6 +117,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Fenced`] when the fence does not hold any more; when the store refuses, or does not answer.
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError>;
+
+    /// What stands below a path outside of all records, which no DNS server reads; in order.
+    ///
+    /// # Errors
+    /// When the store refuses, or does not answer.
+    async fn kept(&self, below: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Makes all of these changes there in one transaction, or none; at most [`MAX_OPERATIONS`].
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when the fence does not hold any more; when the store refuses, or does not answer.
+    async fn keep(&self, fence: &Fence, changes: &[Keep]) -> Result<(), StoreError>;
 
     /// Reports what the store holds and what changes, until nobody listens any more.
     async fn follow(&self, events: mpsc::Sender<StoreEvent>);

@@ -13,7 +13,8 @@ use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::plan::NamePlan;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_store::{
-    Commit, EtcdAddress, Fence, MAX_OPERATIONS, MemoryStore, Store, StoreError, StoreEvent, connect_etcd,
+    Commit, EtcdAddress, Fence, Keep, MAX_OPERATIONS, MemoryStore, Store, StoreError, StoreEvent,
+    connect_etcd,
 };
 use openmcp_dns_tests::etcd::Etcd;
 use tokio::sync::mpsc;
@@ -160,6 +161,14 @@ impl Store for Counted {
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         self.inner.commit(fence, plans).await
+    }
+
+    async fn kept(&self, below: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.inner.kept(below).await
+    }
+
+    async fn keep(&self, fence: &Fence, changes: &[Keep]) -> Result<(), StoreError> {
+        self.inner.keep(fence, changes).await
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

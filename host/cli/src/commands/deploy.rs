@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use openmcp_dns_api::Images;
-use openmcp_dns_core::deployment::{GATE_PORT, client_endpoint};
+use openmcp_dns_core::deployment::client_endpoint;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::certificates::Lifetimes;
 use openmcp_dns_service::deploy::Deployer;
@@ -37,10 +37,6 @@ pub struct DeployArgs {
     /// temporary files
     #[arg(long, env = "OPENMCP_DNS_STATE", value_name = "FOLDER")]
     state: Option<PathBuf>,
-
-    /// Address of the pod of the service; without it, the gate for agents gets no Service
-    #[arg(long, env = "POD_IP", value_name = "ADDRESS")]
-    pod_ip: Option<IpAddr>,
 }
 
 /// What runs in the pods that are deployed.
@@ -101,15 +97,20 @@ impl DeployArgs {
     }
 
     /// What is to be known of agents.
-    pub fn enrolment(&self, platform: &kube::Client) -> EnrolmentOptions {
+    pub fn enrolment(
+        &self,
+        platform: &kube::Client,
+        pod: Option<IpAddr>,
+        port: Option<u16>,
+    ) -> EnrolmentOptions {
         EnrolmentOptions {
             platform: platform.clone(),
             namespace: self.namespace.clone(),
             config_name: self.config_name.clone(),
             images: self.images.clone().images(),
             lifetimes: Lifetimes::default(),
-            pod: self.pod_ip,
-            port: GATE_PORT,
+            pod,
+            port,
         }
     }
 
@@ -123,7 +124,7 @@ impl DeployArgs {
         prefix: Prefix,
         leadership: &Leadership,
     ) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, images, state, pod_ip: _ } = self;
+        let Self { config_name, namespace, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),

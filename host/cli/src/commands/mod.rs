@@ -9,6 +9,7 @@ mod crds;
 mod demo;
 mod deploy;
 mod etcd;
+mod gate;
 mod leading;
 mod limits;
 mod manifests;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
+use super::gate::{GateArgs, Opened};
 use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
 use super::platform::platform;
@@ -82,6 +83,9 @@ pub struct RunArgs {
     #[command(flatten)]
     leader: LeaderArgs,
 
+    #[command(flatten)]
+    gate: GateArgs,
+
     /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
     #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
@@ -150,6 +154,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         dns_server,
         deploy,
         leader,
+        gate,
         metrics_listen,
         sources,
         limits,
@@ -173,7 +178,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
-    let enrolment = deploy.enrolment(&platform);
+    let Opened { gate, enrolment } = gate.open(&platform, &deploy).await?;
     let starting = async {
         let leader_key = leader_key(&platform).await;
         let records = if etcd.is_empty() {
@@ -205,8 +210,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         engine,
         sources: sources.options(),
         upstreams,
-        enrolment: Some(enrolment),
+        enrolment,
         deployer,
+        gate,
         pace: Pace { cached: CENTRAL_CACHE },
         // CoreDNS's etcd plugin finds a stored one only by asking for `*` itself.
         wildcards: false,

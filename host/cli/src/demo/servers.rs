@@ -138,7 +138,7 @@ fn server(name: &str, kinds: &[Resource]) -> Server {
 /// What every cluster serves: what Kubernetes brings, and the Gateway API.
 fn member_kinds() -> Vec<Resource> {
     let mut kinds = built_in();
-    for kind in Kind::ALL {
+    for kind in Kind::watched() {
         let resource = Resource::custom(kind.group(), kind.version(), kind.as_str(), kind.plural());
         if kinds.iter().all(|known| (&known.group, &known.kind) != (&resource.group, &resource.kind)) {
             kinds.push(if kind.is_namespaced() { resource } else { resource.in_no_namespace() });

@@ -137,6 +137,7 @@ fn service(
         upstreams: tokio::sync::watch::channel(vec![central]).1,
         enrolment: None,
         deployer: None,
+        gate: None,
         // The built-in DNS server has no cache.
         pace: Pace::default(),
         // The built-in DNS server finds them.

@@ -1,4 +1,4 @@
-//! The kinds of objects that are watched in each cluster: one file and one row each.
+//! The kinds of objects that claim host names, or that claims depend on: one file and one row each.
 //!
 //! A new kind whose fields are those of another (every route of the Gateway API) is a file like
 //! `http_route.rs`. One with fields of its own is a file like `ingress.rs` and a `Shape`.
@@ -6,6 +6,7 @@
 //! `tests/kinds.rs` say what else a kind needs: a fixture, permissions, a line in the documentation.
 
 mod condition;
+mod external_dns;
 mod gateway;
 mod hostname;
 mod http_route;
@@ -18,6 +19,7 @@ mod selector;
 
 use std::fmt;
 
+pub use external_dns::{Endpoint, EndpointsSpec, endpoint};
 pub use meta::{Meta, ObjectKey};
 pub use object::{Fields, Lookup, Object, Part, Reader, Watched};
 
@@ -47,6 +49,8 @@ enum Shape {
         protocols: &'static [&'static str],
     },
     Ingress,
+    /// What an agent asks for.
+    Endpoints,
     /// Watched for its metadata.
     MetadataOnly,
 }
@@ -65,7 +69,7 @@ pub enum Role {
 /// Makes the list of kinds from rows of a name and the file that has the row.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $file:ident,)*) => {
-        /// A kind of objects that is watched in each cluster. They sort as they stand in the list.
+        /// A kind of objects. They sort as they stand in the list.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
             $($(#[$doc])* $kind,)*
@@ -93,6 +97,8 @@ kinds! {
     Ingress = ingress,
     /// Listeners can select them by label.
     Namespace = namespace,
+    /// Claims a host name as an agent in the cluster says.
+    ExternalDns = external_dns,
 }
 
 impl Kind {
@@ -100,6 +106,17 @@ impl Kind {
     #[must_use]
     pub fn parse(kind: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == kind)
+    }
+
+    /// The kinds that are watched in each cluster; the others no API server has.
+    pub fn watched() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.into_iter().filter(|kind| kind.is_watched())
+    }
+
+    /// Whether its objects are watched in each cluster.
+    #[must_use]
+    pub const fn is_watched(self) -> bool {
+        !matches!(self.row().shape, Shape::Endpoints)
     }
 
     /// The kinds that claim host names.
@@ -152,7 +169,7 @@ impl Kind {
     pub const fn role(self) -> Role {
         match self.row().shape {
             Shape::Gateway => Role::Parent,
-            Shape::Route { .. } | Shape::Ingress => Role::Source,
+            Shape::Route { .. } | Shape::Ingress | Shape::Endpoints => Role::Source,
             Shape::MetadataOnly => Role::Namespace,
         }
     }
@@ -162,7 +179,7 @@ impl Kind {
     pub fn needs(self) -> impl Iterator<Item = Self> {
         let others: &[Self] = match self.row().shape {
             Shape::Route { .. } => &[Self::Gateway, Self::Namespace],
-            Shape::Gateway | Shape::Ingress | Shape::MetadataOnly => &[],
+            Shape::Gateway | Shape::Ingress | Shape::Endpoints | Shape::MetadataOnly => &[],
         };
         std::iter::once(self).chain(others.iter().copied())
     }
@@ -171,7 +188,7 @@ impl Kind {
     fn attaches_to(self, protocol: &str) -> bool {
         match self.row().shape {
             Shape::Route { protocols } => protocols.contains(&protocol),
-            Shape::Gateway | Shape::Ingress | Shape::MetadataOnly => false,
+            Shape::Gateway | Shape::Ingress | Shape::Endpoints | Shape::MetadataOnly => false,
         }
     }
 }

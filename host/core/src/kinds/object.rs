@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::external_dns::{self, EndpointsSpec};
 use super::gateway::{GatewaySpec, GatewayStatus};
 use super::ingress::{self, IngressSpec, IngressStatus};
 use super::meta::{Meta, ObjectKey, or_default};
@@ -56,6 +57,8 @@ pub enum Fields {
     Route(RouteSpec, RouteStatus),
     /// Of an Ingress.
     Ingress(IngressSpec, IngressStatus),
+    /// Of what an agent asks for.
+    Endpoints(EndpointsSpec),
     /// Nothing: the kind is watched for its metadata.
     Nothing,
 }
@@ -85,6 +88,7 @@ impl Kind {
             Shape::Gateway => reader.read(Fields::Gateway),
             Shape::Route { .. } => reader.read(Fields::Route),
             Shape::Ingress => reader.read(Fields::Ingress),
+            Shape::Endpoints => reader.read(|spec, Nothing {}| Fields::Endpoints(spec)),
             Shape::MetadataOnly => reader.read(|Nothing {}, Nothing {}| Fields::Nothing),
         }
     }
@@ -125,7 +129,9 @@ impl Watched {
     pub fn parents(&self) -> BTreeSet<(Kind, ObjectKey)> {
         match &self.fields {
             Fields::Route(spec, _) => route::parents(&self.meta, spec),
-            Fields::Gateway(..) | Fields::Ingress(..) | Fields::Nothing => BTreeSet::new(),
+            Fields::Gateway(..) | Fields::Ingress(..) | Fields::Endpoints(_) | Fields::Nothing => {
+                BTreeSet::new()
+            }
         }
     }
 
@@ -135,6 +141,7 @@ impl Watched {
         match &self.fields {
             Fields::Route(spec, status) => Some(route::resolve(self.kind, &self.meta, spec, status, lookup)),
             Fields::Ingress(spec, status) => Some(ingress::resolve(&self.meta, spec, status)),
+            Fields::Endpoints(spec) => Some(external_dns::resolve(spec)),
             Fields::Gateway(..) | Fields::Nothing => None,
         }
     }

@@ -25,6 +25,11 @@ impl LeaderKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Tells the landscape from others that share the store.
+    pub(crate) fn landscape(&self) -> &str {
+        self.0.strip_prefix(ROOT).map_or("", |rest| rest.trim_start_matches('/'))
+    }
 }
 
 /// Who leads; the value of a leader key.

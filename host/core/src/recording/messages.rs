@@ -63,6 +63,8 @@ pub enum Observation {
     NotServed(Kind),
     /// A watch has trouble; it goes on trying.
     Trouble(Kind, String),
+    /// An agent says what the cluster asks for: its objects are not watched (any more), and forgotten.
+    LeftToAgent,
 }
 
 /// The end of a transaction.
@@ -164,6 +166,8 @@ pub enum WatchState {
     NotServed,
     /// The watch has trouble; what was known before stays.
     Trouble(String),
+    /// The kind is not watched: an agent in the cluster says what is asked for.
+    LeftToAgent,
 }
 
 /// State of each watch that has reported.

@@ -33,6 +33,7 @@ mod tests;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use messages::{
@@ -42,7 +43,9 @@ pub use question::{Answer, Answering, AskedClaim, Decisions, Job, QuestionId, Ro
 pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 use crate::cluster::ClusterId;
+use crate::cluster_policy::ClusterModule;
 use crate::codes;
+use crate::decide::AllowedNames;
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::name::HostName;
@@ -247,6 +250,12 @@ impl Recording {
         let room = MAX_PROBLEMS - summary.problems.len();
         summary.problems.extend(conflicts.chain(refusals).take(room));
         summary
+    }
+
+    /// Who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.
+    #[must_use]
+    pub fn deciding(&self, id: &ClusterId) -> Option<(ClusterModule, Arc<AllowedNames>)> {
+        self.clusters.get(id)?.deciding()
     }
 
     /// Names of the policies whose modules are asked, with the role in which they are.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::messages::{NoDomain, Watches};
+use super::messages::{NoDomain, WatchState, Watches};
 use crate::cluster::SourceRef;
 use crate::codes;
 use crate::compare::Comparison;
 use crate::deletion_guard::HeldDeletion;
 use crate::index::State;
+use crate::kinds::Kind;
 use crate::name::HostName;
 
 /// Most problems that a summary lists; the counts are complete.
@@ -47,6 +48,16 @@ pub struct Summary {
     pub left_zones: BTreeSet<HostName>,
     /// How a candidate would decide; `None` where there is none.
     pub comparison: Option<Comparison>,
+}
+
+impl Summary {
+    /// Whether all objects of the cluster are known, and what follows from them is recorded.
+    #[must_use]
+    pub fn is_in_sync(&self) -> bool {
+        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::NotServed);
+        let all_known = self.watches.len() == Kind::watched().count() && self.watches.values().all(is_known);
+        all_known && self.pending == 0 && self.undecided == 0 && matches!(self.domain, Some(Ok(_)))
+    }
 }
 
 /// A claim that is not published.

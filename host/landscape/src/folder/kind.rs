@@ -17,7 +17,7 @@ pub enum Kind {
 
 impl Kind {
     fn all() -> impl Iterator<Item = Self> {
-        [Self::Cluster, Self::DnsPolicy].into_iter().chain(kinds::Kind::ALL.map(Self::Watched))
+        [Self::Cluster, Self::DnsPolicy].into_iter().chain(kinds::Kind::watched().map(Self::Watched))
     }
 
     /// The kind in its Kubernetes spelling.

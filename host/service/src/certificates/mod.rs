@@ -12,9 +12,6 @@ use std::path::Path;
 
 use k8s_openapi::ByteString;
 use openmcp_dns_core::deployment::{MANAGED_BY_LABEL, MANAGER, digest};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 pub use self::authority::Lifetimes;
@@ -53,9 +50,6 @@ pub enum CertificateError {
     /// A certificate cannot be made.
     #[error("unable to make a certificate")]
     Making(#[source] rcgen::Error),
-    /// What is kept is no certificate.
-    #[error("a certificate that is kept is not PEM; delete its Secret to have a new one made")]
-    NotPem(#[source] rustls::pki_types::pem::Error),
     /// A file cannot be written.
     #[error("unable to write {0}")]
     File(String, #[source] std::io::Error),
@@ -76,16 +70,7 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-/// SHA-256 of a certificate (DER).
-pub type Fingerprint = [u8; 32];
-
 impl Pair {
-    /// Tells the certificate from all others.
-    pub(crate) fn fingerprint(&self) -> Result<Fingerprint, CertificateError> {
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
-        Ok(Sha256::digest(certificate.map_err(CertificateError::NotPem)?).into())
-    }
-
     /// The three files, as the data of a Secret.
     pub(crate) fn files(&self) -> BTreeMap<&'static str, String> {
         let Self { certificate, key, authority } = self;

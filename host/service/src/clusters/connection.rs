@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use openmcp_dns_core::agents::Step;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::agents::Changes;
 use crate::api_client::{Watches, of_leader};
 use crate::duties::Way;
 use crate::duties::forward::{self, Layout};
 use crate::duties::pulse::{self, Pulse};
 use crate::inventory::Access;
-use crate::observe::observe;
+use crate::observe::{Observation, Watching, observe};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 
@@ -24,6 +26,14 @@ pub(super) struct Connection {
     /// The client for Events; they are written beside the controller.
     client: watch::Sender<Option<kube::Client>>,
     open: Option<Open>,
+    /// Who says what the cluster asks for; `None` while that is not known.
+    step: Option<Step>,
+    /// Tells what its agent asks for, while the cluster is looked at.
+    agent: Option<DropGuard>,
+    /// Told when the agent is done, or another recorder is wanted.
+    agent_changes: Changes,
+    /// Whether the recorder knows that the objects are not watched.
+    is_left: bool,
 }
 
 /// An open way. Its watches end with it.
@@ -33,18 +43,32 @@ struct Open {
     client: Result<kube::Client, String>,
     layout: watch::Receiver<Layout>,
     pulse: watch::Receiver<Pulse>,
+    /// The watches of what claims host names; `None` where the agent says that.
+    watching: Option<Watching>,
+    cancel: CancellationToken,
     _ends_watches: DropGuard,
 }
 
 impl Connection {
     /// A way that is not open; `client` is told when it is.
-    pub(super) const fn new(
+    pub(super) fn new(
         id: ClusterId,
         settings: Arc<Settings>,
         tasks: Tasks,
         client: watch::Sender<Option<kube::Client>>,
     ) -> Self {
-        Self { id, settings, tasks, client, open: None }
+        let agent_changes = settings.agents.changes(&id);
+        Self {
+            id,
+            settings,
+            tasks,
+            client,
+            open: None,
+            step: None,
+            agent: None,
+            agent_changes,
+            is_left: false,
+        }
     }
 
     /// Whether there is access, of use or not.
@@ -63,17 +87,60 @@ impl Connection {
 
     /// Waits for a change of what is known of the cluster; for ever where nothing is.
     pub(super) async fn changed(&mut self) {
-        let Some(open) = &mut self.open else { return std::future::pending().await };
+        let Some(open) = &mut self.open else { return self.agent_changes.next().await };
         tokio::select! {
             Ok(()) = open.layout.changed() => {}
             Ok(()) = open.pulse.changed() => {}
-            else => std::future::pending().await,
+            () = self.agent_changes.next() => {}
         }
     }
 
     /// Opens the way into the cluster, and opens it anew when the access has changed.
     pub(super) async fn open(&mut self, access: Option<&Access>) {
-        let Some(access) = access else { return self.close() };
+        self.open_way(access).await;
+        if self.step.is_none() {
+            self.step = self.settings.agents.step(&self.id, false).await;
+        }
+        self.watch().await;
+    }
+
+    /// Goes on with the switch to another recorder, if there is one; `is_done` says whether all objects are known.
+    pub(super) async fn switch(&mut self, is_done: bool) {
+        // While it is not known, all stays as it is.
+        self.step = self.settings.agents.step(&self.id, is_done).await.or(self.step);
+        self.watch().await;
+    }
+
+    /// Has told what is known from the agent, from watches, or from both.
+    async fn watch(&mut self) {
+        let Settings { agents, observations, cancel, .. } = &*self.settings;
+        if self.agent.is_none() {
+            let (agents, id, cancel) = (agents.clone(), self.id.clone(), cancel.child_token());
+            self.agent = Some(cancel.clone().drop_guard());
+            self.tasks.spawn(async move { cancel.run_until_cancelled(agents.follow(&id)).await });
+        }
+        let Some(step) = self.step else { return };
+        if step.watches_objects() {
+            self.is_left = false;
+            if let Some(open) = &mut self.open
+                && open.watching.is_none()
+                && let Ok(client) = &open.client
+            {
+                open.watching = Some(observe(&self.id, client, observations, &open.cancel, &self.tasks));
+            }
+            return;
+        }
+        if let Some(watching) = self.open.as_mut().and_then(|open| open.watching.take()) {
+            watching.end().await;
+        }
+        if !std::mem::replace(&mut self.is_left, true) {
+            // Nobody listens when the service ends.
+            let _ = observations.send((self.id.clone(), Observation::LeftToAgent)).await;
+        }
+    }
+
+    async fn open_way(&mut self, access: Option<&Access>) {
+        let Some(access) = access else { return self.close_way() };
         if self.open.as_ref().is_some_and(|open| open.access == *access) {
             return;
         }
@@ -85,7 +152,6 @@ impl Connection {
         let (layout_sender, layout) = watch::channel(Layout::Unknown);
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
         if let (Ok(client), Some(watches)) = (&client, watches) {
-            observe(&self.id, client, &self.settings.observations, &cancel, &self.tasks);
             let (first, second) = (client.clone(), client.clone());
             let cancel: CancellationToken = cancel.clone();
             self.tasks.spawn(async move {
@@ -100,10 +166,18 @@ impl Connection {
         }
         self.client.send_replace(client.as_ref().ok().cloned());
         let access = access.clone();
-        self.open = Some(Open { access, client, layout, pulse, _ends_watches: cancel.drop_guard() });
+        let guard = cancel.clone().drop_guard();
+        self.open =
+            Some(Open { access, client, layout, pulse, watching: None, cancel, _ends_watches: guard });
     }
 
+    /// Nothing of the cluster is looked at any more.
     pub(super) fn close(&mut self) {
+        self.close_way();
+        (self.step, self.agent, self.is_left) = (None, None, false);
+    }
+
+    fn close_way(&mut self) {
         self.open = None;
         self.client.send_replace(None);
     }

@@ -18,7 +18,7 @@ use super::{Desired, finalizer};
 use crate::counts::ClusterCounts;
 use crate::duties::{self, Context, Duties, Findings};
 use crate::journal::Occurrence;
-use crate::record::{Command, Summary};
+use crate::record::{Command, MAX_PROBLEMS, Summary};
 use crate::report::statuses::Object;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -165,7 +165,11 @@ impl ClusterController {
             return Next::Ended;
         }
         self.connection.open(desired.access.as_ref()).await;
-        let Some(summary) = self.summary().await else { return Next::Ended };
+        let Some(mut summary) = self.summary().await else { return Next::Ended };
+        self.connection.switch(summary.is_in_sync()).await;
+        let refused = self.settings.agents.problems(&self.id).await;
+        summary.problems.extend(refused);
+        summary.problems.truncate(MAX_PROBLEMS);
         let context = Context {
             id: &self.id,
             cluster,

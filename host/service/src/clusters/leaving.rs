@@ -49,6 +49,9 @@ impl ClusterController {
         if !self.duties.undo(&context).await {
             return Next::Again(AGAIN);
         }
+        if !self.settings.agents.forget(&self.id).await {
+            return Next::Again(AGAIN);
+        }
         match self.release(desired).await {
             Ok(()) => self.end(),
             Err(error) => {

@@ -54,7 +54,7 @@ const INTERVAL: Duration = Duration::from_secs(300);
 
 /// Has an agent in the cluster, or none.
 pub struct ClusterAgent {
-    /// `None` where no cluster can have one.
+    /// `None` where agents are somebody else's.
     enrolment: Option<Enrolment>,
     /// What was applied last, and when.
     applied: Option<(String, Instant)>,
@@ -295,7 +295,9 @@ impl Duty for ClusterAgent {
     }
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
-        let Some(enrolment) = self.enrolment.clone() else { return native() };
+        let Some(enrolment) = self.enrolment.clone() else {
+            return Finding::good("the service deploys no agents");
+        };
         let Way::Open { client, .. } = context.way else {
             return Finding::unknown(Reason::Unreachable, "the cluster cannot be reached");
         };

@@ -167,6 +167,7 @@ impl Undone {
 mod tests {
     use std::collections::BTreeSet;
 
+    use openmcp_dns_core::leadership::LeaderKey;
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;
 
@@ -199,6 +200,14 @@ mod tests {
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,
+            agents: crate::agents::Agents::new(crate::agents::Means {
+                recorded: watch::channel(Some(BTreeSet::new())).1,
+                store: Arc::new(openmcp_dns_store::MemoryStore::default()),
+                root: openmcp_dns_core::agents::Root::of(&LeaderKey::of_platform("test")),
+                leadership: crate::leadership::Leadership::alone("test".to_owned()),
+                commands: mpsc::channel(1).0.downgrade(),
+                observations: crate::observe::observations().0,
+            }),
             observations: crate::observe::observations().0,
             prober: None,
             journal: Journal::new(Metrics::default()),

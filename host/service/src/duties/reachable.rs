@@ -54,7 +54,7 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
     };
     let trouble = watches.iter().find_map(|(kind, state)| match state {
         WatchState::Trouble(message) => Some((kind, message)),
-        WatchState::InSync | WatchState::NotServed => None,
+        WatchState::InSync | WatchState::NotServed | WatchState::LeftToAgent => None,
     });
     if let Some((kind, message)) = trouble {
         return Finding::bad(
@@ -62,8 +62,11 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
             format!("unable to watch {}; what is published stays: {message}", kind.as_str()),
         );
     }
-    if watches.len() < Kind::ALL.len() {
+    if watches.len() < Kind::watched().count() {
         return Finding::unknown(Reason::InProgress, "the first lists are being read");
+    }
+    if watches.values().all(|state| *state == WatchState::LeftToAgent) {
+        return Finding::good("an agent in the cluster says what is recorded");
     }
     let not_served = with(|state| *state == WatchState::NotServed);
     if not_served.is_empty() {
@@ -86,7 +89,7 @@ mod tests {
 
     /// All kinds are in sync, but for these.
     fn watches(others: &[(Kind, WatchState)]) -> BTreeMap<Kind, WatchState> {
-        let in_sync = Kind::ALL.into_iter().map(|kind| (kind, WatchState::InSync));
+        let in_sync = Kind::watched().map(|kind| (kind, WatchState::InSync));
         in_sync.chain(others.iter().cloned()).collect()
     }
 
@@ -109,6 +112,14 @@ mod tests {
     fn a_cluster_whose_first_lists_are_being_read_is_not_called_unreachable() {
         let finding = finding(&Pulse::Answers, &BTreeMap::from([(Kind::Gateway, WatchState::InSync)]));
         assert_eq!((finding.status, finding.reason), (None, Reason::InProgress));
+    }
+
+    #[test]
+    fn a_cluster_that_is_left_to_its_agent_is_reachable_although_nothing_is_watched() {
+        let left = Kind::watched().map(|kind| (kind, WatchState::LeftToAgent));
+        let finding = finding(&Pulse::Answers, &left.collect());
+        assert_eq!(finding.status, Some(true));
+        assert!(finding.message.contains("agent"), "{}", finding.message);
     }
 
     #[test]

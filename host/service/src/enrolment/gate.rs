@@ -53,6 +53,9 @@ impl Enrolment {
     /// Where agents reach the gate, once that is so; or why not.
     async fn addresses(&self, spec: &DNSServiceConfigSpec) -> Result<Vec<String>, String> {
         let EnrolmentOptions { platform, namespace, pod, port, .. } = &self.0.options;
+        let Some(port) = *port else {
+            return Err("the service lets no agents in: start it with --gate-listen".to_owned());
+        };
         let given: Vec<String> = spec.gate.addresses.iter().map(|address| with_port(address)).collect();
         let Some(pod) = *pod else {
             return if given.is_empty() {
@@ -66,7 +69,7 @@ impl Enrolment {
         let facts = GateFacts {
             namespace: namespace.clone(),
             pod,
-            port: *port,
+            port,
             address: service().await?.as_ref().and_then(kept_address),
         };
         self.applier().apply(&render_gate(&spec.gate.gate(), &facts)).await.map_err(|error| chain(&error))?;

@@ -1,11 +1,14 @@
-//! Keeps what is known of agents up to date: the configuration, the gate, the authority.
+//! Keeps what is known of agents up to date: which clusters have one, the gate, the authority.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Api;
 use kube::runtime::watcher;
-use openmcp_dns_api::DNSServiceConfig;
+use kube::{Api, ResourceExt as _};
+use openmcp_dns_api::{Cluster, DNSServiceConfig};
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_gate::Credentials;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -19,39 +22,97 @@ const INTERVAL: Duration = Duration::from_secs(300);
 /// How soon it is looked again while something is missing.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// What is watched on the platform cluster.
+struct Inputs {
+    config: Named<DNSServiceConfig>,
+    /// `None` until they are known.
+    clusters: Option<BTreeMap<ClusterId, Cluster>>,
+}
+
+enum Input {
+    Config(Update<DNSServiceConfig>),
+    Cluster(Update<Cluster>),
+}
+
+impl Inputs {
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Config(update) => self.config.take(update),
+            Input::Cluster(Update::All(all)) => {
+                self.clusters = Some(all.into_iter().map(|cluster| (id(&cluster), cluster)).collect());
+            }
+            Input::Cluster(Update::Set(cluster)) => {
+                self.clusters.get_or_insert_default().insert(id(&cluster), *cluster);
+            }
+            Input::Cluster(Update::Removed(cluster)) => {
+                self.clusters.get_or_insert_default().remove(&id(&cluster));
+            }
+            Input::Cluster(Update::Trouble(_)) => {}
+        }
+    }
+}
+
+fn id(cluster: &Cluster) -> ClusterId {
+    ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any())
+}
+
 impl Enrolment {
-    /// Watches the configuration, and keeps the gate's Service and certificates while we lead. A standby knows who is to
-    /// record, and writes nothing.
+    /// Watches the configuration and the clusters, and keeps the gate's Service and certificates while we lead. A standby
+    /// knows who is to record, and writes nothing.
     pub async fn keep(self, leadership: Leadership) {
-        let (updates, mut received) = mpsc::channel::<Update<DNSServiceConfig>>(16);
-        let api = Api::<DNSServiceConfig>::all(self.0.options.platform.clone());
-        let watching = watch(api, watcher::Config::default(), updates, |update| update);
-        let mut config = Named::new(self.0.options.config_name.clone());
+        let (sender, mut received) = mpsc::channel(64);
+        let platform = &self.0.options.platform;
+        let all = watcher::Config::default;
+        let watching = async {
+            tokio::join!(
+                watch(Api::all(platform.clone()), all(), sender.clone(), Input::Config),
+                watch(Api::all(platform.clone()), all(), sender.clone(), Input::Cluster),
+            )
+        };
+        let mut inputs = Inputs { config: Named::new(self.0.options.config_name.clone()), clusters: None };
         let keeping = async {
             let mut next = Instant::now();
             loop {
                 tokio::select! {
-                    Some(update) = received.recv() => {
-                        config.take(update);
-                        let seen = config.object().map(|config| config.cloned());
-                        self.0.known.send_if_modified(|known| {
-                            let changed = known.config != seen;
-                            known.config = seen;
-                            changed
-                        });
-                        next = Instant::now();
+                    Some(input) = received.recv() => {
+                        inputs.take(input);
+                        if self.note(&inputs) {
+                            next = Instant::now();
+                        }
                     }
                     () = sleep_until(next), if leadership.is_leading() => {
-                        next = Instant::now() + self.look(config.object()).await;
+                        next = Instant::now() + self.look(inputs.config.object()).await;
                     }
                     () = leadership.leading(), if !leadership.is_leading() => next = Instant::now(),
                 }
             }
         };
         tokio::select! {
-            () = watching => {}
+            _ = watching => {}
             () = keeping => {}
         }
+    }
+
+    /// Notes what is wanted now; gives whether the configuration is another one.
+    fn note(&self, inputs: &Inputs) -> bool {
+        let Inputs { config, clusters } = inputs;
+        let (config, images) = (config.object(), &self.0.options.images);
+        let recorded = config.zip(clusters.as_ref()).map(|(config, clusters)| -> BTreeSet<ClusterId> {
+            let spec = config.map(|config| &config.spec);
+            let has_agent =
+                |cluster: &Cluster| spec.is_some_and(|spec| spec.agent(cluster, images).is_some());
+            let all = clusters.iter().filter(|(_, cluster)| has_agent(cluster));
+            all.map(|(id, _)| id.clone()).collect()
+        });
+        if recorded.is_some() {
+            change(&self.0.recorded, recorded);
+        }
+        let config = config.map(Option::<&Arc<_>>::cloned);
+        self.0.known.send_if_modified(|known| {
+            let changed = known.config != config;
+            known.config = config;
+            changed
+        })
     }
 
     /// Brings the gate up to date; gives how soon to look again.
@@ -60,12 +121,18 @@ impl Enrolment {
         let spec = config.map(|config| config.spec.clone()).unwrap_or_default();
         let before = self.gate();
         let gate = self.bring_gate(&spec, &before).await;
-        let is_well = !matches!(gate.addresses, Some(Err(_)));
         if let Some(Err(why)) = &gate.addresses
             && gate.addresses != before.addresses
         {
             tracing::warn!(why, "agents do not reach the gate");
         }
+        let credentials = gate.identity.as_ref().map(|identity| Credentials {
+            certificate: identity.certificate.clone().into_bytes(),
+            key: identity.key.clone().into_bytes(),
+            authorities: identity.authority.clone().into_bytes(),
+        });
+        change(&self.0.credentials, credentials);
+        let is_well = !matches!(gate.addresses, Some(Err(_)));
         self.0.known.send_if_modified(|known| {
             let changed = known.gate != gate;
             known.gate = gate;
@@ -73,4 +140,12 @@ impl Enrolment {
         });
         if is_well { INTERVAL } else { AGAIN }
     }
+}
+
+fn change<T: PartialEq>(sender: &tokio::sync::watch::Sender<T>, new: T) {
+    sender.send_if_modified(|old| {
+        let is_new = *old != new;
+        *old = new;
+        is_new
+    });
 }

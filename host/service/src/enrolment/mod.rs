@@ -10,7 +10,7 @@
 mod gate;
 mod keeping;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -18,11 +18,11 @@ use std::time::Instant;
 use openmcp_dns_api::{Cluster, DNSServiceConfig, Images};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{AGENTS_AUTHORITY_SECRET, Agent, digest};
+use openmcp_dns_gate::{Agents, Credentials, CredentialsError, Fingerprint, Inputs};
+use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::certificates::{
-    Authority, AuthorityId, CertificateError, Fingerprint, Keeper, Lifetimes, Pair, Purpose,
-};
+use crate::certificates::{Authority, AuthorityId, CertificateError, Keeper, Lifetimes, Pair, Purpose};
 
 /// The authority of the gate and the agents.
 const AUTHORITY: AuthorityId =
@@ -42,8 +42,8 @@ pub struct EnrolmentOptions {
     pub lifetimes: Lifetimes,
     /// The address of our own pod; without it, the gate has no Service, and agents reach it as the configuration says.
     pub pod: Option<IpAddr>,
-    /// Where the gate listens.
-    pub port: u16,
+    /// Where the gate listens; without it there is none.
+    pub port: Option<u16>,
 }
 
 /// What there is to know of agents, for all who ask. Clones are the same.
@@ -53,13 +53,15 @@ pub struct Enrolment(Arc<Shared>);
 struct Shared {
     options: EnrolmentOptions,
     known: watch::Sender<Known>,
-    admitted: watch::Sender<BTreeMap<Fingerprint, ClusterId>>,
+    admitted: watch::Sender<Agents>,
+    credentials: watch::Sender<Option<Credentials>>,
+    recorded: watch::Sender<Option<BTreeSet<ClusterId>>>,
     /// Enrolment that may not have the certificate that was issued last.
     unsettled: Mutex<BTreeSet<ClusterId>>,
     started: Instant,
 }
 
-/// What is known.
+/// What is known, apart from what the gate is told.
 #[derive(Clone, Default)]
 pub(crate) struct Known {
     /// The configuration, where there is one; `None` until that is known.
@@ -92,15 +94,30 @@ pub(crate) enum Wanted {
 
 impl Enrolment {
     /// Nothing is known yet; see [`Enrolment::keep`].
-    pub(crate) fn new(options: EnrolmentOptions) -> Self {
-        let (known, admitted) = (watch::channel(Known::default()).0, watch::channel(BTreeMap::new()).0);
+    #[must_use]
+    pub fn new(options: EnrolmentOptions) -> Self {
         Self(Arc::new(Shared {
             options,
-            known,
-            admitted,
+            known: watch::Sender::default(),
+            admitted: watch::Sender::default(),
+            credentials: watch::Sender::default(),
+            recorded: watch::Sender::default(),
             unsettled: Mutex::default(),
             started: Instant::now(),
         }))
+    }
+
+    /// What the gate shows of itself, and whose certificates it takes.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs {
+        let Shared { credentials, admitted, .. } = &*self.0;
+        Inputs { credentials: credentials.subscribe(), agents: admitted.subscribe() }
+    }
+
+    /// The clusters that are to be recorded by an agent; `None` until that is known.
+    #[must_use]
+    pub fn recorded(&self) -> watch::Receiver<Option<BTreeSet<ClusterId>>> {
+        self.0.recorded.subscribe()
     }
 
     /// Who is to record the host names of a cluster.
@@ -126,18 +143,13 @@ impl Enrolment {
         self.0.known.borrow().gate.clone()
     }
 
-    /// Whose certificates the gate takes.
-    pub fn admitted(&self) -> watch::Receiver<BTreeMap<Fingerprint, ClusterId>> {
-        self.0.admitted.subscribe()
-    }
-
     /// A certificate for the agent of a cluster, made where there is none that is good for a while. The gate takes it from
     /// now on, and beside it those that the agent had before, until it has got this one.
     pub(crate) async fn issue(
         &self,
         cluster: &ClusterId,
         authority: &Authority,
-    ) -> Result<Pair, CertificateError> {
+    ) -> Result<Pair, EnrolmentError> {
         let purpose = Purpose {
             secret: secret_name(cluster),
             // Most servers show no more than 64 characters (RFC 5280, ub-common-name).
@@ -145,7 +157,7 @@ impl Enrolment {
             names: Vec::new(),
         };
         let pair = self.keeper().issued(&purpose, authority, k8s_openapi::jiff::Timestamp::now()).await?;
-        let fingerprint = pair.fingerprint()?;
+        let fingerprint = fingerprint(&pair)?;
         let is_new = self.0.admitted.send_if_modified(|admitted| {
             admitted.insert(fingerprint, cluster.clone()).as_ref() != Some(cluster)
         });
@@ -157,7 +169,7 @@ impl Enrolment {
 
     /// The agent of a cluster has got this certificate: the gate takes no other of it any more.
     pub(crate) fn settle(&self, cluster: &ClusterId, pair: &Pair) {
-        let Ok(fingerprint) = pair.fingerprint() else { return };
+        let Ok(fingerprint) = fingerprint(pair) else { return };
         self.admit_only(cluster, |admitted| *admitted == fingerprint);
         self.unsettled().remove(cluster);
     }
@@ -195,6 +207,23 @@ impl Enrolment {
             authority: AUTHORITY,
         }
     }
+}
+
+fn fingerprint(pair: &Pair) -> Result<Fingerprint, EnrolmentError> {
+    Ok(Fingerprint::of_pem(pair.certificate.as_bytes())?)
+}
+
+/// Why an agent gets no certificate.
+#[derive(Debug, Error)]
+pub(crate) enum EnrolmentError {
+    /// It cannot be made or kept.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// What is kept is none.
+    #[error(
+        "the certificate that is kept for the agent cannot be read; delete its Secret to have a new one made"
+    )]
+    Unreadable(#[from] CredentialsError),
 }
 
 /// The Secret with the certificate of a cluster's agent. Names of clusters may be longer than that of a Secret with a prefix.

@@ -24,13 +24,13 @@ pub struct ListError {
 }
 
 /// All objects of a cluster that claim host names, or that claims depend on, in the order of
-/// [`Kind::ALL`]. There are none of a kind that the cluster does not serve.
+/// [`Kind::watched`]. There are none of a kind that the cluster does not serve.
 ///
 /// # Errors
 /// When one kind cannot be listed: what is known of the others says too little.
 pub async fn list(client: &kube::Client) -> Result<Vec<Watched>, ListError> {
     let mut all = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::watched() {
         let failed = |source| ListError { kind, source };
         let Some(resource) = discovery::served(client, kind).await.map_err(failed)? else { continue };
         let found = kind.read(List { kind, client: client.clone(), resource });

@@ -11,6 +11,7 @@ mod watch;
 
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::tasks::Tasks;
@@ -19,6 +20,27 @@ pub use intake::{NobodyListens, Observations, ObservationsReceiver, Taken, obser
 pub use list::list;
 pub use openmcp_dns_core::recording::Observation;
 
+/// Watches that end together.
+pub struct Watching {
+    cancel: CancellationToken,
+    /// Nobody sends; it ends when all watches have.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Watching {
+    /// Ends them; nothing more is reported then.
+    pub async fn end(mut self) {
+        self.cancel.cancel();
+        let _ = self.ended.recv().await;
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
 /// Watches all kinds in a cluster until it is cancelled or nobody listens any more.
 pub fn observe(
     cluster: &ClusterId,
@@ -26,15 +48,21 @@ pub fn observe(
     observations: &Observations,
     cancel: &CancellationToken,
     tasks: &Tasks,
-) {
-    for kind in Kind::ALL {
+) -> Watching {
+    let (running, ended) = mpsc::channel(1);
+    let cancel = cancel.child_token();
+    for kind in Kind::watched() {
         let watch = watch::Watch {
             cluster: cluster.clone(),
             kind,
             client: client.clone(),
             observations: observations.clone(),
         };
-        let cancel = cancel.clone();
-        tasks.spawn(async move { cancel.run_until_cancelled(watch.run()).await });
+        let (cancel, running) = (cancel.clone(), running.clone());
+        tasks.spawn(async move {
+            cancel.run_until_cancelled(watch.run()).await;
+            drop(running);
+        });
     }
+    Watching { cancel, ended }
 }

@@ -1,9 +1,11 @@
 //! What the recorder is told.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
+use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::recording::Summary;
@@ -38,6 +40,8 @@ pub enum Command {
     Expectation(HostName, oneshot::Sender<Expectation>),
     /// Asks which clusters have values in the store, and at how many names. Nobody answers before the store has been read.
     Owners(oneshot::Sender<Vec<(Owner, usize)>>),
+    /// Asks who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.
+    Deciding(ClusterId, oneshot::Sender<Option<(ClusterModule, Arc<AllowedNames>)>>),
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }

@@ -22,5 +22,7 @@ pub use crate::observe::observations;
 pub use messages::{Command, Received};
 pub use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
 pub use openmcp_dns_core::deletion_guard::HeldDeletion;
-pub use openmcp_dns_core::recording::{NoDomain, Problem, Report, Summary, WatchState, explain};
+pub use openmcp_dns_core::recording::{
+    MAX_PROBLEMS, NoDomain, Problem, Report, Summary, WatchState, explain,
+};
 pub use recorder::{Options, Recorder};

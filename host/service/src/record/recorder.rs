@@ -190,6 +190,11 @@ impl Recorder {
                 }
                 return;
             }
+            Command::Deciding(cluster, answer) => {
+                // Nobody may be waiting any more.
+                let _ = answer.send(self.recording.deciding(&cluster));
+                return;
+            }
             Command::Summarise(cluster, answer) => {
                 self.asked.push((cluster, answer));
                 return;

@@ -173,6 +173,7 @@ impl World {
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
             enrolment: None,
             deployer: None,
+            gate: None,
             pace: Pace::default(),
             wildcards: false,
             journal: Journal::new(metrics.clone()),

@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use openmcp_dns_core::leadership::{Leader, LeaderKey};
 
 use super::{Ground, plan, same};
-use crate::{Commit, Fence, StoreError};
+use crate::{Commit, Fence, Keep, MAX_OPERATIONS, StoreError};
 
 fn leader(term: u64) -> Leader {
     Leader { term, holder: format!("pod-{term}") }
@@ -65,6 +65,38 @@ pub(super) async fn leaders_of_other_landscapes_are_not_in_the_way(
     same("who leads there", nobody, None)?;
     ground.direct.lead(&fence, &leader(9)).await?;
     written(ground, &ours, 0).await.map(drop)
+}
+
+pub(super) async fn what_is_kept_outside_of_the_records_is_read_by_who_asks(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let mut follower = ground.follow(16);
+    follower.everything().await?;
+    let fence = ground.direct.lead(&ground.fence, &leader(1)).await?;
+    let root = format!("openmcp-dns/battery{}/", ground.prefix);
+    let keep = |key: &str, value: Option<&str>| Keep {
+        key: format!("{root}{key}"),
+        value: value.map(|value| value.as_bytes().to_vec()),
+    };
+    let kept = |all: &[(&str, &str)]| {
+        let entry = |(key, value): &(&str, &str)| (format!("{root}{key}"), value.as_bytes().to_vec());
+        all.iter().map(entry).collect::<Vec<_>>()
+    };
+    ground.direct.keep(&fence, &[keep("b", Some("2")), keep("a", Some("1"))]).await?;
+    same("kept", ground.direct.kept(&root).await?, kept(&[("a", "1"), ("b", "2")]))?;
+    ground.direct.keep(&fence, &[keep("a", None), keep("b", Some("3")), keep("none", None)]).await?;
+    same("kept now", ground.direct.kept(&root).await?, kept(&[("b", "3")]))?;
+    same("kept elsewhere", ground.direct.kept(&format!("{root}c")).await?, Vec::new())?;
+    is_fenced("of nobody", ground.direct.keep(&ground.fence, &[keep("a", Some("4"))]).await)?;
+    let many: Vec<Keep> = (0..=MAX_OPERATIONS).map(|n| keep(&n.to_string(), Some("5"))).collect();
+    ensure!(ground.direct.keep(&fence, &many).await.is_err(), "too many operations are taken");
+    same("kept at last", ground.direct.kept(&root).await?, kept(&[("b", "3")]))?;
+    let all: Vec<Keep> = many.into_iter().take(MAX_OPERATIONS).collect();
+    ground.direct.keep(&fence, &all).await?;
+    same("entries", ground.read().await?, Vec::new())?;
+    let revision = written(ground, &fence, 0).await?;
+    // The first that is told is the record.
+    same("changes", follower.changes().await?, vec![ground.entry("a", "1", revision)])
 }
 
 /// Writes a key; gives the revision.

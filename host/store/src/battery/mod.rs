@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use crate::{Commit, Fence, KeyValue, Store, StoreEvent};
 use fencing::{
     leaders_of_other_landscapes_are_not_in_the_way, of_two_that_lead_at_once_one_does,
-    what_an_earlier_leader_writes_changes_nothing, who_leads_is_no_record_and_can_be_read,
+    what_an_earlier_leader_writes_changes_nothing, what_is_kept_outside_of_the_records_is_read_by_who_asks,
+    who_leads_is_no_record_and_can_be_read,
 };
 use following::{
     a_deletion_that_a_restored_store_has_not_seen_is_noticed,
@@ -123,6 +124,7 @@ pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
         what_an_earlier_leader_writes_changes_nothing
         of_two_that_lead_at_once_one_does
         leaders_of_other_landscapes_are_not_in_the_way
+        what_is_kept_outside_of_the_records_is_read_by_who_asks
     };
     for (number, (name, case)) in cases.into_iter().enumerate() {
         let prefix = format!("/battery/case-{number}");

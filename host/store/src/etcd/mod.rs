@@ -24,7 +24,7 @@ use openmcp_dns_core::skydns::Prefix;
 use tokio::sync::mpsc;
 
 use crate::connect::{ConnectError, EtcdAddress};
-use crate::{Commit, Fence, Store, StoreError, StoreEvent};
+use crate::{Commit, Fence, Keep, Store, StoreError, StoreEvent};
 use connection::Connection;
 use error::{Failure, in_time};
 
@@ -34,6 +34,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a request is sent that reached no member: while some are dead, another one may answer. One of three that is
 /// dead may well be chosen several times in a row.
 const SENDINGS: usize = 12;
+
+/// The revision of what is there now.
+const CURRENT: i64 = 0;
 
 /// Records below a prefix in etcd.
 pub struct EtcdStore {
@@ -124,6 +127,34 @@ impl Store for EtcdStore {
         }
         let (_, revision) = leader_in(&response);
         if revision == fence.revision { Ok(Commit::Conflict) } else { Err(StoreError::Fenced) }
+    }
+
+    async fn kept(&self, below: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let client = self.connection.client().await?.kv_client();
+        let (sender, mut pages) = mpsc::channel(4);
+        let sent = async move { pages::send(client, below.as_bytes(), CURRENT, &sender).await };
+        let collected = async {
+            let mut all = Vec::new();
+            while let Some(event) = pages.recv().await {
+                if let StoreEvent::Page(page) = event {
+                    all.extend(page.into_iter().filter_map(|entry| Some((entry.key, entry.value?))));
+                }
+            }
+            all
+        };
+        let (sent, all) = tokio::join!(sent, collected);
+        sent?;
+        Ok(all)
+    }
+
+    async fn keep(&self, fence: &Fence, changes: &[Keep]) -> Result<(), StoreError> {
+        let operation = |Keep { key, value }: &Keep| match value {
+            Some(value) => TxnOp::put(key.as_str(), value.as_slice(), None),
+            None => TxnOp::delete(key.as_str(), None),
+        };
+        let operations = changes.iter().map(operation).collect();
+        let response = self.send(fenced(fence, Vec::new(), operations)).await?;
+        if response.succeeded() { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
     async fn follow(&self, events: mpsc::Sender<StoreEvent>) {

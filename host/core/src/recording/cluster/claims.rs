@@ -9,6 +9,7 @@ use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::decide::Decision;
 use crate::deletion_guard::Reason;
+use crate::kinds::Kind;
 use crate::objects::Change;
 use crate::policy::{FailureKind, PolicyFailure};
 use crate::recording::messages::{Observation, WatchState};
@@ -24,7 +25,7 @@ impl ClusterRecords {
             Observation::Change(change) => {
                 let listed = match &change {
                     Change::Replaced(kind, _) => Some(*kind),
-                    Change::Set(_) | Change::Removed(..) => None,
+                    Change::Set(_) | Change::Removed(..) | Change::Forgotten => None,
                 };
                 let affected = self.objects.apply(change);
                 if let Some(kind) = listed {
@@ -42,6 +43,18 @@ impl ClusterRecords {
                 if self.listed.insert(kind) {
                     self.review(around);
                 }
+                self.tell_untold(around);
+                self.touch(around);
+            }
+            Observation::LeftToAgent => {
+                let affected = self.objects.apply(Change::Forgotten);
+                for kind in Kind::watched() {
+                    self.watches.insert(kind, WatchState::LeftToAgent);
+                    self.listed.insert(kind);
+                }
+                self.review(around);
+                self.ask_candidate(&affected, around);
+                self.redecide(affected, true, &Decisions::default(), around);
                 self.tell_untold(around);
                 self.touch(around);
             }

@@ -21,7 +21,7 @@ use super::names::{Deletions, Member};
 use super::question::{Answer, AskedClaim, Decisions, Job, Role, Ticket};
 use super::zone::Wish;
 use crate::cluster::{ClusterId, SourceRef};
-use crate::cluster_policy::ClusterPolicy;
+use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
 use crate::deletion_guard::{DeletionGuard, Reason};
@@ -210,7 +210,9 @@ impl ClusterRecords {
 
     /// What those who plan names have to know of the cluster.
     pub(super) fn member(&self) -> Member {
-        let in_sync = self.watches.iter().filter(|(_, state)| **state == WatchState::InSync);
+        // All is known of what nobody looks at.
+        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::LeftToAgent);
+        let in_sync = self.watches.iter().filter(|(_, state)| is_known(state));
         let limits = self.policy.as_ref().map(|policy| policy.limits).unwrap_or_default();
         Member {
             zone: self.zone.clone(),
@@ -284,6 +286,13 @@ impl ClusterRecords {
     /// Whether the cluster is released, and has left the store for good.
     pub(super) fn is_gone(&self, has_left: impl Fn(&Owner) -> bool) -> bool {
         self.released.as_ref().is_some_and(|owners| owners.iter().all(has_left))
+    }
+
+    /// Who decides, and where the cluster may publish; `None` while that is not known, and when it leaves.
+    pub(super) fn deciding(&self) -> Option<(ClusterModule, Arc<AllowedNames>)> {
+        let policy = self.policy.as_ref().filter(|_| self.released.is_none())?;
+        let allowed = self.domain.as_ref()?.as_ref().ok()?;
+        Some((policy.module.clone(), Arc::clone(allowed)))
     }
 
     /// The policies whose modules are asked, and in which role.

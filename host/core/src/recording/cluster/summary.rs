@@ -2,12 +2,15 @@
 
 use super::ClusterRecords;
 use crate::index::Counts;
+use crate::kinds::Kind;
 use crate::mirror::Mirror;
+use crate::recording::messages::WatchState;
 use crate::recording::summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 impl ClusterRecords {
     /// The cluster's part of its summary. Conflicts, and what is wrong with the store, others know.
     pub(in crate::recording) fn summary(&self, store: &Mirror) -> Summary {
+        let cloned = |(kind, state): (&Kind, &WatchState)| (*kind, state.clone());
         let active = self.policy.as_ref();
         let domain = self.domain.as_ref().filter(|_| active.is_some());
         let incoming = self.incoming.as_ref().map(|incoming| &incoming.policy);
@@ -17,7 +20,7 @@ impl ClusterRecords {
                 Ok(allowed) => Ok(allowed.domain.clone()),
                 Err(why) => Err(why.clone()),
             }),
-            watches: self.watches.clone(),
+            watches: self.watches.iter().filter(|(kind, _)| kind.is_watched()).map(cloned).collect(),
             pending: self.waiting.len() + usize::from(incoming.is_some()),
             held: self.guard.held(),
             left_zones: self.left_zones.clone(),

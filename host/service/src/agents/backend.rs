@@ -1,0 +1,96 @@
+//! Answers what agents ask through the gate.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use openmcp_dns_core::agents::{Draft, Recorder, Refusal, Reply, Request};
+use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_gate::{Backend, ConnectionNumber};
+
+use super::agent::State;
+use super::{Agent, Agents, deciding};
+
+#[async_trait]
+impl Backend for Agents {
+    async fn ask(
+        &self,
+        cluster: &ClusterId,
+        connection: ConnectionNumber,
+        request: Request,
+    ) -> Result<Reply, Refusal> {
+        let (agents, cluster) = (self.clone(), cluster.clone());
+        // A task of its own: who does not wait for the end must not leave half of it.
+        let done = tokio::spawn(async move { agents.answer(&cluster, connection, request).await });
+        done.await.unwrap_or_else(|_| Err(Refusal::NotNow("the service failed; its log says why".to_owned())))
+    }
+}
+
+impl Agents {
+    async fn answer(
+        &self,
+        cluster: &ClusterId,
+        connection: ConnectionNumber,
+        request: Request,
+    ) -> Result<Reply, Refusal> {
+        if self.wanted(cluster) != Some(Recorder::ExternalDns) {
+            return Err(Refusal::Permission(format!("cluster {cluster} is not recorded by an agent")));
+        }
+        if self.means().leadership.fence().is_none() {
+            return Err(Refusal::NotNow("this replica stands by".to_owned()));
+        }
+        let agent = self.agent(cluster);
+        let mut state = agent.state.lock().await;
+        let (is_full_read, is_reading) = (request.is_full_read(), request.is_reading());
+        let answered = self.in_order(cluster, &agent, &mut state, &request).await;
+        match &answered {
+            Ok(_) if is_full_read => {
+                if state.syncing.read(connection) {
+                    agent.done.send_replace(());
+                }
+            }
+            Err(refusal) if !is_reading => {
+                tracing::info!(%cluster, %refusal, "refused to the agent of a cluster");
+                state.syncing.failed();
+            }
+            Ok(_) | Err(_) => {}
+        }
+        answered
+    }
+
+    /// One request after another.
+    async fn in_order(
+        &self,
+        cluster: &ClusterId,
+        agent: &Agent,
+        state: &mut State,
+        request: &Request,
+    ) -> Result<Reply, Refusal> {
+        let means = self.means();
+        if state.space.is_none() {
+            let loaded = state.load(cluster, means).await;
+            loaded.map_err(|error| Refusal::NotNow(openmcp_dns_core::chain(&error)))?;
+            state.tell_all(cluster, &means.observations).await;
+        }
+        let Some(space) = &state.space else { return Err(Refusal::NotNow("try again".to_owned())) };
+        let Draft { reply, edits } = space.draft(request)?;
+        if edits.is_empty() {
+            return Ok(reply);
+        }
+        deciding::check(cluster, state, &edits, means).await?;
+        state.keep_edits(cluster, &edits, means).await?;
+        let Some(space) = &mut state.space else { return Err(Refusal::NotNow("try again".to_owned())) };
+        let touched = space.take(edits);
+        let names: BTreeSet<HostName> = touched.iter().map(|(name, _)| name.clone()).collect();
+        for (name, gone) in touched {
+            if let Some(target) = gone {
+                state.lingering.deleted(name, target, Instant::now());
+                agent.lingers.notify_one();
+            }
+        }
+        state.accepted(&names);
+        state.tell(cluster, names, &means.observations).await;
+        Ok(reply)
+    }
+}
