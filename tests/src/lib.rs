@@ -8,6 +8,7 @@
 //!  ├── store   etcd, holds the records
 //!  └── central CoreDNS with the etcd plugin, answers from the store
 //! Service     `openmcp-dns run` against all of it
+//! Agent       external-dns in a cluster, which records through the gate
 //! Registry    docker-registry, with Faults in front of it
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! by `scripts/setup test`. What controllers of a real cluster would do, the tests do: they patch
 //! the status of Gateways and routes ([`kinds`]).
 
+pub mod agent;
 pub mod api_server;
 pub mod certificates;
 pub mod cluster_dns;

@@ -17,6 +17,8 @@ pub enum Provided {
     GatewayApi,
     /// The program `helm`.
     Helm,
+    /// The program `external-dns`.
+    ExternalDns,
 }
 
 impl Provided {
@@ -43,6 +45,12 @@ impl Provided {
                 include_str!("../servers/gateway-api/go.mod"),
                 "sigs.k8s.io/gateway-api",
                 "standard",
+            ),
+            Self::ExternalDns => (
+                "external-dns",
+                include_str!("../servers/external-dns/go.mod"),
+                "sigs.k8s.io/external-dns",
+                "external-dns",
             ),
             Self::Helm => ("helm", include_str!("../servers/helm/go.mod"), "helm.sh/helm/v4", "helm"),
         }
@@ -125,9 +133,14 @@ mod tests {
 
     #[test]
     fn every_wrapper_pins_a_version() {
-        for provided in
-            [Provided::KubeApiserver, Provided::Etcd, Provided::CoreDns, Provided::GatewayApi, Provided::Helm]
-        {
+        for provided in [
+            Provided::KubeApiserver,
+            Provided::Etcd,
+            Provided::CoreDns,
+            Provided::GatewayApi,
+            Provided::Helm,
+            Provided::ExternalDns,
+        ] {
             let (_, go_mod, module, _) = provided.describe();
             assert!(pinned_version(go_mod, module).is_some(), "{module}");
         }

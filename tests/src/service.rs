@@ -48,7 +48,11 @@ impl Service {
         Self::start_with(landscape, name, &["--leader-elect".to_owned(), namespace, lease])
     }
 
-    fn start_with(landscape: &Landscape, name: &str, more: &[String]) -> anyhow::Result<Self> {
+    /// Starts it with further arguments.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_with(landscape: &Landscape, name: &str, more: &[String]) -> anyhow::Result<Self> {
         let kubeconfig = landscape.folder().join("service.kubeconfig");
         std::fs::write(&kubeconfig, landscape.platform.api.kubeconfig())
             .with_context(|| format!("failed to write {}", kubeconfig.display()))?;

@@ -32,7 +32,7 @@ pub type ConnectionNumber = u64;
 /// What answers agents.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Does what an agent asks of its own etcd. What was begun ends, also when nobody waits for it any more.
+    /// Does what an agent asks of its own etcd. It is not cut off, also when nobody waits for the answer any more.
     ///
     /// # Errors
     /// When it is refused; nothing has changed then.

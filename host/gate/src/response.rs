@@ -1,6 +1,7 @@
 //! Answers that are being sent.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,11 +19,11 @@ const READING: Duration = Duration::from_secs(20);
 pub(crate) struct Sending {
     body: Body,
     end: Pin<Box<Sleep>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Sending {
-    pub(crate) fn new(body: Body, permit: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(body: Body, permit: Option<Arc<OwnedSemaphorePermit>>) -> Self {
         Self { body, end: Box::pin(tokio::time::sleep(READING)), _permit: permit }
     }
 }

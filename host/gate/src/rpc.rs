@@ -9,6 +9,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use openmcp_dns_core::agents::Refusal;
 use openmcp_dns_core::cluster::ClusterId;
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::{Grpc, UnaryService};
@@ -38,10 +39,10 @@ impl Calls {
     /// Answers a call.
     pub(crate) async fn call(self: Arc<Self>, request: Request<Incoming>) -> Response<Sending> {
         let permit = match self.budget.turn().await {
-            Ok(permit) => permit,
+            Ok(permit) => Arc::new(permit),
             Err(refusal) => return refused(&status(&refusal)),
         };
-        let calls = Arc::clone(&self);
+        let calls = Answering { calls: Arc::clone(&self), permit: Arc::clone(&permit) };
         let answered = async move {
             match request.uri().path() {
                 "/etcdserverpb.KV/Range" => calls.unary::<pb::RangeRequest>(request).await,
@@ -60,33 +61,48 @@ impl Calls {
             Err(_) => refused(&Status::unavailable("etcdserver: request timed out")),
         }
     }
+}
 
+/// Answers one call.
+#[derive(Clone)]
+struct Answering {
+    calls: Arc<Calls>,
+    /// The request is under way until what it has begun is over, also when nobody waits for that any more.
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Answering {
     async fn unary<Q: Asks + prost::Message + Default + 'static>(
-        self: Arc<Self>,
+        self,
         request: Request<Incoming>,
     ) -> Response<Body> {
         let codec = ProstCodec::<Q::Answer, Q>::default();
         let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        grpc.unary(Answering(self), request).await
+        grpc.unary(self, request).await
     }
 
-    async fn answer<Q: Asks>(&self, message: Q) -> Result<Q::Answer, Refusal> {
-        let reply = self.backend.ask(&self.cluster, self.connection, message.request()?).await?;
-        Q::answer(reply).ok_or_else(|| Refusal::NotNow("there is no answer".to_owned()))
+    async fn answer<Q: Asks>(self, message: Q) -> Result<Q::Answer, Refusal> {
+        let (request, Self { calls, permit }) = (message.request()?, self);
+        // A task of its own: who does not wait for the end must not leave half of it.
+        let asked = tokio::spawn(async move {
+            let reply = calls.backend.ask(&calls.cluster, calls.connection, request).await;
+            drop(permit);
+            reply
+        });
+        let failed = |_| Refusal::NotNow("the service failed; its log says why".to_owned());
+        Q::answer(asked.await.map_err(failed)??)
+            .ok_or_else(|| Refusal::NotNow("there is no answer".to_owned()))
     }
 }
-
-/// Answers one call.
-struct Answering(Arc<Calls>);
 
 impl<Q: Asks + Send + 'static> UnaryService<Q> for Answering {
     type Response = Q::Answer;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Q::Answer>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Q>) -> Self::Future {
-        let calls = Arc::clone(&self.0);
+        let answering = self.clone();
         Box::pin(async move {
-            let answer = calls.answer(request.into_inner()).await;
+            let answer = answering.answer(request.into_inner()).await;
             answer.map(tonic::Response::new).map_err(|refusal| status(&refusal))
         })
     }

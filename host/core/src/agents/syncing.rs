@@ -12,7 +12,7 @@ pub struct Syncing {
 impl Syncing {
     /// The agent reads everything; gives whether that is the end of the first one that went well.
     pub fn read(&mut self, connection: u64) -> bool {
-        let is_end = self.begun == Some(connection) && !self.is_done;
+        let is_end = self.is_under_way(connection) && !self.is_done;
         self.is_done |= is_end;
         self.begun = Some(connection);
         is_end
@@ -21,6 +21,12 @@ impl Syncing {
     /// Something is refused: external-dns does not go on.
     pub fn failed(&mut self) {
         self.begun = None;
+    }
+
+    /// Whether one has begun on this connection, and nothing was refused since.
+    #[must_use]
+    pub fn is_under_way(self, connection: u64) -> bool {
+        self.begun == Some(connection)
     }
 
     /// Whether one went well.
@@ -39,7 +45,8 @@ mod tests {
         let mut syncing = Syncing::default();
         assert!(!syncing.read(1));
         syncing.failed();
-        assert!(!syncing.read(1), "something was refused");
+        assert!(!syncing.is_under_way(1) && !syncing.read(1), "something was refused");
+        assert!(syncing.is_under_way(1));
         assert!(!syncing.read(2), "it has died and is back");
         assert!(!syncing.is_done());
         assert!(syncing.read(2));

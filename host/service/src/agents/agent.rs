@@ -120,10 +120,10 @@ impl State {
         Ok(())
     }
 
-    /// Tells the recorder all that the agent asks for.
+    /// Tells the recorder all that the agent asks for, if that is known.
     pub(super) async fn tell_all(&self, cluster: &ClusterId, observations: &Observations) {
-        let names = self.space.iter().flat_map(KeySpace::names);
-        let objects: Vec<Watched> = names.filter_map(|name| self.object(name)).collect();
+        let Some(space) = &self.space else { return };
+        let objects: Vec<Watched> = space.names().filter_map(|name| self.object(name)).collect();
         let all = Observation::Change(Change::Replaced(Kind::ExternalDns, objects));
         // Nobody listens when the service ends.
         let _ = observations.send((cluster.clone(), all)).await;
@@ -136,6 +136,10 @@ impl State {
         names: BTreeSet<HostName>,
         observations: &Observations,
     ) {
+        if self.space.is_none() {
+            // Not known is not gone.
+            return;
+        }
         for name in names {
             let change = match self.object(&name) {
                 Some(object) => Change::Set(object),
@@ -157,6 +161,11 @@ impl State {
         if self.refused.len() < REFUSALS || self.refused.contains_key(name) {
             self.refused.insert(name.clone(), denial);
         }
+    }
+
+    /// Nothing is refused any more.
+    pub(super) fn forget_refused(&mut self) {
+        self.refused.clear();
     }
 
     /// What was refused at these names is not any more.

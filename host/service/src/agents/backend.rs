@@ -20,32 +20,23 @@ impl Backend for Agents {
         connection: ConnectionNumber,
         request: Request,
     ) -> Result<Reply, Refusal> {
-        let (agents, cluster) = (self.clone(), cluster.clone());
-        // A task of its own: who does not wait for the end must not leave half of it.
-        let done = tokio::spawn(async move { agents.answer(&cluster, connection, request).await });
-        done.await.unwrap_or_else(|_| Err(Refusal::NotNow("the service failed; its log says why".to_owned())))
-    }
-}
-
-impl Agents {
-    async fn answer(
-        &self,
-        cluster: &ClusterId,
-        connection: ConnectionNumber,
-        request: Request,
-    ) -> Result<Reply, Refusal> {
+        let agent = self.agent(cluster);
+        let mut state = agent.state.lock().await;
+        // Whoever had the lock may have taken the cluster back.
         if self.wanted(cluster) != Some(Recorder::ExternalDns) {
             return Err(Refusal::Permission(format!("cluster {cluster} is not recorded by an agent")));
         }
         if self.means().leadership.fence().is_none() {
             return Err(Refusal::NotNow("this replica stands by".to_owned()));
         }
-        let agent = self.agent(cluster);
-        let mut state = agent.state.lock().await;
         let (is_full_read, is_reading) = (request.is_full_read(), request.is_reading());
         let answered = self.in_order(cluster, &agent, &mut state, &request).await;
         match &answered {
             Ok(_) if is_full_read => {
+                if state.syncing.is_under_way(connection) {
+                    // Nothing was refused since the last one.
+                    state.forget_refused();
+                }
                 if state.syncing.read(connection) {
                     agent.done.send_replace(());
                 }
@@ -56,9 +47,15 @@ impl Agents {
             }
             Ok(_) | Err(_) => {}
         }
+        if state.space.is_none() {
+            // It is not known what has become of a change: all is read, and told, anew.
+            agent.changed.notify_one();
+        }
         answered
     }
+}
 
+impl Agents {
     /// One request after another.
     async fn in_order(
         &self,
@@ -86,7 +83,7 @@ impl Agents {
         for (name, gone) in touched {
             if let Some(target) = gone {
                 state.lingering.deleted(name, target, Instant::now());
-                agent.lingers.notify_one();
+                agent.changed.notify_one();
             }
         }
         state.accepted(&names);

@@ -11,12 +11,15 @@
 mod agent;
 mod backend;
 mod deciding;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openmcp_dns_core::agents::{Recorder, Root, Seen, Step};
+use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::recording::Problem;
 use openmcp_dns_store::Store;
@@ -60,8 +63,8 @@ struct Agent {
     state: tokio::sync::Mutex<State>,
     /// It is done with its first synchronisation.
     done: watch::Sender<()>,
-    /// Something lingers.
-    lingers: Notify,
+    /// Something lingers, or it is not known any more what is kept.
+    changed: Notify,
 }
 
 /// The clusters that agents record; `None` until that is known.
@@ -99,7 +102,7 @@ impl Agents {
         let mut agents = self.0.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let state = tokio::sync::Mutex::new(State::default());
-            Arc::new(Agent { state, done: watch::Sender::new(()), lingers: Notify::new() })
+            Arc::new(Agent { state, done: watch::Sender::new(()), changed: Notify::new() })
         };
         Arc::clone(agents.entry(cluster.clone()).or_insert_with(new))
     }
@@ -122,27 +125,31 @@ impl Agents {
         // Until then somebody else writes what we would read.
         self.means().leadership.leading().await;
         let agent = self.agent(cluster);
-        while let Err(error) = self.begin(cluster, &agent).await {
-            tracing::warn!(%cluster, error = openmcp_dns_core::chain(&error), "unable to read what the agent has written");
-            tokio::time::sleep(RETRY).await;
-        }
+        let mut is_told = false;
         loop {
-            let due = agent.state.lock().await.lingering.due();
-            tokio::select! {
-                () = agent.lingers.notified() => continue,
-                () = tokio::time::sleep_until(due.unwrap_or_else(std::time::Instant::now).into()), if due.is_some() => {}
-            }
             let mut state = agent.state.lock().await;
-            let names = state.lingering.take_due(std::time::Instant::now());
+            if !is_told || state.space.is_none() {
+                is_told = self.begin(cluster, &mut state).await;
+            }
+            let names = state.lingering.take_due(Instant::now());
             state.tell(cluster, names, &self.means().observations).await;
+            let due = if is_told { state.lingering.due() } else { Some(Instant::now() + RETRY) };
+            drop(state);
+            tokio::select! {
+                () = agent.changed.notified() => {}
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {}
+            }
         }
     }
 
-    async fn begin(&self, cluster: &ClusterId, agent: &Agent) -> Result<(), openmcp_dns_store::StoreError> {
-        let mut state = agent.state.lock().await;
-        state.load(cluster, self.means()).await?;
+    /// Reads what is kept, and tells all of it; gives whether that went well.
+    async fn begin(&self, cluster: &ClusterId, state: &mut State) -> bool {
+        let loaded = state.load(cluster, self.means()).await;
+        if let Err(error) = &loaded {
+            tracing::warn!(%cluster, error = chain(error), "unable to read what the agent has written");
+        }
         state.tell_all(cluster, &self.means().observations).await;
-        Ok(())
+        loaded.is_ok()
     }
 
     /// Who says what a cluster asks for, after what could be done to get there; `None` while that is not known.
@@ -151,11 +158,17 @@ impl Agents {
         let wanted = self.wanted(cluster)?;
         let agent = self.agent(cluster);
         let mut state = agent.state.lock().await;
-        if state.space.is_none()
-            && let Err(error) = state.load(cluster, self.means()).await
-        {
-            tracing::warn!(%cluster, error = openmcp_dns_core::chain(&error), "unable to read who records the cluster");
-            return None;
+        let leads = self.means().leadership.is_leading();
+        if state.space.is_none() {
+            // The recorder of a standby is told when it leads.
+            let known = if leads {
+                self.begin(cluster, &mut state).await
+            } else {
+                state.load(cluster, self.means()).await.is_ok()
+            };
+            if !known {
+                return None;
+            }
         }
         let seen = |state: &State| Seen {
             wanted,
@@ -165,6 +178,11 @@ impl Agents {
             native_is_done,
         };
         let step = seen(&state).step();
+        if !leads {
+            // Somebody else writes: what was read is old in a moment.
+            state.space = None;
+            return Some(step);
+        }
         let done = match step {
             Step::HandOver => state.hand_over(cluster, self.means()).await,
             Step::TakeBack => state.clear(cluster, self.means()).await,
@@ -178,6 +196,7 @@ impl Agents {
             // Not leading, or the store does not answer: both claim until it is done.
             Err(error) => {
                 tracing::warn!(%cluster, %error, "unable to change the recorder of the cluster");
+                agent.changed.notify_one();
                 Some(Step::Both)
             }
         }
@@ -194,10 +213,13 @@ impl Agents {
         let mut state = agent.state.lock().await;
         let cleared = match state.load(cluster, self.means()).await {
             Ok(()) => state.clear(cluster, self.means()).await.map_err(|error| error.to_string()),
-            Err(error) => Err(openmcp_dns_core::chain(&error)),
+            Err(error) => Err(chain(&error)),
         };
         if let Err(error) = &cleared {
             tracing::warn!(%cluster, error, "unable to remove what the agent of the cluster has written");
+        }
+        if cleared.is_ok() {
+            self.0.agents.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
         }
         cleared.is_ok()
     }

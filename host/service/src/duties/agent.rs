@@ -95,8 +95,8 @@ impl ClusterAgent {
             Ok(is_there) => is_there,
             Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
         };
-        let all_seen = Kind::ALL.iter().all(|kind| {
-            matches!(context.summary.watches.get(kind), Some(WatchState::InSync | WatchState::NotServed))
+        let all_seen = Kind::watched().all(|kind| {
+            matches!(context.summary.watches.get(&kind), Some(WatchState::InSync | WatchState::NotServed))
         });
         if is_there && !all_seen {
             return Finding::unknown(

@@ -33,7 +33,7 @@ impl Notice {
     #[must_use]
     pub fn of(occurrence: &Occurrence) -> Option<(&ClusterId, Self)> {
         let Occurrence::Recording(report) = occurrence else { return None };
-        match report {
+        let notice = match report {
             Report::Claim { cluster, source, uid, host_name, state } => {
                 let (reason, message) = explained(host_name, state)?;
                 Some((cluster, Self { source: source.clone(), uid: uid.clone(), reason, message }))
@@ -49,7 +49,9 @@ impl Notice {
             | Report::Held { .. }
             | Report::Confirmed { .. }
             | Report::Touched(_) => None,
-        }
+        };
+        // What an agent asks for is no object that could have Events: it stands in the status of the cluster.
+        notice.filter(|(_, notice)| notice.source.kind.is_watched())
     }
 }
 

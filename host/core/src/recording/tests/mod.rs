@@ -1,5 +1,6 @@
 //! Histories of recording, told step by step.
 
+mod agents;
 mod clusters;
 mod history;
 mod policies;

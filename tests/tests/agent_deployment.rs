@@ -12,6 +12,7 @@ use openmcp_dns_tests::conditions::wait_object;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{CLUSTERS, cluster_dns_reference, cluster_reference, namespace};
+use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::service::Service;
 use openmcp_dns_tests::steps::Steps;
 use openmcp_dns_tests::wait::wait_until;
@@ -30,7 +31,8 @@ async fn the_agent_of_a_cluster() -> anyhow::Result<()> {
     let landscape = Landscape::start_with_gateway("172.18.201.77").await?;
     let mut steps = Steps::new(landscape.logs());
     apply(&landscape.platform.client(), &namespace(NAMESPACE)).await?;
-    let mut service = Service::start(&landscape)?;
+    let gate = format!("--gate-listen={}", free_address()?);
+    let mut service = Service::start_with(&landscape, "openmcp-dns", &[gate])?;
     steps.always("agent::it_comes", it_comes(&landscape)).await;
     steps.always("agent::it_runs", it_runs(&landscape)).await;
     steps.run("agent::drift_is_corrected", drift_is_corrected(&landscape)).await;
