@@ -111,7 +111,7 @@ fn installed(namespace: &str, crds: bool) -> anyhow::Result<Vec<Reference>> {
         .collect())
 }
 
-/// Deletes the records of all clusters.
+/// Deletes the records of all clusters, and then what says who leads.
 async fn withdraw_all(
     platform: &kube::Client,
     options: &EtcdOptions,
@@ -133,6 +133,7 @@ async fn withdraw_all(
         }
         print(&format!("removed {} names of {owner} in etcd\n", withdrawal.plans().len()))?;
     }
+    store.forget_leader(&fence).await?;
     Ok(())
 }
 
