@@ -8,6 +8,7 @@ use crate::codes;
 use crate::compare::Comparison;
 use crate::deletion_guard::HeldDeletion;
 use crate::index::State;
+use crate::kinds::Kind;
 use crate::name::HostName;
 
 /// Most problems that a summary lists; the counts are complete.
@@ -47,6 +48,14 @@ pub struct Summary {
     pub left_zones: BTreeSet<HostName>,
     /// How a candidate would decide; `None` where there is none.
     pub comparison: Option<Comparison>,
+}
+
+impl Summary {
+    /// Whether everything has been read, and what follows from it is in the store.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.domain.is_some() && self.watches.len() == Kind::ALL.len() && self.pending == 0
+    }
 }
 
 /// A claim that is not published.

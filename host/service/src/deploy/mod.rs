@@ -40,7 +40,7 @@ use self::inputs::Inputs;
 use self::observed::Observed;
 use crate::central::Zones;
 use crate::leadership::Leadership;
-use crate::report::dns_service_config::ConfigReport;
+use crate::report::dns_service_config::{CENTRAL_DNS, ConfigReport};
 use crate::report::statuses::Statuses;
 
 pub use self::authority::Lifetimes;
@@ -117,7 +117,7 @@ impl Deployer {
                     }
                     let well = finding.status == Some(true);
                     let mut findings = vec![("Deployed", finding)];
-                    findings.extend(inputs.canary().map(|finding| ("CentralDNS", finding)));
+                    findings.extend(inputs.canary().map(|finding| (CENTRAL_DNS, finding)));
                     statuses.say(ConfigReport { config, findings, addresses: addresses.ok() });
                     if well { INTERVAL } else { AGAIN }
                 }
