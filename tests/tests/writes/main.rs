@@ -1,0 +1,5 @@
+//! What the service writes, and what it does not: real API servers and a real etcd behind a gate that sees every write.
+
+mod killed;
+mod side;
+mod state;
