@@ -10,7 +10,7 @@
 mod api_server;
 mod etcd;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,9 +37,9 @@ impl fmt::Display for Asked {
     }
 }
 
-/// Whether a write is one that every life makes before it does anything for the landscape. It is the single one of a
-/// life only once: else no life would come further.
-pub type EveryLife = fn(&Asked) -> bool;
+/// How many lives may end with a write. What every life writes before it does anything for the landscape may end one: else
+/// no life would come further.
+pub type Lives = fn(&Asked) -> usize;
 
 /// The gate. It ends with this value, and with it all connections.
 pub struct Gate {
@@ -49,7 +49,7 @@ pub struct Gate {
 
 struct Shared {
     state: Mutex<State>,
-    every_life: EveryLife,
+    lives: Lives,
     /// Whose write is on its way.
     turn: tokio::sync::Mutex<()>,
     /// The write behind which the gate has closed.
@@ -66,17 +66,17 @@ struct State {
     is_taken: bool,
     writes: Vec<Asked>,
     reads: BTreeMap<Asked, usize>,
-    /// Writes behind which the gate has ever closed.
-    taken: BTreeSet<Asked>,
+    /// Writes behind which the gate has closed, and how often.
+    taken: BTreeMap<Asked, usize>,
 }
 
 impl Gate {
     /// An open gate.
     #[must_use]
-    pub fn new(every_life: EveryLife) -> Self {
+    pub fn new(lives: Lives) -> Self {
         let shared = Shared {
             state: Mutex::default(),
-            every_life,
+            lives,
             turn: tokio::sync::Mutex::default(),
             closed: watch::channel(None).0,
         };
@@ -205,12 +205,12 @@ impl Way {
     fn passes(&self, asked: &Asked) -> bool {
         let mut state = self.shared.state();
         state.writes.push(asked.clone());
-        let is_repeated = (self.shared.every_life)(asked) && state.taken.contains(asked);
-        if !state.is_single || is_repeated {
+        let taken = state.taken.get(asked).copied().unwrap_or_default();
+        if !state.is_single || taken >= (self.shared.lives)(asked) {
             return true;
         }
         state.is_taken = true;
-        state.taken.insert(asked.clone());
+        state.taken.insert(asked.clone(), taken + 1);
         false
     }
 }
@@ -225,7 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn behind_the_single_write_of_a_life_nothing_passes() {
-        let gate = Gate::new(|asked| asked.what == "leader");
+        let gate = Gate::new(|asked| if asked.what == "leader" { 1 } else { usize::MAX });
         let way = || Way { life: gate.shared.state().life, shared: Arc::clone(&gate.shared) };
         let write = async |way: &Way, what: &str, is_done: bool| {
             tokio::select! {

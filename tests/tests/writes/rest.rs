@@ -13,7 +13,7 @@ use openmcp_dns_tests::steps::show;
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::json;
 
-use crate::side::{PUBLISHED, Side};
+use crate::side::{PUBLISHED, Side, is_of_the_lead};
 
 /// For a landscape to come to rest, and some rest.
 const REST: Duration = Duration::from_secs(240);
@@ -33,10 +33,6 @@ const DEPLOYED: (&str, &str) =
 
 fn is_canary(asked: &Asked) -> bool {
     asked.server == "etcd" && asked.what.contains("/dns/canary/")
-}
-
-fn is_of_the_lead(asked: &Asked) -> bool {
-    asked.what.contains("/leases/") || asked.what.starts_with("put openmcp-dns/leader/")
 }
 
 /// What is counted since the last write.

@@ -49,7 +49,7 @@ pub struct ServeArgs {
     )]
     base_domain: Vec<HostName>,
 
-    /// Where to listen, over UDP and TCP: IP or IP:port; [::] is every address of IPv6 and IPv4
+    /// Where to listen, over UDP and TCP: IP or IP:port; `[::]` is every address of IPv6 and IPv4
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:53", value_parser = parse_server)]
     listen: SocketAddr,
 
