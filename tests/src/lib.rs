@@ -9,6 +9,7 @@
 //!  └── central CoreDNS with the etcd plugin, answers from the store
 //! Service     `openmcp-dns run` against all of it
 //! Registry    docker-registry, with Faults in front of it
+//! TwoClusters two ApiServers and an etcd, with a Gate in front of them that sees every write
 //! ```
 //!
 //! Every server listens on a free port of 127.0.0.1 and ends with the test, also with one that is
