@@ -10,6 +10,7 @@
 //! Service     `openmcp-dns run` against all of it
 //! Agent       external-dns in a cluster, which records through the gate
 //! Registry    docker-registry, with Faults in front of it
+//! TwoClusters two ApiServers and an etcd, with a Gate in front of them that sees every write
 //! ```
 //!
 //! Every server listens on a free port of 127.0.0.1 and ends with the test, also with one that is
@@ -26,6 +27,7 @@ pub mod coredns;
 pub mod dns;
 pub mod etcd;
 pub mod faults;
+pub mod proxy;
 pub mod http;
 pub mod kinds;
 pub mod landscape;
@@ -37,5 +39,6 @@ pub mod programs;
 pub mod registry;
 pub mod service;
 pub mod steps;
+pub mod two_clusters;
 pub mod wait;
 pub mod way;

@@ -4,23 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use openmcp_dns_core::deployment::covers;
-use openmcp_dns_tests::api_server::ApiServer;
-use openmcp_dns_tests::etcd::{Durability, Etcd};
-use openmcp_dns_tests::kinds::{Reference, apply, apply_crds, documents};
-use openmcp_dns_tests::manifests::{
-    CLUSTERS, cluster, cluster_dns_reference, cluster_reference, dns_policy, ingress, ingress_reference,
-    kubeconfig_secret, namespace,
-};
+use openmcp_dns_tests::kinds::{Reference, apply, documents};
+use openmcp_dns_tests::manifests::{cluster, cluster_dns_reference, cluster_reference};
 use openmcp_dns_tests::process::Process;
-use openmcp_dns_tests::programs::{openmcp_dns, repository};
+use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::service::{output_of, run};
+use openmcp_dns_tests::two_clusters::{NAMES, TwoClusters, corefile, corefile_of, installed};
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
@@ -28,58 +23,14 @@ const SOON: Duration = Duration::from_secs(60);
 
 const NAMESPACE: &str = "openmcp-dns";
 
-/// What kubelet mounts as a file: what it says before the service is there.
-fn corefile() -> String {
-    std::fs::read_to_string(repository("host/core/tests/corefiles/kubeadm.Corefile")).unwrap()
-}
-
-struct World {
-    folder: tempfile::TempDir,
-    platform: ApiServer,
-    workload: ApiServer,
-    etcd: Etcd,
-}
+struct World(TwoClusters);
 
 impl World {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        let (platform, workload, etcd) = tokio::try_join!(
-            ApiServer::start("platform", "10.114.0.0/16", path, path),
-            ApiServer::start("workload01", "10.115.0.0/16", path, path),
-            Etcd::start("records", Durability::Unsynced, path, path),
-        )
-        .unwrap();
-        Self { folder, platform, workload, etcd }
-    }
-
-    fn clients(&self) -> [Client; 2] {
-        [self.platform.client(), self.workload.client()]
-    }
-
-    /// All that an operator does.
-    async fn install(&self) {
-        let platform = self.platform.client();
-        apply_crds(&platform, &[output_of(&["crds", "--with-cluster"]).unwrap()]).await.unwrap();
-        for object in installed() {
-            apply(&platform, &object).await.unwrap();
-        }
-        apply(&platform, &namespace(CLUSTERS)).await.unwrap();
-        apply(&platform, &dns_policy()).await.unwrap();
-        for name in ["platform", "workload01"] {
-            apply(&platform, &cluster(name, "workload", "127.0.0.1:1".parse().unwrap())).await.unwrap();
-        }
-        let secret = kubeconfig_secret("workload01", &self.workload.kubeconfig());
-        apply(&platform, &secret).await.unwrap();
-        for client in self.clients() {
-            let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"Corefile": corefile()},
-                "metadata": {"name": "coredns", "namespace": "kube-system"}});
-            apply(&client, &map).await.unwrap();
-        }
-        let workload = self.workload.client();
-        apply(&workload, &ingress("shop", "shop.workload01.openmcp.cluster")).await.unwrap();
-        let status = json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.7"}]}});
-        ingress_reference("shop").merge_status(&workload, &status).await.unwrap();
+        let world = TwoClusters::start().await.unwrap();
+        world.install().await.unwrap();
+        world.add_clusters(&world.workload.kubeconfig()).await.unwrap();
+        Self(world)
     }
 
     /// The service, as long as the value lives.
@@ -90,19 +41,17 @@ impl World {
             &self.kubeconfig(),
             "--platform-cluster=openmcp-clusters/platform",
             "--state",
-            &self.folder.path().join("state").display().to_string(),
+            &self.0.folder().join("state").display().to_string(),
         ]
         .map(ToOwned::to_owned)
         .into_iter()
         .chain(more.iter().map(|argument| (*argument).to_owned()));
-        let logs: &Path = self.folder.path();
+        let logs = self.0.folder();
         Process::start("openmcp-dns", &openmcp_dns().unwrap(), arguments, &[("NO_COLOR", "1")], logs).unwrap()
     }
 
     fn kubeconfig(&self) -> String {
-        let file = self.folder.path().join("kubeconfig.yaml");
-        std::fs::write(&file, self.platform.kubeconfig()).unwrap();
-        file.display().to_string()
+        self.0.write("kubeconfig.yaml", &self.0.platform.kubeconfig()).unwrap()
     }
 
     /// Runs the command; gives whether it ended well, and all that it said.
@@ -114,7 +63,7 @@ impl World {
             &kubeconfig,
             "--platform-cluster=openmcp-clusters/platform",
             "--etcd",
-            &self.etcd.endpoint,
+            &self.0.etcd.endpoint,
         ];
         let output = run(&[&arguments, more].concat()).unwrap();
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
@@ -125,26 +74,16 @@ impl World {
     /// so that a write that changes nothing shows, too.
     async fn state(&self) -> BTreeMap<String, Value> {
         let mut state = BTreeMap::new();
-        for (client, name) in self.clients().iter().zip(["platform", "workload01"]) {
-            state.insert(format!("corefile of {name}"), json!(corefile_of(client).await));
-            let object = cluster_reference(name).get(&self.platform.client()).await.unwrap().unwrap();
+        for (client, name) in self.0.clients().iter().zip(NAMES) {
+            state.insert(format!("corefile of {name}"), json!(corefile_of(client).await.unwrap()));
+            let object = cluster_reference(name).get(&self.0.platform.client()).await.unwrap().unwrap();
             state.insert(format!("cluster {name}"), object);
         }
-        for reference in ours(&self.platform.client()).await {
+        for reference in ours(&self.0.platform.client()).await {
             state.insert(reference, Value::Null);
         }
         state
     }
-}
-
-fn installed() -> Vec<Value> {
-    let text = std::fs::read_to_string(repository("deploy/install.yaml")).unwrap();
-    documents(&text).unwrap()
-}
-
-async fn corefile_of(client: &Client) -> String {
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "kube-system");
-    maps.get("coredns").await.unwrap().data.unwrap().remove("Corefile").unwrap()
 }
 
 /// All objects in the service's namespace, of whatever kind it could make.
@@ -207,8 +146,7 @@ async fn let_them_go(platform: Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_ours_is_left() {
     let mut world = World::start().await;
-    world.install().await;
-    let platform = world.platform.client();
+    let platform = world.0.platform.client();
 
     // The central DNS is deployed; and since no pod of it runs here, the records go to another etcd.
     let deploying = world.serve(&[]);
@@ -247,18 +185,18 @@ async fn nothing_of_ours_is_left() {
             "labels": {"app.kubernetes.io/name": "openmcp-dns", "app.kubernetes.io/component": "etcd"}},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
     apply(&platform, &claim).await.unwrap();
-    let etcd = format!("--etcd={}", world.etcd.endpoint);
+    let etcd = format!("--etcd={}", world.0.etcd.endpoint);
     let service = world.serve(&[&etcd, "--dns-server=127.0.0.1:1"]);
     wait_until("both clusters forward, and the record is there", SOON, async || {
         let mut marked = true;
-        for (client, name) in world.clients().iter().zip(["platform", "workload01"]) {
+        for (client, name) in world.0.clients().iter().zip(NAMES) {
             let object = cluster_reference(name).get(&platform).await?.unwrap_or_default();
-            marked &= corefile_of(client).await.contains("openmcp.cluster")
+            marked &= corefile_of(client).await?.contains("openmcp.cluster")
                 && object["metadata"]["annotations"]["dns.openmcp.cloud/base-domain"].is_string()
                 && !object["metadata"]["finalizers"].is_null()
                 && cluster_dns_reference(name).get(&platform).await?.is_some();
         }
-        let records = world.etcd.below("/skydns/cluster").await?.len();
+        let records = world.0.etcd.below("/skydns/cluster").await?.len();
         Ok(if marked && records == 1 {
             Ok(())
         } else {
@@ -287,29 +225,31 @@ async fn nothing_of_ours_is_left() {
     assert_eq!(world.state().await, before);
 
     // A cluster that is away is named, and nothing is done.
-    world.workload.stop();
+    world.0.workload.stop();
     let (well, said) = world.uninstall(&[]);
     assert!(!well && said.contains("cluster openmcp-clusters/workload01 is in the way"), "{said}");
-    world.workload.resume().await.unwrap();
+    world.0.workload.resume().await.unwrap();
     assert_eq!(world.state().await, before);
 
     // The whole way back.
     let going = tokio::spawn(let_them_go(platform.clone()));
     let (well, said) = tokio::task::block_in_place(|| world.uninstall(&[]));
     assert!(well, "{said}");
-    for (client, name) in world.clients().iter().zip(["platform", "workload01"]) {
-        assert_eq!(corefile_of(client).await, corefile(), "{name}");
+    for (client, name) in world.0.clients().iter().zip(NAMES) {
+        assert_eq!(corefile_of(client).await.unwrap(), corefile().unwrap(), "{name}");
         let object = cluster_reference(name).get(&platform).await.unwrap().unwrap();
         let annotations = object["metadata"]["annotations"].as_object().unwrap();
         assert_eq!(annotations.keys().collect::<Vec<_>>(), ["dns.openmcp.cloud/cluster-dns-address"]);
         assert!(object["metadata"]["finalizers"].is_null(), "{object}");
         assert!(cluster_dns_reference(name).get(&platform).await.unwrap().is_none());
     }
-    assert!(world.etcd.below("/skydns").await.unwrap().is_empty());
+    for prefix in ["/skydns", "openmcp-dns"] {
+        assert_eq!(world.0.etcd.below(prefix).await.unwrap(), BTreeMap::new(), "{prefix}");
+    }
     assert_eq!(ours(&platform).await, [""; 0]);
     let left = async || {
         let mut left = Vec::new();
-        for object in installed() {
+        for object in installed().unwrap() {
             let reference = Reference::of(&object);
             if reference.get(&platform).await.unwrap().is_some() {
                 left.push(reference.kind.to_owned());
@@ -329,12 +269,11 @@ async fn nothing_of_ours_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_is_gone_for_good_is_gone_without() {
     let mut world = World::start().await;
-    world.install().await;
-    let platform = world.platform.client();
+    let platform = world.0.platform.client();
     let mut object = cluster("workload01", "workload", "127.0.0.1:1".parse().unwrap());
     object["metadata"]["finalizers"] = json!(["platformservice.openmcp.cloud/dns", "example.com/theirs"]);
     apply(&platform, &object).await.unwrap();
-    world.workload.stop();
+    world.0.workload.stop();
     let going = tokio::spawn(let_them_go(platform.clone()));
     let (well, said) = tokio::task::block_in_place(|| world.uninstall(&["--skip-unreachable"]));
     assert!(well && said.contains("cluster openmcp-clusters/workload01 is in the way"), "{said}");

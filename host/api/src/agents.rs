@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_core::deployment::{Agent, Exposure, Gate, Workload};
+use openmcp_dns_core::deployment::{Agent, Exposure, Gate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cluster::Cluster;
-use super::dns_service_config::{DNSServiceConfigSpec, Images, ServiceType, resources};
+use super::dns_service_config::{DNSServiceConfigSpec, Images, Placement, ServiceType, resources};
 use super::schemas;
 use super::selector::ClusterSelector;
 
@@ -58,16 +58,9 @@ pub struct AgentSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::free_json")]
     pub resources: Option<Value>,
-    /// Labels of the nodes that its pod may run on.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that it may run on all the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
-    pub tolerations: Vec<Value>,
-    /// The PriorityClass of its pod; the cluster's default one, unless something else is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority_class_name: Option<String>,
+    /// Where its pod runs.
+    #[serde(flatten)]
+    pub placement: Placement,
 }
 
 /// How agents reach the gate.
@@ -109,15 +102,11 @@ impl DNSServiceConfigSpec {
 
 impl AgentSpec {
     fn agent(self, images: &Images) -> Agent {
-        let Self { image, flags, resources: wanted, node_selector, tolerations, priority_class_name } = self;
+        let Self { image, flags, resources: wanted, placement } = self;
+        let image = image.as_ref().unwrap_or(&images.external_dns);
+        let wanted = wanted.unwrap_or_else(|| resources("64Mi", "256Mi"));
         Agent {
-            workload: Workload {
-                image: image.unwrap_or_else(|| images.external_dns.clone()),
-                resources: wanted.unwrap_or_else(|| resources("64Mi", "256Mi")),
-                node_selector,
-                tolerations,
-                priority_class: priority_class_name,
-            },
+            workload: placement.workload(image, wanted),
             flags,
         }
     }

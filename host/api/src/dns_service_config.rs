@@ -156,16 +156,9 @@ pub struct CentralDns {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::free_json")]
     pub resources: Option<Value>,
-    /// Labels of the nodes that the pods may run on.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that the pods may run on all the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), schema_with = "schemas::free_json_list")]
-    pub tolerations: Vec<Value>,
-    /// The PriorityClass of the pods; the cluster's default one, unless something else is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority_class_name: Option<String>,
+    /// Where its pods run.
+    #[serde(flatten)]
+    pub placement: Placement,
 }
 
 /// How the central DNS is provided.
@@ -219,6 +212,15 @@ pub struct CentralEtcd {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::free_json")]
     pub resources: Option<Value>,
+    /// Where its pods run.
+    #[serde(flatten)]
+    pub placement: Placement,
+}
+
+/// Where pods run, and before which others.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Placement {
     /// Labels of the nodes that the pods may run on.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
@@ -296,29 +298,31 @@ impl DNSServiceConfigSpec {
         };
         Config {
             server,
-            dns: Workload {
-                image: dns.image.clone().unwrap_or_else(|| image.to_owned()),
-                resources: dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
-                node_selector: dns.node_selector.clone(),
-                tolerations: dns.tolerations.clone(),
-                priority_class: dns.priority_class_name.clone(),
-            },
+            dns: dns.placement.workload(
+                dns.image.as_ref().unwrap_or(image),
+                dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
+            ),
             replicas: dns.replicas.unwrap_or(2),
             exposure: match dns.service.unwrap_or_default() {
                 ServiceType::LoadBalancer => Exposure::LoadBalancer,
                 ServiceType::NodePort => Exposure::NodePort,
             },
             service_annotations: dns.service_annotations.clone(),
-            etcd: Workload {
-                image: etcd.image.clone().unwrap_or_else(|| images.etcd.clone()),
-                resources: etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
-                node_selector: etcd.node_selector.clone(),
-                tolerations: etcd.tolerations.clone(),
-                priority_class: etcd.priority_class_name.clone(),
-            },
+            etcd: etcd.placement.workload(
+                etcd.image.as_ref().unwrap_or(&images.etcd),
+                etcd.resources.clone().unwrap_or_else(|| resources("128Mi", "1Gi")),
+            ),
             members: if etcd.members == Some(3) { Members::Three } else { Members::One },
             storage: etcd.storage.config(default_class),
         }
+    }
+}
+
+impl Placement {
+    pub(super) fn workload(&self, image: &str, resources: Value) -> Workload {
+        let Self { node_selector, tolerations, priority_class_name } = self.clone();
+        let priority_class = priority_class_name;
+        Workload { image: image.to_owned(), resources, node_selector, tolerations, priority_class }
     }
 }
 

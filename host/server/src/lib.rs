@@ -21,9 +21,11 @@ mod places;
 mod records;
 mod respond;
 mod server;
+mod socket;
 mod tcp;
 mod udp;
 mod zone;
 
 pub use records::Records;
 pub use server::{BindError, ServeError, Server};
+pub use socket::listen_tcp;

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::records::Records;
+use crate::socket::{listen_tcp, listen_udp};
 use crate::{tcp, udp};
 
 /// How often a port that is free for TCP may be taken for UDP before binding fails. Ports are chosen
@@ -82,7 +83,8 @@ fn make_room(udp: &UdpSocket) {
 }
 
 impl Server {
-    /// Listens on an address, over UDP and TCP. Port 0 picks one that is free for both.
+    /// Listens on an address, over UDP and TCP. Port 0 picks one that is free for both; `[::]` is every address of IPv4,
+    /// too.
     ///
     /// # Errors
     /// When one of the two cannot be listened on.
@@ -90,9 +92,9 @@ impl Server {
         let mut attempt = 1;
         loop {
             let tcp_error = |source| BindError::Tcp { address, source };
-            let tcp = TcpListener::bind(address).await.map_err(tcp_error)?;
+            let tcp = listen_tcp(address).map_err(tcp_error)?;
             let common = tcp.local_addr().map_err(tcp_error)?;
-            match UdpSocket::bind(common).await {
+            match listen_udp(common) {
                 Ok(udp) => {
                     make_room(&udp);
                     return Ok(Self { udp, tcp, address: common, records });

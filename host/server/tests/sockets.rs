@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
@@ -33,11 +33,15 @@ struct Running {
 
 impl Running {
     async fn start(entries: &[(&str, &str)]) -> Self {
+        Self::start_on(loopback(), entries).await
+    }
+
+    async fn start_on(address: SocketAddr, entries: &[(&str, &str)]) -> Self {
         let records = Records::new("openmcp.cluster".parse().unwrap(), Prefix::default());
         records.replace(
             entries.iter().map(|(key, json)| (format!("/skydns/cluster/{key}"), json.as_bytes().to_vec())),
         );
-        let server = Server::bind(loopback(), records.clone()).await.unwrap();
+        let server = Server::bind(address, records.clone()).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -147,6 +151,24 @@ async fn a_resolver_gets_every_type_of_record() {
     assert_eq!(server.ask("out.openmcp.cluster.", RecordType::CNAME).await, "CNAME lb.example.com.");
     assert_eq!(server.ask("openmcp.cluster.", RecordType::NS).await, "NS ns.dns.openmcp.cluster.");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn on_all_addresses_both_families_are_answered() {
+    let entry = ("openmcp/w1/a", r#"{"host":"10.0.0.1"}"#);
+    let mut running = Running::start_on("[::]:0".parse().unwrap(), &[entry]).await;
+    let port = running.address.port();
+    // A machine without IPv6 has no such address.
+    let addresses = [SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))];
+    let there = addresses.into_iter().filter(|address| std::net::UdpSocket::bind((address.ip(), 0)).is_ok());
+    for address in there {
+        running.address = address;
+        assert_eq!(running.ask("a.w1.openmcp.cluster.", RecordType::A).await, "A 10.0.0.1", "{address}");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = question("a.w1.openmcp.cluster.", RecordType::A);
+        assert_eq!(exchange_over_tcp(&mut stream, &request).await.answers.len(), 1, "{address}");
+    }
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
 pub struct ClusterCounts {
     /// Name of the DNSPolicy; empty where there is none.
     pub policy: String,
+    /// Whether everything was read and decided that is counted.
+    pub is_settled: bool,
     /// Claims that are published.
     pub published: i64,
     /// Claims that are denied.
@@ -22,6 +24,8 @@ pub struct ClusterCounts {
 pub struct PolicyCounts {
     /// How many clusters.
     pub clusters: i64,
+    /// Of them, those that have not been counted to the end.
+    pub unsettled: usize,
     /// Claims that are published.
     pub published: i64,
     /// Claims that are denied.
@@ -39,8 +43,9 @@ pub struct PolicyCounts {
 impl PolicyCounts {
     /// Adds the counts of one of the policy's clusters.
     pub fn add(&mut self, cluster: &ClusterId, counts: &ClusterCounts) {
-        let ClusterCounts { policy: _, published, denied, comparison } = counts;
+        let ClusterCounts { policy: _, is_settled, published, denied, comparison } = counts;
         self.clusters += 1;
+        self.unsettled += usize::from(!is_settled);
         self.published += published;
         self.denied += denied;
         let Some(Comparison { complete, compared, differing, first }) = comparison else {
@@ -70,7 +75,7 @@ mod tests {
     }
 
     fn counts(published: i64, comparison: Option<Comparison>) -> ClusterCounts {
-        ClusterCounts { policy: "p".to_owned(), published, denied: 1, comparison }
+        ClusterCounts { policy: "p".to_owned(), is_settled: true, published, denied: 1, comparison }
     }
 
     #[test]

@@ -161,6 +161,10 @@ mod tests {
             Err(StoreError::Fenced)
         }
 
+        async fn forget_leader(&self, _: &Fence) -> Result<(), StoreError> {
+            Err(StoreError::Fenced)
+        }
+
         async fn commit(&self, _: &Fence, _: &[NamePlan]) -> Result<Commit, StoreError> {
             Err(StoreError::Fenced)
         }

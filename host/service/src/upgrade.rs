@@ -44,8 +44,8 @@ impl Upgrade {
     pub async fn check(&self) -> Result<(), Refused> {
         let mut told = None;
         let last = loop {
-            match self.maps.get_opt(CONFIG_MAP).await {
-                Ok(map) => break map.and_then(|map| map.data?.remove(KEY)),
+            match self.last().await {
+                Ok(last) => break last,
                 Err(error) => {
                     let error = chain(&error);
                     if told.as_ref() != Some(&error) {
@@ -62,9 +62,18 @@ impl Upgrade {
         }
     }
 
-    /// Writes down that this version leads, as soon as it does.
+    /// The version that led last, where one is written down.
+    async fn last(&self) -> kube::Result<Option<String>> {
+        Ok(self.maps.get_opt(CONFIG_MAP).await?.and_then(|map| map.data?.remove(KEY)))
+    }
+
+    /// Writes down that this version leads, as soon as it does, unless it stands there already.
     pub async fn note(self, leadership: Leadership) {
         leadership.leading().await;
+        // Where that cannot be read, it is written.
+        if self.last().await.is_ok_and(|last| last.as_ref() == Some(&self.own)) {
+            return;
+        }
         let map = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",

@@ -218,6 +218,17 @@ impl Store for MemoryStore {
         self.lead_over(over, leader)
     }
 
+    async fn forget_leader(&self, fence: &Fence) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        state.content.check(fence)?;
+        if state.content.leaders.remove(&fence.key).is_some() {
+            state.change(Vec::new());
+            drop(state);
+            self.stirred.send_replace(());
+        }
+        Ok(())
+    }
+
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.apply(fence, plans)
     }

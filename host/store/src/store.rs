@@ -111,6 +111,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Fenced`] when it has changed; when the store refuses, or does not answer.
     async fn lead(&self, over: &Fence, leader: &Leader) -> Result<Fence, StoreError>;
 
+    /// Removes what says who leads, as if nobody ever had: the last that a service leaves behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when somebody else leads than the fence says; when the store refuses, or does not answer.
+    async fn forget_leader(&self, fence: &Fence) -> Result<(), StoreError>;
+
     /// Makes all changes of all plans in one transaction, or none. The sum of changes is to be at most
     /// [`MAX_OPERATIONS`].
     ///

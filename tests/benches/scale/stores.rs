@@ -158,6 +158,10 @@ impl Store for Counted {
         self.inner.lead(over, leader).await
     }
 
+    async fn forget_leader(&self, fence: &Fence) -> Result<(), StoreError> {
+        self.inner.forget_leader(fence).await
+    }
+
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.transactions.fetch_add(1, Ordering::Relaxed);
         self.inner.commit(fence, plans).await

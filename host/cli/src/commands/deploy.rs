@@ -26,10 +26,6 @@ pub struct DeployArgs {
     #[arg(long, env = "OPENMCP_DNS_CONFIG_NAME", value_name = "NAME", default_value = "openmcp-dns")]
     config_name: String,
 
-    /// Namespace of the platform cluster in which the central DNS is deployed: the one of the service
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "openmcp-dns")]
-    namespace: String,
-
     #[command(flatten)]
     images: ImageArgs,
 
@@ -91,21 +87,17 @@ fn identity_files(folder: &Path) -> [PathBuf; 3] {
 }
 
 impl DeployArgs {
-    /// The namespace of the service.
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    /// What is to be known of agents.
+    /// What is to be known of agents, of a service in this namespace.
     pub fn enrolment(
         &self,
         platform: &kube::Client,
+        namespace: &str,
         pod: Option<IpAddr>,
         port: Option<u16>,
     ) -> EnrolmentOptions {
         EnrolmentOptions {
             platform: platform.clone(),
-            namespace: self.namespace.clone(),
+            namespace: namespace.to_owned(),
             config_name: self.config_name.clone(),
             images: self.images.clone().images(),
             lifetimes: Lifetimes::default(),
@@ -114,17 +106,18 @@ impl DeployArgs {
         }
     }
 
-    /// Prepares to deploy: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
+    /// Prepares to deploy into this namespace: from then on, there is a way to etcd, and etcd itself as soon as it is deployed.
     ///
     /// # Errors
     /// When the platform cluster does not let the certificates be made.
     pub async fn records(
         self,
         platform: &kube::Client,
+        namespace: &str,
         prefix: Prefix,
         leadership: &Leadership,
     ) -> anyhow::Result<Records> {
-        let Self { config_name, namespace, images, state } = self;
+        let Self { config_name, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),
@@ -136,7 +129,7 @@ impl DeployArgs {
         let files = identity_files(&identity);
         let deployer = Deployer {
             platform: platform.clone(),
-            namespace: namespace.clone(),
+            namespace: namespace.to_owned(),
             config_name,
             images: images.images(),
             lifetimes: Lifetimes::default(),
@@ -151,7 +144,7 @@ impl DeployArgs {
             .hint("look at the permissions in deploy/; with --etcd, nothing is deployed")?;
         let [ca, certificate, key] = files;
         let address = EtcdAddress {
-            endpoints: wanted.endpoints(&namespace),
+            endpoints: wanted.endpoints(namespace),
             ca: wanted.has_identity().then_some(ca),
             identity: wanted.has_identity().then_some((certificate, key)),
             user: None,

@@ -94,7 +94,12 @@ pub(super) struct Opened {
 
 impl GateArgs {
     /// Opens the gate, where that is asked for.
-    pub(super) async fn open(self, platform: &kube::Client, deploy: &DeployArgs) -> anyhow::Result<Opened> {
+    pub(super) async fn open(
+        self,
+        platform: &kube::Client,
+        namespace: &str,
+        deploy: &DeployArgs,
+    ) -> anyhow::Result<Opened> {
         let Self { gate_listen, pod_ip, gate_files } = self;
         let listener = match gate_listen {
             Some(address) => Some(
@@ -114,7 +119,7 @@ impl GateArgs {
             }
             (listener, _) => {
                 let port = listener.as_ref().map(TcpListener::local_addr).transpose()?.map(|at| at.port());
-                let enrolment = Enrolment::new(deploy.enrolment(platform, pod_ip, port));
+                let enrolment = Enrolment::new(deploy.enrolment(platform, namespace, pod_ip, port));
                 let gate = listener.map(|listener| AgentGate {
                     listener,
                     inputs: enrolment.inputs(),

@@ -1,7 +1,6 @@
 //! `openmcp-dns run`: the service.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +13,13 @@ use super::etcd::EtcdOptions;
 use super::gate::{GateArgs, Opened};
 use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
-use super::platform::platform;
+use super::platform::PlatformArgs;
 use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
-use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::api_client::of_leader;
-use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
@@ -48,20 +45,8 @@ Examples:
   More to read on stderr:
     RUST_LOG=openmcp_dns=debug openmcp-dns run ...")]
 pub struct RunArgs {
-    /// Kubeconfig of the platform cluster; without it, the service account of the pod or the usual
-    /// places (KUBECONFIG, ~/.kube/config) are used
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The `Cluster` that stands for the platform cluster: NAMESPACE/NAME. It needs no Secret with a kubeconfig
-    #[arg(long, env = "OPENMCP_DNS_PLATFORM_CLUSTER", value_name = "CLUSTER", default_value = "openmcp-system/platform",
-        value_parser = parse_cluster)]
-    platform_cluster: ClusterId,
-
-    /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify. Whoever sits on
-    /// the way to such a cluster may read its token, and say what stands in it
-    #[arg(long)]
-    allow_insecure_kubeconfigs: bool,
+    #[command(flatten)]
+    platform: PlatformArgs,
 
     /// Endpoints of the etcd that the central DNS server reads, where they exist already; without it, both are
     /// deployed as the DNSServiceConfig says
@@ -130,25 +115,13 @@ impl SourceArgs {
 /// deploy/central.Corefile and where we deploy it. Until then an old answer is no fault.
 const CENTRAL_CACHE: Duration = Duration::from_secs(30);
 
-/// NAMESPACE/NAME.
-pub fn parse_cluster(text: &str) -> Result<ClusterId, String> {
-    match text.split_once('/') {
-        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-            Ok(ClusterId::new(namespace, name))
-        }
-        _ => Err(format!("{text:?} is not NAMESPACE/NAME, for example openmcp-system/platform")),
-    }
-}
-
 /// What the exit code says when another replica leads.
 const LEAD_LOST: u8 = 3;
 
 /// Runs the command until it is told to end.
 pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let RunArgs {
-        kubeconfig,
-        platform_cluster,
-        allow_insecure_kubeconfigs,
+        platform: platform_args,
         etcd,
         etcd_options,
         dns_server,
@@ -159,15 +132,16 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         sources,
         limits,
     } = args;
-    let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
-    let in_cluster = kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let platform = platform(kubeconfig.as_deref()).await?;
+    let in_cluster =
+        platform_args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let platform = platform_args.client().await?;
+    let namespace = platform_args.namespace.as_str();
     let prefix = etcd_options.prefix().clone();
     let engine = limits.engine()?;
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     let serving = serve_metrics(metrics_listen, &metrics, &readiness).await?;
-    let upgrade = Upgrade::new(platform.clone(), deploy.namespace(), env!("CARGO_PKG_VERSION"));
+    let upgrade = Upgrade::new(platform.clone(), namespace, env!("CARGO_PKG_VERSION"));
     tokio::select! {
         // Before anything is touched, the Lease included.
         checked = upgrade.check() => checked.hint(
@@ -175,14 +149,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         )?,
         () = shutdown.requested() => return Ok(ExitCode::SUCCESS),
     }
-    let leadership = leader.leadership(&platform, deploy.namespace(), in_cluster);
+    let leadership = leader.leadership(&platform, namespace, in_cluster);
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
-    let Opened { gate, enrolment } = gate.open(&platform, &deploy).await?;
+    let Opened { gate, enrolment } = gate.open(&platform, namespace, &deploy).await?;
     let starting = async {
         let leader_key = leader_key(&platform).await;
         let records = if etcd.is_empty() {
-            deploy.records(&platform, prefix.clone(), &leadership).await?
+            deploy.records(&platform, namespace, prefix.clone(), &leadership).await?
         } else {
             if dns_server.is_empty() {
                 tracing::warn!("no --dns-server: no cluster is made to forward, and nothing is probed");
@@ -200,7 +174,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let service = Service {
-        inventory: Arc::new(SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster)),
+        inventory: Arc::new(platform_args.inventory(&platform)),
         platform,
         leadership,
         leader_key,

@@ -26,7 +26,7 @@ const MIN_STALE_SECONDS: u64 = 10;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   On the port of DNS, for other machines:
-    openmcp-dns serve --etcd http://10.0.0.5:2379 --listen 0.0.0.0
+    openmcp-dns serve --etcd http://10.0.0.5:2379 --listen [::]
 
   On a port of one's choice, and a question to it:
     openmcp-dns serve --etcd http://127.0.0.1:2379 --base-domain openmcp.cluster --listen 127.0.0.1:5300
@@ -49,7 +49,7 @@ pub struct ServeArgs {
     )]
     base_domain: Vec<HostName>,
 
-    /// Where to listen, over UDP and TCP: IP or IP:port
+    /// Where to listen, over UDP and TCP: IP or IP:port; `[::]` is every address of IPv6 and IPv4
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:53", value_parser = parse_server)]
     listen: SocketAddr,
 

@@ -1,22 +1,17 @@
 //! `openmcp-dns uninstall`: takes back what the service has done, and the service itself.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
-use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{MANAGER, Reference};
 use openmcp_dns_core::plan::transactions;
 use openmcp_dns_core::skydns::Owner;
 use openmcp_dns_core::withdrawal::Withdrawal;
-use openmcp_dns_service::inventory::{Insecure, SecretInventory};
 use openmcp_dns_service::uninstall::Uninstall;
 use openmcp_dns_store::Commit;
 use serde_json::Value;
 
 use super::etcd::EtcdOptions;
 use super::leading::leader_key;
-use super::platform::platform;
-use super::run::parse_cluster;
+use super::platform::PlatformArgs;
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::{note, print};
 
@@ -39,23 +34,8 @@ Examples:
   All of it, also what people have written, and without a cluster that does not exist any more:
     openmcp-dns uninstall --crds --skip-unreachable --kubeconfig platform.yaml")]
 pub struct UninstallArgs {
-    /// Kubeconfig of the platform cluster [default: the pod's service account, KUBECONFIG, or
-    /// ~/.kube/config]
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// Namespace of the service
-    #[arg(long, value_name = "NAME", default_value = MANAGER)]
-    namespace: String,
-
-    /// The `Cluster` that stands for the platform cluster: NAMESPACE/NAME
-    #[arg(long, env = "OPENMCP_DNS_PLATFORM_CLUSTER", value_name = "CLUSTER", default_value = "openmcp-system/platform",
-        value_parser = parse_cluster)]
-    platform_cluster: ClusterId,
-
-    /// Use also kubeconfigs of clusters without https, or with insecure-skip-tls-verify
-    #[arg(long)]
-    allow_insecure_kubeconfigs: bool,
+    #[command(flatten)]
+    platform: PlatformArgs,
 
     /// Endpoints of an etcd that the service has not deployed: our records in it go too
     #[arg(long, env = "OPENMCP_DNS_ETCD", value_name = "URL", value_delimiter = ',')]
@@ -79,25 +59,14 @@ pub struct UninstallArgs {
 
 /// Runs the command.
 pub async fn run(args: UninstallArgs) -> anyhow::Result<()> {
-    let UninstallArgs {
-        kubeconfig,
-        namespace,
-        platform_cluster,
-        allow_insecure_kubeconfigs,
-        etcd,
-        etcd_options,
-        skip_unreachable,
-        crds,
-        dry_run,
-    } = args;
-    let platform = platform(kubeconfig.as_deref()).await?;
+    let UninstallArgs { platform: platform_args, etcd, etcd_options, skip_unreachable, crds, dry_run } = args;
+    let platform = platform_args.client().await?;
     let leader_of = platform.clone();
-    let insecure = Insecure::allowed_if(allow_insecure_kubeconfigs);
     let uninstall = Uninstall {
-        inventory: SecretInventory::new(platform.clone(), insecure).with_own(platform_cluster),
+        inventory: platform_args.inventory(&platform),
         platform,
-        installed: installed(&namespace, crds)?,
-        namespace,
+        installed: installed(&platform_args.namespace, crds)?,
+        namespace: platform_args.namespace,
     };
     let found = uninstall.look().await.hint("name a kubeconfig of the platform cluster with --kubeconfig")?;
     for obstacle in &found.obstacles {
@@ -142,7 +111,7 @@ fn installed(namespace: &str, crds: bool) -> anyhow::Result<Vec<Reference>> {
         .collect())
 }
 
-/// Deletes the records of all clusters.
+/// Deletes the records of all clusters, and then what says who leads.
 async fn withdraw_all(
     platform: &kube::Client,
     options: &EtcdOptions,
@@ -164,6 +133,7 @@ async fn withdraw_all(
         }
         print(&format!("removed {} names of {owner} in etcd\n", withdrawal.plans().len()))?;
     }
+    store.forget_leader(&fence).await?;
     Ok(())
 }
 

@@ -179,8 +179,9 @@ fn built_in(dns: &Workload, facts: &Facts) -> Value {
         format!("--etcd-ca={CERTIFICATES}/ca.crt"),
         format!("--etcd-cert={CERTIFICATES}/tls.crt"),
         format!("--etcd-key={CERTIFICATES}/tls.key"),
-        format!("--listen=0.0.0.0:{PORT}"),
-        format!("--health-listen=0.0.0.0:{METRICS_PORT}"),
+        // Both families, where the pod has them.
+        format!("--listen=[::]:{PORT}"),
+        format!("--health-listen=[::]:{METRICS_PORT}"),
     ];
     args.extend(zones.iter().map(|zone| format!("--base-domain={zone}")));
     json!({

@@ -58,6 +58,12 @@ impl Summary {
         let all_known = self.watches.len() == Kind::watched().count() && self.watches.values().all(is_known);
         all_known && self.pending == 0 && self.undecided == 0 && matches!(self.domain, Some(Ok(_)))
     }
+
+    /// Whether everything has been read, and what follows from it is in the store.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.domain.is_some() && self.watches.len() == Kind::watched().count() && self.pending == 0
+    }
 }
 
 /// A claim that is not published.

@@ -99,6 +99,12 @@ impl Clusters {
         sums
     }
 
+    /// Whether each controller has told something that can be counted.
+    pub(crate) fn are_counted(&self) -> bool {
+        // An end is told, too.
+        self.0.values().all(|handle| handle.counts.has_changed().unwrap_or(true))
+    }
+
     /// Those whose controller gives no sign of life.
     pub(crate) fn stuck(&self, now: Instant) -> Vec<&ClusterId> {
         let is_stuck = |handle: &Handle| {
@@ -317,6 +323,9 @@ mod tests {
         all[0].counts.send_replace(counts("p", 3));
         all[1].counts.send_replace(counts("p", 4));
         all[2].counts.send_replace(counts("q", 5));
+        assert!(!clusters.are_counted(), "the last has not said anything");
+        all[3].counts.send_replace(ClusterCounts::default());
+        assert!(clusters.are_counted());
         let sums = clusters.counts();
         assert_eq!((sums["p"].clusters, sums["p"].published), (2, 7));
         assert_eq!((sums["q"].clusters, sums["q"].published), (1, 5));

@@ -32,6 +32,7 @@ impl ClusterController {
     pub(super) fn tell_counts(&self, summary: &Summary) {
         self.tells.counts.send_replace(ClusterCounts {
             policy: summary.policy.clone().unwrap_or_default(),
+            is_settled: summary.is_settled(),
             published: count(summary.published),
             denied: count(summary.denied),
             comparison: summary.comparison.clone(),

@@ -41,7 +41,7 @@ use crate::apply::{Applier, Rendered};
 use crate::central::Zones;
 use crate::certificates::{CertificateError, Keeper, Lifetimes};
 use crate::leadership::Leadership;
-use crate::report::dns_service_config::ConfigReport;
+use crate::report::dns_service_config::{CENTRAL_DNS, ConfigReport};
 use crate::report::statuses::Statuses;
 
 pub use self::store::{PrepareError, StoreAddress};
@@ -126,7 +126,7 @@ impl Deployer {
                     }
                     let well = finding.status == Some(true);
                     let mut findings = vec![("Deployed", finding)];
-                    findings.extend(inputs.canary().map(|finding| ("CentralDNS", finding)));
+                    findings.extend(inputs.canary().map(|finding| (CENTRAL_DNS, finding)));
                     statuses.say(ConfigReport { config, findings, addresses: addresses.ok() });
                     if well { INTERVAL } else { AGAIN }
                 }

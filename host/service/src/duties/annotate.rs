@@ -45,8 +45,11 @@ impl Annotate {
 pub async fn remove(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
     let current = api.get_opt(&cluster.name_any()).await?.filter(|current| current.uid() == cluster.uid());
     let Some(current) = current else { return Ok(()) };
-    for manager in [ZONE_MANAGER, FIELD_MANAGER] {
-        apply(api, &current, manager, json!({})).await?;
+    for (manager, key) in [(ZONE_MANAGER, ZONE_ANNOTATION), (FIELD_MANAGER, CLUSTER_DOMAIN_ANNOTATION)] {
+        // What is gone already is no write: whoever goes on after a restart comes further with each one.
+        if current.annotations().contains_key(key) {
+            apply(api, &current, manager, json!({})).await?;
+        }
     }
     Ok(())
 }

@@ -27,12 +27,20 @@ impl Duty for Probe {
     }
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
-        let counts = match &self.prober {
-            Some(prober) => prober.counts(context.id).await,
-            None => ProbeCounts::default(),
-        };
-        finding(&counts)
+        match &self.prober {
+            Some(prober) => finding(&awaited(prober.counts(context.id).await, context.summary.published)),
+            None => finding(&ProbeCounts::default()),
+        }
     }
+}
+
+/// Nothing is known of any name while claims are `published`: the prober has yet to hear of them, after a restart for
+/// example, and that is no success.
+fn awaited(counts: ProbeCounts, published: usize) -> ProbeCounts {
+    if counts == ProbeCounts::default() {
+        return ProbeCounts { outstanding: published, ..counts };
+    }
+    counts
 }
 
 /// Whether the central DNS server answers what was decided.
@@ -60,6 +68,14 @@ fn finding(counts: &ProbeCounts) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_the_prober_has_not_heard_of_are_not_called_right() {
+        assert_eq!(finding(&awaited(ProbeCounts::default(), 3)).reason, Reason::InProgress);
+        assert_eq!(finding(&awaited(ProbeCounts::default(), 0)).status, Some(true));
+        let known = ProbeCounts { matching: 1, ..ProbeCounts::default() };
+        assert_eq!(awaited(known.clone(), 3), known);
+    }
 
     #[test]
     fn a_wrong_answer_says_more_than_none_and_none_more_than_one_that_is_awaited() {

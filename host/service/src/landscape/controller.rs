@@ -222,6 +222,7 @@ impl LandscapeController {
     /// Says what is known of each policy.
     fn tell_statuses(&self) {
         let mut all = self.clusters.counts();
+        let is_counted = self.landscape.is_known() && self.clusters.are_counted();
         let exists = |id: &ClusterId| self.landscape.has_cluster(id);
         let unknown = self.owners.unknown(exists).filter(|_| self.landscape.is_known());
         self.settings
@@ -240,6 +241,7 @@ impl LandscapeController {
                 ],
                 module: policy.module_status(),
                 candidate: policy.candidate_status(&counts),
+                is_settled: is_counted && counts.unsettled == 0,
                 counts,
             });
         }

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures::future::BoxFuture;
+use openmcp_dns_server::listen_tcp;
 use tokio::net::TcpListener;
 
 use super::Exposed;
@@ -99,7 +100,7 @@ impl MetricsServer {
         metrics: impl Exposed,
         readiness: Readiness,
     ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen_tcp(address)?;
         let lives = readiness.clone();
         let router = Router::new()
             .route("/metrics", get(move || async move { text(&metrics) }))

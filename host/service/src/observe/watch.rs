@@ -128,32 +128,29 @@ impl Following<'_> {
         let (mut list, mut known) = (Vec::new(), Known::default());
         let mut synced = false;
         while let Some(event) = events.next().await {
+            let is_listed = matches!(event, Ok(Event::InitApply(_)));
             let change = match event {
                 Ok(Event::Init) => {
                     list.clear();
                     known.forget();
                     continue;
                 }
-                Ok(Event::InitApply(object)) => {
+                Ok(Event::InitApply(object) | Event::Apply(object)) => {
                     let object = object.object.watched(kind, fields);
                     // The same object without end is an endless list, too.
                     if list.len() == MOST_OBJECTS || !known.take(&object.key(), MOST_OBJECTS) {
                         return Ok(Ended::Trouble { message: too_many(), synced: false });
                     }
-                    list.push(object);
-                    continue;
+                    if is_listed {
+                        list.push(object);
+                        continue;
+                    }
+                    Change::Set(object)
                 }
                 Ok(Event::InitDone) => {
                     synced = true;
                     *reported = Reported::Nothing;
                     Change::Replaced(kind, std::mem::take(&mut list))
-                }
-                Ok(Event::Apply(object)) => {
-                    let object = object.object.watched(kind, fields);
-                    if !known.take(&object.key(), MOST_OBJECTS) {
-                        return Ok(Ended::Trouble { message: too_many(), synced: false });
-                    }
-                    Change::Set(object)
                 }
                 Ok(Event::Delete(object)) => {
                     let key = object.object.watched(kind, fields).key();

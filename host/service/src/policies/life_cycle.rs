@@ -99,9 +99,12 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             remembered: Incoming::default(),
             previous: status.as_ref().and_then(|module| module.previous.clone()),
             to_restore: None,
-            facts: Facts::default(),
+            facts: Facts {
+                download_time: status.as_ref().and_then(|module| module.last_download_time.clone()),
+                ..Facts::default()
+            },
             check_trouble: None,
-            last_error_time: None,
+            last_error_time: status.as_ref().and_then(|module| module.last_error_time.clone()),
             landscape,
             policy,
         };

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::life_cycle::{Effect, Moment, PolicyLifeCycle};
 use super::module::{Admitted, ChosenBy, Load, PolicyModule, Remembered};
 use super::occurrence::ModuleOccurrence;
@@ -77,11 +79,21 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
         match module {
             Ok(module) => {
-                let module = Admitted { module, choice, since: moment.time.clone() };
+                let mut module = Admitted { module, choice, since: moment.time.clone() };
+                if let Some(since) = self.active_since(&module) {
+                    module.since = since;
+                }
                 vec![Effect::Tell(self.admitted(chosen_by, module)), Effect::TellClusters]
             }
             Err(error) => self.refused(chosen_by, &error, moment).map(Effect::Tell).into_iter().collect(),
         }
+    }
+
+    /// Since when this module has been active with this configuration, perhaps in an earlier life of the service.
+    fn active_since(&self, module: &Admitted<M>) -> Option<Time> {
+        let status = &self.policy.status.as_ref()?.module;
+        let is_active = status.active.as_ref().is_some_and(|active| *active == module.to_choice());
+        status.last_activation_time.clone().filter(|_| is_active)
     }
 
     fn admitted(&mut self, chosen_by: ChosenBy, module: Admitted<M>) -> ModuleOccurrence {

@@ -12,7 +12,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use serde_json::json;
 
 use super::statuses::{Object, Said};
-use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER};
 
 /// What is known of one cluster.
@@ -35,6 +35,10 @@ impl Said for ClusterReport {
 
     fn uid(&self) -> Option<String> {
         self.cluster.uid()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.findings.values().all(|finding| finding.reason != Reason::InProgress)
     }
 
     async fn read(&self, platform: &kube::Client) -> kube::Result<ClusterDNSStatus> {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::statuses::{Object, Said};
 use crate::counts::PolicyCounts;
-use openmcp_dns_api::conditions::Finding;
+use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::dns_policy::{CandidateStatus, ModuleStatus};
 use openmcp_dns_api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER};
 
@@ -25,6 +25,8 @@ pub struct PolicyReport {
     pub candidate: Option<CandidateStatus>,
     /// Its clusters.
     pub counts: PolicyCounts,
+    /// Whether all of them have been looked at, and the landscape.
+    pub is_settled: bool,
 }
 
 #[async_trait]
@@ -39,13 +41,17 @@ impl Said for PolicyReport {
         self.policy.uid()
     }
 
+    fn is_settled(&self) -> bool {
+        self.is_settled && !self.findings.iter().any(|(_, finding)| finding.reason == Reason::InProgress)
+    }
+
     /// After a restart, what stands there keeps its transition times.
     async fn read(&self, _: &kube::Client) -> kube::Result<DNSPolicyStatus> {
         Ok(self.policy.status.clone().unwrap_or_default())
     }
 
     fn status(&self, previous: &DNSPolicyStatus) -> DNSPolicyStatus {
-        let Self { policy, findings, module, candidate, counts } = self;
+        let Self { policy, findings, module, candidate, counts, is_settled: _ } = self;
         let generation = policy.metadata.generation.unwrap_or_default();
         let conditions = findings
             .iter()

@@ -12,6 +12,9 @@ use serde_json::json;
 
 use super::statuses::{Object, Said};
 
+/// The condition that says how the DNS pods answer the canary.
+pub const CENTRAL_DNS: &str = "CentralDNS";
+
 /// What is known of the central DNS.
 pub struct ConfigReport {
     /// The configuration.
@@ -32,6 +35,11 @@ impl Said for ConfigReport {
 
     fn uid(&self) -> Option<String> {
         self.config.uid()
+    }
+
+    /// Whether the DNS pods have been asked; where they cannot be right, nobody waits for their answers.
+    fn is_settled(&self) -> bool {
+        self.findings.iter().any(|(kind, finding)| *kind == CENTRAL_DNS || finding.status == Some(false))
     }
 
     /// After a restart, what stands there keeps its transition times.

@@ -4,7 +4,8 @@
 //! say ──► the last that was said of each object ──at most one write per object and second──► API server
 //! ```
 //! What was said before and has not been written is forgotten, and what stands there already is not
-//! written again. All writes together have a budget, so that a thousand clusters that start do not have
+//! written again. A service that has just been started knows little: for a while, that does not take the place of what
+//! its predecessor has found. All writes together have a budget, so that a thousand clusters that start do not have
 //! the platform's API server give way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait after a write that failed.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// For how long what is still looked at is no news, where something stands there already.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Writes under way at once. More only make each of them slower.
 const AT_ONCE: usize = 16;
 
@@ -34,13 +38,16 @@ const BURST_SECONDS: u32 = 4;
 #[async_trait]
 pub trait Said: Send + Sync + 'static {
     /// What stands in the status.
-    type Status: Clone + PartialEq + Send + Sync;
+    type Status: Clone + Default + PartialEq + Send + Sync;
 
     /// Which object it is.
     fn object(&self) -> Object;
 
     /// The object's unique identifier: one that was deleted and made anew has no status yet.
     fn uid(&self) -> Option<String>;
+
+    /// Whether everything has been looked at that it speaks of.
+    fn is_settled(&self) -> bool;
 
     /// The status as it stands there.
     async fn read(&self, platform: &kube::Client) -> kube::Result<Self::Status>;
@@ -61,6 +68,8 @@ pub struct Budget {
     bucket: Arc<Mutex<Bucket>>,
     /// Between two writes of one object.
     pause: Duration,
+    /// See [`PATIENCE`].
+    patience: Duration,
 }
 
 impl Budget {
@@ -70,13 +79,15 @@ impl Budget {
         Self {
             bucket: Arc::new(Mutex::new(Bucket::full(PER_SECOND * 100, BURST_SECONDS))),
             pause: PAUSE / 20,
+            patience: PATIENCE / 20,
         }
     }
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bucket: Arc::new(Mutex::new(Bucket::full(PER_SECOND, BURST_SECONDS))), pause: PAUSE }
+        let bucket = Arc::new(Mutex::new(Bucket::full(PER_SECOND, BURST_SECONDS)));
+        Self { bucket, pause: PAUSE, patience: PATIENCE }
     }
 }
 
@@ -113,6 +124,8 @@ struct Slot<S: Said> {
     /// What stands there; `None` before it was looked at.
     written: Option<S::Status>,
     not_before: Instant,
+    /// Until when only what is settled takes the place of what stands there; `None` once something was.
+    patient_until: Option<Instant>,
     /// Why the last attempt failed. The same trouble is told once, not at every attempt.
     trouble: Option<String>,
 }
@@ -137,10 +150,13 @@ impl<S: Said> Statuses<S> {
         let (object, said) = (said.object(), Arc::new(said));
         let mut state = self.state();
         let state = &mut *state;
-        let slot = state.slots.entry(object.clone()).or_insert_with(|| Slot::new(Arc::clone(&said)));
+        let patience = self.0.budget.patience;
+        let slot =
+            state.slots.entry(object.clone()).or_insert_with(|| Slot::new(Arc::clone(&said), patience));
         if slot.said.uid() != said.uid() {
             slot.written = None;
         }
+        slot.patient_until.take_if(|_| said.is_settled());
         slot.said = said;
         if !slot.is_written() {
             slot.wait(object, &mut state.waiting);
@@ -210,15 +226,17 @@ impl<S: Said> Statuses<S> {
             }
             // The end of a write has it looked at again.
             let is_free = !under_way.contains(&object) && under_way.len() < AT_ONCE;
-            if is_free && slot.not_before > now {
-                later(slot.not_before);
+            let not_before = slot.not_before.max(slot.held_until().unwrap_or(now));
+            if is_free && not_before > now {
+                later(not_before);
             } else if is_free {
                 let mut budget = self.0.budget.bucket.lock().unwrap_or_else(PoisonError::into_inner);
                 if budget.take(now) {
                     (slot.waits, slot.not_before) = (false, now + self.0.budget.pause);
                     under_way.insert(object.clone());
                     let (platform, said) = (self.0.platform.clone(), Arc::clone(&slot.said));
-                    writes.spawn(write(platform, object, said, slot.written.clone()));
+                    let is_patient = slot.patient_until.is_some_and(|until| until > now);
+                    writes.spawn(write(platform, object, said, slot.written.clone(), is_patient));
                     continue;
                 }
                 later(budget.due(now));
@@ -256,8 +274,15 @@ impl<S: Said> Statuses<S> {
 }
 
 impl<S: Said> Slot<S> {
-    fn new(said: Arc<S>) -> Self {
-        Self { said, waits: false, written: None, not_before: Instant::now(), trouble: None }
+    fn new(said: Arc<S>, patience: Duration) -> Self {
+        let (now, waits) = (Instant::now(), false);
+        let patient_until = Some(now + patience);
+        Self { said, waits, written: None, not_before: now, patient_until, trouble: None }
+    }
+
+    /// Until when what stands there is not replaced.
+    fn held_until(&self) -> Option<Instant> {
+        self.patient_until.filter(|_| self.written.as_ref().is_some_and(is_something))
     }
 
     /// Whether what was said last stands there.
@@ -273,18 +298,26 @@ impl<S: Said> Slot<S> {
     }
 }
 
-/// Writes one status, unless it stands there already.
+fn is_something<S: Default + PartialEq>(status: &S) -> bool {
+    *status != S::default()
+}
+
+/// Writes one status, unless it stands there already, or `is_patient` and anything does.
 async fn write<S: Said>(
     platform: kube::Client,
     object: Object,
     said: Arc<S>,
     written: Option<S::Status>,
+    is_patient: bool,
 ) -> Written<S> {
     let result = async {
         let written = match written {
             Some(written) => written,
             None => said.read(&platform).await?,
         };
+        if is_patient && is_something(&written) {
+            return Ok(written);
+        }
         let now = said.status(&written);
         if now != written {
             said.write(&platform, &now).await?;
@@ -319,6 +352,10 @@ mod tests {
         answers: bool,
     }
 
+    /// Stands there before anything is said; and what is still looked at.
+    const FOUND_BEFORE: u32 = 40;
+    const LOOKS: u32 = 41;
+
     #[async_trait]
     impl Said for Number {
         type Status = u32;
@@ -329,8 +366,11 @@ mod tests {
         fn uid(&self) -> Option<String> {
             None
         }
+        fn is_settled(&self) -> bool {
+            self.number != LOOKS
+        }
         async fn read(&self, _: &kube::Client) -> kube::Result<u32> {
-            Ok(0)
+            Ok(if self.name.starts_with("found") { FOUND_BEFORE } else { 0 })
         }
         fn status(&self, _: &u32) -> u32 {
             self.number
@@ -393,5 +433,45 @@ mod tests {
         statuses.lost(&kept);
         assert_eq!(numbers.recv().await.unwrap(), ("kept".to_owned(), 1));
         assert!(numbers.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_predecessor_has_found_stands_until_that_was_looked_at_again() {
+        let (_, say, mut numbers) = start();
+        say("found", LOOKS, true);
+        // Where nothing stands, it is said at once that somebody looks.
+        say("new", LOOKS, true);
+        assert_eq!(numbers.recv().await.unwrap(), ("new".to_owned(), LOOKS));
+        say("found", FOUND_BEFORE, true);
+        say("found", 7, true);
+        assert_eq!(numbers.recv().await.unwrap(), ("found".to_owned(), 7));
+        // From then on, everything is news.
+        say("found", LOOKS, true);
+        assert_eq!(numbers.recv().await.unwrap(), ("found".to_owned(), LOOKS));
+    }
+
+    #[test]
+    fn who_looks_for_too_long_says_so() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let platform = kube::Client::try_from(nowhere).unwrap();
+        let statuses = Statuses::new(platform, Budget::default());
+        let number = |number| Number {
+            name: "found".to_owned(),
+            number,
+            written: mpsc::unbounded_channel().0,
+            answers: true,
+        };
+        statuses.say(number(LOOKS));
+        let object = (String::new(), "found".to_owned());
+        let mut state = statuses.state();
+        state.slots.get_mut(&object).unwrap().written = Some(FOUND_BEFORE);
+        drop(state);
+        let (mut writes, now) = (JoinSet::new(), Instant::now());
+        let due = statuses.begin(&mut writes, now).unwrap();
+        assert!(writes.is_empty() && due > now + PATIENCE / 2 && due <= now + PATIENCE);
+        statuses.begin(&mut writes, due);
+        assert_eq!(writes.len(), 1);
     }
 }

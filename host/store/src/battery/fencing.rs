@@ -56,6 +56,24 @@ pub(super) async fn of_two_that_lead_at_once_one_does(ground: &Ground<'_>) -> an
     written(ground, &leads?, 0).await.map(drop)
 }
 
+pub(super) async fn a_leader_that_is_forgotten_writes_nothing_any_more(
+    ground: &Ground<'_>,
+) -> anyhow::Result<()> {
+    let first = ground.direct.lead(&ground.fence, &leader(1)).await?;
+    let second = ground.direct.lead(&first, &leader(2)).await?;
+    is_fenced("by the first leader", ground.direct.forget_leader(&first).await)?;
+    ground.direct.forget_leader(&second).await?;
+    let (nobody, fence) = ground.direct.leader(&ground.key).await?;
+    same("who leads", nobody, None)?;
+    let change = [plan(vec![ground.put("a", "1", 0)])?];
+    is_fenced("of who was forgotten", ground.direct.commit(&second, &change).await)?;
+    ground.direct.lead(&fence, &leader(3)).await?;
+    // Nobody is there to be forgotten in a landscape of its own.
+    let others = LeaderKey::of_platform(&format!("{}-other", ground.key.as_str()));
+    let (_, fence) = ground.direct.leader(&others).await?;
+    ground.direct.forget_leader(&fence).await.map_err(Into::into)
+}
+
 pub(super) async fn leaders_of_other_landscapes_are_not_in_the_way(
     ground: &Ground<'_>,
 ) -> anyhow::Result<()> {

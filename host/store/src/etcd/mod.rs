@@ -108,6 +108,12 @@ impl Store for EtcdStore {
         Ok(Fence { key: over.key.clone(), revision: revision_of(&response) })
     }
 
+    async fn forget_leader(&self, fence: &Fence) -> Result<(), StoreError> {
+        let delete = TxnOp::delete(fence.key.as_str(), None);
+        let response = self.send(fenced(fence, Vec::new(), vec![delete])).await?;
+        if response.succeeded() { Ok(()) } else { Err(StoreError::Fenced) }
+    }
+
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         let changes = || plans.iter().flat_map(|plan| &plan.changes);
         let guards: Vec<Compare> = changes()

@@ -23,6 +23,29 @@ fn a_module_that_decided_before_a_restart_is_missed_only_by_whoever_wants_it_bac
 }
 
 #[test]
+fn a_restart_is_no_activation_and_times_of_an_earlier_life_stay() {
+    let earlier = "2026-01-01T00:00:00Z";
+    let module = |seconds: u32| {
+        json!({
+            "active": remembered(seconds),
+            "lastActivationTime": earlier, "lastDownloadTime": earlier, "lastErrorTime": earlier,
+        })
+    };
+    let configured = json!({ "baseDomain": "openmcp.cluster", "configuration": { "ttlSeconds": 30 } });
+    for (seconds, is_same) in [(30, true), (60, false)] {
+        let (mut scenario, effects) = Scenario::restarted(configured.clone(), &module(seconds));
+        let digest = remembered(seconds)["sha256"].as_str().unwrap().to_owned();
+        scenario.admit(load_of(&effects, ChosenBy::Spec), &digest);
+        let status = serde_json::to_value(scenario.policy.module_status()).unwrap();
+        assert_eq!(status["lastActivationTime"] == earlier, is_same, "{status}");
+        assert_eq!(
+            (&status["lastDownloadTime"], &status["lastErrorTime"]),
+            (&json!(earlier), &json!(earlier))
+        );
+    }
+}
+
+#[test]
 fn a_restarted_service_restores_what_decides_instead_of_the_module_in_the_spec() {
     let same = json!({ "ttlSeconds": 30 });
     for (mode, configuration, expected) in [

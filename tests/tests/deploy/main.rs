@@ -1,16 +1,17 @@
 //! The central DNS is deployed, on a real API server: no pod runs here, so etcd never answers. What runs is seen on
 //! real clusters.
 
-use std::path::Path;
-use std::time::Duration;
+mod given;
+mod platform;
+mod versions;
 
 use anyhow::Context as _;
 use hickory_resolver::proto::rr::RecordType;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
-use kube::{Api, Client};
 use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::coredns::CentralDns;
 use openmcp_dns_tests::dns::{Answer, Dns, Transport};
@@ -23,112 +24,7 @@ use openmcp_dns_tests::programs::{openmcp_dns, repository};
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
-/// For everything that takes milliseconds unless the machine is busy.
-const SOON: Duration = Duration::from_secs(30);
-
-const NAMESPACE: &str = "openmcp-dns";
-const CENTRAL: &str = "openmcp-dns-central";
-const ETCD: &str = "openmcp-dns-etcd";
-
-/// The platform cluster with the service on it.
-struct Platform {
-    server: ApiServer,
-    folder: tempfile::TempDir,
-    service: Option<Process>,
-}
-
-impl Platform {
-    async fn start() -> anyhow::Result<Self> {
-        Self::start_with("10.110.0.0/16", None).await
-    }
-
-    /// Starts it with a DNSServiceConfig.
-    async fn start_with(services: &str, config: Option<&Value>) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let server = ApiServer::start("platform", services, folder.path(), folder.path()).await?;
-        let crds = ["dnspolicies", "clusterdnses", "dnsserviceconfigs"]
-            .map(|plural| repository(&format!("crds/dns.openmcp.cloud_{plural}.yaml")))
-            .iter()
-            .map(std::fs::read_to_string)
-            .collect::<Result<Vec<_>, _>>()?;
-        apply_crds(&server.client(), &crds).await?;
-        apply(
-            &server.client(),
-            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
-        )
-        .await?;
-        if let Some(config) = config {
-            apply(&server.client(), config).await?;
-        }
-        let mut platform = Self { server, folder, service: None };
-        platform.run().await?;
-        Ok(platform)
-    }
-
-    /// Starts the service, again where it runs.
-    async fn run(&mut self) -> anyhow::Result<()> {
-        if let Some(service) = self.service.take() {
-            service.terminate(SOON).await?;
-        }
-        let kubeconfig = self.file("platform.yaml");
-        std::fs::write(&kubeconfig, self.server.kubeconfig())?;
-        let arguments = [
-            "run".to_owned(),
-            format!("--kubeconfig={kubeconfig}"),
-            format!("--namespace={NAMESPACE}"),
-            format!("--state={}", self.file("state")),
-        ];
-        let environment = [("NO_COLOR", "1")];
-        let logs: &Path = self.folder.path();
-        self.service = Some(Process::start("openmcp-dns", &openmcp_dns()?, &arguments, &environment, logs)?);
-        Ok(())
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.path().join(name).display().to_string()
-    }
-
-    fn client(&self) -> Client {
-        self.server.client()
-    }
-
-    fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    {
-        Api::namespaced(self.client(), NAMESPACE)
-    }
-
-    fn configs(&self) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("dns.openmcp.cloud", "v1alpha1", "DNSServiceConfig");
-        Api::all_with(self.client(), &ApiResource::from_gvk_with_plural(&kind, "dnsserviceconfigs"))
-    }
-
-    /// Waits until the condition `Deployed` says this.
-    async fn deployed(&self, status: &str, message: &str) -> anyhow::Result<()> {
-        let configs = self.configs();
-        wait_until(&format!("Deployed is {status}: {message}"), SOON, async || {
-            let Some(config) = configs.get_opt("openmcp-dns").await? else {
-                return Ok(Err("no DNSServiceConfig".to_owned()));
-            };
-            let condition = config.data["status"]["conditions"][0].clone();
-            let said = condition["message"].as_str().is_some_and(|text| text.contains(message));
-            Ok(if condition["status"] == status && said { Ok(()) } else { Err(condition.to_string()) })
-        })
-        .await
-        .with_context(|| self.service.as_ref().map(Process::log_tail).unwrap_or_default())
-    }
-}
-
-/// How the platform's load balancer and kubelet would report.
-async fn report<K>(api: &Api<K>, name: &str, status: Value) -> anyhow::Result<()>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    let patch = Patch::Merge(json!({"status": status}));
-    api.patch_status(name, &PatchParams::default(), &patch).await?;
-    Ok(())
-}
+use platform::{CENTRAL, ETCD, Platform, SOON, config, report};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_central_dns_is_deployed_and_kept_as_it_is_wanted() -> anyhow::Result<()> {
@@ -270,7 +166,7 @@ async fn gate(platform: &Platform, name: &str, status: &str) -> anyhow::Result<(
         Ok(if is_so { Ok(()) } else { Err(format!("{found:?}")) })
     })
     .await
-    .with_context(|| platform.service.as_ref().map(Process::log_tail).unwrap_or_default())
+    .with_context(|| platform.log())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,15 +278,6 @@ async fn a_dns_pod_that_answers_the_canary_wrongly_is_taken_out_and_comes_back()
         })
     })
     .await
-}
-
-fn config(spec: Value) -> Value {
-    json!({
-        "apiVersion": "dns.openmcp.cloud/v1alpha1",
-        "kind": "DNSServiceConfig",
-        "metadata": {"name": "openmcp-dns"},
-        "spec": spec,
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
