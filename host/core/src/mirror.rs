@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::cluster::{ClusterId, SourceRef};
+use crate::few::Few;
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordType, RecordValue, Values};
 use crate::skydns::{Entry, Owner, Prefix, Source, ValueId, parse_key};
@@ -92,7 +93,7 @@ impl Stored {
 
 /// The values at one name, sorted by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StoredName(Vec<Stored>);
+pub struct StoredName(Box<[Stored]>);
 
 impl StoredName {
     /// All of them.
@@ -121,16 +122,18 @@ impl StoredName {
 
     /// Puts a value there, or takes one away.
     fn set(&mut self, id: ValueId, stored: Option<Stored>) {
-        match (self.0.binary_search_by_key(&id, |stored| stored.id), stored) {
-            (Ok(at), Some(stored)) => self.0[at] = stored,
-            (Ok(at), None) => drop(self.0.remove(at)),
+        let mut values = std::mem::take(&mut self.0).into_vec();
+        match (values.binary_search_by_key(&id, |stored| stored.id), stored) {
+            (Ok(at), Some(stored)) => values[at] = stored,
+            (Ok(at), None) => drop(values.remove(at)),
             (Err(at), Some(stored)) => {
                 // Most names have one value.
-                self.0.reserve_exact(1);
-                self.0.insert(at, stored);
+                values.reserve_exact(1);
+                values.insert(at, stored);
             }
             (Err(_), None) => {}
         }
+        self.0 = values.into();
     }
 
     fn has_foreign(&self) -> bool {
@@ -154,8 +157,8 @@ pub struct Mirror {
 #[derive(Debug, Default)]
 struct Owned {
     names: BTreeSet<HostName>,
-    /// Names by the object that led there, sorted.
-    by_source: HashMap<Arc<str>, Vec<HostName>>,
+    /// Names by the object that led there.
+    by_source: HashMap<Arc<str>, Few<HostName>>,
     /// At how many of the names something stands that nobody of ours has written.
     foreign: usize,
 }
@@ -188,7 +191,12 @@ impl Mirror {
 
     /// Takes in what the store tells; gives the names at which something has changed. What a read
     /// shows as it was costs nothing more.
-    pub fn take_in(&mut self, event: &StoreEvent) -> BTreeSet<HostName> {
+    /// `known` gives a name as others have it, to share its text.
+    pub fn take_in<'k>(
+        &mut self,
+        event: &StoreEvent,
+        known: impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> BTreeSet<HostName> {
         let mut changed = BTreeSet::new();
         match event {
             StoreEvent::Reading => {
@@ -198,7 +206,7 @@ impl Mirror {
                 self.unread = Some(keys.collect());
             }
             StoreEvent::Page(entries) => {
-                changed.extend(entries.iter().filter_map(|entry| self.update(entry)))
+                changed.extend(entries.iter().filter_map(|entry| self.update(entry, &known)));
             }
             StoreEvent::Read { .. } => {
                 for (name, id) in self.unread.take().unwrap_or_default() {
@@ -207,26 +215,38 @@ impl Mirror {
                 }
             }
             StoreEvent::Changed { changes, .. } => {
-                changed.extend(changes.iter().filter_map(|change| self.update(change)));
+                changed.extend(changes.iter().filter_map(|change| self.update(change, &known)));
             }
             StoreEvent::Trouble(_) => {}
         }
         changed
     }
 
-    fn update(&mut self, entry: &KeyValue) -> Option<HostName> {
-        self.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)))
+    fn update<'k>(
+        &mut self,
+        entry: &KeyValue,
+        known: &impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> Option<HostName> {
+        self.take(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)), known)
     }
 
     /// Takes in one key; `value` is the value and its revision, or `None` when the key is gone.
     /// Gives the name at which that changes something; `None` also for a key that no name of ours can
     /// have.
     pub fn apply(&mut self, key: &str, value: Option<(&[u8], i64)>) -> Option<HostName> {
+        self.take(key, value, &|_| None)
+    }
+
+    fn take<'k>(
+        &mut self,
+        key: &str,
+        value: Option<(&[u8], i64)>,
+        known: &impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> Option<HostName> {
         let parts = parse_key(&self.prefix, key)?;
         let name = parts.host_name().ok()?;
         let id = ValueId::parse(parts.value_id)?;
-        // A name that is known already shares its text.
-        let name = self.names.get_key_value(&name).map_or(name, |(known, _)| known.clone());
+        let name = self.known(&name).or_else(|| known(&name)).map_or(name, HostName::clone);
         let stored = value.map(|(json, mod_revision)| self.read(&name, id, json, mod_revision));
         if let Some(unread) = &mut self.unread {
             unread.remove(&(name.clone(), id));
@@ -400,18 +420,12 @@ impl Mirror {
 
 impl Owned {
     fn remember(&mut self, source: &Arc<str>, name: &HostName) {
-        let names = self.by_source.entry(Arc::clone(source)).or_default();
-        if let Err(at) = names.binary_search(name) {
-            names.reserve_exact(1);
-            names.insert(at, name.clone());
-        }
+        self.by_source.entry(Arc::clone(source)).or_default().insert(name.clone());
     }
 
     fn forget(&mut self, source: &str, name: &HostName) {
         let Some(names) = self.by_source.get_mut(source) else { return };
-        if let Ok(at) = names.binary_search(name) {
-            names.remove(at);
-        }
+        names.remove(name);
         if names.is_empty() {
             self.by_source.remove(source);
         }
@@ -429,7 +443,7 @@ mod tests {
     }
 
     fn source(name: &str) -> SourceRef {
-        SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: name.into() }
+        SourceRef::new(Kind::HttpRoute, "default", name)
     }
 
     fn put(mirror: &mut Mirror, cluster: &str, route: &str, host: &str, address: &str) -> String {

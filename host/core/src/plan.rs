@@ -179,7 +179,7 @@ mod tests {
     fn desired(cluster: &str, address: &str) -> Desired {
         Desired {
             cluster: ClusterId::new("openmcp-system", cluster),
-            source: SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "r".into() },
+            source: SourceRef::new(Kind::HttpRoute, "default", "r"),
             value: RecordValue::parse(RecordType::A, address).unwrap(),
             ttl_seconds: 60,
         }

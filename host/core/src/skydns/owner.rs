@@ -108,9 +108,10 @@ pub fn value_id(owner: &Owner, value: &RecordValue) -> String {
         RecordValue::Txt(text) => text.clone(),
         RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => value.to_string(),
     };
-    let Owner { zone, cluster: ClusterId { namespace, name } } = owner;
+    let Owner { zone, cluster } = owner;
     let mut hash = Sha256::new();
-    for field in [zone.as_str(), namespace, name, value.record_type().as_str(), &canonical] {
+    for field in [zone.as_str(), &cluster.namespace, &cluster.name, value.record_type().as_str(), &canonical]
+    {
         // With its length in front, a field cannot run into the next one.
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());

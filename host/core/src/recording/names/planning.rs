@@ -144,7 +144,7 @@ impl Names {
         let stored = self.store.at(name);
         if plan.changes.is_empty() {
             let expectation = Expectation::from_stored(name, stored);
-            if !expectation.records.is_empty() {
+            if !expectation.values.is_empty() {
                 effects.push(NameEffect::Recorded { expectation, changed: false });
             }
             return;

@@ -31,7 +31,8 @@ impl Names {
         now: Instant,
         effects: &mut Vec<NameEffect>,
     ) -> Concerns {
-        let changed = self.store.take_in(&event);
+        let offers = &self.offers;
+        let changed = self.store.take_in(&event, |name| offers.get_key_value(name).map(|(known, _)| known));
         effects.extend(self.store.take_changed_owners().into_iter().map(NameEffect::Touched));
         if self.store_is_known {
             for name in changed {
