@@ -20,7 +20,7 @@ mod due;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ struct Slot {
 #[derive(Debug, Default)]
 pub struct Probing {
     pace: Pace,
-    names: BTreeMap<HostName, u32>,
+    names: HashMap<HostName, u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     queue: Queue,

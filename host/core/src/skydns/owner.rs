@@ -1,7 +1,6 @@
 //! Who wrote a value, and the id that follows from it.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -103,6 +102,11 @@ impl FromStr for Owner {
 /// are plenty, because ids only have to differ among the values of one name.
 #[must_use]
 pub fn value_id(owner: &Owner, value: &RecordValue) -> String {
+    format!("{:016x}", value_hash(owner, value))
+}
+
+/// The number that [`value_id`] writes.
+pub(super) fn value_hash(owner: &Owner, value: &RecordValue) -> u64 {
     let canonical = match value {
         // Display quotes and escapes a text for people.
         RecordValue::Txt(text) => text.clone(),
@@ -116,11 +120,7 @@ pub fn value_id(owner: &Owner, value: &RecordValue) -> String {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());
     }
-    hash.finalize().iter().take(8).fold(String::with_capacity(16), |mut id, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hash.finalize().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
