@@ -105,10 +105,7 @@ impl AgentSpec {
         let Self { image, flags, resources: wanted, placement } = self;
         let image = image.as_ref().unwrap_or(&images.external_dns);
         let wanted = wanted.unwrap_or_else(|| resources("64Mi", "256Mi"));
-        Agent {
-            workload: placement.workload(image, wanted),
-            flags,
-        }
+        Agent { workload: placement.workload(image, wanted), flags }
     }
 }
 

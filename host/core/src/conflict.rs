@@ -169,7 +169,7 @@ mod tests {
     use crate::kinds::Kind;
 
     fn claimant(cluster: &str, route: &str) -> Claimant {
-        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: route.into() };
+        let source = SourceRef::new(Kind::HttpRoute, "default", route);
         (ClusterId::new("openmcp-system", cluster), source)
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::cluster::SourceRef;
 use crate::codes;
+use crate::labels::Labels;
 use crate::name::{HostName, NameError};
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
@@ -75,7 +76,7 @@ pub fn decide(
     context: &Context,
     allowed: &AllowedNames,
     source: &SourceRef,
-    labels: &BTreeMap<String, String>,
+    labels: &Labels,
     wanted: &Claim,
 ) -> Decision {
     let host_name = match check_name(&wanted.host_name, context, allowed) {
@@ -320,10 +321,10 @@ mod tests {
             shared_names: [name("shared.openmcp.cluster")].into(),
             wildcards: false,
         };
-        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "r".into() };
+        let source = SourceRef::new(Kind::HttpRoute, "default", "r");
         let wanted =
             Claim { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
-        decide(answers, &context(), &allowed, &source, &BTreeMap::new(), &wanted)
+        decide(answers, &context(), &allowed, &source, &Labels::default(), &wanted)
     }
 
     fn allow(records: Vec<ProposedRecordSet>) -> Answers {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::cluster::ClusterId;
+use crate::few::Few;
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::NamePlan;
-use crate::record::{RecordType, RecordValue};
+use crate::record::{RecordType, RecordValue, Values};
 use crate::skydns::{Entry, Owner, Prefix};
 
 /// What a DNS server should answer for a name.
@@ -16,11 +17,11 @@ pub struct Expectation {
     /// The name.
     pub name: HostName,
     /// The clusters whose values stand there, or stood there before.
-    pub clusters: BTreeSet<ClusterId>,
-    /// Values by type, as text. Also values that are not ours: a DNS server serves all of them.
-    pub records: BTreeMap<RecordType, BTreeSet<String>>,
+    pub clusters: Few<ClusterId>,
+    /// Values of all types. Also values that are not ours: a DNS server serves all of them.
+    pub values: Values,
     /// Values that must not be answered any more.
-    pub gone: BTreeSet<String>,
+    pub gone: Values,
 }
 
 /// Whether an answer is the expected one.
@@ -92,15 +93,17 @@ impl Verdict {
 }
 
 impl Expectation {
+    /// Nothing stands at the name, or has.
+    #[must_use]
+    pub fn nothing(name: &HostName) -> Self {
+        let (clusters, values, gone) = Default::default();
+        Self { name: name.clone(), clusters, values, gone }
+    }
+
     /// Goes by what the store holds.
     #[must_use]
     pub fn from_stored(name: &HostName, stored: Option<&StoredName>) -> Self {
-        let mut expectation = Self {
-            name: name.clone(),
-            clusters: BTreeSet::new(),
-            records: BTreeMap::new(),
-            gone: BTreeSet::new(),
-        };
+        let mut expectation = Self::nothing(name);
         for stored in stored.into_iter().flat_map(StoredName::iter) {
             expectation.add(stored.value(), stored.owner());
         }
@@ -110,40 +113,59 @@ impl Expectation {
     /// Goes by what the store holds after a plan has been carried out.
     #[must_use]
     pub fn after(plan: &NamePlan, prefix: &Prefix, stored: Option<&StoredName>) -> Self {
-        let mut after = Self::from_stored(&plan.name, None);
+        let mut after = Self::nothing(&plan.name);
         let changed: BTreeSet<&str> = plan.changes.iter().map(|change| change.key.as_str()).collect();
         for stored in stored.into_iter().flat_map(StoredName::iter) {
             if !changed.contains(stored.id.key(prefix, &plan.name).as_str()) {
                 after.add(stored.value(), stored.owner());
             } else if let Some(value) = stored.value() {
-                after.gone.insert(value.to_string());
-                after.clusters.extend(stored.owner().map(|owner| owner.cluster.clone()));
+                after.gone.insert(value);
+                after.add_owner(stored.owner());
             }
         }
         for entry in plan.changes.iter().filter_map(|change| Entry::decode(change.value.as_deref()?).ok()) {
             let owner = entry.owner.as_deref().and_then(|owner| owner.parse().ok());
             after.add(entry.value().ok(), owner.as_ref());
         }
-        after.clusters.extend(plan.withdrawn_from.iter().cloned());
-        let standing: BTreeSet<String> = after.records.values().flatten().cloned().collect();
-        after.gone.retain(|value| !standing.contains(value));
+        for cluster in &plan.withdrawn_from {
+            after.clusters.insert(cluster.clone());
+        }
+        for value in &after.values {
+            after.gone.remove(value);
+        }
         after
     }
 
     fn add(&mut self, value: Option<RecordValue>, owner: Option<&Owner>) {
         if let Some(value) = value {
-            self.records.entry(value.record_type()).or_default().insert(value.to_string());
+            self.values.insert(value);
         }
-        self.clusters.extend(owner.map(|owner| owner.cluster.clone()));
+        self.add_owner(owner);
+    }
+
+    fn add_owner(&mut self, owner: Option<&Owner>) {
+        if let Some(owner) = owner {
+            self.clusters.insert(owner.cluster.clone());
+        }
+    }
+
+    /// The values by type, as answers have them.
+    #[must_use]
+    pub fn records(&self) -> BTreeMap<RecordType, BTreeSet<String>> {
+        let mut records: BTreeMap<RecordType, BTreeSet<String>> = BTreeMap::new();
+        for value in &self.values {
+            records.entry(value.record_type()).or_default().insert(value.to_string());
+        }
+        records
     }
 
     /// The types to ask for: those that are published, or addresses where nothing is.
     #[must_use]
     pub fn questions(&self) -> Vec<RecordType> {
-        if self.records.is_empty() {
+        if self.values.is_empty() {
             return vec![RecordType::A, RecordType::Aaaa];
         }
-        self.records
+        self.records()
             .keys()
             // CoreDNS's etcd plugin does not find a CNAME when asked for one in our key layout; it
             // does on the way to an address, which is what everybody asks for.
@@ -161,18 +183,24 @@ impl Expectation {
             Answer::Records { values, cnames } => (values.clone(), cnames.clone()),
             Answer::LeadsNowhere { cnames } => (BTreeSet::new(), cnames.clone()),
         };
-        if values.union(&cnames).any(|value| self.gone.contains(value)) {
+        if self
+            .gone
+            .iter()
+            .map(ToString::to_string)
+            .any(|gone| values.contains(&gone) || cnames.contains(&gone))
+        {
             return Verdict::Mismatch;
         }
-        let fits = if self.records.is_empty() {
+        let records = self.records();
+        let fits = if records.is_empty() {
             // A name below may be published, and CoreDNS's etcd plugin answers a parent with the
             // records of its children. What was withdrawn is not among them: see above.
             true
-        } else if let Some(expected) = self.records.get(&RecordType::Cname) {
+        } else if let Some(expected) = records.get(&RecordType::Cname) {
             // An alias is there for the address at its end.
             expected.is_subset(&cnames) && !matches!(answer, Answer::LeadsNowhere { .. })
         } else {
-            self.records.get(&asked) == Some(&values)
+            records.get(&asked) == Some(&values)
         };
         if fits { Verdict::Match } else { Verdict::Mismatch }
     }
@@ -188,12 +216,11 @@ mod tests {
     }
 
     fn expectation(record_type: RecordType, values: &[&str], gone: &[&str]) -> Expectation {
-        let mut expectation = Expectation::from_stored(&"a.openmcp.cluster".parse().unwrap(), None);
-        if !values.is_empty() {
-            expectation.records.insert(record_type, values.iter().map(ToString::to_string).collect());
-        }
-        expectation.gone = gone.iter().map(ToString::to_string).collect();
-        expectation
+        let set = |record_type: RecordType, texts: &[&str]| -> Values {
+            texts.iter().map(|text| RecordValue::parse(record_type, text).unwrap()).collect()
+        };
+        let (values, gone) = (set(record_type, values), set(record_type, gone));
+        Expectation { values, gone, ..Expectation::nothing(&"a.openmcp.cluster".parse().unwrap()) }
     }
 
     #[test]

@@ -128,7 +128,10 @@ impl Index {
         mut decide: impl FnMut(&Claim) -> Option<Decision>,
         published: impl Fn() -> Vec<RecordSet>,
     ) -> Redecided {
-        let old = self.outcomes.remove(source).unwrap_or_default();
+        let (source, old) = match self.outcomes.remove_entry(source) {
+            Some((known, old)) => (known, old),
+            None => (source.clone(), Outcomes::default()),
+        };
         let mut new: BTreeMap<String, Outcome> = BTreeMap::new();
         let resolution = resolution.unwrap_or_default();
         for wanted in &resolution.wanted {
@@ -169,7 +172,7 @@ impl Index {
         self.replace(source, &old, Outcomes(new.collect()))
     }
 
-    fn replace(&mut self, source: &SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
+    fn replace(&mut self, source: SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
         let (before, mut offers) = (offers(old), offers(&new));
         self.count(old, &before, |count, by| *count -= by);
         self.count(&new, &offers, |count, by| *count += by);
@@ -186,10 +189,10 @@ impl Index {
         if new.iter().any(|(_, outcome)| !matches!(outcome.state, State::Published | State::Asked)) {
             self.problems.insert(source.clone());
         } else {
-            self.problems.remove(source);
+            self.problems.remove(&source);
         }
         if !new.is_empty() {
-            self.outcomes.insert(source.clone(), new);
+            self.outcomes.insert(source, new);
         }
         Redecided { offers, changed }
     }
@@ -217,6 +220,12 @@ impl Index {
     /// Objects with a claim that is neither published nor waits for its first answer, with all their outcomes.
     pub fn problems(&self) -> impl Iterator<Item = (&SourceRef, &Outcomes)> {
         self.problems.iter().filter_map(|source| self.outcomes.get_key_value(source))
+    }
+
+    /// The object as it is named here: whoever remembers it, too, shares its texts.
+    #[must_use]
+    pub fn known(&self, source: &SourceRef) -> Option<&SourceRef> {
+        self.outcomes.get_key_value(source).map(|(known, _)| known)
     }
 
     /// Outcomes of one object.
@@ -294,7 +303,7 @@ mod tests {
     use crate::resolve::Unresolved;
 
     fn source() -> SourceRef {
-        SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() }
+        SourceRef::new(Kind::HttpRoute, "default", "shop")
     }
 
     fn published() -> Vec<RecordSet> {

@@ -1,142 +1,19 @@
 //! What the store holds, as the last read and the watch since then have shown it.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::cluster::{ClusterId, SourceRef};
+use crate::few::Few;
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordType, RecordValue, Values};
-use crate::skydns::{Entry, Owner, Prefix, Source, ValueId, parse_key};
+use crate::skydns::{Entry, Owner, Prefix, ValueId, parse_key};
 
 pub use crate::store_event::{KeyValue, StoreEvent};
-
-/// One value in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Where below the name it lies.
-    pub id: ValueId,
-    /// Revision of the store at which the value was last written; guards our changes to it.
-    pub mod_revision: i64,
-    content: Content,
-}
-
-/// There may be a million values, nearly all of them as this service writes them: those are kept
-/// without the texts that follow from the name, and share the names of owner and source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Content {
-    /// Exactly what this service writes.
-    Written { owner: Arc<Owner>, source: Arc<str>, value: RecordValue, ttl_seconds: u32 },
-    /// Anything else.
-    Other(Box<Other>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Other {
-    /// The value, or why it is none.
-    entry: Result<Entry, String>,
-    owner: Option<Arc<Owner>>,
-}
-
-impl Stored {
-    /// Who of ours wrote it; `None` when it is not ours.
-    #[must_use]
-    pub fn owner(&self) -> Option<&Owner> {
-        self.shared_owner().map(|owner| &**owner)
-    }
-
-    /// The object from which it comes, as text; `None` when it does not say so.
-    #[must_use]
-    pub fn source(&self) -> Option<&str> {
-        match &self.content {
-            Content::Written { source, .. } => Some(source),
-            Content::Other(other) => other.entry.as_ref().ok()?.source.as_deref(),
-        }
-    }
-
-    /// What is published; `None` when it cannot be served.
-    #[must_use]
-    pub fn value(&self) -> Option<RecordValue> {
-        match &self.content {
-            Content::Written { value, .. } => Some(value.clone()),
-            Content::Other(other) => other.entry.as_ref().ok()?.value().ok(),
-        }
-    }
-
-    /// Time to live in seconds; `None` when it cannot be served.
-    #[must_use]
-    pub fn ttl_seconds(&self) -> Option<u32> {
-        match &self.content {
-            Content::Written { ttl_seconds, .. } => Some(*ttl_seconds),
-            Content::Other(other) => Some(other.entry.as_ref().ok()?.ttl_seconds()),
-        }
-    }
-
-    /// Whether it is exactly what would be written for this.
-    #[must_use]
-    pub fn is_written_as(&self, wanted: &RecordValue, ttl: u32, by: &Owner, from: Source<'_>) -> bool {
-        match &self.content {
-            Content::Written { owner, source, value, ttl_seconds } => {
-                value == wanted && *ttl_seconds == ttl && **owner == *by && from.is_written(source)
-            }
-            Content::Other(_) => false,
-        }
-    }
-
-    fn shared_owner(&self) -> Option<&Arc<Owner>> {
-        match &self.content {
-            Content::Written { owner, .. } => Some(owner),
-            Content::Other(other) => other.owner.as_ref(),
-        }
-    }
-}
-
-/// The values at one name, sorted by id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StoredName(Vec<Stored>);
-
-impl StoredName {
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Stored> {
-        self.0.iter()
-    }
-
-    /// The value with this id.
-    #[must_use]
-    pub fn get(&self, id: ValueId) -> Option<&Stored> {
-        let at = self.0.binary_search_by_key(&id, |stored| stored.id).ok()?;
-        self.0.get(at)
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Puts a value there, or takes one away.
-    fn set(&mut self, id: ValueId, stored: Option<Stored>) {
-        match (self.0.binary_search_by_key(&id, |stored| stored.id), stored) {
-            (Ok(at), Some(stored)) => self.0[at] = stored,
-            (Ok(at), None) => drop(self.0.remove(at)),
-            (Err(at), Some(stored)) => {
-                // Most names have one value.
-                self.0.reserve_exact(1);
-                self.0.insert(at, stored);
-            }
-            (Err(_), None) => {}
-        }
-    }
-
-    fn has_foreign(&self) -> bool {
-        self.iter().any(|stored| stored.owner().is_none())
-    }
-}
+use stored::{Content, Other};
+pub use stored::{Stored, StoredName};
 
 /// What the store holds. Fed by the watch only, so it never runs ahead of the store.
 #[derive(Debug)]
@@ -144,6 +21,8 @@ pub struct Mirror {
     prefix: Prefix,
     names: HashMap<HostName, StoredName>,
     owners: HashMap<Arc<Owner>, Owned>,
+    /// The same by their texts, so that they need not be read again and again.
+    owners_by_text: HashMap<Box<str>, Arc<Owner>>,
     /// Keys that the read under way has not shown yet; `None` while nothing is read.
     unread: Option<BTreeSet<(HostName, ValueId)>>,
     /// Clusters of which more or fewer names stand here than when that was asked last.
@@ -154,8 +33,8 @@ pub struct Mirror {
 #[derive(Debug, Default)]
 struct Owned {
     names: BTreeSet<HostName>,
-    /// Names by the object that led there, sorted.
-    by_source: HashMap<Arc<str>, Vec<HostName>>,
+    /// Names by the object that led there.
+    by_source: HashMap<Arc<str>, Few<HostName>>,
     /// At how many of the names something stands that nobody of ours has written.
     foreign: usize,
 }
@@ -175,6 +54,7 @@ impl Mirror {
             prefix,
             names: HashMap::new(),
             owners: HashMap::new(),
+            owners_by_text: HashMap::new(),
             unread: None,
             changed_owners: BTreeSet::new(),
         }
@@ -186,10 +66,15 @@ impl Mirror {
         &self.prefix
     }
 
-    /// Takes in what the store tells; gives the names at which something has changed. What a read
-    /// shows as it was costs nothing more.
-    pub fn take_in(&mut self, event: &StoreEvent) -> BTreeSet<HostName> {
-        let mut changed = BTreeSet::new();
+    /// Takes in what the store tells; gives the names at which something has changed, one after the other, and the
+    /// revision if the store has told of the change itself. What a read shows as it was costs nothing more.
+    /// `known` gives a name as others have it, to share its text.
+    pub fn take_in<'k>(
+        &mut self,
+        event: &StoreEvent,
+        known: impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> Vec<(HostName, Option<i64>)> {
+        let mut changed = Vec::new();
         match event {
             StoreEvent::Reading => {
                 let all = self.names.iter();
@@ -198,35 +83,51 @@ impl Mirror {
                 self.unread = Some(keys.collect());
             }
             StoreEvent::Page(entries) => {
-                changed.extend(entries.iter().filter_map(|entry| self.update(entry)))
+                let names = entries.iter().filter_map(|entry| self.update(entry, &known));
+                changed.extend(names.map(|name| (name, None)));
             }
             StoreEvent::Read { .. } => {
                 for (name, id) in self.unread.take().unwrap_or_default() {
                     self.put(&name, id, None);
-                    changed.insert(name);
+                    changed.push((name, None));
                 }
             }
             StoreEvent::Changed { changes, .. } => {
-                changed.extend(changes.iter().filter_map(|change| self.update(change)));
+                let names = changes
+                    .iter()
+                    .filter_map(|change| Some((self.update(change, &known)?, Some(change.mod_revision))));
+                changed.extend(names);
             }
             StoreEvent::Trouble(_) => {}
         }
         changed
     }
 
-    fn update(&mut self, entry: &KeyValue) -> Option<HostName> {
-        self.apply(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)))
+    fn update<'k>(
+        &mut self,
+        entry: &KeyValue,
+        known: &impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> Option<HostName> {
+        self.take(&entry.key, entry.value.as_deref().map(|value| (value, entry.mod_revision)), known)
     }
 
     /// Takes in one key; `value` is the value and its revision, or `None` when the key is gone.
     /// Gives the name at which that changes something; `None` also for a key that no name of ours can
     /// have.
     pub fn apply(&mut self, key: &str, value: Option<(&[u8], i64)>) -> Option<HostName> {
+        self.take(key, value, &|_| None)
+    }
+
+    fn take<'k>(
+        &mut self,
+        key: &str,
+        value: Option<(&[u8], i64)>,
+        known: &impl Fn(&HostName) -> Option<&'k HostName>,
+    ) -> Option<HostName> {
         let parts = parse_key(&self.prefix, key)?;
         let name = parts.host_name().ok()?;
         let id = ValueId::parse(parts.value_id)?;
-        // A name that is known already shares its text.
-        let name = self.names.get_key_value(&name).map_or(name, |(known, _)| known.clone());
+        let name = self.known(&name).or_else(|| known(&name)).map_or(name, HostName::clone);
         let stored = value.map(|(json, mod_revision)| self.read(&name, id, json, mod_revision));
         if let Some(unread) = &mut self.unread {
             unread.remove(&(name.clone(), id));
@@ -241,17 +142,22 @@ impl Mirror {
 
     fn read(&self, name: &HostName, id: ValueId, json: &[u8], mod_revision: i64) -> Stored {
         let entry = Entry::decode(json).map_err(|error| error.to_string());
-        let owner = entry.as_ref().ok().and_then(|entry| entry.owner.as_deref()?.parse::<Owner>().ok());
-        let owner = owner.map(|owner| match self.owners.get_key_value(&owner) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::new(owner),
-        });
+        let owner = entry.as_ref().ok().and_then(|entry| self.owner(entry.owner.as_deref()?));
         let content = match (&entry, &owner) {
             (Ok(entry), Some(owner)) => self.written(name, entry, owner, json),
             _ => None,
         };
         let content = content.unwrap_or_else(|| Content::Other(Box::new(Other { entry, owner })));
         Stored { id, mod_revision, content }
+    }
+
+    fn owner(&self, text: &str) -> Option<Arc<Owner>> {
+        if let Some(known) = self.owners_by_text.get(text) {
+            return Some(Arc::clone(known));
+        }
+        let owner = text.parse::<Owner>().ok()?;
+        let known = self.owners.get_key_value(&owner).map(|(known, _)| Arc::clone(known));
+        Some(known.unwrap_or_else(|| Arc::new(owner)))
     }
 
     /// The value, if it is exactly what this service writes.
@@ -306,11 +212,15 @@ impl Mirror {
                 owned.names.remove(name);
                 if owned.names.is_empty() {
                     self.owners.remove(owner);
+                    self.owners_by_text.remove(owner.to_string().as_str());
                 }
             }
         }
         for (owner, new) in &after.owners {
-            let owned = self.owners.entry(Arc::clone(owner)).or_default();
+            let owned = self.owners.entry(Arc::clone(owner)).or_insert_with(|| {
+                self.owners_by_text.insert(owner.to_string().into(), Arc::clone(owner));
+                Owned::default()
+            });
             owned.foreign += usize::from(after.foreign);
             if owned.names.insert(name.clone()) {
                 self.changed_owners.insert(owner.cluster.clone());
@@ -400,18 +310,12 @@ impl Mirror {
 
 impl Owned {
     fn remember(&mut self, source: &Arc<str>, name: &HostName) {
-        let names = self.by_source.entry(Arc::clone(source)).or_default();
-        if let Err(at) = names.binary_search(name) {
-            names.reserve_exact(1);
-            names.insert(at, name.clone());
-        }
+        self.by_source.entry(Arc::clone(source)).or_default().insert(name.clone());
     }
 
     fn forget(&mut self, source: &str, name: &HostName) {
         let Some(names) = self.by_source.get_mut(source) else { return };
-        if let Ok(at) = names.binary_search(name) {
-            names.remove(at);
-        }
+        names.remove(name);
         if names.is_empty() {
             self.by_source.remove(source);
         }
@@ -422,14 +326,14 @@ impl Owned {
 mod tests {
     use super::*;
     use crate::kinds::Kind;
-    use crate::skydns::{key_for, value_id};
+    use crate::skydns::{Source, key_for, value_id};
 
     fn owner(cluster: &str) -> Owner {
         Owner { zone: "openmcp.cluster".parse().unwrap(), cluster: ClusterId::new("openmcp-system", cluster) }
     }
 
     fn source(name: &str) -> SourceRef {
-        SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: name.into() }
+        SourceRef::new(Kind::HttpRoute, "default", name)
     }
 
     fn put(mirror: &mut Mirror, cluster: &str, route: &str, host: &str, address: &str) -> String {

@@ -1,10 +1,15 @@
 //! The watched objects of one cluster, and which of them depend on which.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, Deref};
 
 use crate::cluster::SourceRef;
 use crate::kinds::{Kind, Lookup, ObjectKey, Role, Watched};
+use crate::labels::Labels;
 use crate::resolve::Resolution;
+use kept::{Kept, Named};
 
 /// What a watch reports.
 #[derive(Clone, Debug)]
@@ -22,7 +27,7 @@ pub enum Change {
 /// The watched objects of one cluster.
 #[derive(Debug, Default)]
 pub struct Objects {
-    by_kind: BTreeMap<Kind, BTreeMap<ObjectKey, Watched>>,
+    by_kind: BTreeMap<Kind, BTreeSet<Kept>>,
     /// Which sources name an object as their parent, whether it exists or not.
     by_parent: BTreeMap<(Kind, ObjectKey), BTreeSet<SourceRef>>,
 }
@@ -36,8 +41,8 @@ impl Objects {
             Change::Removed(kind, key) => self.remove(kind, &key, &mut affected),
             Change::Replaced(kind, objects) => {
                 let present: BTreeSet<ObjectKey> = objects.iter().map(Watched::key).collect();
-                let known = self.of_kind(kind).map(|(key, _)| key);
-                let gone: Vec<ObjectKey> = known.filter(|key| !present.contains(*key)).cloned().collect();
+                let known = self.of_kind(kind).map(Watched::key);
+                let gone: Vec<ObjectKey> = known.filter(|key| !present.contains(key)).collect();
                 for key in gone {
                     self.remove(kind, &key, &mut affected);
                 }
@@ -65,7 +70,7 @@ impl Objects {
 
     /// Labels of a source.
     #[must_use]
-    pub fn labels(&self, source: &SourceRef) -> Option<&BTreeMap<String, String>> {
+    pub fn labels(&self, source: &SourceRef) -> Option<&Labels> {
         Some(&self.get(source)?.meta.labels)
     }
 
@@ -78,37 +83,41 @@ impl Objects {
     /// All objects that can claim host names.
     #[must_use]
     pub fn sources(&self) -> Vec<SourceRef> {
-        let of = |kind| self.of_kind(kind).map(move |(key, _)| source(kind, key));
+        let of = |kind| self.of_kind(kind).map(source);
         Kind::sources().flat_map(of).collect()
     }
 
     fn get(&self, source: &SourceRef) -> Option<&Watched> {
-        self.object(source.kind, &(source.namespace.clone(), source.name.clone()))
+        self.find(source.kind, &**source)
     }
 
-    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Watched)> {
-        self.by_kind.get(&kind).into_iter().flatten()
+    fn find(&self, kind: Kind, named: &dyn Named) -> Option<&Watched> {
+        self.by_kind.get(&kind)?.get(named).map(Deref::deref)
+    }
+
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Watched> {
+        self.by_kind.get(&kind).into_iter().flatten().map(|kept| &**kept)
     }
 
     fn set(&mut self, object: Watched, affected: &mut BTreeSet<SourceRef>) {
         let (kind, key, parents) = (object.kind, object.key(), object.parents());
-        let old = self.object(kind, &key);
+        let old = self.find(kind, &key);
         let changed = old.is_none_or(|old| old.differs(&object));
         let old_parents = old.map(Watched::parents).unwrap_or_default();
-        let source = source(kind, &key);
+        let source = source(&object);
         self.unlink(&source, old_parents.difference(&parents));
         for parent in parents {
             self.by_parent.entry(parent).or_default().insert(source.clone());
         }
-        self.by_kind.entry(kind).or_default().insert(key.clone(), object);
+        self.by_kind.entry(kind).or_default().replace(Kept::new(object));
         if changed {
             self.affect(kind, &key, affected);
         }
     }
 
     fn remove(&mut self, kind: Kind, key: &ObjectKey, affected: &mut BTreeSet<SourceRef>) {
-        if let Some(old) = self.by_kind.get_mut(&kind).and_then(|objects| objects.remove(key)) {
-            self.unlink(&source(kind, key), &old.parents());
+        if let Some(old) = self.by_kind.get_mut(&kind).and_then(|objects| objects.take(key as &dyn Named)) {
+            self.unlink(&source(&old), &old.parents());
             self.affect(kind, key, affected);
         }
     }
@@ -118,7 +127,7 @@ impl Objects {
     fn affect(&self, kind: Kind, key: &ObjectKey, affected: &mut BTreeSet<SourceRef>) {
         match kind.role() {
             Role::Source => {
-                affected.insert(source(kind, key));
+                affected.insert(SourceRef::new(kind, key.0.as_str(), key.1.as_str()));
             }
             Role::Parent => {
                 affected.extend(self.by_parent.get(&(kind, key.clone())).into_iter().flatten().cloned());
@@ -126,11 +135,12 @@ impl Objects {
             Role::Namespace => {
                 let (_, namespace) = key;
                 let from = (namespace.clone(), String::new());
+                let from: (Bound<&dyn Named>, Bound<&dyn Named>) = (Bound::Included(&from), Bound::Unbounded);
                 for dependent in Kind::sources().filter(|source| source.needs().any(|need| need == kind)) {
                     let objects = self.by_kind.get(&dependent).into_iter();
-                    let inside = objects.flat_map(|objects| objects.range(from.clone()..));
-                    let inside = inside.take_while(|((other, _), _)| other == namespace);
-                    affected.extend(inside.map(|(key, _)| source(dependent, key)));
+                    let inside = objects.flat_map(|objects| objects.range::<dyn Named, _>(from));
+                    let inside = inside.take_while(|kept| *kept.meta.namespace == **namespace);
+                    affected.extend(inside.map(|kept| source(kept)));
                 }
             }
         }
@@ -150,11 +160,10 @@ impl Objects {
 
 impl Lookup for Objects {
     fn object(&self, kind: Kind, key: &ObjectKey) -> Option<&Watched> {
-        self.by_kind.get(&kind)?.get(key)
+        self.find(kind, key)
     }
 }
 
-fn source(kind: Kind, key: &ObjectKey) -> SourceRef {
-    let (namespace, name) = key.clone();
-    SourceRef { kind, namespace, name }
+fn source(object: &Watched) -> SourceRef {
+    SourceRef::new(object.kind, &*object.meta.namespace, &*object.meta.name)
 }

@@ -1,13 +1,13 @@
 //! The changes that turn what the store holds at a name into what is to be published there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::cluster::ClusterId;
 use crate::conflict::Desired;
 use crate::mirror::{Stored, StoredName};
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordValue};
-use crate::skydns::{Entry, Owner, Prefix, Source, ValueId, value_id};
+use crate::skydns::{Entry, Owner, Prefix, Source, ValueId};
 
 /// One change of one key. All changes of a name are made in one transaction, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,25 +51,56 @@ pub fn transactions(plans: &[NamePlan]) -> impl Iterator<Item = &[NamePlan]> {
     })
 }
 
+/// The changes at one name, before they are written down: most names that are looked at need none.
+pub(crate) struct Steps<'w> {
+    steps: Vec<Step<'w>>,
+    /// The clusters whose last value at this name would be deleted.
+    pub(crate) withdrawn_from: BTreeSet<ClusterId>,
+}
+
+/// A value is put there, or taken away.
+struct Step<'w> {
+    id: ValueId,
+    expected_mod_revision: i64,
+    put: Option<Wanted<'w>>,
+}
+
+impl Steps<'_> {
+    /// Whether nothing is to be done.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Writes them down.
+    pub(crate) fn plan(self, prefix: &Prefix, name: &HostName) -> NamePlan {
+        let changes = self.steps.into_iter().map(|Step { id, expected_mod_revision, put }| Change {
+            key: id.key(prefix, name),
+            expected_mod_revision,
+            value: put.map(|wanted| wanted.encode(name)),
+        });
+        let mut changes: Vec<Change> = changes.collect();
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
+        NamePlan { name: name.clone(), changes, withdrawn_from: self.withdrawn_from }
+    }
+}
+
 /// Plans the changes at one name.
 ///
 /// `zone_of` gives the zone in which a cluster publishes; `None` when it is not known, and its values
 /// are left as they are. `may_withdraw` says of an owner and of the source object in a stored value (as
 /// text, if it has one) whether enough is known of them to delete values that nobody wants any more.
-pub fn plan<'z>(
-    prefix: &Prefix,
-    name: &HostName,
-    desired: &[Desired],
+pub(crate) fn steps<'w, 'z>(
+    desired: &'w [Desired],
     stored: Option<&StoredName>,
     zone_of: impl Fn(&ClusterId) -> Option<&'z HostName>,
     may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
-) -> NamePlan {
+) -> Steps<'w> {
     let wanted = desired.iter().filter_map(|desired| {
         let Desired { cluster, source, value, ttl_seconds } = desired;
         let owner = Owner { zone: zone_of(cluster)?.clone(), cluster: cluster.clone() };
         Some(Wanted { owner, source: Source::Object(source), value, ttl_seconds: *ttl_seconds })
     });
-    plan_values(prefix, name, wanted.collect(), stored, may_withdraw)
+    steps_to(wanted, stored, may_withdraw)
 }
 
 /// Plans the changes at a name of the service itself, of which nothing is held back: it knows all that it wants.
@@ -82,7 +113,8 @@ pub fn plan_service_name(
     stored: Option<&StoredName>,
 ) -> NamePlan {
     let owner = Owner::service(zone.clone());
-    let wanted = record_sets.iter().flat_map(|set| {
+    let sets = record_sets.iter().filter(|set| set.name == *name);
+    let wanted = sets.flat_map(|set| {
         let one = |value| Wanted {
             owner: owner.clone(),
             source: Source::Service,
@@ -91,8 +123,8 @@ pub fn plan_service_name(
         };
         set.values.iter().map(one)
     });
-    let plan = plan_values(prefix, name, wanted.collect(), stored, |other, _| *other == owner);
-    NamePlan { withdrawn_from: BTreeSet::new(), ..plan }
+    let steps = steps_to(wanted, stored, |other, _| *other == owner);
+    NamePlan { withdrawn_from: BTreeSet::new(), ..steps.plan(prefix, name) }
 }
 
 /// A value that shall stand at a name, as it is written there.
@@ -108,52 +140,50 @@ impl Wanted<'_> {
         stored.is_written_as(self.value, self.ttl_seconds, &self.owner, self.source)
     }
 
-    fn put(&self, id: ValueId, prefix: &Prefix, name: &HostName, expected_mod_revision: i64) -> Change {
-        let entry = Entry::new(name, self.value, self.ttl_seconds, &self.owner, self.source);
-        Change { key: id.key(prefix, name), expected_mod_revision, value: Some(entry.encode()) }
+    fn encode(&self, name: &HostName) -> Vec<u8> {
+        Entry::new(name, self.value, self.ttl_seconds, &self.owner, self.source).encode()
     }
 }
 
-fn plan_values(
-    prefix: &Prefix,
-    name: &HostName,
-    all: Vec<Wanted<'_>>,
+fn steps_to<'w>(
+    all: impl Iterator<Item = Wanted<'w>>,
     stored: Option<&StoredName>,
     may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
-) -> NamePlan {
-    let wanting: BTreeSet<ClusterId> = all.iter().map(|wanted| wanted.owner.cluster.clone()).collect();
-    let id = |wanted: &Wanted<'_>| ValueId::parse(Some(&value_id(&wanted.owner, wanted.value)));
-    // The id is one of ours, so it can be read.
-    let mut wanted: BTreeMap<ValueId, Wanted<'_>> =
-        all.into_iter().filter_map(|wanted| Some((id(&wanted)?, wanted))).collect();
-    let mut changes = Vec::new();
-    let mut withdrawn_from = BTreeSet::new();
+) -> Steps<'w> {
+    let step = |wanted: Wanted<'w>| {
+        let id = ValueId::of(&wanted.owner, wanted.value);
+        Step { id, expected_mod_revision: 0, put: Some(wanted) }
+    };
+    let mut puts: Vec<Step<'w>> = all.map(step).collect();
+    puts.sort_by_key(|step| step.id);
+    puts.dedup_by_key(|step| step.id);
+    let mut needs_put = vec![true; puts.len()];
+    let (mut steps, mut withdrawn_from) = (Vec::new(), BTreeSet::new());
     for stored in stored.into_iter().flat_map(StoredName::iter) {
-        let Some(owner) = stored.owner() else {
-            // What is not ours is never touched, not even where it lies in our way.
-            wanted.remove(&stored.id);
-            continue;
-        };
-        match wanted.remove(&stored.id) {
-            Some(wanted) if wanted.is_stored_as(stored) => {}
-            Some(wanted) => changes.push(wanted.put(stored.id, prefix, name, stored.mod_revision)),
-            None if may_withdraw(owner, stored.source()) => {
-                if !wanting.contains(&owner.cluster) {
+        let expected_mod_revision = stored.mod_revision;
+        match (puts.binary_search_by_key(&stored.id, |step| step.id), stored.owner()) {
+            (Ok(at), Some(_)) if puts[at].put.as_ref().is_some_and(|put| !put.is_stored_as(stored)) => {
+                puts[at].expected_mod_revision = expected_mod_revision;
+            }
+            // It is there already; or what stands there is not ours, which is never touched, not even where it lies in
+            // our way.
+            (Ok(at), _) => needs_put[at] = false,
+            (Err(_), Some(owner)) if may_withdraw(owner, stored.source()) => {
+                let wants = |step: &Step<'_>| {
+                    step.put.as_ref().is_some_and(|wanted| wanted.owner.cluster == owner.cluster)
+                };
+                if !puts.iter().any(wants) {
                     withdrawn_from.insert(owner.cluster.clone());
                 }
-                changes.push(Change {
-                    key: stored.id.key(prefix, name),
-                    expected_mod_revision: stored.mod_revision,
-                    value: None,
-                });
+                steps.push(Step { id: stored.id, expected_mod_revision, put: None });
             }
-            None => {}
+            (Err(_), _) => {}
         }
     }
-    changes.extend(wanted.into_iter().map(|(id, wanted)| wanted.put(id, prefix, name, 0)));
-    changes.truncate(MAX_CHANGES);
-    changes.sort_by(|a, b| a.key.cmp(&b.key));
-    NamePlan { name: name.clone(), changes, withdrawn_from }
+    let puts = puts.into_iter().zip(needs_put);
+    steps.extend(puts.filter_map(|(step, needs_put)| needs_put.then_some(step)));
+    steps.truncate(MAX_CHANGES);
+    Steps { steps, withdrawn_from }
 }
 
 #[cfg(test)]
@@ -179,7 +209,7 @@ mod tests {
     fn desired(cluster: &str, address: &str) -> Desired {
         Desired {
             cluster: ClusterId::new("openmcp-system", cluster),
-            source: SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "r".into() },
+            source: SourceRef::new(Kind::HttpRoute, "default", "r"),
             value: RecordValue::parse(RecordType::A, address).unwrap(),
             ttl_seconds: 60,
         }
@@ -195,7 +225,8 @@ mod tests {
         may_withdraw: impl Fn(&Owner, Option<&str>) -> bool,
     ) -> NamePlan {
         let zone = zone();
-        plan(mirror.prefix(), &host(), desired, mirror.at(&host()), |_| Some(&zone), may_withdraw)
+        let steps = steps(desired, mirror.at(&host()), |_| Some(&zone), may_withdraw);
+        steps.plan(mirror.prefix(), &host())
     }
 
     fn carry_out(mirror: &mut Mirror, plan: &NamePlan, revision: i64) {

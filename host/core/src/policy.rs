@@ -3,11 +3,10 @@
 //! The WebAssembly engine implements [`Policy`]; nothing here knows of WebAssembly. What a policy
 //! answers is a proposal: [`crate::decide`] checks it before anything is published.
 
-use std::collections::BTreeMap;
-
 use thiserror::Error;
 
 use crate::cluster::{ClusterFacts, SourceRef};
+use crate::labels::Labels;
 use crate::name::HostName;
 use crate::record::RecordType;
 
@@ -32,7 +31,7 @@ pub struct CheckedClaim {
     /// The object that asks.
     pub source: SourceRef,
     /// Labels of the object.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Addresses and host names of the Gateway or Ingress: sorted, without duplicates, not empty.
     pub targets: Vec<String>,
 }

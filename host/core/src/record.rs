@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::few::Few;
 use crate::name::{HostName, NameError};
 use crate::reach::{is_local_address, is_local_name, is_numeric};
 
@@ -160,51 +161,8 @@ fn check_reachable(address: IpAddr) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Values of one type: sorted, each once. As compact as can be, because nearly always there is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Values(Box<[RecordValue]>);
-
-impl Values {
-    /// All of them, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, RecordValue> {
-        self.0.iter()
-    }
-
-    /// Adds one, if it is not there yet.
-    pub fn insert(&mut self, value: RecordValue) {
-        *self = std::mem::take(&mut self.0).into_iter().chain([value]).collect();
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl FromIterator<RecordValue> for Values {
-    fn from_iter<I: IntoIterator<Item = RecordValue>>(values: I) -> Self {
-        let mut values: Vec<RecordValue> = values.into_iter().collect();
-        values.sort_unstable();
-        values.dedup();
-        Self(values.into())
-    }
-}
-
-impl<'v> IntoIterator for &'v Values {
-    type Item = &'v RecordValue;
-    type IntoIter = std::slice::Iter<'v, RecordValue>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
+/// Values of a name: nearly always there is one.
+pub type Values = Few<RecordValue>;
 
 /// All values of one type at one name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

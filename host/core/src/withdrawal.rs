@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::mirror::Mirror;
-use crate::plan::{NamePlan, plan};
+use crate::plan::{NamePlan, steps};
 use crate::skydns::Owner;
 
 /// The deletion of all values of one owner.
@@ -16,7 +16,7 @@ impl Withdrawal {
     pub fn of(mirror: &Mirror, owner: &Owner) -> Self {
         let plans = mirror.names_of(owner).map(|name| {
             let may_withdraw = |other: &Owner, _: Option<&str>| other == owner;
-            plan(mirror.prefix(), name, &[], mirror.at(name), |_| None, may_withdraw)
+            steps(&[], mirror.at(name), |_| None, may_withdraw).plan(mirror.prefix(), name)
         });
         Self(plans.collect())
     }

@@ -8,6 +8,7 @@ use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
 use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Policy, PolicyFailure, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::RecordType;
@@ -59,9 +60,9 @@ fn published(target: &str) -> String {
         shared_names: Vec::new(),
     };
     let allowed = AllowedNames { domain, shared_names: BTreeSet::new(), wildcards: false };
-    let source = SourceRef { kind: Kind::Ingress, namespace: "web".into(), name: "shop".into() };
+    let source = SourceRef::new(Kind::Ingress, "web", "shop");
     let claim = Claim { host_name: "a.w1.openmcp.cluster".into(), targets: vec![target.to_owned()] };
-    match decide(&AsItComes, &context, &allowed, &source, &BTreeMap::new(), &claim) {
+    match decide(&AsItComes, &context, &allowed, &source, &Labels::default(), &claim) {
         Decision::Publish(sets) => {
             let value = sets[0].values.iter().next().unwrap();
             format!("{} {value}", value.record_type())

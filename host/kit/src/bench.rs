@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
 use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::NameError;
 use openmcp_dns_core::policy::{Context, Policy, PolicyFailure};
 use openmcp_dns_core::resolve::Claim;
@@ -88,7 +89,7 @@ impl Bench {
         let context = Context { base_domain, cluster, configuration, shared_names: Vec::new() };
         let domain = cluster_domain(&*module, &context).map_err(BenchError::NoDomain)?;
         let claim = Claim { host_name: format!("shop.{domain}"), targets: vec!["10.0.0.1".to_owned()] };
-        let source = SourceRef { kind: Kind::HttpRoute, namespace: "default".into(), name: "shop".into() };
+        let source = SourceRef::new(Kind::HttpRoute, "default", "shop");
         let allowed =
             AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true };
         Ok(Self { module, context, allowed, source, claim })
@@ -148,7 +149,7 @@ impl Bench {
 
     fn decide(&self, policy: &dyn Policy) -> Decision {
         let Self { module: _, context, allowed, source, claim } = self;
-        decide(policy, context, allowed, source, &BTreeMap::new(), claim)
+        decide(policy, context, allowed, source, &Labels::default(), claim)
     }
 }
 

@@ -1,10 +1,9 @@
 //! What a decision is about: the host names that objects ask for.
 
-use std::collections::BTreeMap;
-
 use openmcp_dns_core::cluster::SourceRef;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::kinds::Watched;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_core::resolve::{Claim, Resolution};
@@ -16,7 +15,7 @@ pub struct Asked {
     /// The object.
     pub source: SourceRef,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// What it asks for.
     pub claim: Claim,
 }
@@ -41,10 +40,9 @@ pub fn of_vector(vector: ClaimOf, domain: &HostName) -> Asked {
 /// The claim on a host name, in which `{domain}` stands for the domain of the cluster.
 #[must_use]
 pub fn of_host(host: &str, targets: &[String], domain: &HostName) -> Asked {
-    let source =
-        SourceRef { kind: Kind::HttpRoute, namespace: "default".to_owned(), name: "command-line".to_owned() };
+    let source = SourceRef::new(Kind::HttpRoute, "default", "command-line");
     let host_name = host.replace("{domain}", domain.as_str());
-    Asked { source, labels: BTreeMap::new(), claim: Claim { host_name, targets: sorted(targets) } }
+    Asked { source, labels: Labels::default(), claim: Claim { host_name, targets: sorted(targets) } }
 }
 
 /// The claims of all routes and ingresses. Where `targets` are given, they take the place of what the

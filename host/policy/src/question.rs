@@ -1,7 +1,5 @@
 //! How large a question is, whichever version of the contract it is asked in.
 
-use std::collections::BTreeMap;
-
 use openmcp_dns_core::policy::{CheckedClaim, Context};
 
 /// Bytes of all texts in a context.
@@ -13,7 +11,7 @@ pub(crate) fn context_bytes(context: &Context) -> usize {
         + cluster.id.name.len()
         + cluster.id.namespace.len()
         + bytes(&cluster.purposes)
-        + pair_bytes(&cluster.labels)
+        + pair_bytes(cluster.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))
 }
 
 /// Bytes of all texts in a claim.
@@ -23,7 +21,7 @@ pub(crate) fn claim_bytes(claim: &CheckedClaim) -> usize {
         + source.kind.as_str().len()
         + source.namespace.len()
         + source.name.len()
-        + pair_bytes(labels)
+        + pair_bytes(labels.iter())
         + bytes(targets)
 }
 
@@ -31,6 +29,6 @@ fn bytes(texts: &[String]) -> usize {
     texts.iter().map(String::len).sum()
 }
 
-fn pair_bytes(pairs: &BTreeMap<String, String>) -> usize {
-    pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+fn pair_bytes<'p>(pairs: impl Iterator<Item = (&'p str, &'p str)>) -> usize {
+    pairs.map(|(key, value)| key.len() + value.len()).sum()
 }

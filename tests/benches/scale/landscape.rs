@@ -151,8 +151,7 @@ pub(crate) fn plans(cluster: &ClusterId, names: usize) -> anyhow::Result<Vec<Nam
     let owner = Owner { zone: ZONE.parse()?, cluster: cluster.clone() };
     let plan = |number: usize| {
         let name = name_of(cluster, number)?;
-        let source =
-            SourceRef { kind: Kind::Ingress, namespace: "default".into(), name: object_name(number) };
+        let source = SourceRef::new(Kind::Ingress, "default", object_name(number));
         let value = RecordValue::parse(RecordType::A, &address(number, 0)).context("no address")?;
         let key = key_for(&Prefix::default(), &name, &value_id(&owner, &value));
         let json = Entry::new(&name, &value, TTL_SECONDS, &owner, Source::Object(&source)).encode();

@@ -1,6 +1,7 @@
 //! The recorder as the service runs it, with the machine of probing behind it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::Change;
 use openmcp_dns_core::probing::{Pace, Probing};
-use openmcp_dns_core::recording::Observation;
+use openmcp_dns_core::recording::{Observation, WatchState};
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::leadership::{Leadership, hold};
 use openmcp_dns_service::record::{Command, Options, Received, Recorder, Report, Summary, observations};
@@ -44,6 +45,8 @@ pub(crate) struct Running {
     commands: mpsc::Sender<Command>,
     observations: Observations,
     waiting: Waiting,
+    /// How often somebody has waited until all is settled.
+    marks: AtomicU64,
     recorder: JoinHandle<()>,
 }
 
@@ -65,7 +68,7 @@ impl Running {
         let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };
         let recorder = tokio::spawn(recorder.run(received, events));
-        Self { store, commands, observations, waiting, recorder }
+        Self { store, commands, observations, waiting, marks: AtomicU64::new(0), recorder }
     }
 
     /// Ends it, as a restart of the service does.
@@ -121,13 +124,24 @@ impl Running {
         Ok(recorded.context("the recorder has ended")?.duration_since(started))
     }
 
-    /// Waits until every cluster has published all of its names, and nothing is open.
+    /// Waits until every cluster has published all of its names, nothing is open, and nothing that was observed before
+    /// has still to be looked at: what a cluster reports rests now and then.
     pub(crate) async fn settled(&self, size: Size) -> anyhow::Result<()> {
         let started = Instant::now();
+        let mark = format!("mark {}", self.marks.fetch_add(1, Ordering::Relaxed));
+        for cluster in size.clusters() {
+            // Ingresses do not depend on Gateways, so nothing follows from this but that it is told.
+            let trouble = Observation::Trouble(Kind::Gateway, mark.clone());
+            ensure!(self.observations.send((cluster, trouble)).await.is_ok(), "the recorder has ended");
+        }
+        let mark = WatchState::Trouble(mark);
         for cluster in size.clusters() {
             loop {
                 let summary = self.summary(&cluster).await?;
-                if summary.published == size.names_per_cluster() && summary.pending == 0 {
+                if summary.watches.get(&Kind::Gateway) == Some(&mark)
+                    && summary.published == size.names_per_cluster()
+                    && summary.pending == 0
+                {
                     break;
                 }
                 ensure!(started.elapsed() < TOO_LONG, "{cluster} does not settle: {summary:#?}");

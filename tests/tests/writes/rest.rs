@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use openmcp_dns_tests::proxy::Asked;
 use openmcp_dns_tests::kinds::apply;
+use openmcp_dns_tests::proxy::Asked;
 use openmcp_dns_tests::steps::show;
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::json;

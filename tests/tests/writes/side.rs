@@ -1,10 +1,10 @@
 //! A landscape behind a proxy.
 
 use openmcp_dns_tests::coredns::CentralDns;
-use openmcp_dns_tests::proxy::{Asked, Proxy};
 use openmcp_dns_tests::manifests::{ZONE, cluster_reference};
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
+use openmcp_dns_tests::proxy::{Asked, Proxy};
 use openmcp_dns_tests::two_clusters::{NAMES, TwoClusters};
 use serde_json::json;
 

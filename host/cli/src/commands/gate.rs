@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::deploy::DeployArgs;
-use super::run::parse_cluster;
+use super::platform::parse_cluster;
 use crate::terminal::hint::Hint as _;
 
 /// How often the files are read.

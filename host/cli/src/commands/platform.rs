@@ -51,7 +51,7 @@ impl PlatformArgs {
 }
 
 /// NAMESPACE/NAME.
-fn parse_cluster(text: &str) -> Result<ClusterId, String> {
+pub(super) fn parse_cluster(text: &str) -> Result<ClusterId, String> {
     match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(ClusterId::new(namespace, name))

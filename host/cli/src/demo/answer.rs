@@ -13,7 +13,7 @@ use openmcp_dns_service::probe::{Expectation, Probed, Verdict};
 
 /// Whether these values are what was to be probed.
 pub fn expects(expectation: &Expectation, values: &BTreeSet<Value>) -> bool {
-    expectation.records == by_type(values)
+    expectation.records() == by_type(values)
 }
 
 fn by_type(values: &BTreeSet<Value>) -> BTreeMap<RecordType, BTreeSet<String>> {
@@ -72,7 +72,7 @@ pub fn rows(name: &HostName, probed: &Probed) -> Vec<ProbeOverview> {
         verdict: verdict.as_str(),
     };
     let types: Vec<(RecordType, String)> =
-        expectation.records.iter().map(|(record_type, values)| (*record_type, join(values))).collect();
+        expectation.records().iter().map(|(record_type, values)| (*record_type, join(values))).collect();
     let shown = |record_type: RecordType, values: &str| match record_type {
         // The question is one for addresses.
         RecordType::Cname => format!("CNAME {values}"),

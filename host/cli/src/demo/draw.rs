@@ -101,7 +101,7 @@ impl Session {
                 record_type: value.record_type.as_str(),
                 ttl_seconds: value.ttl_seconds,
                 value: value.text,
-                cluster: value.cluster.name,
+                cluster: value.cluster.name.clone(),
                 source: value.source,
             })
         });

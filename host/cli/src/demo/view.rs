@@ -38,7 +38,7 @@ impl View {
 
     /// Takes over what the store reports.
     pub fn take_in(&self, event: &StoreEvent) {
-        self.lock().take_in(event);
+        self.lock().take_in(event, |_| None);
     }
 
     /// The values at a name, sorted.

@@ -7,7 +7,7 @@ use crate::cluster::ClusterId;
 use crate::mirror::{Mirror, Stored};
 use crate::name::HostName;
 use crate::plan::{Change, NamePlan};
-use crate::skydns::{Entry, ValueId, value_id};
+use crate::skydns::{Entry, ValueId};
 
 /// Names that a store lacks, and what stands in the way of the others. A name is restored as a whole or not at all: where
 /// anything stands already, it is newer than what was kept, and nothing is changed or deleted.
@@ -46,8 +46,8 @@ impl Restoration {
                 None => restoration.plans.push(plan(mirror, name, records)),
                 Some(stored) => {
                     let is_there = |record: &KeptRecord| {
-                        let id = ValueId::parse(Some(&value_id(&record.owner, &record.value)));
-                        id.and_then(|id| stored.get(id)).is_some_and(|stored| is_same(stored, record))
+                        let id = ValueId::of(&record.owner, &record.value);
+                        stored.get(id).is_some_and(|stored| is_same(stored, record))
                     };
                     if records.iter().all(is_there) {
                         restoration.there += 1;

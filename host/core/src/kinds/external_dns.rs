@@ -49,7 +49,7 @@ pub fn endpoint(name: &HostName, targets: BTreeSet<String>) -> Watched {
     let endpoint = Endpoint { dns_name: name.to_string(), targets: targets.into_iter().collect() };
     Watched {
         kind: Kind::ExternalDns,
-        meta: Meta { name: name.to_string(), ..Meta::default() },
+        meta: Meta { name: name.to_string().into(), ..Meta::default() },
         fields: Fields::Endpoints(EndpointsSpec { endpoints: vec![endpoint] }),
     }
 }

@@ -21,10 +21,10 @@ pub(super) const ROW: Row = Row {
 pub struct IngressSpec {
     /// Rules by host name.
     #[serde(deserialize_with = "or_default")]
-    pub rules: Vec<IngressRule>,
+    pub rules: Box<[IngressRule]>,
     /// TLS by host names.
     #[serde(deserialize_with = "or_default")]
-    pub tls: Vec<IngressTls>,
+    pub tls: Box<[IngressTls]>,
 }
 
 /// One rule of an Ingress.
@@ -33,7 +33,7 @@ pub struct IngressSpec {
 pub struct IngressRule {
     /// Host name; empty means any.
     #[serde(deserialize_with = "or_default")]
-    pub host: String,
+    pub host: Box<str>,
 }
 
 /// One TLS section of an Ingress.
@@ -42,7 +42,7 @@ pub struct IngressRule {
 pub struct IngressTls {
     /// Host names of the certificate.
     #[serde(deserialize_with = "or_default")]
-    pub hosts: Vec<String>,
+    pub hosts: Box<[Box<str>]>,
 }
 
 /// `status` of an Ingress.
@@ -60,7 +60,7 @@ pub struct IngressStatus {
 pub struct LoadBalancerStatus {
     /// Its points of entry.
     #[serde(deserialize_with = "or_default")]
-    pub ingress: Vec<LoadBalancerIngress>,
+    pub ingress: Box<[LoadBalancerIngress]>,
 }
 
 /// One point of entry of a load balancer.
@@ -69,10 +69,10 @@ pub struct LoadBalancerStatus {
 pub struct LoadBalancerIngress {
     /// An IP address, or empty.
     #[serde(deserialize_with = "or_default")]
-    pub ip: String,
+    pub ip: Box<str>,
     /// A host name, or empty.
     #[serde(deserialize_with = "or_default")]
-    pub hostname: String,
+    pub hostname: Box<str>,
 }
 
 /// The host names of an Ingress's rules and the whole ones of its TLS sections, with the addresses of its load
@@ -82,7 +82,7 @@ pub(super) fn resolve(meta: &Meta, spec: &IngressSpec, status: &IngressStatus) -
         .load_balancer
         .ingress
         .iter()
-        .flat_map(|entry| [entry.ip.as_str(), entry.hostname.as_str()])
+        .flat_map(|entry| [&*entry.ip, &*entry.hostname])
         .filter(|target| !target.is_empty())
         .collect();
     // The names of a certificate are not those that are served. For whole names they mostly are, and external-dns

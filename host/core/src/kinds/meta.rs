@@ -1,8 +1,8 @@
 //! What is read of every object: its metadata.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer};
+
+use crate::labels::Labels;
 
 /// Namespace and name of an object within its cluster.
 pub type ObjectKey = (String, String);
@@ -12,16 +12,16 @@ pub type ObjectKey = (String, String);
 #[serde(rename_all = "camelCase", default)]
 pub struct Meta {
     /// Name of the object.
-    pub name: String,
+    pub name: Box<str>,
     /// Namespace; empty for cluster-scoped kinds.
-    pub namespace: String,
+    pub namespace: Box<str>,
     /// Unique over time.
-    pub uid: String,
-    /// Version for optimistic locking and watches.
-    pub resource_version: String,
+    pub uid: Box<str>,
+    /// Version for watches. What is kept of an object has none.
+    pub resource_version: Box<str>,
     /// Labels.
     #[serde(deserialize_with = "or_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
 }
 
 /// Takes `null` for the default, as the API conventions do.

@@ -99,6 +99,7 @@ impl<Spec: Default, Status: Default> Object<Spec, Status> {
     #[must_use]
     pub fn watched(self, kind: Kind, fields: fn(Spec, Status) -> Fields) -> Watched {
         let Self { meta, spec, status } = self;
+        let meta = Meta { resource_version: Box::default(), ..meta };
         Watched { kind, meta, fields: fields(spec, status) }
     }
 }
@@ -121,7 +122,7 @@ impl Watched {
     /// Namespace and name.
     #[must_use]
     pub fn key(&self) -> ObjectKey {
-        (self.meta.namespace.clone(), self.meta.name.clone())
+        (self.meta.namespace.to_string(), self.meta.name.to_string())
     }
 
     /// The objects that this one names as its parents, whether they exist or not.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::meta::or_default;
+use crate::labels::Labels;
 
 /// A Kubernetes label selector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -34,18 +35,18 @@ pub struct LabelRequirement {
 impl LabelSelector {
     /// Whether all requirements hold; an empty selector matches everything, an unknown operator nothing.
     #[must_use]
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()))
             && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
     }
 }
 
 impl LabelRequirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.key);
         match self.operator.as_str() {
-            "In" => value.is_some_and(|value| self.values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
+            "In" => value.is_some_and(|value| self.values.iter().any(|other| other == value)),
+            "NotIn" => value.is_none_or(|value| self.values.iter().all(|other| other != value)),
             "Exists" => value.is_some(),
             "DoesNotExist" => value.is_none(),
             _ => false,

@@ -78,7 +78,7 @@ impl Counters {
 }
 
 fn describe(slot: &Slot) -> String {
-    let expected: Vec<&str> = slot.expectation.records.values().flatten().map(String::as_str).collect();
+    let expected: Vec<String> = slot.expectation.values.iter().map(ToString::to_string).collect();
     let expected = if expected.is_empty() { "nothing".to_owned() } else { expected.join(" ") };
     let answer = match &slot.standing {
         Standing::Mismatching(answer) | Standing::Unanswered(answer) => answer,

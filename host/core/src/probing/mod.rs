@@ -20,7 +20,7 @@ mod due;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ struct Slot {
 #[derive(Debug, Default)]
 pub struct Probing {
     pace: Pace,
-    names: BTreeMap<HostName, u32>,
+    names: HashMap<HostName, u32>,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     queue: Queue,
@@ -226,7 +226,7 @@ impl Probing {
         let took = now.saturating_sub(slot.since);
         if verdict == Verdict::Match {
             let was_said = slot.standing == Standing::Matching;
-            if slot.expectation.records.is_empty() {
+            if slot.expectation.values.is_empty() {
                 // Withdrawn, and seen to be: nothing is left to ask for.
                 self.names.remove(&question.expectation.name);
                 self.replace(id, None);
@@ -367,7 +367,7 @@ const fn is_failing(standing: &Standing) -> bool {
 
 /// Whether an expectation holds because another one was met.
 fn is_met_too(met: &Expectation, new: &Expectation) -> bool {
-    met.records == new.records && new.gone.is_subset(&met.gone)
+    met.values == new.values && new.gone.iter().all(|gone| met.gone.has(gone))
 }
 
 /// Places that are next to each other get shares of a period far apart, from 0 to 1: multiples of the golden ratio.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::RecordType;
+use crate::record::{RecordType, RecordValue};
 
 const W1: &str = "w1";
 
@@ -12,10 +12,10 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn expectation(name: &str, address: Option<&str>) -> Expectation {
-    let mut expectation = Expectation::from_stored(&format!("{name}.openmcp.cluster").parse().unwrap(), None);
+    let mut expectation = Expectation::nothing(&format!("{name}.openmcp.cluster").parse().unwrap());
     expectation.clusters.insert(cluster());
     if let Some(address) = address {
-        expectation.records.insert(RecordType::A, [address.to_owned()].into());
+        expectation.values.insert(RecordValue::parse(RecordType::A, address).unwrap());
     }
     expectation
 }

@@ -1,6 +1,6 @@
 //! What a module is asked, and what it answers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterModule;
 use crate::decide::{AllowedNames, Decision, cluster_domain, decide};
+use crate::labels::Labels;
 use crate::name::HostName;
 use crate::policy::{FailureKind, PolicyFailure};
 use crate::resolve::Claim;
@@ -28,8 +29,8 @@ pub enum Role {
 pub struct AskedClaim {
     /// The object that asks.
     pub source: SourceRef,
-    /// Its labels; the host names of one object share them.
-    pub labels: Arc<BTreeMap<String, String>>,
+    /// Its labels.
+    pub labels: Labels,
     /// What it asks for.
     pub claim: Claim,
 }

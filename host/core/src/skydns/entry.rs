@@ -193,11 +193,7 @@ mod tests {
     fn entry(value: &RecordValue) -> Entry {
         let zone: HostName = "openmcp.cluster".parse().unwrap();
         let owner = Owner { zone, cluster: ClusterId::new("clusters", "wl01") };
-        let source = SourceRef {
-            kind: Kind::HttpRoute,
-            namespace: "default".to_owned(),
-            name: "example-route".to_owned(),
-        };
+        let source = SourceRef::new(Kind::HttpRoute, "default", "example-route");
         Entry::new(&"svc.wl01.openmcp.cluster".parse().unwrap(), value, 60, &owner, Source::Object(&source))
     }
 

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::owner::{Owner, value_hash};
 use crate::name::{HostName, MAX_LABEL_BYTES, MAX_NAME_BYTES, NameError, check_label};
+use crate::record::RecordValue;
 
 /// A label that CoreDNS's `etcd` plugin takes for a wildcard when it stands in a question: it then
 /// lists every name at that level (coredns issue 4984). `*` is treated the same way.
@@ -103,6 +105,12 @@ pub enum ValueId {
 }
 
 impl ValueId {
+    /// The id of a value that this service writes for an owner.
+    #[must_use]
+    pub fn of(owner: &Owner, value: &RecordValue) -> Self {
+        Self::Long(value_hash(owner, value))
+    }
+
     /// Reads the id of a key, see [`KeyParts::value_id`]; `None` when it is none.
     #[must_use]
     pub fn parse(value_id: Option<&str>) -> Option<Self> {

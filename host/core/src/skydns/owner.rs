@@ -1,7 +1,6 @@
 //! Who wrote a value, and the id that follows from it.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
@@ -103,23 +102,25 @@ impl FromStr for Owner {
 /// are plenty, because ids only have to differ among the values of one name.
 #[must_use]
 pub fn value_id(owner: &Owner, value: &RecordValue) -> String {
+    format!("{:016x}", value_hash(owner, value))
+}
+
+/// The number that [`value_id`] writes.
+pub(super) fn value_hash(owner: &Owner, value: &RecordValue) -> u64 {
     let canonical = match value {
         // Display quotes and escapes a text for people.
         RecordValue::Txt(text) => text.clone(),
         RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => value.to_string(),
     };
-    let Owner { zone, cluster: ClusterId { namespace, name } } = owner;
+    let Owner { zone, cluster } = owner;
     let mut hash = Sha256::new();
-    for field in [zone.as_str(), namespace, name, value.record_type().as_str(), &canonical] {
+    for field in [zone.as_str(), &cluster.namespace, &cluster.name, value.record_type().as_str(), &canonical]
+    {
         // With its length in front, a field cannot run into the next one.
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());
     }
-    hash.finalize().iter().take(8).fold(String::with_capacity(16), |mut id, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hash.finalize().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ fn set_namespace(object: &mut Object, namespace: &str) {
     match object {
         Object::Cluster(cluster) => cluster.metadata.namespace = Some(namespace),
         Object::Policy(policy) => policy.metadata.namespace = None,
-        Object::Watched(object) => object.meta.namespace = namespace,
+        Object::Watched(object) => object.meta.namespace = namespace.into(),
     }
 }
 

@@ -64,7 +64,8 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 fn ingress(mut case: Case) -> Case {
-    case.claim.source.kind = Kind::Ingress;
+    let source = &case.claim.source;
+    case.claim.source = SourceRef::new(Kind::Ingress, source.namespace.as_str(), source.name.as_str());
     case
 }
 
@@ -79,10 +80,9 @@ fn case(host_name: &str, namespace: &str, targets: &[&str]) -> Case {
         configuration: RULES.to_owned(),
         shared_names: vec!["ab.openmcp.cluster".parse().unwrap()],
     };
-    let source =
-        SourceRef { kind: Kind::HttpRoute, namespace: namespace.to_owned(), name: "shop".to_owned() };
+    let source = SourceRef::new(Kind::HttpRoute, namespace, "shop");
     let mut targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
     targets.sort();
-    let labels = BTreeMap::from([("app".to_owned(), "shop".to_owned())]);
+    let labels = [("app", "shop")].into_iter().collect();
     Case { context, claim: CheckedClaim { host_name: host_name.parse().unwrap(), source, labels, targets } }
 }

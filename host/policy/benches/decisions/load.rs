@@ -1,10 +1,10 @@
 //! Many decisions at once, and many modules at once.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_policy::{Engine, Module, STANDARD};
 
@@ -31,7 +31,8 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
                     let Case { context, claim } = &cases[index % cases.len()];
                     let wanted =
                         Claim { host_name: claim.host_name.to_string(), targets: claim.targets.clone() };
-                    let decision = decide(module, context, allowed, &claim.source, &BTreeMap::new(), &wanted);
+                    let decision =
+                        decide(module, context, allowed, &claim.source, &Labels::default(), &wanted);
                     // On a machine that stalls for a second, a call meets its deadline.
                     if let Decision::Undecided(_) = decision {
                         undecided.fetch_add(1, Ordering::Relaxed);

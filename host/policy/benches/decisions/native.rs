@@ -36,7 +36,11 @@ impl Question {
                     kind: claim.source.kind.as_str().to_owned(),
                     namespace: claim.source.namespace.clone(),
                     name: claim.source.name.clone(),
-                    labels: pairs(&claim.labels),
+                    labels: claim
+                        .labels
+                        .iter()
+                        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                        .collect(),
                 },
                 targets: claim.targets.clone(),
             },

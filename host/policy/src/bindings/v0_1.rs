@@ -111,7 +111,7 @@ fn claim(claim: &CheckedClaim) -> contract::Claim {
             kind: source.kind.as_str().to_owned(),
             namespace: source.namespace.clone(),
             name: source.name.clone(),
-            labels: pairs(labels),
+            labels: labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         },
         targets: targets.clone(),
     }

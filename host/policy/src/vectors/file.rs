@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -60,7 +61,7 @@ struct Claim {
     #[serde(default = "default_object")]
     object: String,
     #[serde(default)]
-    labels: BTreeMap<String, String>,
+    labels: Labels,
     #[serde(default = "default_targets")]
     targets: Vec<String>,
 }
@@ -168,7 +169,7 @@ fn vector(
 fn claim(claim: Claim) -> ClaimOf {
     let Claim { host_name, kind, namespace, object, labels, mut targets } = claim;
     targets.sort();
-    ClaimOf { host_name, source: SourceRef { kind, namespace, name: object }, labels, targets }
+    ClaimOf { host_name, source: SourceRef::new(kind, namespace, object), labels, targets }
 }
 
 fn expected(expect: Expect) -> Result<Expected, String> {

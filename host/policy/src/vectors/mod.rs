@@ -13,8 +13,8 @@ mod run;
 
 use openmcp_dns_core::cluster::ClusterFacts;
 use openmcp_dns_core::cluster::SourceRef;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
-use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use run::{Answered, Mismatch, Problem};
@@ -59,7 +59,7 @@ pub struct ClaimOf {
     /// The object that asks.
     pub source: SourceRef,
     /// Labels of the object.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Where the name is to lead.
     pub targets: Vec<String>,
 }

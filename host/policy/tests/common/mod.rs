@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::kinds::Kind;
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context};
 use openmcp_dns_policy::{CONTRACT, Engine, Limits};
@@ -157,8 +158,8 @@ pub(crate) fn context() -> Context {
 pub(crate) fn claim(label: &str) -> CheckedClaim {
     CheckedClaim {
         host_name: name(&format!("{label}.workload01.openmcp.cluster")),
-        source: SourceRef { kind: Kind::HttpRoute, namespace: "default".to_owned(), name: "shop".to_owned() },
-        labels: BTreeMap::new(),
+        source: SourceRef::new(Kind::HttpRoute, "default", "shop"),
+        labels: Labels::default(),
         targets: vec!["10.0.0.1".to_owned()],
     }
 }

@@ -49,7 +49,7 @@ impl From<KeepError> for Refusal {
 
 /// The object of a name of an agent.
 pub(super) fn source(name: &HostName) -> SourceRef {
-    SourceRef { kind: Kind::ExternalDns, namespace: String::new(), name: name.to_string() }
+    SourceRef::new(Kind::ExternalDns, "", name.as_str())
 }
 
 impl State {

@@ -1,6 +1,5 @@
 //! What becomes of what an agent wants to write, before it is written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use openmcp_dns_core::agents::{Edit, KeySpace, Meaning, Refusal};
@@ -8,6 +7,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterModule;
 use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::Denial;
 use openmcp_dns_core::resolve::Claim;
@@ -87,7 +87,7 @@ async fn deciding(cluster: &ClusterId, means: &Means) -> Result<(ClusterModule, 
 
 /// Asks the module; gives what is denied.
 fn all(module: &ClusterModule, allowed: &AllowedNames, wanted: Vec<Wanted>) -> Vec<(Wanted, Denial)> {
-    let no_labels = BTreeMap::new();
+    let no_labels = Labels::default();
     let denied = wanted.into_iter().filter_map(|(name, target)| {
         let claim = Claim { host_name: name.to_string(), targets: vec![target.clone()] };
         let source = source(&name);

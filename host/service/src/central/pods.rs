@@ -149,7 +149,7 @@ impl DnsPods {
     async fn expectation(&self, name: &HostName) -> Option<Expectation> {
         let (sender, expectation) = oneshot::channel();
         self.commands.send(Command::Expectation(name.clone(), sender)).await.ok()?;
-        expectation.await.ok().filter(|expectation| expectation.records.contains_key(&RecordType::Txt))
+        expectation.await.ok().filter(|expectation| expectation.questions().contains(&RecordType::Txt))
     }
 
     async fn set(&self, api: &Api<Pod>, name: &str, is_in: bool) {
@@ -199,7 +199,7 @@ fn gate(pod: &Pod) -> Option<bool> {
 }
 
 fn wrong(name: &HostName, expected: &Expectation, answer: &Answer) -> String {
-    let expected: Vec<&str> = expected.records.values().flatten().map(String::as_str).collect();
+    let expected: Vec<String> = expected.values.iter().map(ToString::to_string).collect();
     format!("answers {answer} for {name}, expected {}", expected.join(" "))
 }
 

@@ -240,11 +240,7 @@ mod tests {
     }
 
     fn conflict() -> Occurrence {
-        let source = |name: &str| SourceRef {
-            kind: Kind::HttpRoute,
-            namespace: "n".to_owned(),
-            name: name.to_owned(),
-        };
+        let source = |name: &str| SourceRef::new(Kind::HttpRoute, "n", name);
         let conflict = Conflict {
             name: "shop.openmcp.cluster".parse().unwrap(),
             loser: (id("w1"), source("younger")),

@@ -243,9 +243,11 @@ mod tests {
     /// For each cluster that is told something: its name, and the Secret that grants access.
     fn told(known: &mut Known, update: Update<Secret>) -> Vec<(String, Option<String>)> {
         let one = |update: Update<(ClusterId, Access)>| match update {
-            Update::Set(set) => vec![(set.0.name, Some(set.1.origin))],
-            Update::Removed(removed) => vec![(removed.0.name, None)],
-            Update::All(all) => all.into_iter().map(|(id, access)| (id.name, Some(access.origin))).collect(),
+            Update::Set(set) => vec![(set.0.name.clone(), Some(set.1.origin))],
+            Update::Removed(removed) => vec![(removed.0.name.clone(), None)],
+            Update::All(all) => {
+                all.into_iter().map(|(id, access)| (id.name.clone(), Some(access.origin))).collect()
+            }
             Update::Trouble(message) => panic!("{message}"),
         };
         known.see(update).into_iter().flat_map(one).collect()

@@ -79,7 +79,7 @@ fn log_report(report: &Report) {
             tracing::debug!(%cluster, %source, host_name, ?state, "claim");
         }
         Report::Recorded { expectation, changed: true } => {
-            tracing::info!(name = %expectation.name, records = ?expectation.records, "recorded");
+            tracing::info!(name = %expectation.name, records = ?expectation.records(), "recorded");
         }
         Report::Held { cluster, held: Some(HeldDeletion { names, .. }), published } => {
             tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");

@@ -1,6 +1,5 @@
 //! The journal: everything is logged and counted once, and nobody who notes something waits.
 
-use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -61,7 +60,7 @@ fn denied(code: &str) -> Occurrence {
     let denial = Denial { code: code.to_owned(), message: "it is reserved".to_owned() };
     Occurrence::Recording(Report::Claim {
         cluster: w1(),
-        source: SourceRef { kind: Kind::Ingress, namespace: "n".to_owned(), name: "i".to_owned() },
+        source: SourceRef::new(Kind::Ingress, "n", "i"),
         uid: "u".to_owned(),
         host_name: "x.w1.openmcp.cluster".to_owned(),
         state: State::Denied(denial),
@@ -69,12 +68,8 @@ fn denied(code: &str) -> Occurrence {
 }
 
 fn expectation() -> Expectation {
-    Expectation {
-        name: "x.w1.openmcp.cluster".parse().unwrap(),
-        clusters: [w1()].into(),
-        records: BTreeMap::new(),
-        gone: [].into(),
-    }
+    let clusters = [w1()].into_iter().collect();
+    Expectation { clusters, ..Expectation::nothing(&"x.w1.openmcp.cluster".parse().unwrap()) }
 }
 
 fn probed() -> Occurrence {

@@ -155,7 +155,9 @@ impl LandscapeController {
                     self.loads.forget(&policy);
                     self.statuses.forget(&(String::new(), policy));
                 }
-                Effect::ClusterDnsLost(id) => self.settings.statuses.lost(&(id.namespace, id.name)),
+                Effect::ClusterDnsLost(id) => {
+                    self.settings.statuses.lost(&(id.namespace.clone(), id.name.clone()))
+                }
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
                     let _ = self.settings.commands.send(Command::Confirm(id, token)).await;

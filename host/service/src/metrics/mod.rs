@@ -238,8 +238,8 @@ fn encoded(registry: &Registry) -> Result<String, std::fmt::Error> {
 }
 
 fn condition_of(cluster: &ClusterId, duty: DutyName) -> ConditionOf {
-    let ClusterId { namespace, name } = cluster.clone();
-    ConditionOf { namespace, cluster: name, condition: duty.as_str() }
+    let (namespace, cluster) = (cluster.namespace.clone(), cluster.name.clone());
+    ConditionOf { namespace, cluster, condition: duty.as_str() }
 }
 
 #[cfg(test)]

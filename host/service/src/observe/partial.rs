@@ -28,10 +28,10 @@ where
 
 fn object_meta(meta: &Meta) -> ObjectMeta {
     ObjectMeta {
-        name: Some(meta.name.clone()),
-        namespace: (!meta.namespace.is_empty()).then(|| meta.namespace.clone()),
-        uid: Some(meta.uid.clone()),
-        resource_version: Some(meta.resource_version.clone()),
+        name: Some(meta.name.to_string()),
+        namespace: (!meta.namespace.is_empty()).then(|| meta.namespace.to_string()),
+        uid: Some(meta.uid.to_string()),
+        resource_version: Some(meta.resource_version.to_string()),
         ..ObjectMeta::default()
     }
 }

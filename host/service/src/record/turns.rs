@@ -11,6 +11,9 @@ use openmcp_dns_core::recording::{Answer, Answering, Job, Ticket};
 /// Questions of one cluster before another one has its turn.
 const QUESTIONS_PER_TURN: usize = 16;
 
+/// Room for so many objects is kept while nothing is asked about any.
+const FEW: usize = 64;
+
 /// How many questions a cluster may ask at once, as a multiple of those per second: a list of all its
 /// objects comes at once.
 const BURST_SECONDS: u32 = 100;
@@ -184,6 +187,10 @@ impl Turns {
             if queue.newest.get(source) == Some(&answer.ticket) {
                 queue.newest.remove(source);
             }
+        }
+        if queue.newest.is_empty() {
+            // After a list it had room for all objects of the cluster.
+            queue.newest.shrink_to(FEW);
         }
         if !queue.jobs.is_empty() && !state.order.contains(&cluster) {
             state.order.push_back(cluster);

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn notice(name: &str, message: &str) -> Notice {
-        let source = SourceRef { kind: Kind::Ingress, namespace: "default".into(), name: name.into() };
+        let source = SourceRef::new(Kind::Ingress, "default", name);
         Notice { source, uid: "1".into(), reason: Reason::HostNameDenied, message: message.into() }
     }
 

@@ -21,8 +21,7 @@ use crate::{Commit, Fence, KeyValue, Store, StoreEvent};
 use fencing::{
     a_leader_that_is_forgotten_writes_nothing_any_more, leaders_of_other_landscapes_are_not_in_the_way,
     of_two_that_lead_at_once_one_does, what_an_earlier_leader_writes_changes_nothing,
-    what_is_kept_outside_of_the_records_is_read_by_who_asks,
-    who_leads_is_no_record_and_can_be_read,
+    what_is_kept_outside_of_the_records_is_read_by_who_asks, who_leads_is_no_record_and_can_be_read,
 };
 use following::{
     a_deletion_that_a_restored_store_has_not_seen_is_noticed,
@@ -125,9 +124,8 @@ pub async fn run(site: &dyn Site) -> anyhow::Result<()> {
         what_an_earlier_leader_writes_changes_nothing
         of_two_that_lead_at_once_one_does
         leaders_of_other_landscapes_are_not_in_the_way
-    a_leader_that_is_forgotten_writes_nothing_any_more, leaders_of_other_landscapes_are_not_in_the_way,
-    of_two_that_lead_at_once_one_does, what_an_earlier_leader_writes_changes_nothing,
-    what_is_kept_outside_of_the_records_is_read_by_who_asks,
+        a_leader_that_is_forgotten_writes_nothing_any_more
+        what_is_kept_outside_of_the_records_is_read_by_who_asks
     };
     for (number, (name, case)) in cases.into_iter().enumerate() {
         let prefix = format!("/battery/case-{number}");

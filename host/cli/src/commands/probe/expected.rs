@@ -123,12 +123,13 @@ impl Expected {
 
 /// Where a type that is not recorded was asked for, no record must be answered.
 fn judge_recorded(expectation: &Expectation, asked: RecordType, answer: &Answer) -> Verdict {
-    let is_cname = expectation.records.contains_key(&RecordType::Cname);
+    let records = expectation.records();
+    let is_cname = records.contains_key(&RecordType::Cname);
     if is_cname && asked == RecordType::Cname {
-        let fits = matches!(answer, Answer::Records { values, .. } if Some(values) == expectation.records.get(&asked));
+        let fits = matches!(answer, Answer::Records { values, .. } if Some(values) == records.get(&asked));
         return if fits { Verdict::Match } else { Verdict::Mismatch };
     }
-    if !is_cname && !expectation.records.contains_key(&asked) {
+    if !is_cname && !records.contains_key(&asked) {
         return if *answer == Answer::NoData { Verdict::Match } else { Verdict::Mismatch };
     }
     expectation.judge(asked, answer)
@@ -167,11 +168,9 @@ impl fmt::Display for Expected {
         match self {
             Self::Values(values) => f.write_str(&join(&mut values.iter().cloned())),
             Self::Recorded(expectation) => {
-                let values = expectation.records.iter().flat_map(|(record_type, values)| {
-                    values.iter().map(move |value| match record_type {
-                        RecordType::Cname => format!("CNAME {value}"),
-                        _ => value.clone(),
-                    })
+                let values = expectation.values.iter().map(|value| match value.record_type() {
+                    RecordType::Cname => format!("CNAME {value}"),
+                    _ => value.to_string(),
                 });
                 f.write_str(&join(&mut values.into_iter()))
             }

@@ -1,12 +1,12 @@
 //! What a cluster asks for beyond its budget, and what is told of that.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use super::{ClusterRecords, Surroundings};
 use crate::cluster::SourceRef;
 use crate::codes;
 use crate::decide::Decision;
+use crate::labels::Labels;
 use crate::limits::{Limits, MAX_LABELS_BYTES};
 use crate::policy::Denial;
 use crate::resolve::Resolution;
@@ -52,12 +52,11 @@ impl ClusterRecords {
         WithinBudget { resolution, surplus }
     }
 
-    /// The labels of an object, to be shared by all of its claims; `None` when they are too large for a
-    /// module, which is found out before anything is copied.
-    pub(super) fn labels(&self, source: &SourceRef) -> Option<Arc<BTreeMap<String, String>>> {
-        let Some(labels) = self.objects.labels(source) else { return Some(Arc::default()) };
+    /// The labels of an object; `None` when they are too large for a module.
+    pub(super) fn labels(&self, source: &SourceRef) -> Option<Labels> {
+        let Some(labels) = self.objects.labels(source) else { return Some(Labels::default()) };
         let bytes: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
-        (bytes <= MAX_LABELS_BYTES).then(|| Arc::new(labels.clone()))
+        (bytes <= MAX_LABELS_BYTES).then(|| labels.clone())
     }
 
     /// How many more names the cluster may publish. What is published already stays.

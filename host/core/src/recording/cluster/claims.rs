@@ -174,6 +174,7 @@ impl ClusterRecords {
         given: &Decisions,
         around: &mut Surroundings<'_>,
     ) -> Vec<AskedClaim> {
+        let source = &self.index.known(source).unwrap_or(source).clone();
         let resolution = self.objects.resolve(source);
         if resolution.is_some() && self.policy.is_none() {
             // Nobody decides on it now; a policy that comes into force comes back to it.
@@ -207,7 +208,7 @@ impl ClusterRecords {
                 return Some(Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message }));
             };
             let Some(labels) = &labels else { return Some(labels_too_large()) };
-            let labels = Arc::clone(labels);
+            let labels = labels.clone();
             let asked = AskedClaim { source: source.clone(), labels, claim: claim.clone() };
             let question = scope.question(&asked);
             let Some(known) = given.get(question).cloned().or_else(|| memo.get(question)) else {

@@ -324,7 +324,7 @@ impl ClusterRecords {
             let claims = claims.filter(|claim| surplus.as_ref() != Some(&claim.host_name));
             asked.extend(claims.map(|claim| AskedClaim {
                 source: source.clone(),
-                labels: Arc::clone(&labels),
+                labels: labels.clone(),
                 claim,
             }));
         }

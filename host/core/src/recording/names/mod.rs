@@ -183,16 +183,20 @@ impl Names {
 
     /// Gives whether there was an offer of the object.
     fn set_offer(&mut self, claimant: &Claimant, name: &HostName, record_sets: Arc<[RecordSet]>) -> bool {
-        // A name that the store holds already shares its text.
-        let name = self.store.known(name).unwrap_or(name);
-        let others = self.offers.entry(name.clone()).or_default();
-        if let Some(known) = others.iter_mut().find(|offer| offer.claimant == *claimant) {
-            known.record_sets = record_sets;
-            return true;
+        let mut others = self.offers.remove(name).unwrap_or_default();
+        let known = others.iter_mut().find(|offer| offer.claimant == *claimant);
+        let is_known = known.is_some();
+        match known {
+            Some(known) => known.record_sets = record_sets,
+            None => {
+                others.reserve_exact(1);
+                others.push(Offer { claimant: claimant.clone(), record_sets });
+            }
         }
-        others.reserve_exact(1);
-        others.push(Offer { claimant: claimant.clone(), record_sets });
-        false
+        // It shares its text with what the store holds already, or else with the newest record sets.
+        let name = self.store.known(name).unwrap_or(name);
+        self.offers.insert(name.clone(), others);
+        is_known
     }
 
     fn drop_offer(&mut self, claimant: &Claimant, name: &HostName) {

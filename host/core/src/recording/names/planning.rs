@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::ready::MAX_WRITING;
-use super::{NameEffect, Names};
+use super::{NameEffect, Names, Offer};
 use crate::cluster::ClusterId;
 use crate::conflict::{Conflict, Winners, resolve_conflicts};
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::mirror::StoredName;
 use crate::name::HostName;
-use crate::plan::{NamePlan, plan};
+use crate::plan::{self, MAX_CHANGES, NamePlan, Steps};
 use crate::skydns::Owner;
 
 /// Names at which something would be deleted, before anybody has looked at how much that is.
@@ -20,6 +20,14 @@ pub(in crate::recording) struct Draft {
     withdrawing: Vec<(HostName, BTreeSet<ClusterId>)>,
     /// What would be deleted, by cluster.
     pub(in crate::recording) deletions: BTreeMap<ClusterId, Deletions>,
+}
+
+/// What has been found at one name.
+struct Found {
+    /// Whether nothing is to be changed.
+    is_settled: bool,
+    /// The clusters whose last value there would be deleted.
+    withdrawn_from: BTreeSet<ClusterId>,
 }
 
 /// What one round would delete of one cluster.
@@ -35,16 +43,17 @@ impl Names {
             return draft;
         }
         for (name, reason) in std::mem::take(&mut self.pending) {
-            let (plan, winners) = self.plan_name(&name, &BTreeSet::new());
-            if plan.withdrawn_from.is_empty() {
-                self.make_ready(plan, &winners, BTreeSet::new(), effects);
+            let winners = self.winners(&name);
+            let found = self.look(&name, &BTreeSet::new(), &winners);
+            if found.withdrawn_from.is_empty() {
+                self.make_ready(name, found, &winners, BTreeSet::new(), effects);
                 continue;
             }
-            for cluster in &plan.withdrawn_from {
+            for cluster in &found.withdrawn_from {
                 let deletions = draft.deletions.entry(cluster.clone()).or_default();
                 deletions.entry(reason).or_default().insert(name.clone());
             }
-            draft.withdrawing.push((name, plan.withdrawn_from));
+            draft.withdrawing.push((name, found.withdrawn_from));
         }
         draft
     }
@@ -59,8 +68,9 @@ impl Names {
         for (name, withdrawn_from) in draft.withdrawing {
             let holds = |id: &&ClusterId| held.get(*id).is_some_and(|names| names.contains(&name));
             let held: BTreeSet<ClusterId> = withdrawn_from.iter().filter(holds).cloned().collect();
-            let (plan, winners) = self.plan_name(&name, &held);
-            self.make_ready(plan, &winners, held, effects);
+            let winners = self.winners(&name);
+            let found = self.look(&name, &held, &winners);
+            self.make_ready(name, found, &winners, held, effects);
         }
     }
 
@@ -68,23 +78,36 @@ impl Names {
     pub(in crate::recording) fn write(&mut self, now: Instant, effects: &mut Vec<NameEffect>) {
         while self.under_way.writing() < MAX_WRITING {
             let Some((name, cluster, held)) = self.ready.pop(now) else { return };
-            let (plan, winners) = self.plan_name(&name, &held);
+            let winners = self.winners(&name);
+            let plan = self.plan_name(&name, &held, &winners);
             if plan.changes.is_empty() {
                 // A kind that it depends on is not in sync any more.
                 effects.push(NameEffect::Touched(cluster));
                 continue;
             }
-            self.under_way.start(name, self.clusters_of(&plan, &winners));
+            let is_whole = plan.changes.len() < MAX_CHANGES;
+            let clusters = self.clusters_of(&name, &plan.withdrawn_from, &winners);
+            self.under_way.start(name, clusters, is_whole);
             effects.push(NameEffect::Write(plan));
         }
     }
 
-    fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> (NamePlan, Winners) {
-        let offers = self.offers.get(name).map(Vec::as_slice).unwrap_or_default();
+    fn offers_at(&self, name: &HostName) -> &[Offer] {
+        self.offers.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What is to stand at a name.
+    fn winners(&self, name: &HostName) -> Winners {
+        let offers = self.offers_at(name);
         let sets =
             offers.iter().flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
         let sets = sets.filter(|(_, set)| set.name == *name);
-        let winners = resolve_conflicts(name, sets, self.store.published_cname(name).as_ref());
+        resolve_conflicts(name, sets, self.store.published_cname(name).as_ref())
+    }
+
+    /// The way there for clusters, but nothing of those in `held` is deleted.
+    fn steps<'w>(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &'w Winners) -> Steps<'w> {
+        let offers = self.offers_at(name);
         let is_open = |cluster: &ClusterId| {
             offers.iter().any(|offer| offer.claimant.0 == *cluster && offer.record_sets.is_empty())
         };
@@ -97,26 +120,42 @@ impl Names {
                 })
         };
         let zone_of = |cluster: &ClusterId| self.members.get(cluster)?.zone.as_ref();
-        let stored = self.store.at(name);
-        let mut plan = plan(self.store.prefix(), name, &winners.desired, stored, zone_of, may_withdraw);
+        let mut steps = plan::steps(&winners.desired, self.store.at(name), zone_of, may_withdraw);
         // Whoever gives way still wants the name, and the name stays: nothing is lost that has to be held.
-        plan.withdrawn_from
+        steps
+            .withdrawn_from
             .retain(|cluster| winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster));
+        steps
+    }
+
+    fn look(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &Winners) -> Found {
+        let steps = self.steps(name, held, winners);
+        let is_settled = steps.is_empty() && self.service_changes(name).is_empty();
+        Found { is_settled, withdrawn_from: steps.withdrawn_from }
+    }
+
+    fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &Winners) -> NamePlan {
+        let mut plan = self.steps(name, held, winners).plan(self.store.prefix(), name);
         let own = self.service_changes(name);
         if !own.is_empty() {
             plan.changes.extend(own);
             plan.changes.sort_by(|a, b| a.key.cmp(&b.key));
         }
-        (plan, winners)
+        plan
     }
 
     /// The clusters whose values are at stake in a plan; first the one for which it is made.
-    fn clusters_of(&self, plan: &NamePlan, winners: &Winners) -> Vec<ClusterId> {
+    fn clusters_of(
+        &self,
+        name: &HostName,
+        withdrawn_from: &BTreeSet<ClusterId>,
+        winners: &Winners,
+    ) -> Vec<ClusterId> {
         let wanting = winners.desired.iter().map(|desired| &desired.cluster);
-        let stored = self.store.at(&plan.name).into_iter().flat_map(StoredName::iter);
+        let stored = self.store.at(name).into_iter().flat_map(StoredName::iter);
         let owners = stored.filter_map(|stored| stored.owner()).map(|owner| &owner.cluster);
         let mut clusters: Vec<ClusterId> = Vec::new();
-        for cluster in wanting.chain(&plan.withdrawn_from).chain(owners) {
+        for cluster in wanting.chain(withdrawn_from).chain(owners) {
             if !clusters.contains(cluster) {
                 clusters.push(cluster.clone());
             }
@@ -130,28 +169,27 @@ impl Names {
 
     fn make_ready(
         &mut self,
-        plan: NamePlan,
+        name: HostName,
+        found: Found,
         winners: &Winners,
         held: BTreeSet<ClusterId>,
         effects: &mut Vec<NameEffect>,
     ) {
-        let name = &plan.name;
-        self.note_conflicts(name, &winners.conflicts, effects);
-        if plan.withdrawn_from.is_empty() && held.is_empty() {
+        self.note_conflicts(&name, &winners.conflicts, effects);
+        if found.withdrawn_from.is_empty() && held.is_empty() {
             let wanted = winners.desired.iter().map(|desired| desired.cluster.clone());
             effects.extend(wanted.map(|cluster| NameEffect::ForgetHeld(cluster, name.clone())));
         }
-        let stored = self.store.at(name);
-        if plan.changes.is_empty() {
-            let expectation = Expectation::from_stored(name, stored);
-            if !expectation.records.is_empty() {
+        if found.is_settled {
+            let expectation = Expectation::from_stored(&name, self.store.at(&name));
+            if !expectation.values.is_empty() {
                 effects.push(NameEffect::Recorded { expectation, changed: false });
             }
             return;
         }
-        if let Some(cluster) = self.clusters_of(&plan, winners).into_iter().next() {
+        if let Some(cluster) = self.clusters_of(&name, &found.withdrawn_from, winners).into_iter().next() {
             effects.push(NameEffect::Touched(cluster.clone()));
-            self.ready.push(plan.name, cluster, held);
+            self.ready.push(name, cluster, held);
         }
     }
 

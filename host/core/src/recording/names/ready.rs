@@ -11,6 +11,9 @@ use crate::name::HostName;
 /// etcd commits what comes together in one batch; more only make each of them slower.
 pub(super) const MAX_WRITING: usize = 1024;
 
+/// Room for so many names is kept while none is ready.
+const FEW: usize = 64;
+
 /// How many changes a cluster may make at once, as a multiple of those per second: what it publishes
 /// at first comes at once.
 const BURST_SECONDS: u32 = 100;
@@ -101,11 +104,17 @@ impl Ready {
                 queue.queued.remove(name);
                 queue.ready -= 1;
             }
-            if !queue.order.is_empty() {
+            if queue.order.is_empty() {
+                queue.order.shrink_to(FEW);
+            } else {
                 self.turns.push_back(cluster.clone());
             }
             if let Some(name) = next {
                 let (cluster, held) = self.names.remove(&name)?;
+                if self.names.is_empty() {
+                    // In the beginning it had room for all names.
+                    self.names.shrink_to(FEW);
+                }
                 return Some((name, cluster, held));
             }
         }

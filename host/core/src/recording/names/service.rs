@@ -34,12 +34,12 @@ impl Names {
         let (Some(wanted), stored) = (&self.service, self.store.at(name)) else { return Vec::new() };
         let owners = stored.into_iter().flat_map(|stored| stored.iter()).filter_map(|stored| stored.owner());
         let stored_in = owners.filter(|owner| owner.is_service()).map(|owner| &owner.zone);
-        let wanted_in = wanted.keys().filter(|zone| name.is_within(zone));
+        let has_name = |sets: &[RecordSet]| sets.iter().any(|set| set.name == *name);
+        let wanted_in = wanted.iter().filter(|(_, sets)| has_name(sets)).map(|(zone, _)| zone);
         let zones: BTreeSet<&HostName> = stored_in.chain(wanted_in).collect();
         let changes = zones.into_iter().flat_map(|zone| {
-            let sets = wanted.get(zone).into_iter().flatten().filter(|set| set.name == *name);
-            let sets: Vec<RecordSet> = sets.cloned().collect();
-            plan_service_name(self.store.prefix(), name, zone, &sets, stored).changes
+            let sets = wanted.get(zone).map(Vec::as_slice).unwrap_or_default();
+            plan_service_name(self.store.prefix(), name, zone, sets, stored).changes
         });
         changes.collect()
     }

@@ -31,11 +31,15 @@ impl Names {
         now: Instant,
         effects: &mut Vec<NameEffect>,
     ) -> Concerns {
-        let changed = self.store.take_in(&event);
+        let offers = &self.offers;
+        let changed = self.store.take_in(&event, |name| offers.get_key_value(name).map(|(known, _)| known));
         effects.extend(self.store.take_changed_owners().into_iter().map(NameEffect::Touched));
         if self.store_is_known {
-            for name in changed {
-                self.look_at(name, Reason::Seen);
+            for (name, revision) in changed {
+                // What we have written ourselves is nothing to look at: it is planned already.
+                if !revision.is_some_and(|revision| self.under_way.shown(&name, revision)) {
+                    self.look_at(name, Reason::Seen);
+                }
             }
         }
         let free = match event {

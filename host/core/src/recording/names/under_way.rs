@@ -27,9 +27,23 @@ struct UnderWayName {
     clusters: Vec<ClusterId>,
     /// `UnderWay::restores` when its transaction began.
     restores: u64,
-    is_written: bool,
+    /// Whether the transaction makes all changes that the name needs.
+    is_whole: bool,
+    /// The revision at which the transaction was done; `None` while that is not known.
+    written: Option<i64>,
+    /// The revision at which the store has shown a change of the name; `None` before it has.
+    shown: Option<i64>,
     /// Set when it changes meanwhile, to why.
     changed: Option<Reason>,
+}
+
+impl UnderWayName {
+    /// Why the name has to be looked at again. It need not be when the store has shown what was written, all that was to
+    /// be written, and nothing else.
+    fn reason(&self) -> Option<Reason> {
+        let is_done = self.is_whole && self.written.is_some() && self.shown == self.written;
+        self.changed.or((!is_done).then_some(Reason::Seen))
+    }
 }
 
 /// A name that is free again.
@@ -61,14 +75,26 @@ impl UnderWay {
         self.by_cluster.get(cluster).copied().unwrap_or_default()
     }
 
-    /// A transaction begins.
-    pub(super) fn start(&mut self, name: HostName, clusters: Vec<ClusterId>) {
+    /// A transaction begins, which makes all changes that the name needs, or some.
+    pub(super) fn start(&mut self, name: HostName, clusters: Vec<ClusterId>, is_whole: bool) {
         self.writing += 1;
         for cluster in &clusters {
             *self.by_cluster.entry(cluster.clone()).or_default() += 1;
         }
         let restores = self.restores;
-        self.names.insert(name, UnderWayName { clusters, restores, is_written: false, changed: None });
+        let (written, shown, changed) = (None, None, None);
+        self.names.insert(name, UnderWayName { clusters, restores, is_whole, written, shown, changed });
+    }
+
+    /// The store has shown a change of the name at this revision; gives whether it is under way, and has to wait.
+    pub(super) fn shown(&mut self, name: &HostName, revision: i64) -> bool {
+        let Some(under_way) = self.names.get_mut(name) else { return false };
+        if under_way.shown.is_some_and(|shown| shown != revision) {
+            // At most one of both is ours.
+            under_way.changed = Some(Reason::Seen);
+        }
+        under_way.shown = Some(revision);
+        true
     }
 
     /// The name may have to change again; gives whether it is under way, and has to wait.
@@ -82,16 +108,15 @@ impl UnderWay {
     pub(super) fn written(&mut self, name: &HostName, revision: i64) -> Option<Free> {
         let under_way = self.names.get_mut(name)?;
         self.writing -= 1;
-        under_way.is_written = true;
+        under_way.written = Some(revision);
         if under_way.restores != self.restores {
             // Done in a store that is no more, or perhaps in this one: look again.
             under_way.changed = Some(Reason::Seen);
             return self.free(name);
         }
         if revision <= self.seen {
-            // The watch was faster than the answer; or the store was restored, has come to this revision a second
-            // time, and does not hold what was seen: looking again tells the two apart.
-            under_way.changed = under_way.changed.or(Some(Reason::Seen));
+            // The watch was faster than the answer, and has shown it; or the store was restored, has come to this
+            // revision a second time, and does not hold what was written.
             return self.free(name);
         }
         self.unseen.entry(revision).or_default().push(name.clone());
@@ -122,7 +147,8 @@ impl UnderWay {
     }
 
     fn free(&mut self, name: &HostName) -> Option<Free> {
-        let (name, UnderWayName { clusters, changed, .. }) = self.names.remove_entry(name)?;
+        let (name, under_way) = self.names.remove_entry(name)?;
+        let (changed, clusters) = (under_way.reason(), under_way.clusters);
         for cluster in &clusters {
             let Some(count) = self.by_cluster.get_mut(cluster) else { continue };
             *count -= 1;
@@ -140,7 +166,7 @@ mod tests {
 
     fn started() -> (UnderWay, HostName) {
         let (mut under_way, name) = (UnderWay::default(), "a.openmcp.cluster".parse::<HostName>().unwrap());
-        under_way.start(name.clone(), vec![ClusterId::new("default", "w1")]);
+        under_way.start(name.clone(), vec![ClusterId::new("default", "w1")], true);
         assert_eq!((under_way.writing(), under_way.len_of(&ClusterId::new("default", "w1"))), (1, 1));
         (under_way, name)
     }
@@ -157,6 +183,38 @@ mod tests {
                 assert_eq!(under_way.seen(1).len(), 1);
             }
             assert_eq!((under_way.writing(), under_way.by_cluster.len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_at_again_unless_the_store_shows_all_that_was_written_and_nothing_else() {
+        let only = Some((None, [1].as_slice()));
+        for (shown, changed) in [
+            (only, None),
+            (Some((None, &[])), Some(Reason::Seen)),
+            (Some((None, &[2])), Some(Reason::Seen)),
+            (Some((None, &[1, 2])), Some(Reason::Seen)),
+            (Some((None, &[2, 1])), Some(Reason::Seen)),
+            (Some((Some(Reason::Missing), &[1])), Some(Reason::Missing)),
+            (None, Some(Reason::Seen)),
+        ] {
+            let (mut under_way, name) = started();
+            if let Some((mark, revisions)) = shown {
+                for revision in revisions {
+                    assert!(under_way.shown(&name, *revision));
+                }
+                if let Some(reason) = mark {
+                    under_way.mark(&name, reason);
+                }
+            } else {
+                // More changes than one transaction takes.
+                under_way.names.get_mut(&name).unwrap().is_whole = false;
+                under_way.shown(&name, 1);
+            }
+            under_way.written(&name, 1);
+            let free = under_way.seen(2).pop().unwrap();
+            assert_eq!(free.changed, changed, "{shown:?}");
+            assert!(!under_way.shown(&name, 3));
         }
     }
 

@@ -28,7 +28,7 @@ fn a_zone_has_its_own_names_as_soon_as_the_store_is_known_and_follows_what_chang
     let values: Vec<String> = world.stored().into_iter().map(|(_, _, value)| value).collect();
     assert_eq!(values, ["172.18.100.2", "\"1\"", "172.18.100.2"]);
     let expected = world.recording.expectation(&format!("canary.dns.{ZONE}").parse().unwrap());
-    assert_eq!(expected.records.len(), 1);
+    assert_eq!(expected.values.len(), 1);
     // The same again is no write.
     let revision = world.revision();
     world.tell(Input::Serve(wanted(&[ZONE], "172.18.100.2", "1")));
