@@ -36,6 +36,9 @@ bench: ## Measures the time from a new route to its first right answer, on real 
 bench-takeover: ## Measures the time from the death of the leader until the next change is in DNS, on real servers
 	@scripts/bench takeover
 
+bench-gate: ## Measures what a quiet agent notices of one that attacks the gate
+	@cargo bench --locked -p openmcp-dns-tests --bench gate
+
 bench-policy: ## Measures the policy engine beside native code and Rego, and a swap under load
 	@scripts/bench-policy
 
