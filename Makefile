@@ -10,7 +10,7 @@ export PLATFORM WORKLOADS TOOLBOX OPENMCP_DNS
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo image check test test-clusters bench bench-policy bench-scale bench-takeover
+.PHONY: help demo image check test test-clusters bench bench-gate bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
