@@ -10,7 +10,7 @@ export PLATFORM WORKLOADS TOOLBOX OPENMCP_DNS
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo image check test test-clusters bench bench-policy bench-scale bench-takeover
+.PHONY: help demo image check test test-clusters bench bench-gate bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,9 @@ bench: ## Measures the time from a new route to its first right answer, on real 
 
 bench-takeover: ## Measures the time from the death of the leader until the next change is in DNS, on real servers
 	@scripts/bench takeover
+
+bench-gate: ## Measures what a quiet agent notices of one that attacks the gate
+	@cargo bench --locked -p openmcp-dns-tests --bench gate
 
 bench-policy: ## Measures the policy engine beside native code and Rego, and a swap under load
 	@scripts/bench-policy

@@ -205,7 +205,14 @@ async fn two_addresses_of_two_families_stay(world: &mut World) -> anyhow::Result
     let keys = |kept: &BTreeSet<String>| -> BTreeSet<String> {
         kept.iter().filter(|key| key.contains("/both/")).cloned().collect()
     };
-    let revision = world.landscape.store.revision().await?;
+    let below = "/skydns/cluster/openmcp/workload01/both/";
+    let store = &world.landscape.store;
+    wait_until("both addresses are published", LATER, async || {
+        let published = store.below(below).await?;
+        Ok(if published.len() == 2 { Look::Ok(()) } else { Err(format!("{published:?}")) })
+    })
+    .await?;
+    let revision = store.revision().await?;
     let before = keys(&world.kept().await?);
     // external-dns writes one of them anew with each synchronisation, or leaves both: then there is nothing to mend.
     let churns = wait_until("external-dns writes anew", Duration::from_secs(15), async || {
@@ -214,12 +221,17 @@ async fn two_addresses_of_two_families_stay(world: &mut World) -> anyhow::Result
     });
     let churns = churns.await.is_ok();
     show(&format!("external-dns writes addresses of two families anew: {churns}"));
-    let below = "/skydns/cluster/openmcp/workload01/both/";
     let published = world.landscape.store.below(below).await?;
     ensure!(published.len() == 2, "{published:?}");
     ensure!(published.values().all(|stored| stored.changed_at <= revision), "{published:?}");
-    ingress_reference("both").delete(&world.landscape.workload01.client()).await?;
-    world.answered(both, &Answer::NoSuchName).await
+    // Deleted as it is, external-dns may leave one of the two behind for ever: docs/agents.md.
+    give_ingress(world, "both", both, &["172.18.201.9"]).await?;
+    let store = &world.landscape.store;
+    wait_until("one address is left", LATER, async || {
+        let published = store.below(below).await?;
+        Ok(if published.len() == 1 { Look::Ok(()) } else { Err(format!("{published:?}")) })
+    })
+    .await
 }
 
 async fn what_is_denied_keeps_no_other_name_away(world: &mut World) -> anyhow::Result<()> {
