@@ -63,6 +63,8 @@ struct Images {
     /// etcd, where the DNSServiceConfig names no other.
     #[schemars(length(min = 1))]
     etcd: String,
+    /// external-dns, the agent of clusters that have one, where the DNSServiceConfig names no other.
+    external_dns: String,
 }
 
 /// Names an object in the same namespace.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use openmcp_dns_api::conditions::DutyName;
 use openmcp_dns_core::leadership::LeaderKey;
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_kube_memory::{Server, Verb};
@@ -323,7 +324,8 @@ impl World {
         eventually(&format!("all conditions of {cluster} are True"), || {
             let status = self.status(cluster);
             let all = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let is_well = all.len() == 5 && all.iter().all(|condition| condition["status"] == "True");
+            let is_well =
+                all.len() == DutyName::ALL.len() && all.iter().all(|condition| condition["status"] == "True");
             if is_well { Ok(()) } else { Err(format!("{status:#}")) }
         })
         .await;
