@@ -13,7 +13,7 @@ use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{CLUSTERS, cluster_dns_reference, cluster_reference, namespace};
 use openmcp_dns_tests::ports::free_address;
-use openmcp_dns_tests::service::Service;
+use openmcp_dns_tests::service::{Service, output_of};
 use openmcp_dns_tests::steps::Steps;
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
@@ -40,19 +40,15 @@ async fn the_agent_of_a_cluster() -> anyhow::Result<()> {
     steps.run("agent::it_goes_with_its_cluster", it_goes_with_its_cluster(&landscape)).await;
     steps.run("agent::it_goes", it_goes(&landscape)).await;
     service.stop().await?;
+    steps.run("agent::uninstall_takes_it", uninstall_takes_it(&landscape, &service)).await;
     steps.finish();
     Ok(())
 }
 
-/// The DNSServiceConfig, with an agent in workload01.
-async fn configure(landscape: &Landscape, agent: Value) -> anyhow::Result<()> {
-    let selector = json!({"matchIdentities": [{"name": "workload01", "namespace": CLUSTERS}]});
+/// The DNSServiceConfig, with an agent in one cluster.
+async fn configure(landscape: &Landscape, cluster: &str, agent: Value) -> anyhow::Result<()> {
+    let selector = json!({"matchIdentities": [{"name": cluster, "namespace": CLUSTERS}]});
     give(landscape, &json!({"selector": selector, "recorder": "externalDNS", "agent": agent})).await
-}
-
-/// The same recorder for all clusters.
-async fn configure_all(landscape: &Landscape, recorder: &str) -> anyhow::Result<()> {
-    give(landscape, &json!({"recorder": recorder})).await
 }
 
 async fn give(landscape: &Landscape, rule: &Value) -> anyhow::Result<()> {
@@ -105,7 +101,7 @@ async fn certificates(landscape: &Landscape) -> anyhow::Result<Vec<String>> {
 
 async fn it_comes(landscape: &Landscape) -> anyhow::Result<()> {
     says(landscape, "workload01", "True", "the service records the host names of the cluster itself").await?;
-    configure(landscape, json!({})).await?;
+    configure(landscape, "workload01", json!({})).await?;
     says(landscape, "workload01", "Unknown", "the agent starts").await?;
     says(landscape, "workload02", "True", "the service records the host names of the cluster itself").await?;
 
@@ -143,7 +139,7 @@ async fn drift_is_corrected(landscape: &Landscape) -> anyhow::Result<()> {
     })
     .await?;
     // What the operator wants otherwise.
-    configure(landscape, json!({"flags": ["--interval=10s"]})).await?;
+    configure(landscape, "workload01", json!({"flags": ["--interval=10s"]})).await?;
     wait_until("the flag is the operator's", SOON, async || {
         let flags = flags(&client).await?;
         Ok(if flags.iter().any(|flag| flag == "--interval=10s") { Ok(()) } else { Err(format!("{flags:?}")) })
@@ -159,7 +155,7 @@ async fn a_foreign_object_is_named(landscape: &Landscape) -> anyhow::Result<()> 
     let label = |manager: Value| json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": manager}}});
     accounts.patch(AGENT, &PatchParams::default(), &Patch::Merge(label(json!("somebody")))).await?;
     // Everything is compared when anything is applied.
-    configure(landscape, json!({"flags": ["--interval=20s"]})).await?;
+    configure(landscape, "workload01", json!({"flags": ["--interval=20s"]})).await?;
     says(landscape, "workload01", "False", "is not ours").await?;
     accounts.patch(AGENT, &PatchParams::default(), &Patch::Merge(label(json!("openmcp-dns")))).await?;
     says(landscape, "workload01", "Unknown", "the agent starts").await?;
@@ -181,7 +177,7 @@ async fn is_gone(client: &Client) -> anyhow::Result<()> {
 }
 
 async fn it_goes_with_its_cluster(landscape: &Landscape) -> anyhow::Result<()> {
-    configure_all(landscape, "externalDNS").await?;
+    give(landscape, &json!({"recorder": "externalDNS"})).await?;
     says(landscape, "workload02", "Unknown", "the agent starts").await?;
     ensure!(certificates(landscape).await?.len() == 3);
     cluster_reference("workload02").delete(&landscape.platform.client()).await?;
@@ -191,10 +187,19 @@ async fn it_goes_with_its_cluster(landscape: &Landscape) -> anyhow::Result<()> {
 }
 
 async fn it_goes(landscape: &Landscape) -> anyhow::Result<()> {
-    configure_all(landscape, "native").await?;
+    configure(landscape, "platform", json!({})).await?;
     is_gone(&landscape.workload01.client()).await?;
     says(landscape, "workload01", "True", "the service records the host names of the cluster itself").await?;
-    says(landscape, "platform", "True", "the service records the host names of the cluster itself").await?;
-    ensure!(certificates(landscape).await?.is_empty());
+    says(landscape, "platform", "Unknown", "the agent starts").await?;
+    ensure!(certificates(landscape).await?.len() == 1);
     Ok(())
+}
+
+/// The service does not run any more.
+async fn uninstall_takes_it(landscape: &Landscape, service: &Service) -> anyhow::Result<()> {
+    let kubeconfig = service.kubeconfig().display().to_string();
+    let arguments = ["uninstall", "--kubeconfig", &kubeconfig, "--etcd", &landscape.store.endpoint];
+    let said = output_of(&arguments)?;
+    ensure!(said.contains(&format!("removed agent in cluster {CLUSTERS}/platform")), "{said}");
+    is_gone(&landscape.platform.client()).await
 }

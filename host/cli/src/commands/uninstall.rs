@@ -1,12 +1,13 @@
 //! `openmcp-dns uninstall`: takes back what the service has done, and the service itself.
 
 use anyhow::Context as _;
+use openmcp_dns_core::agents::Root;
 use openmcp_dns_core::deployment::{MANAGER, Reference};
 use openmcp_dns_core::plan::transactions;
 use openmcp_dns_core::skydns::Owner;
 use openmcp_dns_core::withdrawal::Withdrawal;
 use openmcp_dns_service::uninstall::Uninstall;
-use openmcp_dns_store::Commit;
+use openmcp_dns_store::{Commit, Keep, MAX_OPERATIONS};
 use serde_json::Value;
 
 use super::etcd::EtcdOptions;
@@ -18,7 +19,7 @@ use crate::terminal::output::{note, print};
 /// What the service is installed with, and what has to go therefore.
 const INSTALLED: &str = include_str!("../../../../deploy/install.yaml");
 
-/// Takes back all that the service has done, and then the service itself: first the forward blocks in the clusters,
+/// Takes back all that the service has done, and then the service itself: first agents and forward blocks in the clusters,
 /// then annotations and finalizers, then the central DNS with its records, and last what it was installed with.
 ///
 /// Where a cluster does not answer, nothing is done at all, unless --skip-unreachable is given. What people have
@@ -44,7 +45,7 @@ pub struct UninstallArgs {
     #[command(flatten)]
     etcd_options: EtcdOptions,
 
-    /// Go on although a forward block may stay in clusters that cannot be reached
+    /// Go on although a forward block or an agent may stay in clusters that cannot be reached
     #[arg(long)]
     skip_unreachable: bool,
 
@@ -73,8 +74,7 @@ pub async fn run(args: UninstallArgs) -> anyhow::Result<()> {
         note(&format!("cluster {} is in the way: {}", obstacle.cluster, obstacle.why));
     }
     if !found.obstacles.is_empty() && !skip_unreachable {
-        let what =
-            format!("a forward block may stay in {} clusters; nothing was done", found.obstacles.len());
+        let what = format!("something may stay in {} clusters; nothing was done", found.obstacles.len());
         return Err(hinted(what, "make them reachable, or go on without them with --skip-unreachable"));
     }
     if dry_run {
@@ -118,7 +118,8 @@ async fn withdraw_all(
     etcd: Vec<String>,
 ) -> anyhow::Result<()> {
     let store = options.connect(etcd).await?;
-    let (_, fence) = store.leader(&leader_key(platform).await).await?;
+    let leader_key = leader_key(platform).await;
+    let (_, fence) = store.leader(&leader_key).await?;
     let (_, mirror) = options.read(store.clone()).await?;
     let owners: Vec<&Owner> = mirror.owners().collect();
     for owner in owners {
@@ -132,6 +133,13 @@ async fn withdraw_all(
             }
         }
         print(&format!("removed {} names of {owner} in etcd\n", withdrawal.plans().len()))?;
+    }
+    // What agents have written.
+    let kept = store.kept(Root::of(&leader_key).all()).await?;
+    for changes in kept.chunks(MAX_OPERATIONS) {
+        let changes: Vec<Keep> =
+            changes.iter().map(|(key, _)| Keep { key: key.clone(), value: None }).collect();
+        store.keep(&fence, &changes).await?;
     }
     store.forget_leader(&fence).await?;
     Ok(())

@@ -40,6 +40,12 @@ impl Root {
         Self(format!("openmcp-dns/agents/{}/", leader.landscape()))
     }
 
+    /// What all that is kept starts with.
+    #[must_use]
+    pub fn all(&self) -> &str {
+        &self.0
+    }
+
     /// What all that is kept of a cluster starts with.
     #[must_use]
     pub fn of_cluster(&self, cluster: &ClusterId) -> String {

@@ -120,8 +120,8 @@ impl ClusterAgent {
     ) -> Result<(), String> {
         self.applied = None;
         if is_there {
-            let removed = applier(client).apply(&[]).await.map_err(|error| refused(&error))?;
-            tracing::info!(cluster = %id, objects = removed.len(), "the agent is removed");
+            let objects = remove(client).await?;
+            tracing::info!(cluster = %id, objects, "the agent is removed");
         }
         enrolment.revoke(id).await.map(drop).map_err(|error| chain(&error))
     }
@@ -239,13 +239,25 @@ fn applier(client: &kube::Client) -> Applier {
     }
 }
 
+/// Removes the agent from a cluster; gives how many objects that were.
+///
+/// # Errors
+/// When the cluster does not answer, or refuses: says why.
+pub async fn remove(client: &kube::Client) -> Result<usize, String> {
+    let removed = applier(client).apply(&[]).await.map_err(|error| refused(&error))?;
+    Ok(removed.len())
+}
+
 fn text_digest(rendered: &[Value]) -> String {
     digest(&json!(rendered).to_string())
 }
 
 /// Whether the cluster has an agent of ours, or a part of one: its account comes first and goes last, but for a namespace
 /// of ours. An account that we may not read was not made by us.
-async fn is_there(client: &kube::Client) -> Result<bool, kube::Error> {
+///
+/// # Errors
+/// When the cluster does not answer, or refuses.
+pub async fn is_there(client: &kube::Client) -> Result<bool, kube::Error> {
     let Some(namespace) = namespace(client).await? else { return Ok(false) };
     if is_labelled(&namespace) {
         return Ok(true);

@@ -7,7 +7,7 @@
 //! A duty is a value that knows what to do, how to say what it found, and how to take it back. A new
 //! one is a file here, a name in [`DutyName`], and a row in [`all`].
 
-mod agent;
+pub mod agent;
 pub mod annotate;
 pub mod forward;
 mod probe;

@@ -11,7 +11,7 @@ use openmcp_dns_core::name::HostName;
 
 use super::{Found, Obstacle, Uninstall, UninstallError, failed, gone};
 use crate::clusters::finalizer;
-use crate::duties::{annotate, forward};
+use crate::duties::{agent, annotate, forward};
 use crate::inventory::Access;
 use crate::report::cluster_dns;
 
@@ -22,27 +22,42 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Marked {
     id: ClusterId,
     cluster: Cluster,
-    /// The zones that its DNS forwards, and the way in.
-    blocks: Option<(kube::Client, Vec<HostName>)>,
+    /// What stands in it; `None` where there is no way in.
+    inside: Option<Inside>,
+}
+
+/// What stands in a cluster.
+struct Inside {
+    client: kube::Client,
+    /// The zones that its DNS forwards.
+    zones: Vec<HostName>,
+    has_agent: bool,
 }
 
 impl Marked {
-    pub(super) fn block_lines(&self) -> impl Iterator<Item = String> {
-        let zones = self.blocks.iter().flat_map(|(_, zones)| zones);
-        zones.map(|zone| block_line(&self.id, zone))
+    pub(super) fn inside_lines(&self) -> impl Iterator<Item = String> {
+        let agent = self.inside.iter().filter(|inside| inside.has_agent).map(|_| agent_line(&self.id));
+        let zones = self.inside.iter().flat_map(|inside| &inside.zones);
+        agent.chain(zones.map(|zone| block_line(&self.id, zone)))
     }
 
     pub(super) fn mark_line(&self) -> String {
         format!("annotations, finalizer and ClusterDNS of Cluster {}", self.id)
     }
 
-    pub(super) async fn remove_blocks(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
-        let Some((client, zones)) = &self.blocks else { return Ok(()) };
+    pub(super) async fn clear(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
+        let Some(Inside { client, zones, has_agent }) = &self.inside else { return Ok(()) };
+        if *has_agent {
+            let left = |why| UninstallError::Cluster { what: "agent", cluster: self.id.clone(), why };
+            agent::remove(client).await.map_err(left)?;
+            tell(&agent_line(&self.id));
+        }
         for zone in zones {
             let mut attempt = 1;
             while let Err(error) = forward::remove(client, zone).await {
                 if attempt == ATTEMPTS {
-                    return Err(UninstallError::Forward { cluster: self.id.clone(), why: chain(&error) });
+                    let (what, why) = ("forward block", chain(&error));
+                    return Err(UninstallError::Cluster { what, cluster: self.id.clone(), why });
                 }
                 attempt += 1;
             }
@@ -50,6 +65,10 @@ impl Marked {
         }
         Ok(())
     }
+}
+
+fn agent_line(id: &ClusterId) -> String {
+    format!("agent in cluster {id}")
 }
 
 fn block_line(id: &ClusterId, zone: &HostName) -> String {
@@ -91,21 +110,21 @@ impl Uninstall {
             zones.extend(cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok()));
             let left = report.and_then(|report| report.status.as_ref()).map(|status| &status.left_zones);
             zones.extend(left.into_iter().flatten().filter_map(|zone| zone.parse().ok()));
-            let blocks = match blocks(access.get(&id), zones).await {
-                Ok(blocks) => Some(blocks),
+            let inside = match inside(access.get(&id), zones).await {
+                Ok(inside) => Some(inside),
                 Err(why) => {
                     found.obstacles.push(Obstacle { cluster: id.clone(), why });
                     None
                 }
             };
-            found.marked.push(Marked { id, cluster, blocks });
+            found.marked.push(Marked { id, cluster, inside });
         }
         Ok(())
     }
 
     /// Takes our marks from a `Cluster`: the finalizer last.
     pub(super) async fn unmark(&self, marked: &Marked) -> Result<(), UninstallError> {
-        let Marked { id, cluster, blocks: _ } = marked;
+        let Marked { id, cluster, inside: _ } = marked;
         let clusters: Api<Cluster> = Api::namespaced(self.platform.clone(), &id.namespace);
         let what = |of: &str| format!("remove {of} of Cluster {id}");
         annotate::remove(&clusters, cluster).await.map_err(failed(what("the annotations")))?;
@@ -135,11 +154,8 @@ fn id<K: Resource>(object: &K) -> ClusterId {
     ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
-/// Which of the zones the DNS of a cluster forwards by a block of ours.
-async fn blocks(
-    access: Option<&Access>,
-    zones: BTreeSet<HostName>,
-) -> Result<(kube::Client, Vec<HostName>), String> {
+/// What a cluster has of ours: an agent, and blocks that forward some of the zones.
+async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<Inside, String> {
     let access = access.ok_or("there is no Secret with its kubeconfig")?;
     let client = access.client().await.map_err(|error| chain(&error))?;
     let mut forwarded = Vec::new();
@@ -148,5 +164,6 @@ async fn blocks(
             forwarded.push(zone);
         }
     }
-    Ok((client, forwarded))
+    let has_agent = agent::is_there(&client).await.map_err(|error| chain(&error))?;
+    Ok(Inside { client, zones: forwarded, has_agent })
 }

@@ -1,7 +1,7 @@
 //! Uninstall: takes back what the service has done, and then the service itself.
 //!
 //! ```text
-//! look ──Found──► the service stops ──► forward blocks ──► Clusters ──► central DNS ──► what was installed
+//! look ──Found──► the service stops ──► agents, forward blocks ──► Clusters ──► central DNS ──► what was installed
 //! ```
 //! Everything is looked at first: where a cluster is in the way, nothing has been touched yet.
 
@@ -53,7 +53,7 @@ pub struct Found {
     installed: Vec<Reference>,
 }
 
-/// A cluster from which a forward block cannot be taken.
+/// A cluster from which nothing can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// Which one.
@@ -75,8 +75,10 @@ pub enum UninstallError {
         source: Box<kube::Error>,
     },
     /// A cluster that answered when it was looked at.
-    #[error("failed to take the forward block out of cluster {cluster}: {why}")]
-    Forward {
+    #[error("failed to take the {what} out of cluster {cluster}: {why}")]
+    Cluster {
+        /// What stays there.
+        what: &'static str,
         /// Which one.
         cluster: ClusterId,
         /// Why.
@@ -101,10 +103,10 @@ impl Found {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let Self { marked, obstacles: _, made, installed } = self;
-        let blocks = marked.iter().flat_map(Marked::block_lines);
+        let inside = marked.iter().flat_map(Marked::inside_lines);
         let marks = marked.iter().map(Marked::mark_line);
         let objects = made.iter().chain(installed).map(objects::line);
-        blocks.chain(marks).chain(objects).collect()
+        inside.chain(marks).chain(objects).collect()
     }
 }
 
@@ -130,7 +132,7 @@ impl Uninstall {
     pub async fn carry_out(&self, found: &Found, mut tell: impl FnMut(&str)) -> Result<(), UninstallError> {
         self.stop_service().await?;
         for marked in &found.marked {
-            marked.remove_blocks(&mut tell).await?;
+            marked.clear(&mut tell).await?;
         }
         for marked in &found.marked {
             self.unmark(marked).await?;

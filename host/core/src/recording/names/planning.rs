@@ -85,7 +85,8 @@ impl Names {
                 effects.push(NameEffect::Touched(cluster));
                 continue;
             }
-            let is_whole = plan.changes.len() < MAX_CHANGES;
+            // Where a cluster has nothing any more, what others have there is told once more, without it.
+            let is_whole = plan.changes.len() < MAX_CHANGES && plan.withdrawn_from.is_empty();
             let clusters = self.clusters_of(&name, &plan.withdrawn_from, &winners);
             self.under_way.start(name, clusters, is_whole);
             effects.push(NameEffect::Write(plan));

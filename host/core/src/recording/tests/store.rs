@@ -3,7 +3,7 @@
 use super::*;
 use crate::kinds::Kind;
 use crate::objects::Change;
-use crate::recording::{Input, Observation, WatchState};
+use crate::recording::{Input, Observation, Report, WatchState};
 
 const FOREIGN: &str = "/skydns/cluster/openmcp/w1/a/3dc2be40";
 
@@ -54,6 +54,21 @@ fn a_change_that_is_seen_before_its_transaction_is_answered_leaves_nothing_open(
     assert_eq!(world.summary("w1").pending, 1);
     world.commit();
     assert_eq!(world.summary("w1").pending, 0);
+}
+
+#[test]
+fn what_others_leave_at_a_name_is_told_without_the_cluster_that_has_left_it() {
+    let mut world = published(&["a"]);
+    world.write_foreign(FOREIGN, r#"{"host":"10.6.6.6"}"#);
+    world.rest();
+    world.remove("w1", "a");
+    world.rest();
+    let told = world.reports.iter().filter_map(|report| match report {
+        Report::Recorded { expectation, .. } => Some((expectation.clusters.len(), expectation.values.len())),
+        _ => None,
+    });
+    // Otherwise the probe would hold the cluster to what others do with it.
+    assert_eq!(told.last(), Some((0, 1)));
 }
 
 #[test]

@@ -24,12 +24,20 @@ const CLEARED: Duration = Duration::from_secs(600);
 struct Life {
     is_governed: bool,
     listed: BTreeSet<Kind>,
-    /// What the policies deny that may be in force.
-    denies: Vec<Option<&'static str>>,
+    /// The modules that may be in force, the newest last.
+    modules: Vec<Module>,
     /// When somebody may last have let a large deletion go on.
     let_go: Option<Instant>,
     /// The most names that the store held lately.
     names: usize,
+}
+
+/// A module, as the rules of these tests know it.
+#[derive(Clone, Copy, Default)]
+struct Module {
+    denies: Option<&'static str>,
+    /// It decides nothing, so the one before it goes on.
+    fails: bool,
 }
 
 /// Looks at every transaction before it is carried out.
@@ -53,16 +61,16 @@ impl Guarantees {
             Step::Restart => self.lives = Default::default(),
             Step::Govern { cluster, denies, fails } => {
                 self.lives[cluster].is_governed = true;
-                self.lives[cluster].denies.push(DENIES[denies]);
+                self.lives[cluster].modules.push(Module { denies: DENIES[denies], fails });
                 if !fails {
                     self.decided[cluster].push(DENIES[denies]);
                 }
             }
             // The active module may come into force for the first time.
             Step::Compare { cluster, .. } => {
-                let denies = self.lives[cluster].denies.last().copied().flatten();
+                let active = self.lives[cluster].modules.last().copied().unwrap_or_default();
                 self.lives[cluster].is_governed = true;
-                self.lives[cluster].denies.push(denies);
+                self.lives[cluster].modules.push(active);
                 self.decided[cluster].extend(DENIES);
             }
             Step::Ungovern { cluster } => {
@@ -112,8 +120,8 @@ impl Guarantees {
         for (cluster, names) in published.into_iter().enumerate() {
             // 7: there is one module that allows all that is new.
             let new: Vec<&HostName> = names.difference(&self.published[cluster]).collect();
-            let allows_all = |denies: &Option<&str>| new.iter().all(|name| allows(*denies, name.as_str()));
-            let modules = &self.lives[cluster].denies;
+            let allows_all = |module: &Module| new.iter().all(|name| allows(module.denies, name.as_str()));
+            let modules = &self.lives[cluster].modules;
             assert!(new.is_empty() || modules.iter().any(allows_all), "{new:?} of several modules");
             self.published[cluster].extend(names);
         }
@@ -128,9 +136,8 @@ impl Guarantees {
             assert!(!is_much || may, "{deleted} of {} names go at once", life.names);
             if world.jobs.is_empty() && world.answers.is_empty() {
                 // What was asked last has been answered.
-                let last = life.denies.pop();
-                life.denies.clear();
-                life.denies.extend(last);
+                let decides = life.modules.iter().rposition(|module| !module.fails);
+                life.modules.drain(..decides.unwrap_or_default());
             }
         }
     }
@@ -183,7 +190,7 @@ impl Guarantees {
         let wants = |objects: &Objects| objects.claims().any(|(_, host, _)| host == name);
         let (before, after) = (&self.before[cluster], &landscape.clusters[cluster].told);
         let is_wanted =
-            life.denies.iter().all(|denies| allows(*denies, name)) && wants(before) && wants(after);
+            life.modules.iter().all(|module| allows(module.denies, name)) && wants(before) && wants(after);
         assert!(!is_wanted, "{name} is withdrawn, and {} still wants it", CLUSTERS[cluster]);
     }
 }
