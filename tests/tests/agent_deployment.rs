@@ -119,6 +119,11 @@ async fn it_comes(landscape: &Landscape) -> anyhow::Result<()> {
     let verbs: Vec<String> = role.rules.iter().flatten().flat_map(|rule| rule.verbs.clone()).collect();
     ensure!(verbs.iter().all(|verb| ["get", "list", "watch"].contains(&&**verb)), "{verbs:?}");
     ensure!(certificates(landscape).await?.len() == 1);
+    // What etcd's client looks for in it is the address, whatever name it is told.
+    let gate =
+        Api::<Secret>::namespaced(landscape.platform.client(), NAMESPACE).get("openmcp-dns-gate").await?;
+    let names = gate.metadata.annotations.unwrap_or_default().remove("dns.openmcp.cloud/names");
+    ensure!(names.as_deref() == Some("openmcp-dns-gate,172.18.101.9"), "{names:?}");
     Ok(())
 }
 

@@ -20,6 +20,9 @@ const ENDS_ANNOTATION: &str = "dns.openmcp.cloud/not-after";
 /// Which authority has signed it.
 const ISSUER_ANNOTATION: &str = "dns.openmcp.cloud/issuer";
 
+/// Under which names others reach whose certificate it is.
+const NAMES_ANNOTATION: &str = "dns.openmcp.cloud/names";
+
 /// When the authority was changed last.
 const CHANGED_ANNOTATION: &str = "dns.openmcp.cloud/changed";
 
@@ -139,7 +142,10 @@ impl Keeper {
         let good = kept.as_ref().and_then(|kept| {
             let is_of_this = kept.annotations.get(ISSUER_ANNOTATION) == Some(&authority.digest());
             let ends = kept.time(ENDS_ANNOTATION)?;
-            (is_of_this && !is_due(Some(ends), lifetime, now)).then_some((kept.pair()?, ends))
+            // One that was made before its names were noted has those that never change.
+            let has_names =
+                kept.annotations.get(NAMES_ANNOTATION).is_none_or(|known| *known == names.join(","));
+            (is_of_this && has_names && !is_due(Some(ends), lifetime, now)).then_some((kept.pair()?, ends))
         });
         let (pair, ends) = match good {
             Some((pair, _)) if pair.authority == authority.trusted => return Ok(pair),
@@ -152,7 +158,11 @@ impl Keeper {
             }
         };
         let data = [("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", &pair.authority)];
-        let annotations = [(ENDS_ANNOTATION, ends.to_string()), (ISSUER_ANNOTATION, authority.digest())];
+        let annotations = [
+            (ENDS_ANNOTATION, ends.to_string()),
+            (ISSUER_ANNOTATION, authority.digest()),
+            (NAMES_ANNOTATION, names.join(",")),
+        ];
         self.keep(secret, &data, &annotations).await?;
         Ok(pair)
     }

@@ -26,26 +26,28 @@ impl Enrolment {
             let addresses = self.take_gate_away().await.err().map(Err);
             return Gate { addresses, ..Gate::default() };
         }
-        let (identity, authority) = match self.identity().await {
-            Ok((identity, authority)) => (Some(identity), Some(authority)),
-            Err(error) => {
-                let addresses = Some(Err(chain(&error)));
-                return Gate { addresses, ..before.clone() };
+        let addresses = self.addresses(spec).await;
+        match self.identity(addresses.as_deref().unwrap_or_default()).await {
+            Ok((identity, authority)) => {
+                Gate { addresses: Some(addresses), identity: Some(identity), authority: Some(authority) }
             }
-        };
-        let addresses = Some(self.addresses(spec).await);
-        Gate { addresses, identity, authority }
+            Err(error) => Gate { addresses: Some(Err(chain(&error))), ..before.clone() },
+        }
     }
 
-    /// The gate's certificate, and who signs those of agents.
-    async fn identity(&self) -> Result<(Pair, Authority), CertificateError> {
+    /// The gate's certificate, and who signs those of agents. etcd's client looks for the address in it, whatever server
+    /// name external-dns is told (`ETCD_TLS_SERVER_NAME`).
+    async fn identity(&self, addresses: &[String]) -> Result<(Pair, Authority), CertificateError> {
         let (keeper, now) = (self.keeper(), Timestamp::now());
         let authority = keeper.authority(now).await?;
         let authority = keeper.rotate(&authority, self.is_settled(), now).await?.unwrap_or(authority);
         let purpose = Purpose {
             secret: GATE_SECRET.to_owned(),
             common_name: GATE.to_owned(),
-            names: vec![GATE.to_owned()],
+            names: std::iter::once(GATE)
+                .chain(addresses.iter().map(|address| host(address)))
+                .map(str::to_owned)
+                .collect(),
         };
         Ok((keeper.issued(&purpose, &authority, now).await?, authority))
     }
@@ -117,6 +119,12 @@ fn with_port(address: &str) -> String {
     }
 }
 
+/// HOST of HOST:PORT.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// The addresses that the load balancer gives.
 fn balanced(service: &Service) -> Vec<String> {
     let ingress = service.status.iter().flat_map(|status| &status.load_balancer);
@@ -150,6 +158,7 @@ mod tests {
             ("gate.example.com:443", "gate.example.com:443"),
         ] {
             assert_eq!(with_port(given), expected);
+            assert!(given.contains(host(&with_port(given))), "{given}");
         }
     }
 
