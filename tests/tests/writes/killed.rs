@@ -21,7 +21,7 @@ use crate::side::{Side, is_of_the_lead, is_status};
 use crate::state::{State, difference};
 
 /// How long a part of the story may take, with all its lives.
-const PART: Duration = Duration::from_secs(150);
+const PART: Duration = Duration::from_secs(400);
 
 /// So many lives are enough for a part of the story: more say that lives undo what others have done.
 const MOST_LIVES: usize = 60;
