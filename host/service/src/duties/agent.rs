@@ -328,8 +328,17 @@ impl Duty for ClusterAgent {
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(enrolment) = self.enrolment.clone() else { return Undone::Done };
         // From now on the gate takes nothing of it any more.
-        if let Err(error) = enrolment.revoke(context.id).await {
-            return Undone::Again(format!("unable to forget the agent's certificate: {}", chain(&error)));
+        enrolment.cut_off(context.id);
+        // Its certificate goes last: where there is none, the cluster has no agent, and need not be asked.
+        match enrolment.is_enrolled(context.id).await {
+            Ok(true) => {}
+            Ok(false) => return Undone::Done,
+            Err(error) => {
+                return Undone::Again(format!(
+                    "unable to look for the agent's certificate: {}",
+                    chain(&error)
+                ));
+            }
         }
         let removed = match context.way {
             Way::Open { client, .. } => match is_there(client).await {
@@ -339,6 +348,12 @@ impl Duty for ClusterAgent {
             Way::Unusable(why) => Err(why.to_owned()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        Undone::of(removed, context.elapsed, "the agent")
+        let undone = Undone::of(removed, context.elapsed, "the agent");
+        if matches!(undone, Undone::GivenUp(_))
+            && let Err(error) = enrolment.revoke(context.id).await
+        {
+            return Undone::Again(format!("unable to forget the agent's certificate: {}", chain(&error)));
+        }
+        undone
     }
 }

@@ -174,10 +174,20 @@ impl Enrolment {
         self.unsettled().remove(cluster);
     }
 
-    /// The gate takes no certificate of a cluster any more, and its own is forgotten; gives whether there was one.
-    pub(crate) async fn revoke(&self, cluster: &ClusterId) -> Result<bool, CertificateError> {
+    /// Whether a certificate was made for the agent of a cluster: only then the cluster may have one.
+    pub(crate) async fn is_enrolled(&self, cluster: &ClusterId) -> Result<bool, CertificateError> {
+        Ok(self.keeper().pair(&secret_name(cluster)).await?.is_some())
+    }
+
+    /// The gate takes no certificate of a cluster any more.
+    pub(crate) fn cut_off(&self, cluster: &ClusterId) {
         self.admit_only(cluster, |_| false);
         self.unsettled().remove(cluster);
+    }
+
+    /// The same, and its certificate is forgotten; gives whether there was one.
+    pub(crate) async fn revoke(&self, cluster: &ClusterId) -> Result<bool, CertificateError> {
+        self.cut_off(cluster);
         self.keeper().forget(&secret_name(cluster)).await
     }
 
