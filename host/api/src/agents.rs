@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_core::deployment::{Agent, Exposure, Gate};
+use openmcp_dns_core::deployment::{Agent, Gate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,10 +86,9 @@ pub struct GateSpec {
 impl DNSServiceConfigSpec {
     /// How the agent of a cluster is run; `None` where the service records its host names itself.
     pub fn agent(&self, cluster: &Cluster, images: &Images) -> Option<Agent> {
-        let rule = self.clusters.iter().find(|rule| {
-            let ClusterRule { selector, .. } = rule;
-            selector.as_ref().is_none_or(|selector| selector.selects(cluster))
-        })?;
+        let selects =
+            |rule: &&ClusterRule| rule.selector.as_ref().is_none_or(|selector| selector.selects(cluster));
+        let rule = self.clusters.iter().find(selects)?;
         (rule.recorder == Some(Recorder::ExternalDns))
             .then(|| rule.agent.clone().unwrap_or_default().agent(images))
     }
@@ -112,10 +111,7 @@ impl AgentSpec {
 impl GateSpec {
     /// What is rendered.
     pub fn gate(&self) -> Gate {
-        let exposure = match self.service.unwrap_or_default() {
-            ServiceType::LoadBalancer => Exposure::LoadBalancer,
-            ServiceType::NodePort => Exposure::NodePort,
-        };
+        let exposure = self.service.unwrap_or_default().exposure();
         Gate { exposure, service_annotations: self.service_annotations.clone() }
     }
 }

@@ -1,6 +1,7 @@
 //! The openMCP `Cluster`, with the fields that are read.
 
-use kube::CustomResource;
+use kube::{CustomResource, ResourceExt};
+use openmcp_dns_core::cluster::ClusterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,11 @@ pub struct ClusterSpec {
     /// What the cluster is intended for, for example `workload`.
     #[serde(default)]
     pub purposes: Vec<String>,
+}
+
+/// Which cluster a `Cluster`, or the `ClusterDNS` beside it, stands for.
+pub fn cluster_id(object: &impl ResourceExt) -> ClusterId {
+    ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// The state of a cluster as its provider reports it.

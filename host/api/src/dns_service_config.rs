@@ -175,7 +175,7 @@ pub enum Provider {
     External,
 }
 
-/// The type of the central DNS server's Service.
+/// The type of a Service for the clusters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum ServiceType {
     /// The platform cluster gives it an address.
@@ -287,6 +287,16 @@ pub struct DNSServiceConfigStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl ServiceType {
+    /// What is rendered.
+    pub(super) const fn exposure(self) -> Exposure {
+        match self {
+            Self::LoadBalancer => Exposure::LoadBalancer,
+            Self::NodePort => Exposure::NodePort,
+        }
+    }
+}
+
 impl DNSServiceConfigSpec {
     /// What is rendered; `default_class` says whether the cluster has a default StorageClass, and `images` are taken where
     /// the spec names none.
@@ -303,10 +313,7 @@ impl DNSServiceConfigSpec {
                 dns.resources.clone().unwrap_or_else(|| resources("64Mi", "256Mi")),
             ),
             replicas: dns.replicas.unwrap_or(2),
-            exposure: match dns.service.unwrap_or_default() {
-                ServiceType::LoadBalancer => Exposure::LoadBalancer,
-                ServiceType::NodePort => Exposure::NodePort,
-            },
+            exposure: dns.service.unwrap_or_default().exposure(),
             service_annotations: dns.service_annotations.clone(),
             etcd: etcd.placement.workload(
                 etcd.image.as_ref().unwrap_or(&images.etcd),

@@ -16,7 +16,7 @@ pub mod reason;
 mod schemas;
 pub mod selector;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, cluster_id};
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
 pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
 pub use dns_service_config::{

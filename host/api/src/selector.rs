@@ -7,7 +7,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, cluster_id};
 
 /// Selects clusters in the shape that openMCP's other services use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -106,7 +106,7 @@ impl ClusterSelector {
     pub fn selects(&self, cluster: &Cluster) -> bool {
         let Self { match_identities, match_labels, match_expressions, match_purposes } = self;
         if let Some(identities) = match_identities {
-            let id = ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+            let id = cluster_id(cluster);
             return identities.iter().any(|identity| identity.names(&id));
         }
         let labels = cluster.labels();

@@ -31,8 +31,13 @@ pub(crate) enum ApplyError {
 impl ApplyError {
     /// Whether rights are missing.
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Request { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 403))
+        matches!(self, Self::Request { source, .. } if is_forbidden(source))
     }
+}
+
+/// Whether an API server refuses for want of rights.
+pub(crate) fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 /// A kind that is rendered: its version, its own name and its plural.

@@ -1,4 +1,4 @@
-//! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration.
+//! Watches of whole objects: of the platform cluster's, and of a cluster's DNS configuration. And how what was seen is told.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as channel};
 
 /// What a watch reports.
 #[derive(Clone, Debug)]
@@ -34,6 +34,15 @@ impl<K> Update<K> {
             Self::Trouble(message) => Update::Trouble(message),
         }
     }
+}
+
+/// Tells those who listen of a value, if it is another one than before; gives whether it is.
+pub fn tell<T: PartialEq>(listeners: &channel::Sender<T>, new: T) -> bool {
+    listeners.send_if_modified(|told| {
+        let is_other = *told != new;
+        *told = new;
+        is_other
+    })
 }
 
 /// The one object of a name, as a watch of all shows it.

@@ -10,6 +10,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_gate::{Agents, Credentials, Inputs};
 use openmcp_dns_service::enrolment::Enrolment;
 use openmcp_dns_service::run::AgentGate;
+use openmcp_dns_service::watch::tell;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -144,23 +145,15 @@ fn by_files(listener: TcpListener, folder: PathBuf) -> anyhow::Result<AgentGate>
             // Half of a change is none: nothing of it holds before all of it can be read.
             match Files::read(&folder) {
                 Ok(files) => {
-                    change(&recorded_sender, Some(files.recorded()));
-                    change(&agents_sender, files.agents);
-                    change(&credentials_sender, Some(files.credentials));
+                    tell(&recorded_sender, Some(files.recorded()));
+                    tell(&agents_sender, files.agents);
+                    tell(&credentials_sender, Some(files.credentials));
                 }
                 Err(error) => tracing::warn!("the files of the gate stay as they were: {error:#}"),
             }
         }
     });
     Ok(AgentGate { listener, inputs: Inputs { credentials, agents }, recorded })
-}
-
-fn change<T: PartialEq>(sender: &watch::Sender<T>, new: T) {
-    sender.send_if_modified(|old| {
-        let is_new = *old != new;
-        *old = new;
-        is_new
-    });
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use openmcp_dns_landscape::Landscape;
 use openmcp_dns_landscape::folder::{Files, PLATFORM};
 use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::watch::Update;
+use openmcp_dns_service::watch::tell;
 use tokio::sync::{mpsc, watch};
 
 use super::mirror::{CLUSTER, CLUSTER_DNS, DNS_POLICY, Key, Mirror, Wanted};
@@ -87,11 +88,7 @@ impl Servers {
         let with_access =
             ids.into_iter().chain(&left).filter_map(|id| Some((id.clone(), self.access_to(id)?)));
         let with_access: BTreeMap<ClusterId, Access> = with_access.collect();
-        self.access.send_if_modified(|access| {
-            let is_other = *access != with_access;
-            *access = with_access;
-            is_other
-        });
+        tell(&self.access, with_access);
         refused
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt as _};
 use openmcp_dns_api::dns_policy::ModuleStatus;
-use openmcp_dns_api::{Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy};
+use openmcp_dns_api::{Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy, cluster_id};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_kube_memory::Server;
 use openmcp_dns_service::landscape::policy_for;
@@ -30,10 +30,8 @@ impl Statuses {
     /// Looks at the API server.
     pub(super) fn read(platform: &Server) -> Self {
         let policies = list::<DNSPolicy>(platform).map(|policy| (policy.name_any(), policy));
-        let clusters = list::<ClusterDNS>(platform).filter_map(|cluster| {
-            let id = ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
-            Some((id, cluster.status?))
-        });
+        let clusters =
+            list::<ClusterDNS>(platform).filter_map(|cluster| Some((cluster_id(&cluster), cluster.status?)));
         Self { policies: policies.collect(), clusters: clusters.collect() }
     }
 

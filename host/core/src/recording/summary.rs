@@ -51,12 +51,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether all objects of the cluster are known, and what follows from them is recorded.
+    /// Whether all objects of the cluster are known.
+    #[must_use]
+    pub fn knows_objects(&self) -> bool {
+        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::NotServed);
+        self.watches.len() == Kind::watched().count() && self.watches.values().all(is_known)
+    }
+
+    /// The same, and what follows from them is recorded.
     #[must_use]
     pub fn is_in_sync(&self) -> bool {
-        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::NotServed);
-        let all_known = self.watches.len() == Kind::watched().count() && self.watches.values().all(is_known);
-        all_known && self.pending == 0 && self.undecided == 0 && matches!(self.domain, Some(Ok(_)))
+        self.knows_objects() && self.pending == 0 && self.undecided == 0 && matches!(self.domain, Some(Ok(_)))
     }
 
     /// Whether everything has been read, and what follows from it is in the store.

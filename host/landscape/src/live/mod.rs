@@ -13,11 +13,11 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
-use openmcp_dns_api::{Cluster, DNSPolicy};
+use openmcp_dns_api::{Cluster, DNSPolicy, cluster_id};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_service::inventory::{Access, Insecure, Inventory as _, SecretInventory};
-use openmcp_dns_service::landscape::{cluster_id, policy_for};
+use openmcp_dns_service::landscape::policy_for;
 use openmcp_dns_service::observe;
 
 pub use error::LiveError;

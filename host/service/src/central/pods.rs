@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use super::Zones;
 use crate::probe::Asker;
 use crate::record::Command;
+use crate::watch::tell;
 use crate::watch::{Update, watch};
 
 /// How often all pods are asked, while all is well.
@@ -82,11 +83,7 @@ impl DnsPods {
                     self.set(&api, name, *is_in).await;
                 }
                 let finding = finding(&verdict);
-                self.finding.send_if_modified(|told| {
-                    let is_other = *told != finding;
-                    *told = finding;
-                    is_other
-                });
+                tell(&self.finding, finding);
                 let is_well =
                     verdict.out.is_empty() && verdict.wrong.is_empty() && verdict.changes.is_empty();
                 patience = if is_well { INTERVAL } else { SOON };

@@ -43,6 +43,7 @@ use crate::certificates::{CertificateError, Keeper, Lifetimes};
 use crate::leadership::Leadership;
 use crate::report::dns_service_config::{CENTRAL_DNS, ConfigReport};
 use crate::report::statuses::Statuses;
+use crate::watch::tell;
 
 pub use self::store::{PrepareError, StoreAddress};
 pub use openmcp_dns_api::Images;
@@ -122,7 +123,7 @@ impl Deployer {
                     let config = Arc::clone(config);
                     let (finding, addresses) = self.once(&config, &inputs.zones(), &*etcd).await;
                     if let Ok(addresses) = &addresses {
-                        self.tell(addresses);
+                        tell(&self.addresses, addresses.clone());
                     }
                     let well = finding.status == Some(true);
                     let mut findings = vec![("Deployed", finding)];
@@ -169,14 +170,6 @@ impl Deployer {
             let error = openmcp_dns_core::chain(&error);
             tracing::warn!(name = self.config_name, error, "unable to make the DNSServiceConfig");
         }
-    }
-
-    fn tell(&self, addresses: &[SocketAddr]) {
-        self.addresses.send_if_modified(|known| {
-            let changed = known != addresses;
-            *known = addresses.to_vec();
-            changed
-        });
     }
 
     /// Does what is missing. Gives how it stands, and the addresses or why there are none.

@@ -21,18 +21,16 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{
     AGENT, AGENT_COMPONENT, Agent, AgentFacts, GATE, covers, digest, is_ours, render_agent,
 };
-use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::name::HostName;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Duty, UndoContext, Undone, Way};
-use crate::apply::{Applier, Rendered};
+use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
+use crate::apply::{Applier, ApplyError, Rendered, is_forbidden};
 use crate::certificates::Pair;
 use crate::enrolment::{Enrolment, Wanted};
-use crate::record::WatchState;
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
@@ -63,7 +61,7 @@ pub struct ClusterAgent {
 }
 
 impl ClusterAgent {
-    /// `wake` is told when something else is known of enrolment. Ends with the value.
+    /// `wake` is told when something else is known of agents. Ends with the value.
     pub fn start(
         enrolment: Option<Enrolment>,
         wake: &Arc<Notify>,
@@ -71,12 +69,7 @@ impl ClusterAgent {
         cancel: &CancellationToken,
     ) -> Self {
         if let Some(enrolment) = &enrolment {
-            let (mut known, wake, end) = (enrolment.subscribe(), Arc::clone(wake), cancel.clone());
-            tasks.spawn(end.run_until_cancelled_owned(async move {
-                while known.changed().await.is_ok() {
-                    wake.notify_one();
-                }
-            }));
+            wake_on_change(enrolment.subscribe(), wake, tasks, cancel);
         }
         Self { enrolment, applied: None, has_none: false }
     }
@@ -95,10 +88,7 @@ impl ClusterAgent {
             Ok(is_there) => is_there,
             Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
         };
-        let all_seen = Kind::watched().all(|kind| {
-            matches!(context.summary.watches.get(&kind), Some(WatchState::InSync | WatchState::NotServed))
-        });
-        if is_there && !all_seen {
+        if is_there && !context.summary.knows_objects() {
             return Finding::unknown(
                 Reason::InProgress,
                 "the agent goes as soon as the service has read all routes of the cluster itself",
@@ -172,7 +162,7 @@ impl ClusterAgent {
             Ok(false) => {}
             Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
         }
-        let live = match health::deployment(client).await {
+        let mut live = match health::deployment(client).await {
             Ok(live) => live,
             Err(error) if is_forbidden(&error) => None,
             Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
@@ -181,15 +171,20 @@ impl ClusterAgent {
             self.applied = None;
             match applier(client).apply(&rendered).await {
                 Ok(written) => {
-                    for object in written {
+                    for object in &written {
                         tracing::info!(cluster = %context.id, %object, "applied an object of the agent");
+                        if object.kind == "Deployment" {
+                            // What is known of it is of before.
+                            live = None;
+                        }
                     }
                 }
                 Err(error) => return Finding::bad(Reason::WriteFailed, refused(&error)),
             }
             self.applied = Some((text_digest(&rendered), Instant::now()));
         }
-        look_at(enrolment, context.id, client, agent, &facts, &pair).await
+        let health = Health::of(client, live.as_ref()).await;
+        finding(enrolment, context.id, health, agent, &facts, &pair)
     }
 }
 
@@ -198,16 +193,16 @@ fn native() -> Finding {
     Finding::good("the service records the host names of the cluster itself")
 }
 
-/// How the agent stands; it has got its certificate when it runs.
-async fn look_at(
+/// Says how the agent stands; it has got its certificate when it runs.
+fn finding(
     enrolment: &Enrolment,
     id: &ClusterId,
-    client: &kube::Client,
+    health: Result<Health, kube::Error>,
     agent: &Agent,
     facts: &AgentFacts,
     pair: &Pair,
 ) -> Finding {
-    match Health::of(client).await {
+    match health {
         Ok(Health::Well) => {
             enrolment.settle(id, pair);
             let sources: Vec<&str> = facts.sources.iter().map(|source| source.flag()).collect();
@@ -284,12 +279,8 @@ fn is_labelled(metadata: &ObjectMeta) -> bool {
     is_ours(&json!({"metadata": {"labels": metadata.labels}}))
 }
 
-fn is_forbidden(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 403)
-}
-
 /// Why something was not applied, with the next step where rights are missing.
-fn refused(error: &crate::apply::ApplyError) -> String {
+fn refused(error: &ApplyError) -> String {
     let why = chain(error);
     if error.is_forbidden() {
         format!(

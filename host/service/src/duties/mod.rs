@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::record::Summary;
 use crate::settings::Settings;
@@ -53,6 +54,21 @@ pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
         Box::new(ClusterAgent::start(enrolment.clone(), wake, tasks, cancel)),
         Box::new(Probe::new(prober.clone())),
     ])
+}
+
+/// Has the controller look again whenever a duty is told something else.
+fn wake_on_change<T: Send + Sync + 'static>(
+    mut told: watch::Receiver<T>,
+    wake: &Arc<Notify>,
+    tasks: &Tasks,
+    cancel: &CancellationToken,
+) {
+    let (wake, end) = (Arc::clone(wake), cancel.clone());
+    tasks.spawn(end.run_until_cancelled_owned(async move {
+        while told.changed().await.is_ok() {
+            wake.notify_one();
+        }
+    }));
 }
 
 /// One duty towards one cluster.
@@ -169,7 +185,6 @@ mod tests {
 
     use openmcp_dns_core::leadership::LeaderKey;
     use tokio::sync::mpsc;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::inventory::{Insecure, SecretInventory};

@@ -9,6 +9,7 @@ use openmcp_dns_core::chain;
 use tokio::sync::watch;
 
 use crate::api_client::Watches;
+use crate::watch::tell;
 
 /// How often to ask. With the time limit of a request, a server that is silent is known to be 15 seconds later.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -28,8 +29,8 @@ pub async fn follow(client: kube::Client, watches: Watches, pulse: watch::Sender
     let asking = async {
         loop {
             let now = ask(&client).await;
-            let is_other = pulse.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
-            if is_other && now == Pulse::Answers {
+            let answers = now == Pulse::Answers;
+            if tell(&pulse, now) && answers {
                 watches.renew();
             }
             tokio::time::sleep(PAUSE).await;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Api;
 use kube::runtime::watcher;
-use kube::{Api, ResourceExt as _};
-use openmcp_dns_api::{Cluster, DNSServiceConfig};
+use openmcp_dns_api::{Cluster, DNSServiceConfig, cluster_id};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_gate::Credentials;
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Enrolment;
 use crate::leadership::Leadership;
-use crate::watch::{Named, Update, watch};
+use crate::watch::{Named, Update, tell, watch};
 
 /// How often everything is compared, also what no watch shows.
 const INTERVAL: Duration = Duration::from_secs(300);
@@ -39,21 +39,18 @@ impl Inputs {
         match input {
             Input::Config(update) => self.config.take(update),
             Input::Cluster(Update::All(all)) => {
-                self.clusters = Some(all.into_iter().map(|cluster| (id(&cluster), cluster)).collect());
+                self.clusters =
+                    Some(all.into_iter().map(|cluster| (cluster_id(&cluster), cluster)).collect());
             }
             Input::Cluster(Update::Set(cluster)) => {
-                self.clusters.get_or_insert_default().insert(id(&cluster), *cluster);
+                self.clusters.get_or_insert_default().insert(cluster_id(&*cluster), *cluster);
             }
             Input::Cluster(Update::Removed(cluster)) => {
-                self.clusters.get_or_insert_default().remove(&id(&cluster));
+                self.clusters.get_or_insert_default().remove(&cluster_id(&*cluster));
             }
             Input::Cluster(Update::Trouble(_)) => {}
         }
     }
-}
-
-fn id(cluster: &Cluster) -> ClusterId {
-    ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any())
 }
 
 impl Enrolment {
@@ -105,7 +102,7 @@ impl Enrolment {
             all.map(|(id, _)| id.clone()).collect()
         });
         if recorded.is_some() {
-            change(&self.0.recorded, recorded);
+            tell(&self.0.recorded, recorded);
         }
         let config = config.map(Option::<&Arc<_>>::cloned);
         self.0.known.send_if_modified(|known| {
@@ -131,7 +128,7 @@ impl Enrolment {
             key: identity.key.clone().into_bytes(),
             authorities: identity.authority.clone().into_bytes(),
         });
-        change(&self.0.credentials, credentials);
+        tell(&self.0.credentials, credentials);
         let is_well = !matches!(gate.addresses, Some(Err(_)));
         self.0.known.send_if_modified(|known| {
             let changed = known.gate != gate;
@@ -140,12 +137,4 @@ impl Enrolment {
         });
         if is_well { INTERVAL } else { AGAIN }
     }
-}
-
-fn change<T: PartialEq>(sender: &tokio::sync::watch::Sender<T>, new: T) {
-    sender.send_if_modified(|old| {
-        let is_new = *old != new;
-        *old = new;
-        is_new
-    });
 }

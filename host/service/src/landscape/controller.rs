@@ -27,6 +27,7 @@ use crate::report::cluster_dns;
 use crate::report::dns_policy::PolicyReport;
 use crate::report::statuses::Statuses;
 use crate::settings::Settings;
+use crate::watch::tell;
 use crate::watch::watch;
 use openmcp_dns_api::conditions::now;
 use openmcp_dns_modules::ModuleLoader;
@@ -203,22 +204,13 @@ impl LandscapeController {
         for (digest, is_loaded) in self.landscape.policies().flat_map(|(_, policy)| policy.to_keep()) {
             *all.entry(digest).or_insert(false) |= is_loaded;
         }
-        let all = Some(all);
-        self.to_keep.send_if_modified(|wanted| {
-            let is_other = *wanted != all;
-            *wanted = all;
-            is_other
-        });
+        tell(&self.to_keep, Some(all));
     }
 
     /// Tells those who deploy and serve the zones which they are.
     fn tell_zones(&self) {
         let Some(zones) = self.landscape.zones() else { return };
-        self.settings.zones.send_if_modified(|told| {
-            let is_other = told.as_ref() != Some(&zones);
-            *told = Some(zones);
-            is_other
-        });
+        tell(&self.settings.zones, Some(zones));
     }
 
     /// Says what is known of each policy.

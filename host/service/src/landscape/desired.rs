@@ -10,7 +10,7 @@ use super::select;
 use crate::clusters::{Desired, Governed, is_held};
 use crate::inventory::Access;
 use crate::policies::{PolicyLifeCycle, PolicyModule};
-use openmcp_dns_api::Cluster;
+use openmcp_dns_api::{Cluster, cluster_id};
 
 /// What should be for a cluster: under which policy it stands, and how to get into it. `present` says
 /// whether the `Cluster` still exists.
@@ -20,7 +20,7 @@ pub(super) fn desired<M: PolicyModule>(
     policies: &BTreeMap<String, PolicyLifeCycle<M>>,
     access: &BTreeMap<ClusterId, Access>,
 ) -> Desired {
-    let id = select::id(&cluster);
+    let id = cluster_id(&*cluster);
     let policy = select::policy_for(&cluster, policies.values().map(|policy| &**policy.policy()));
     let policy = policy.and_then(|policy| policies.get(&policy.name_any()));
     let governed = match policy.map(|policy| (policy.active(), policy)) {

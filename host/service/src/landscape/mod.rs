@@ -19,4 +19,4 @@ mod tests;
 mod zones;
 
 pub use controller::LandscapeController;
-pub use select::{id as cluster_id, policy_for};
+pub use select::policy_for;

@@ -1,8 +1,5 @@
 //! Which policy holds for which cluster?
 
-use kube::ResourceExt as _;
-use openmcp_dns_core::cluster::ClusterId;
-
 use super::zones::Zones;
 use openmcp_dns_api::{Cluster, DNSPolicy};
 
@@ -18,15 +15,11 @@ pub fn policy_for<'p>(
         .find(|policy| policy.spec.cluster_selector.as_ref().is_none_or(|selector| selector.selects(cluster)))
 }
 
-/// Namespace and name of a `Cluster`.
-pub fn id(cluster: &Cluster) -> ClusterId {
-    ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any())
-}
-
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
+    use kube::ResourceExt as _;
 
     use super::*;
 

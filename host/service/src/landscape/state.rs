@@ -8,13 +8,12 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 
 use super::desired::desired;
-use super::select;
 use super::zones::Zones;
 use crate::clusters::Desired;
 use crate::inventory::Access;
 use crate::policies::{self, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
 use crate::watch::Update;
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
+use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, cluster_id};
 
 /// What happens in the landscape.
 pub(super) enum Input<M> {
@@ -114,7 +113,7 @@ impl<M: PolicyModule> Landscape<M> {
         match update {
             Update::All(all) => {
                 let all: BTreeMap<_, _> =
-                    all.into_iter().map(|cluster| (select::id(&cluster), Arc::new(cluster))).collect();
+                    all.into_iter().map(|cluster| (cluster_id(&cluster), Arc::new(cluster))).collect();
                 // One that is missing in a new list was deleted while the watch was down. Its controller
                 // is not told: a list is no deletion that was seen, and our finalizer would have kept it.
                 let old = self.clusters.take().unwrap_or_default();
@@ -126,12 +125,12 @@ impl<M: PolicyModule> Landscape<M> {
             }
             Update::Set(cluster) => {
                 let Some(clusters) = &mut self.clusters else { return Vec::new() };
-                let id = select::id(&cluster);
+                let id = cluster_id(&*cluster);
                 clusters.insert(id.clone(), Arc::new(*cluster));
                 vec![Effect::Assign(id)]
             }
             Update::Removed(cluster) => {
-                let id = select::id(&cluster);
+                let id = cluster_id(&*cluster);
                 if let Some(clusters) = &mut self.clusters {
                     clusters.remove(&id);
                 }
@@ -148,13 +147,13 @@ impl<M: PolicyModule> Landscape<M> {
     fn cluster_dns_seen(&self, update: Update<ClusterDNS>) -> Vec<Effect> {
         match update {
             Update::All(all) => {
-                let there: BTreeSet<ClusterId> = all.iter().map(cluster_of).collect();
+                let there: BTreeSet<ClusterId> = all.iter().map(cluster_id).collect();
                 let clusters = self.clusters.iter().flat_map(BTreeMap::keys);
                 let lost = clusters.filter(|id| !there.contains(id)).cloned().map(Effect::ClusterDnsLost);
                 all.iter().filter_map(confirmation).chain(lost).collect()
             }
             Update::Set(object) => confirmation(&object).into_iter().collect(),
-            Update::Removed(object) => vec![Effect::ClusterDnsLost(cluster_of(&object))],
+            Update::Removed(object) => vec![Effect::ClusterDnsLost(cluster_id(&*object))],
             Update::Trouble(message) => trouble("ClusterDNS", &message),
         }
     }
@@ -261,14 +260,9 @@ fn says_the_same<M: PolicyModule>(old: &PolicyLifeCycle<M>, new: &DNSPolicy) -> 
     old.active().is_some() && known.spec == new.spec && identity(known) == identity(new)
 }
 
-/// The cluster that a `ClusterDNS` is of.
-fn cluster_of(object: &ClusterDNS) -> ClusterId {
-    ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
-}
-
 fn confirmation(object: &ClusterDNS) -> Option<Effect> {
     let token = object.annotations().get(CONFIRM_ANNOTATION)?.clone();
-    Some(Effect::Confirm(cluster_of(object), token))
+    Some(Effect::Confirm(cluster_id(object), token))
 }
 
 /// A watch of the platform cluster has trouble. It goes on trying, and nothing changes until then.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::{Api, ListParams};
 use kube::{Resource, ResourceExt as _};
-use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION};
+use openmcp_dns_api::{
+    CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION, cluster_id,
+};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
@@ -80,7 +82,7 @@ impl Uninstall {
     pub(super) async fn look_at_clusters(&self, found: &mut Found) -> Result<(), UninstallError> {
         let clusters = self.all::<Cluster>().await?;
         let reports: BTreeMap<ClusterId, ClusterDNS> =
-            self.all::<ClusterDNS>().await?.into_iter().map(|report| (id(&report), report)).collect();
+            self.all::<ClusterDNS>().await?.into_iter().map(|report| (cluster_id(&report), report)).collect();
         let zones: BTreeSet<HostName> = self
             .all::<DNSPolicy>()
             .await?
@@ -95,7 +97,7 @@ impl Uninstall {
             .into_iter()
             .collect();
         for cluster in clusters {
-            let id = id(&cluster);
+            let id = cluster_id(&cluster);
             let report = reports.get(&id);
             let annotated = |key| cluster.annotations().contains_key(key);
             if !finalizer::is_held(&cluster)
@@ -148,10 +150,6 @@ impl Uninstall {
             Err(error) => Err(failed(format!("list the objects of kind {}", K::kind(&())))(error)),
         }
     }
-}
-
-fn id<K: Resource>(object: &K) -> ClusterId {
-    ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// What a cluster has of ours: an agent, and blocks that forward some of the zones.

@@ -6,10 +6,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use kube::Api;
 use kube::api::ListParams;
-use kube::{Api, ResourceExt as _};
-use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::DutyName;
+use openmcp_dns_api::{ClusterDNS, cluster_id};
 use openmcp_dns_core::backup::{Restoration, parse};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::leadership::LeaderKey;
@@ -125,9 +125,7 @@ async fn kept_up(platform: &kube::Client) -> anyhow::Result<BTreeSet<ClusterId>>
             .any(|condition| condition.type_ == DutyName::Reachable.as_str() && condition.status == "True")
     };
     let reached = clusters.items.into_iter().filter(is_reached);
-    Ok(reached
-        .map(|cluster| ClusterId::new(cluster.namespace().unwrap_or_default(), cluster.name_any()))
-        .collect())
+    Ok(reached.map(|cluster| cluster_id(&cluster)).collect())
 }
 
 /// What is added, a line for each value; and what is not, with the reason.

@@ -18,10 +18,13 @@ pub(super) enum Health {
 }
 
 impl Health {
-    /// Looks at its Deployment, and at its pods where that does not suffice.
-    pub(super) async fn of(client: &kube::Client) -> Result<Self, kube::Error> {
-        let Some(deployment) = deployment(client).await? else { return Ok(Self::Starting) };
-        if is_rolled_out(&deployment) {
+    /// Goes by its Deployment, and looks at its pods where that does not suffice.
+    pub(super) async fn of(
+        client: &kube::Client,
+        deployment: Option<&Deployment>,
+    ) -> Result<Self, kube::Error> {
+        let Some(deployment) = deployment else { return Ok(Self::Starting) };
+        if is_rolled_out(deployment) {
             return Ok(Self::Well);
         }
         let selector = format!("{COMPONENT_LABEL}={AGENT_COMPONENT}");

@@ -1,5 +1,8 @@
 //! What external-dns can read of what a cluster serves.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use openmcp_dns_core::deployment::AgentSource;
 
 /// The group and version in which external-dns reads Gateways.
@@ -10,23 +13,26 @@ const GATEWAYS: (&str, &str, &str) = ("gateway.networking.k8s.io", "v1", "gatewa
 /// # Errors
 /// When the API server does not answer.
 pub(super) async fn served(client: &kube::Client) -> Result<Vec<AgentSource>, kube::Error> {
-    let has_gateways = serves(client, GATEWAYS).await?;
-    let mut served = Vec::new();
-    for source in AgentSource::ALL {
-        if (has_gateways || !source.needs_gateways()) && serves(client, source.resource()).await? {
-            served.push(source);
+    // By group and version, each asked for once.
+    let mut plurals: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for (group, version, _) in AgentSource::ALL.map(AgentSource::resource).into_iter().chain([GATEWAYS]) {
+        if let Entry::Vacant(vacant) = plurals.entry((group, version)) {
+            vacant.insert(served_in(client, group, version).await?);
         }
     }
-    Ok(served)
+    let serves = |(group, version, plural): (&str, &str, &str)| {
+        plurals.get(&(group, version)).is_some_and(|plurals| plurals.iter().any(|served| served == plural))
+    };
+    let is_served =
+        |source: &AgentSource| serves(source.resource()) && (!source.needs_gateways() || serves(GATEWAYS));
+    Ok(AgentSource::ALL.into_iter().filter(is_served).collect())
 }
 
-async fn serves(
-    client: &kube::Client,
-    (group, version, plural): (&str, &str, &str),
-) -> Result<bool, kube::Error> {
+/// The plurals of what a group serves in a version.
+async fn served_in(client: &kube::Client, group: &str, version: &str) -> Result<Vec<String>, kube::Error> {
     match client.list_api_group_resources(&format!("{group}/{version}")).await {
-        Ok(resources) => Ok(resources.resources.iter().any(|resource| resource.name == plural)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Ok(resources) => Ok(resources.resources.into_iter().map(|resource| resource.name).collect()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

@@ -22,7 +22,7 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Duty, UndoContext, Undone, Way};
+use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
 use crate::tasks::Tasks;
 use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
@@ -50,12 +50,7 @@ impl Forward {
         tasks: &Tasks,
         cancel: &CancellationToken,
     ) -> Self {
-        let (mut moved, wake_moved, end) = (upstreams.clone(), Arc::clone(wake), cancel.clone());
-        tasks.spawn(end.run_until_cancelled_owned(async move {
-            while moved.changed().await.is_ok() {
-                wake_moved.notify_one();
-            }
-        }));
+        wake_on_change(upstreams.clone(), wake, tasks, cancel);
         Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
     }
 

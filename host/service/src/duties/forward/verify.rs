@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::parse_server;
 use crate::probe::{Answer, Asker};
 use crate::tasks::Tasks;
+use crate::watch::tell;
 use openmcp_dns_api::{CLUSTER_DNS_ANNOTATION, Cluster};
 
 /// How often to ask while the answer is not the right one: CoreDNS looks at its configuration every
@@ -87,8 +88,9 @@ impl Verifier {
             None => None,
         };
         let question = address.map(|address| (address, zone.clone()));
-        self.question.send_if_modified(|old| std::mem::replace(old, question.clone()) != question);
-        if question.is_none() {
+        let is_asked = question.is_some();
+        tell(&self.question, question);
+        if !is_asked {
             return Check::NoAddress;
         }
         let verified = self.verified.borrow().clone();
@@ -115,7 +117,7 @@ async fn verify(mut question: watch::Receiver<Question>, result: watch::Sender<V
             None => Verified::NotAsked,
         };
         let pause = if matches!(now, Verified::Otherwise(_)) { IMPATIENT } else { CALM };
-        if result.send_if_modified(|old| std::mem::replace(old, now.clone()) != now) {
+        if tell(&result, now) {
             changed.notify_one();
         }
         let ended = tokio::select! {
