@@ -80,7 +80,9 @@ pub fn built_in() -> Vec<Resource> {
         row("", "v1", "Namespace", "namespaces", false, true),
         row("", "v1", "ConfigMap", "configmaps", true, false),
         row("", "v1", "Secret", "secrets", true, false),
+        row("", "v1", "Service", "services", true, true),
         row("coordination.k8s.io", "v1", "Lease", "leases", true, false),
+        row("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true, false),
         row("events.k8s.io", "v1", "Event", "events", true, false),
         row("networking.k8s.io", "v1", "Ingress", "ingresses", true, true),
     ]

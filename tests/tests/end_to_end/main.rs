@@ -6,6 +6,7 @@
 mod cluster_dns;
 mod deletion;
 mod diff;
+mod kinds;
 mod kube_api;
 mod metrics;
 mod monitor;
@@ -124,6 +125,11 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(names::a_second_host_name_of_a_route_resolves(&world));
         step!(always names::an_ingress_resolves(&world));
         step!(names::a_deleted_route_no_longer_resolves(&world));
+        step!(kinds::routes_of_every_kind_resolve_and_no_longer_when_they_are_gone(&world));
+        step!(kinds::listeners_claim_their_host_names_where_an_annotation_wants_it(&world));
+        step!(kinds::services_resolve_at_their_load_balancers_or_pods(&world));
+        step!(kinds::a_kind_is_read_from_when_its_crd_comes_until_it_goes(&world));
+        step!(kinds::a_kind_whose_stable_version_goes_is_read_in_another_one(&world));
         step!(metrics::the_service_says_that_it_lives_and_what_its_policy_does(&world));
         step!(diff::a_diff_shows_which_names_another_module_would_change(&world));
         step!(diff::a_diff_names_the_cluster_that_it_could_not_reach(&world));

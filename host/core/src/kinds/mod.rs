@@ -183,10 +183,10 @@ impl Kind {
         matches!(self.role(), Role::Source | Role::Parent)
     }
 
-    /// Whether all is known of it where it is not served: others do without.
+    /// Whether a cluster may well be without it. That of others is told.
     #[must_use]
     pub const fn is_optional(self) -> bool {
-        matches!(self.row().shape, Shape::ListenerSet)
+        !matches!(self, Self::Gateway | Self::HttpRoute | Self::Ingress | Self::Namespace)
     }
 
     /// The kind in its Kubernetes spelling.

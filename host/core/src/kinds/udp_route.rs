@@ -5,7 +5,7 @@ use super::{GATEWAY_API, Row, Shape};
 pub(super) const ROW: Row = Row {
     kind: "UDPRoute",
     group: GATEWAY_API,
-    version: "v1alpha2",
+    version: "v1",
     plural: "udproutes",
     is_namespaced: true,
     shape: Shape::Route { protocols: &["UDP"] },

@@ -164,6 +164,8 @@ pub enum WatchState {
     InSync,
     /// The cluster does not serve the kind.
     NotServed,
+    /// The same, of a kind that a cluster may well be without.
+    Absent,
     /// The watch has trouble; what was known before stays.
     Trouble(String),
     /// The kind is not watched: an agent in the cluster says what is asked for.

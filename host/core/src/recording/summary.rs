@@ -54,7 +54,9 @@ impl Summary {
     /// Whether all objects of the cluster are known.
     #[must_use]
     pub fn knows_objects(&self) -> bool {
-        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::NotServed);
+        let is_known = |state: &WatchState| {
+            matches!(state, WatchState::InSync | WatchState::NotServed | WatchState::Absent)
+        };
         self.watches.len() == Kind::watched().count() && self.watches.values().all(is_known)
     }
 

@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn kinds_of_others_are_passed_over_without_a_word() {
         let parsed = yaml(
-            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: [anything]\n---\n\
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: s}\nspec: [anything]\n---\n\
              apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\n---\n\
              apiVersion: cluster.x-k8s.io/v1beta1\nkind: Cluster\nmetadata: {name: c}\n",
         );
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                (1, ["v1", "Service", "", "s"]),
+                (1, ["v1", "Pod", "", "s"]),
                 (6, ["networking.istio.io/v1", "Gateway", "", "g"]),
                 (10, ["cluster.x-k8s.io/v1beta1", "Cluster", "", "c"]),
             ]

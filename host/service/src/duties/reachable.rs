@@ -54,7 +54,7 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
     };
     let trouble = watches.iter().find_map(|(kind, state)| match state {
         WatchState::Trouble(message) => Some((kind, message)),
-        WatchState::InSync | WatchState::NotServed | WatchState::LeftToAgent => None,
+        WatchState::InSync | WatchState::NotServed | WatchState::Absent | WatchState::LeftToAgent => None,
     });
     if let Some((kind, message)) = trouble {
         return Finding::bad(

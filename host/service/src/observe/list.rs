@@ -83,6 +83,6 @@ mod tests {
     async fn a_list_without_end_is_an_error() {
         let error = list(&endless()).await.err().unwrap();
         let text = openmcp_dns_core::chain(&error);
-        assert!(text.contains("of kind Namespace") && text.contains(&too_many()), "{text}");
+        assert!(text.contains("of kind Service") && text.contains(&too_many()), "{text}");
     }
 }

@@ -39,7 +39,8 @@ impl ClusterRecords {
                 self.tell_untold(around);
             }
             Observation::NotServed(kind) => {
-                self.watches.insert(kind, WatchState::NotServed);
+                let state = if kind.is_optional() { WatchState::Absent } else { WatchState::NotServed };
+                self.watches.insert(kind, state);
                 if self.listed.insert(kind) {
                     self.review(around);
                 }

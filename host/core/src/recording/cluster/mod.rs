@@ -210,13 +210,10 @@ impl ClusterRecords {
 
     /// What those who plan names have to know of the cluster.
     pub(super) fn member(&self) -> Member {
-        // All is known of what nobody looks at, and of what is not there and need not be.
-        let is_known = |(kind, state): &(&Kind, &WatchState)| match state {
-            WatchState::InSync | WatchState::LeftToAgent => true,
-            WatchState::NotServed => kind.is_optional(),
-            WatchState::Trouble(_) => false,
-        };
-        let in_sync = self.watches.iter().filter(is_known);
+        // All is known of what nobody looks at.
+        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::LeftToAgent);
+        let in_sync = self.watches.iter().filter(|(_, state)| is_known(state));
+        let absent = self.watches.iter().filter(|(_, state)| **state == WatchState::Absent);
         let limits = self.policy.as_ref().map(|policy| policy.limits).unwrap_or_default();
         Member {
             zone: self.zone.clone(),
@@ -224,6 +221,7 @@ impl ClusterRecords {
             is_governed: self.policy.is_some(),
             released_from: self.released.iter().flatten().map(|owner| owner.zone.clone()).collect(),
             in_sync: in_sync.map(|(kind, _)| *kind).collect(),
+            absent: absent.map(|(kind, _)| *kind).collect(),
             listed: self.listed.clone(),
             changes_per_second: limits.changes_per_second,
         }

@@ -19,6 +19,8 @@ pub(in crate::recording) struct Member {
     pub(in crate::recording) released_from: BTreeSet<HostName>,
     /// The kinds of which all objects are known.
     pub(in crate::recording) in_sync: BTreeSet<Kind>,
+    /// The kinds that the cluster is without, and may be.
+    pub(in crate::recording) absent: BTreeSet<Kind>,
     /// The kinds of which all objects have been known once, or that are not served.
     pub(in crate::recording) listed: BTreeSet<Kind>,
     /// See [`crate::limits::Limits::changes_per_second`].
@@ -34,7 +36,8 @@ impl Member {
     /// Whether enough is known of the cluster to withdraw a value of this owner that this source object
     /// is said to have led to.
     ///
-    /// All objects of its kind, and of those it depends on, have to be known. An object of another
+    /// All objects of its kind, and of those it depends on, have to be known; a kind that the cluster is without has
+    /// none, but what came of it in another life does not go for that. An object of another
     /// kind may want the value as well, and the store names one of them only: so each kind must have
     /// been listed, too.
     pub(super) fn knows_enough_of(&self, owner: &Owner, source: Option<&str>) -> bool {
@@ -46,7 +49,9 @@ impl Member {
         };
         self.is_governed
             && is_own
-            && needed.iter().all(|kind| self.in_sync.contains(kind))
+            && needed.iter().all(|needed| {
+                self.in_sync.contains(needed) || kind != Some(*needed) && self.absent.contains(needed)
+            })
             && Kind::ALL.iter().all(|kind| self.listed.contains(kind))
     }
 }

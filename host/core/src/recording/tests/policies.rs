@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::index::State;
+use crate::kinds::Kind;
 use crate::objects::Change;
 use crate::policy::FailureKind;
 
@@ -188,13 +189,29 @@ fn a_candidate_that_does_not_answer_keeps_nobody_waiting() {
 }
 
 /// Every order of four lists.
+/// All orders of the lists on which a route depends, and of another source; those of all other kinds, which are
+/// empty, come before them or after.
 fn orders(changes: &[Change]) -> Vec<Vec<Change>> {
+    let matters = |change: &Change| match change {
+        Change::Replaced(kind, _) => {
+            *kind == Kind::Ingress || Kind::HttpRoute.needs().any(|need| need == *kind)
+        }
+        _ => true,
+    };
+    let (those, others): (Vec<Change>, Vec<Change>) = changes.iter().cloned().partition(matters);
+    let around = permutations(&those).into_iter().enumerate().map(|(number, order)| {
+        if number % 2 == 0 { [order, others.clone()].concat() } else { [others.clone(), order].concat() }
+    });
+    around.collect()
+}
+
+fn permutations(changes: &[Change]) -> Vec<Vec<Change>> {
     if changes.is_empty() {
         return vec![Vec::new()];
     }
     let with_first = |at: usize| {
         let others: Vec<Change> = [&changes[..at], &changes[at + 1..]].concat();
-        orders(&others).into_iter().map(move |order| [&changes[at..=at], &order].concat())
+        permutations(&others).into_iter().map(move |order| [&changes[at..=at], &order].concat())
     };
     (0..changes.len()).flat_map(with_first).collect()
 }
