@@ -14,6 +14,7 @@
 pub mod bench;
 pub mod build;
 pub mod claims;
+pub mod conformance;
 pub mod diff;
 mod inspection;
 mod loaded_policy;
