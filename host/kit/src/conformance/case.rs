@@ -21,9 +21,9 @@ pub struct SourceCase {
     /// The objects as an API server has them, with their status.
     pub input: Vec<Value>,
     expect: Expected,
-    /// Namespaces of objects that do not exist themselves, which no API server would allow.
-    #[serde(default)]
-    pub namespaces_not_created: Vec<String>,
+    /// Follows from the objects.
+    #[serde(default, rename = "namespacesNotCreated")]
+    _namespaces_not_created: IgnoredAny,
     #[serde(default, rename = "case")]
     _case: IgnoredAny,
     #[serde(default, rename = "origin")]
