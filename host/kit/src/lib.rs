@@ -16,6 +16,7 @@ pub mod build;
 pub mod claims;
 pub mod conformance;
 pub mod diff;
+pub mod explain;
 mod inspection;
 mod loaded_policy;
 pub mod module;

@@ -10,7 +10,9 @@ mod crds;
 mod demo;
 mod deploy;
 mod etcd;
+mod explain;
 mod gate;
+mod landscape;
 mod leading;
 mod limits;
 mod manifests;
@@ -45,6 +47,7 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
+    Explain(Box<explain::ExplainArgs>),
     Serve(Box<serve::ServeArgs>),
     Withdraw(Box<withdraw::WithdrawArgs>),
     Export(Box<backup::export::ExportArgs>),
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         // What it has to say stands in its own output.
         Command::Demo(_)
         | Command::Probe(_)
+        | Command::Explain(_)
         | Command::Withdraw(_)
         | Command::Export(_)
         | Command::Restore(_)
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Probe(args) => block_on(probe::run(*args)),
+        Command::Explain(args) => block_on(explain::run(*args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),

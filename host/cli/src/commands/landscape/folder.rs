@@ -7,14 +7,14 @@ use kube::ResourceExt as _;
 use openmcp_dns_landscape::Landscape;
 use openmcp_dns_landscape::folder::{self, PLATFORM};
 
-use super::super::note;
 use crate::terminal::hint::{Hint as _, hinted};
+use crate::terminal::output::note;
 
 /// Reads a folder as the demo does.
 ///
 /// # Errors
-/// When something in it cannot be read: what is not known cannot be compared.
-pub(super) fn read(path: &Path) -> anyhow::Result<Landscape> {
+/// When something in it cannot be read: what is not known cannot be looked at.
+pub(in crate::commands) fn read(path: &Path) -> anyhow::Result<Landscape> {
     let hint = format!(
         "name a folder that holds one folder for each cluster, and {PLATFORM} with the Cluster resources"
     );
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Landscape> {
         for problem in problems {
             let message = problem.at(&path.join(file).display().to_string());
             if problem.is_error {
-                return Err(hinted(message, "correct the file; what cannot be read cannot be compared"));
+                return Err(hinted(message, "correct the file; what cannot be read is not known"));
             }
             note(&message);
         }
@@ -38,7 +38,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Landscape> {
         for other in others {
             let (other, first) = (other.name_any(), first.name_any());
             note(&format!(
-                "DNSPolicy {other} is passed over: one policy is compared, and {first} is the first by name"
+                "DNSPolicy {other} is passed over: one policy is looked at, and {first} is the first by name"
             ));
         }
     }
