@@ -72,10 +72,11 @@ async fn on_server(client: &Client, case: &SourceCase) -> Result<Vec<Watched>, S
         apply(client, &namespace(name)).await.unwrap();
     }
     for object in &case.input {
-        let object = complete(object);
-        apply(client, &object).await.map_err(|error| format!("{error:#}"))?;
+        for object in writes(object) {
+            apply(client, &object).await.map_err(|error| format!("{error:#}"))?;
+        }
         if let Some(status) = object.get("status") {
-            let written = Reference::of(&object).merge_status(client, status).await;
+            let written = Reference::of(object).merge_status(client, status).await;
             written.map_err(|error| format!("{error:#}"))?;
         }
     }
@@ -92,15 +93,26 @@ async fn clear(client: &Client, case: &SourceCase) {
     }
 }
 
-/// An object with what an API server asks for and nobody resolves.
-fn complete(object: &Value) -> Value {
+/// What is written to bring an object about, with what an API server asks for and nobody resolves.
+fn writes(object: &Value) -> Vec<Value> {
     let mut object = object.clone();
-    if object["kind"] == "Ingress" {
-        let backend = json!({ "service": { "name": "any", "port": { "number": 80 } } });
-        if object["spec"].is_null() {
-            object["spec"] = json!({});
+    if object["kind"] == "Gateway" || object["kind"] == "ListenerSet" {
+        let listeners = object["spec"]["listeners"].as_array_mut().into_iter().flatten();
+        for listener in listeners.filter(|listener| listener["protocol"] == "TLS") {
+            listener["tls"] = json!({ "mode": "Passthrough" });
         }
-        object["spec"]["defaultBackend"] = backend;
     }
-    object
+    if object["kind"] != "Ingress" {
+        return vec![object];
+    }
+    if object["spec"].is_null() {
+        object["spec"] = json!({});
+    }
+    object["spec"]["defaultBackend"] = json!({ "service": { "name": "any", "port": { "number": 80 } } });
+    // The older way to name a class is let in beside the newer one, but not from the first.
+    let mut first = object.clone();
+    if let Some(annotations) = first["metadata"]["annotations"].as_object_mut() {
+        annotations.remove("kubernetes.io/ingress.class");
+    }
+    if first == object { vec![object] } else { vec![first, object] }
 }

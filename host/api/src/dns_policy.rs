@@ -13,6 +13,7 @@ pub use super::module_source::{
 };
 use super::schemas;
 use super::selector::{ClusterIdentity, ClusterSelector};
+use super::sources::Sources;
 
 /// Selects clusters of a landscape and says which policy module decides on their host names.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -82,6 +83,10 @@ pub struct DNSPolicySpec {
     /// publish all the same. Addresses of several clusters are united.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_names: Vec<SharedName>,
+
+    /// Which objects claim host names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Sources>,
 
     /// When a deletion is held until somebody confirms it.
     #[serde(default)]

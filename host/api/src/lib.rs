@@ -15,6 +15,7 @@ pub mod module_source;
 pub mod reason;
 mod schemas;
 pub mod selector;
+pub mod sources;
 
 pub use cluster::{Cluster, cluster_id};
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};

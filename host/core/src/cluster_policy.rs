@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decide::AllowedNames;
 use crate::deletion_guard::DeletionLimits;
+use crate::kinds::SourceRules;
 use crate::limits::Limits;
 use crate::name::HostName;
 use crate::policy::{Context, Policy};
@@ -19,6 +20,8 @@ pub struct ClusterPolicy {
     pub module: ClusterModule,
     /// A module that is compared with it, and decides nothing.
     pub candidate: Option<ClusterModule>,
+    /// Which objects of the cluster claim host names.
+    pub sources: Arc<SourceRules>,
     /// What the cluster may ask for.
     pub limits: Limits,
     /// When a deletion is held.
@@ -40,7 +43,9 @@ impl ClusterPolicy {
     /// Whether decisions under `other` are the same.
     #[must_use]
     pub fn decides_like(&self, other: &Self) -> bool {
-        self.module.answers_like(&other.module) && self.created_unix_seconds == other.created_unix_seconds
+        self.module.answers_like(&other.module)
+            && self.sources == other.sources
+            && self.created_unix_seconds == other.created_unix_seconds
     }
 }
 

@@ -94,7 +94,7 @@ pub fn decide(
         Err(failure) => return Decision::Undecided(failure),
     }
     match policy.name_records(context, &allowed.domain, &claim) {
-        Ok(proposed) => match check_record_sets(proposed, context, allowed) {
+        Ok(proposed) => match check_record_sets(proposed, wanted.ttl_seconds, context, allowed) {
             Ok(record_sets) => Decision::Publish(record_sets),
             Err(message) => Decision::Undecided(PolicyFailure { kind: FailureKind::InvalidAnswer, message }),
         },
@@ -196,6 +196,7 @@ fn parse_target(target: &str) -> Result<RecordValue, crate::record::ValueError> 
 /// what a policy meant is not what it meant.
 fn check_record_sets(
     proposed: Vec<ProposedRecordSet>,
+    ttl_seconds: Option<u32>,
     context: &Context,
     allowed: &AllowedNames,
 ) -> Result<Arc<[RecordSet]>, String> {
@@ -227,7 +228,8 @@ fn check_record_sets(
         if set.record_type == RecordType::Cname && values.len() > 1 {
             return Err(format!("CNAME {name} has {} values, only one is possible", values.len()));
         }
-        let ttl_seconds = set.ttl_seconds.clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS);
+        // What the author of an object says of it goes before what holds for all.
+        let ttl_seconds = ttl_seconds.unwrap_or(set.ttl_seconds).clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS);
         let key = (name.clone(), set.record_type);
         let values = values.into_iter().collect();
         if checked.insert(key, RecordSet { name: name.clone(), ttl_seconds, values }).is_some() {
@@ -319,8 +321,11 @@ mod tests {
             wildcards: false,
         };
         let source = SourceRef::new(Kind::HttpRoute, "default", "r");
-        let wanted =
-            Claim { host_name: host.into(), targets: targets.iter().map(ToString::to_string).collect() };
+        let wanted = Claim {
+            host_name: host.into(),
+            targets: targets.iter().map(ToString::to_string).collect(),
+            ttl_seconds: None,
+        };
         decide(answers, &context(), &allowed, &source, &Labels::default(), &wanted)
     }
 

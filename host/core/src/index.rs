@@ -315,6 +315,7 @@ mod tests {
         let wanted = host_names.iter().map(|host_name| Claim {
             host_name: (*host_name).to_owned(),
             targets: vec!["10.0.0.1".to_owned()],
+            ttl_seconds: None,
         });
         Some(Resolution { wanted: wanted.collect(), ..Resolution::default() })
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 
 use crate::cluster::SourceRef;
-use crate::kinds::{Kind, Lookup, ObjectKey, Role, Watched};
+use crate::kinds::{Attachment, Kind, Lookup, ObjectKey, Role, SourceRules, Watched};
 use crate::labels::Labels;
 use crate::resolve::Resolution;
 use kept::{Kept, Named};
@@ -28,7 +28,7 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub struct Objects {
     by_kind: BTreeMap<Kind, BTreeSet<Kept>>,
-    /// Which sources name an object as their parent, whether it exists or not.
+    /// Which objects name an object as their parent, or are parts of it, whether it exists or not.
     by_parent: BTreeMap<(Kind, ObjectKey), BTreeSet<SourceRef>>,
 }
 
@@ -64,8 +64,20 @@ impl Objects {
 
     /// What a source asks for; `None` when it does not exist (any more).
     #[must_use]
-    pub fn resolve(&self, source: &SourceRef) -> Option<Resolution> {
-        self.get(source)?.resolve(self)
+    pub fn resolve(&self, source: &SourceRef, rules: &SourceRules) -> Option<Resolution> {
+        self.get(source)?.resolve(self, rules)
+    }
+
+    /// Whether rules, or an annotation of its own, leave a source out.
+    #[must_use]
+    pub fn is_left_out(&self, source: &SourceRef, rules: &SourceRules) -> bool {
+        self.get(source).is_some_and(|object| object.is_left_out(rules))
+    }
+
+    /// How a source stands to the listeners that it wants to attach to.
+    #[must_use]
+    pub fn attachments(&self, source: &SourceRef, rules: &SourceRules) -> Vec<Attachment> {
+        self.get(source).map(|object| object.attachments(self, rules)).unwrap_or_default()
     }
 
     /// Labels of a source.
@@ -101,36 +113,48 @@ impl Objects {
 
     fn set(&mut self, object: Watched, affected: &mut BTreeSet<SourceRef>) {
         let (kind, key, parents) = (object.kind, object.key(), object.parents());
+        if object.says_nothing() {
+            return self.remove(kind, &key, affected);
+        }
         let old = self.find(kind, &key);
         let changed = old.is_none_or(|old| old.differs(&object));
         let old_parents = old.map(Watched::parents).unwrap_or_default();
         let source = source(&object);
         self.unlink(&source, old_parents.difference(&parents));
-        for parent in parents {
-            self.by_parent.entry(parent).or_default().insert(source.clone());
+        for parent in &parents {
+            self.by_parent.entry(parent.clone()).or_default().insert(source.clone());
         }
         self.by_kind.entry(kind).or_default().replace(Kept::new(object));
         if changed {
-            self.affect(kind, &key, affected);
+            self.affect(kind, &key, old_parents.union(&parents), affected);
         }
     }
 
     fn remove(&mut self, kind: Kind, key: &ObjectKey, affected: &mut BTreeSet<SourceRef>) {
         if let Some(old) = self.by_kind.get_mut(&kind).and_then(|objects| objects.take(key as &dyn Named)) {
-            self.unlink(&source(&old), &old.parents());
-            self.affect(kind, key, affected);
+            let parents = old.parents();
+            self.unlink(&source(&old), &parents);
+            self.affect(kind, key, &parents, affected);
         }
     }
 
-    /// An object has changed: so may what is asked for by itself, by those it is the parent of, or by
-    /// those in its namespace.
-    fn affect(&self, kind: Kind, key: &ObjectKey, affected: &mut BTreeSet<SourceRef>) {
+    /// An object has changed: so may what is asked for by itself, by those it is the parent of or a part of, or
+    /// by those in its namespace. `parents` are those that it has, or had.
+    fn affect<'p>(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        parents: impl IntoIterator<Item = &'p (Kind, ObjectKey)>,
+        affected: &mut BTreeSet<SourceRef>,
+    ) {
         match kind.role() {
-            Role::Source => {
-                affected.insert(SourceRef::new(kind, key.0.as_str(), key.1.as_str()));
+            Role::Source | Role::Parent => {
+                self.affect_below(SourceRef::new(kind, key.0.as_str(), key.1.as_str()), affected);
             }
-            Role::Parent => {
-                affected.extend(self.by_parent.get(&(kind, key.clone())).into_iter().flatten().cloned());
+            Role::Part => {
+                let whole = parents.into_iter();
+                affected
+                    .extend(whole.map(|(kind, key)| SourceRef::new(*kind, key.0.as_str(), key.1.as_str())));
             }
             Role::Namespace => {
                 let (_, namespace) = key;
@@ -140,10 +164,24 @@ impl Objects {
                     let objects = self.by_kind.get(&dependent).into_iter();
                     let inside = objects.flat_map(|objects| objects.range::<dyn Named, _>(from));
                     let inside = inside.take_while(|kept| *kept.meta.namespace == **namespace);
-                    affected.extend(inside.map(|kept| source(kept)));
+                    for kept in inside {
+                        self.affect_below(source(kept), affected);
+                    }
                 }
             }
         }
+    }
+
+    /// What an object asks for may have changed, and what those ask for that it is the parent of. A Gateway is the
+    /// parent of ListenerSets, and these of routes.
+    fn affect_below(&self, source: SourceRef, affected: &mut BTreeSet<SourceRef>) {
+        if source.kind.role() == Role::Parent {
+            let key = (source.namespace.to_string(), source.name.to_string());
+            for child in self.by_parent.get(&(source.kind, key)).into_iter().flatten() {
+                self.affect_below(child.clone(), affected);
+            }
+        }
+        affected.insert(source);
     }
 
     fn unlink<'a>(&mut self, source: &SourceRef, parents: impl IntoIterator<Item = &'a (Kind, ObjectKey)>) {
@@ -161,6 +199,11 @@ impl Objects {
 impl Lookup for Objects {
     fn object(&self, kind: Kind, key: &ObjectKey) -> Option<&Watched> {
         self.find(kind, key)
+    }
+
+    fn parts(&self, kind: Kind, key: &ObjectKey) -> impl Iterator<Item = &Watched> {
+        let parts = self.by_parent.get(&(kind, key.clone())).into_iter().flatten();
+        parts.filter_map(|part| self.get(part))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_core::cluster::SourceRef;
-use openmcp_dns_core::kinds::{Kind, Watched};
+use openmcp_dns_core::kinds::{Kind, SourceRules, Watched};
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_core::resolve::Resolution;
 use serde::Deserialize;
@@ -37,6 +37,8 @@ struct Case {
 struct Expected {
     /// Targets by host name.
     claims: BTreeMap<String, Vec<String>>,
+    /// Times to live in seconds by host name, where objects ask for one.
+    ttl: BTreeMap<String, u32>,
     /// Reasons by host name; several are sorted.
     unresolved: BTreeMap<String, Vec<String>>,
 }
@@ -68,6 +70,7 @@ fn told(resolution: &Resolution) -> Expected {
     let mut told = Expected::default();
     for claim in &resolution.wanted {
         told.claims.insert(claim.host_name.clone(), claim.targets.clone());
+        told.ttl.extend(claim.ttl_seconds.map(|seconds| (claim.host_name.clone(), seconds)));
     }
     for unresolved in &resolution.unresolved {
         told.unresolved.entry(unresolved.host_name.clone()).or_default().push(unresolved.reason.to_string());
@@ -87,10 +90,13 @@ fn objects_of_every_kind_ask_for_what_their_fixture_says() {
             }
             let mut found = BTreeMap::new();
             for source in objects.sources() {
-                assert_eq!(source.kind, kind, "{what}");
-                found.insert(source.to_string(), told(&objects.resolve(&source).unwrap()));
+                found.insert(
+                    source.to_string(),
+                    told(&objects.resolve(&source, &SourceRules::default()).unwrap()),
+                );
             }
             found.retain(|_, told| *told != Expected::default());
+            assert!(found.keys().all(|source| source.starts_with(&format!("{kind}/"))), "{what}: {found:?}");
             claims += found.values().map(|told| told.claims.len()).sum::<usize>();
             assert_eq!(found, case.expect, "{what}");
         }
@@ -113,14 +119,19 @@ fn whatever_a_change_leads_to_is_said_to_be_affected() {
                 for change in set.chain(removed) {
                     let what = format!("{kind}: {}: {change:?}", case.name);
                     for source in objects.apply(change) {
-                        match objects.resolve(&source) {
-                            Some(resolution) => known.insert(source, resolution),
-                            None => known.remove(&source),
+                        match objects.resolve(&source, &SourceRules::default()) {
+                            Some(resolution) if resolution != Resolution::default() => {
+                                known.insert(source, resolution)
+                            }
+                            _ => known.remove(&source),
                         };
                     }
                     let sources = objects.sources().into_iter();
-                    let now: BTreeMap<SourceRef, Resolution> =
-                        sources.map(|source| (source.clone(), objects.resolve(&source).unwrap())).collect();
+                    let asking = sources.filter_map(|source| {
+                        let resolution = objects.resolve(&source, &SourceRules::default())?;
+                        (resolution != Resolution::default()).then_some((source, resolution))
+                    });
+                    let now: BTreeMap<SourceRef, Resolution> = asking.collect();
                     assert_eq!(known, now, "{what}");
                 }
                 assert!(known.is_empty());
@@ -141,8 +152,9 @@ fn every_kind_needs_the_kinds_that_its_fixture_cannot_do_without() {
                 for object in all.iter().filter(|object| Some(object.kind) != without) {
                     objects.apply(Change::Set(object.clone()));
                 }
-                let resolve =
-                    |source: SourceRef| objects.resolve(&source).map(|resolution| resolution.wanted);
+                let resolve = |source: SourceRef| {
+                    objects.resolve(&source, &SourceRules::default()).map(|resolution| resolution.wanted)
+                };
                 objects.sources().into_iter().map(resolve).collect::<Vec<_>>()
             };
             let others = Kind::ALL.into_iter().filter(|other| *other != kind);
@@ -208,6 +220,7 @@ fn the_documentation_has_every_kind_with_its_group() {
     let page = read(&repository().join("docs/sources.md"));
     let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     let rows = page.lines().filter(|line| line.starts_with("| `")).map(cells);
+    let rows = rows.filter(|cells| Kind::parse(cells[1].trim_matches('`')).is_some());
     let found: Vec<_> = rows.map(|cells| (cells[1].clone(), cells[2].clone(), cells.len())).collect();
     let group =
         |kind: Kind| if kind.group().is_empty() { "core".to_owned() } else { kind.group().to_owned() };

@@ -61,7 +61,11 @@ fn published(target: &str) -> String {
     };
     let allowed = AllowedNames { domain, shared_names: BTreeSet::new(), wildcards: false };
     let source = SourceRef::new(Kind::Ingress, "web", "shop");
-    let claim = Claim { host_name: "a.w1.openmcp.cluster".into(), targets: vec![target.to_owned()] };
+    let claim = Claim {
+        host_name: "a.w1.openmcp.cluster".into(),
+        targets: vec![target.to_owned()],
+        ttl_seconds: None,
+    };
     match decide(&AsItComes, &context, &allowed, &source, &Labels::default(), &claim) {
         Decision::Publish(sets) => {
             let value = sets[0].values.iter().next().unwrap();

@@ -88,7 +88,11 @@ impl Bench {
         let base_domain = DEFAULT_BASE_DOMAIN.parse()?;
         let context = Context { base_domain, cluster, configuration, shared_names: Vec::new() };
         let domain = cluster_domain(&*module, &context).map_err(BenchError::NoDomain)?;
-        let claim = Claim { host_name: format!("shop.{domain}"), targets: vec!["10.0.0.1".to_owned()] };
+        let claim = Claim {
+            host_name: format!("shop.{domain}"),
+            targets: vec!["10.0.0.1".to_owned()],
+            ttl_seconds: None,
+        };
         let source = SourceRef::new(Kind::HttpRoute, "default", "shop");
         let allowed =
             AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true };

@@ -1,8 +1,7 @@
 //! What a decision is about: the host names that objects ask for.
 
 use openmcp_dns_core::cluster::SourceRef;
-use openmcp_dns_core::kinds::Kind;
-use openmcp_dns_core::kinds::Watched;
+use openmcp_dns_core::kinds::{Kind, SourceRules, Watched};
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Objects};
@@ -34,7 +33,7 @@ pub struct Claims {
 pub fn of_vector(vector: ClaimOf, domain: &HostName) -> Asked {
     let host_name = vector.host_name_in(domain);
     let ClaimOf { source, labels, targets, .. } = vector;
-    Asked { source, labels, claim: Claim { host_name, targets } }
+    Asked { source, labels, claim: Claim { host_name, targets, ttl_seconds: None } }
 }
 
 /// The claim on a host name, in which `{domain}` stands for the domain of the cluster.
@@ -42,7 +41,11 @@ pub fn of_vector(vector: ClaimOf, domain: &HostName) -> Asked {
 pub fn of_host(host: &str, targets: &[String], domain: &HostName) -> Asked {
     let source = SourceRef::new(Kind::HttpRoute, "default", "command-line");
     let host_name = host.replace("{domain}", domain.as_str());
-    Asked { source, labels: Labels::default(), claim: Claim { host_name, targets: sorted(targets) } }
+    Asked {
+        source,
+        labels: Labels::default(),
+        claim: Claim { host_name, targets: sorted(targets), ttl_seconds: None },
+    }
 }
 
 /// The claims of all routes and ingresses. Where `targets` are given, they take the place of what the
@@ -56,12 +59,12 @@ pub fn of_objects(objects: impl IntoIterator<Item = Watched>, targets: &[String]
     let mut claims = Claims::default();
     for source in all.sources() {
         let labels = all.labels(&source).cloned().unwrap_or_default();
-        let Resolution { wanted, unresolved } = all.resolve(&source).unwrap_or_default();
+        let Resolution { wanted, unresolved } =
+            all.resolve(&source, &SourceRules::default()).unwrap_or_default();
         let mut ask =
             |claim| claims.asked.push(Asked { source: source.clone(), labels: labels.clone(), claim });
         for claim in wanted {
-            let targets = if targets.is_empty() { claim.targets } else { sorted(targets) };
-            ask(Claim { host_name: claim.host_name, targets });
+            ask(if targets.is_empty() { claim } else { Claim { targets: sorted(targets), ..claim } });
         }
         for unresolved in unresolved {
             if targets.is_empty() || unresolved.host_name.is_empty() {
@@ -69,7 +72,7 @@ pub fn of_objects(objects: impl IntoIterator<Item = Watched>, targets: &[String]
                     .unresolved
                     .push(format!("{} of {source}: {}", unresolved.host_name, unresolved.reason));
             } else {
-                ask(Claim { host_name: unresolved.host_name, targets: sorted(targets) });
+                ask(Claim { host_name: unresolved.host_name, targets: sorted(targets), ttl_seconds: None });
             }
         }
     }

@@ -75,7 +75,7 @@ fn decision(module: &Module, wanted: &Claim) -> Decision {
 }
 
 fn wanted() -> Claim {
-    Claim { host_name: OWN.to_owned(), targets: vec!["10.0.0.1".to_owned()] }
+    Claim { host_name: OWN.to_owned(), targets: vec!["10.0.0.1".to_owned()], ttl_seconds: None }
 }
 
 /// Shows that an answer is none, and that a record which was published stays as it was.

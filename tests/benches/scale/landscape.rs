@@ -106,6 +106,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         policy_name: "landscape".to_owned(),
         module,
         candidate: None,
+        sources: Arc::default(),
         limits: Limits::default(),
         deletion_limits: DeletionLimits::default(),
         hold: Duration::from_secs(600),

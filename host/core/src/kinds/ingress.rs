@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
+use super::annotations::{HostNameSource, collector};
+use super::load_balancer::LoadBalancerStatus;
 use super::meta::{Meta, or_default};
+use super::rules::{HostNamePlace, SourceRules};
 use super::{Row, Shape};
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 
@@ -17,8 +20,11 @@ pub(super) const ROW: Row = Row {
 
 /// `spec` of an Ingress.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct IngressSpec {
+    /// Which controller it is for; empty where an annotation says it, or nothing.
+    #[serde(deserialize_with = "or_default")]
+    pub ingress_class_name: Box<str>,
     /// Rules by host name.
     #[serde(deserialize_with = "or_default")]
     pub rules: Box<[IngressRule]>,
@@ -54,51 +60,65 @@ pub struct IngressStatus {
     pub load_balancer: LoadBalancerStatus,
 }
 
-/// Where a load balancer is reachable.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct LoadBalancerStatus {
-    /// Its points of entry.
-    #[serde(deserialize_with = "or_default")]
-    pub ingress: Box<[LoadBalancerIngress]>,
-}
-
-/// One point of entry of a load balancer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct LoadBalancerIngress {
-    /// An IP address, or empty.
-    #[serde(deserialize_with = "or_default")]
-    pub ip: Box<str>,
-    /// A host name, or empty.
-    #[serde(deserialize_with = "or_default")]
-    pub hostname: Box<str>,
-}
+/// The annotation that says the class of Ingresses without a field for it.
+const CLASS: &str = "kubernetes.io/ingress.class";
 
 /// The host names of an Ingress's rules and the whole ones of its TLS sections, with the addresses of its load
 /// balancer.
-pub(super) fn resolve(meta: &Meta, spec: &IngressSpec, status: &IngressStatus) -> Resolution {
-    let targets: Vec<&str> = status
-        .load_balancer
-        .ingress
-        .iter()
-        .flat_map(|entry| [&*entry.ip, &*entry.hostname])
-        .filter(|target| !target.is_empty())
-        .collect();
-    // The names of a certificate are not those that are served. For whole names they mostly are, and external-dns
-    // takes them too; a wildcard would lead every name that does not exist to this Ingress.
-    let of_certificates = spec.tls.iter().flat_map(|tls| &tls.hosts).filter(|host| !host.starts_with('*'));
-    let hosts =
-        spec.rules.iter().map(|rule| &rule.host).chain(of_certificates).filter(|host| !host.is_empty());
-    let mut collector = Collector::default();
-    for host in hosts {
+pub(super) fn resolve(
+    meta: &Meta,
+    spec: &IngressSpec,
+    status: &IngressStatus,
+    rules: &SourceRules,
+) -> Resolution {
+    let class = Some(&*spec.ingress_class_name).filter(|class| !class.is_empty());
+    let class = class.or_else(|| meta.annotations.get(CLASS)).unwrap_or_default();
+    if !rules.ingress_classes.is_empty() && !rules.ingress_classes.contains(class) {
+        return Resolution::default();
+    }
+    let mut collector = collector(meta);
+    let mut targets = meta.annotations.targets();
+    if targets.is_empty() {
+        targets.extend(status.load_balancer.targets().map(str::to_owned));
+    }
+    for host in host_names(meta, spec, rules, &mut collector) {
         let host = host.to_ascii_lowercase();
         if targets.is_empty() {
             let parent = format!("the load balancer of Ingress {}/{}", meta.namespace, meta.name);
             collector.unresolved(&host, UnresolvedReason::NoAddress(parent));
         } else {
-            collector.want(host, targets.iter().map(ToString::to_string));
+            collector.want(host, targets.iter().cloned());
         }
     }
     collector.finish()
+}
+
+fn host_names(
+    meta: &Meta,
+    spec: &IngressSpec,
+    rules: &SourceRules,
+    collector: &mut Collector,
+) -> Vec<String> {
+    let source = meta.annotations.host_name_source("ingress-hostname-source").unwrap_or_else(|invalid| {
+        collector.unresolved("", invalid.into());
+        None
+    });
+    let mut host_names: Vec<String> = Vec::new();
+    if source != Some(HostNameSource::AnnotationOnly) {
+        if !rules.ignore(HostNamePlace::IngressRules) {
+            host_names.extend(spec.rules.iter().map(|rule| rule.host.to_string()));
+        }
+        if !rules.ignore(HostNamePlace::IngressTls) {
+            // The names of a certificate are not those that are served. For whole names they mostly are, and
+            // external-dns takes them too; a wildcard would lead every name that does not exist to this Ingress.
+            let hosts = spec.tls.iter().flat_map(|tls| &tls.hosts).filter(|host| !host.starts_with('*'));
+            host_names.extend(hosts.map(ToString::to_string));
+        }
+    }
+    if source != Some(HostNameSource::DefinedHostsOnly) && !rules.ignore(HostNamePlace::Annotation) {
+        host_names.extend(meta.annotations.host_names().map(str::to_owned));
+    }
+    host_names.retain(|host| !host.is_empty());
+    host_names.extend(rules.template_names(meta, host_names.len()));
+    host_names
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+use super::annotations::Annotations;
 use crate::labels::Labels;
 
 /// Namespace and name of an object within its cluster.
@@ -17,11 +18,17 @@ pub struct Meta {
     pub namespace: Box<str>,
     /// Unique over time.
     pub uid: Box<str>,
+    /// How often the spec has changed; 0 where that is not counted.
+    #[serde(deserialize_with = "or_default")]
+    pub generation: i64,
     /// Version for watches. What is kept of an object has none.
     pub resource_version: Box<str>,
     /// Labels.
     #[serde(deserialize_with = "or_default")]
     pub labels: Labels,
+    /// Annotations, of which those that mean something here are whole, and others only if they are short.
+    #[serde(deserialize_with = "or_default")]
+    pub annotations: Annotations,
 }
 
 /// Takes `null` for the default, as the API conventions do.

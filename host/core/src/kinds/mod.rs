@@ -5,23 +5,45 @@
 //! Nothing else asks which kind it has before it: everybody walks [`Kind::ALL`]. The tests in
 //! `tests/kinds.rs` say what else a kind needs: a fixture, permissions, a line in the documentation.
 
+mod annotations;
+mod attachment;
 mod condition;
+mod dns_endpoint;
+mod endpoint_slice;
+mod endpoints;
 mod external_dns;
 mod gateway;
+mod grpc_route;
 mod hostname;
 mod http_route;
 mod ingress;
+mod listener;
+mod listener_set;
+mod load_balancer;
 mod meta;
 mod namespace;
 mod object;
+mod own_listeners;
+mod parent;
+mod reference;
 mod route;
+mod rules;
 mod selector;
+mod service;
+mod tcp_route;
+mod tls_route;
+mod udp_route;
 
 use std::fmt;
 
-pub use external_dns::{Endpoint, EndpointsSpec, endpoint};
+pub use annotations::Annotations;
+pub use attachment::{Attachment, ListenerStanding, ListenerVerdict, Misfit};
+pub use endpoints::{Endpoint, EndpointsSpec};
+pub use external_dns::endpoint;
 pub use meta::{Meta, ObjectKey};
 pub use object::{Fields, Lookup, Object, Part, Reader, Watched};
+pub use rules::{GatewayRules, HostNamePlace, SourceRules, Template};
+pub use selector::{LabelRequirement, LabelSelector};
 
 /// API group of Gateways and routes.
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
@@ -43,14 +65,20 @@ struct Row {
 /// Which fields a kind has, and with them what it means and how it is resolved.
 enum Shape {
     Gateway,
+    ListenerSet,
     /// A route of the Gateway API.
     Route {
         /// Protocols of the listeners that it attaches to.
         protocols: &'static [&'static str],
     },
     Ingress,
-    /// What an agent asks for.
-    Endpoints,
+    Service,
+    EndpointSlice,
+    /// Host names with targets, as somebody has written them down.
+    Endpoints {
+        /// Whether an API server has them.
+        is_watched: bool,
+    },
     /// Watched for its metadata.
     MetadataOnly,
 }
@@ -60,8 +88,10 @@ enum Shape {
 pub enum Role {
     /// A namespace, whose labels say what may attach where.
     Namespace,
-    /// Sources name them as their parents, and point to where they are.
+    /// Sources name them as their parents, and point to where they are. Some claim host names themselves.
     Parent,
+    /// They say where a source is that has them.
+    Part,
     /// They claim host names.
     Source,
 }
@@ -89,12 +119,28 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Where routes point to.
+    /// Where routes point to; its listeners can claim host names themselves.
     Gateway = gateway,
+    /// Adds listeners to a Gateway.
+    ListenerSet = listener_set,
     /// Claims host names at the addresses of Gateways.
     HttpRoute = http_route,
+    /// Claims host names at the addresses of Gateways.
+    GrpcRoute = grpc_route,
+    /// Claims host names at the addresses of Gateways.
+    TlsRoute = tls_route,
+    /// Claims the host names of an annotation at the addresses of Gateways.
+    TcpRoute = tcp_route,
+    /// Claims the host names of an annotation at the addresses of Gateways.
+    UdpRoute = udp_route,
     /// Claims host names at the addresses of its load balancer.
     Ingress = ingress,
+    /// Claims the host names of an annotation at its addresses.
+    Service = service,
+    /// Where the pods of a headless Service are.
+    EndpointSlice = endpoint_slice,
+    /// Claims host names with the targets that it names.
+    DnsEndpoint = dns_endpoint,
     /// Listeners can select them by label.
     Namespace = namespace,
     /// Claims a host name as an agent in the cluster says.
@@ -116,12 +162,33 @@ impl Kind {
     /// Whether its objects are watched in each cluster.
     #[must_use]
     pub const fn is_watched(self) -> bool {
-        !matches!(self.row().shape, Shape::Endpoints)
+        !matches!(self.row().shape, Shape::Endpoints { is_watched: false })
+    }
+
+    /// The label that its objects must have to be watched.
+    #[must_use]
+    pub const fn watched_label(self) -> Option<&'static str> {
+        match self.row().shape {
+            Shape::EndpointSlice => Some(endpoint_slice::HEADLESS),
+            _ => None,
+        }
     }
 
     /// The kinds that claim host names.
-    pub fn sources() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| kind.role() == Role::Source)
+    pub fn sources() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.into_iter().filter(|kind| kind.claims())
+    }
+
+    /// Whether its objects can claim host names.
+    #[must_use]
+    pub const fn claims(self) -> bool {
+        matches!(self.role(), Role::Source | Role::Parent)
+    }
+
+    /// Whether all is known of it where it is not served: others do without.
+    #[must_use]
+    pub const fn is_optional(self) -> bool {
+        matches!(self.row().shape, Shape::ListenerSet)
     }
 
     /// The kind in its Kubernetes spelling.
@@ -168,8 +235,9 @@ impl Kind {
     #[must_use]
     pub const fn role(self) -> Role {
         match self.row().shape {
-            Shape::Gateway => Role::Parent,
-            Shape::Route { .. } | Shape::Ingress | Shape::Endpoints => Role::Source,
+            Shape::Gateway | Shape::ListenerSet => Role::Parent,
+            Shape::Route { .. } | Shape::Ingress | Shape::Service | Shape::Endpoints { .. } => Role::Source,
+            Shape::EndpointSlice => Role::Part,
             Shape::MetadataOnly => Role::Namespace,
         }
     }
@@ -178,8 +246,14 @@ impl Kind {
     /// Only when all of them are known may a value be withdrawn.
     pub fn needs(self) -> impl Iterator<Item = Self> {
         let others: &[Self] = match self.row().shape {
-            Shape::Route { .. } => &[Self::Gateway, Self::Namespace],
-            Shape::Gateway | Shape::Ingress | Shape::Endpoints | Shape::MetadataOnly => &[],
+            Shape::Route { .. } => &[Self::Gateway, Self::ListenerSet, Self::Namespace],
+            Shape::ListenerSet => &[Self::Gateway, Self::Namespace],
+            Shape::Service => &[Self::EndpointSlice],
+            Shape::Gateway
+            | Shape::Ingress
+            | Shape::EndpointSlice
+            | Shape::Endpoints { .. }
+            | Shape::MetadataOnly => &[],
         };
         std::iter::once(self).chain(others.iter().copied())
     }
@@ -188,7 +262,7 @@ impl Kind {
     fn attaches_to(self, protocol: &str) -> bool {
         match self.row().shape {
             Shape::Route { protocols } => protocols.contains(&protocol),
-            Shape::Gateway | Shape::Ingress | Shape::Endpoints | Shape::MetadataOnly => false,
+            _ => false,
         }
     }
 }

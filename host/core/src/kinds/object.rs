@@ -11,11 +11,17 @@ use std::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::external_dns::{self, EndpointsSpec};
+use super::attachment::Attachment;
+use super::endpoint_slice::{self, SliceEndpoints};
+use super::endpoints::{self, EndpointsSpec};
 use super::gateway::{GatewaySpec, GatewayStatus};
 use super::ingress::{self, IngressSpec, IngressStatus};
+use super::listener_set::{self, ListenerSetSpec, ListenerSetStatus};
 use super::meta::{Meta, ObjectKey, or_default};
+use super::own_listeners;
 use super::route::{self, RouteSpec, RouteStatus};
+use super::rules::SourceRules;
+use super::service::{self, ServiceSpec, ServiceStatus};
 use super::{Kind, Shape};
 use crate::resolve::Resolution;
 
@@ -29,8 +35,13 @@ where
     /// Metadata.
     #[serde(rename = "metadata")]
     pub meta: Meta,
-    /// What is wanted.
-    #[serde(default, deserialize_with = "or_default", bound(deserialize = "Spec: Deserialize<'de>"))]
+    /// What is wanted. An EndpointSlice has no spec, but its endpoints beside the metadata.
+    #[serde(
+        default,
+        alias = "endpoints",
+        deserialize_with = "or_default",
+        bound(deserialize = "Spec: Deserialize<'de>")
+    )]
     pub spec: Spec,
     /// What is.
     #[serde(default, deserialize_with = "or_default", bound(deserialize = "Status: Deserialize<'de>"))]
@@ -53,11 +64,17 @@ pub struct Watched {
 pub enum Fields {
     /// Of a Gateway.
     Gateway(GatewaySpec, GatewayStatus),
+    /// Of a ListenerSet.
+    ListenerSet(ListenerSetSpec, ListenerSetStatus),
     /// Of a route of the Gateway API.
     Route(RouteSpec, RouteStatus),
     /// Of an Ingress.
     Ingress(IngressSpec, IngressStatus),
-    /// Of what an agent asks for.
+    /// Of a Service.
+    Service(ServiceSpec, ServiceStatus),
+    /// Of an EndpointSlice.
+    EndpointSlice(SliceEndpoints),
+    /// Of host names with targets.
     Endpoints(EndpointsSpec),
     /// Nothing: the kind is watched for its metadata.
     Nothing,
@@ -87,8 +104,11 @@ impl Kind {
         match self.row().shape {
             Shape::Gateway => reader.read(Fields::Gateway),
             Shape::Route { .. } => reader.read(Fields::Route),
+            Shape::ListenerSet => reader.read(Fields::ListenerSet),
             Shape::Ingress => reader.read(Fields::Ingress),
-            Shape::Endpoints => reader.read(|spec, Nothing {}| Fields::Endpoints(spec)),
+            Shape::Service => reader.read(Fields::Service),
+            Shape::EndpointSlice => reader.read(|endpoints, Nothing {}| Fields::EndpointSlice(endpoints)),
+            Shape::Endpoints { .. } => reader.read(|spec, Nothing {}| Fields::Endpoints(spec)),
             Shape::MetadataOnly => reader.read(|Nothing {}, Nothing {}| Fields::Nothing),
         }
     }
@@ -108,6 +128,9 @@ impl<Spec: Default, Status: Default> Object<Spec, Status> {
 pub trait Lookup {
     /// The object of this kind, namespace and name.
     fn object(&self, kind: Kind, key: &ObjectKey) -> Option<&Watched>;
+
+    /// The objects that are parts of this one.
+    fn parts(&self, kind: Kind, key: &ObjectKey) -> impl Iterator<Item = &Watched>;
 }
 
 impl Watched {
@@ -125,25 +148,60 @@ impl Watched {
         (self.meta.namespace.to_string(), self.meta.name.to_string())
     }
 
-    /// The objects that this one names as its parents, whether they exist or not.
+    /// The objects that this one names as its parents, or is a part of, whether they exist or not.
     #[must_use]
     pub fn parents(&self) -> BTreeSet<(Kind, ObjectKey)> {
         match &self.fields {
             Fields::Route(spec, _) => route::parents(&self.meta, spec),
-            Fields::Gateway(..) | Fields::Ingress(..) | Fields::Endpoints(_) | Fields::Nothing => {
-                BTreeSet::new()
-            }
+            Fields::ListenerSet(spec, _) => listener_set::parents(&self.meta, spec),
+            Fields::EndpointSlice(_) => endpoint_slice::parents(&self.meta),
+            Fields::Gateway(..)
+            | Fields::Ingress(..)
+            | Fields::Service(..)
+            | Fields::Endpoints(_)
+            | Fields::Nothing => BTreeSet::new(),
         }
+    }
+
+    /// Whether the object is nothing to anybody: most Services claim nothing.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        matches!(self.fields, Fields::Service(..)) && self.meta.annotations.host_names().next().is_none()
     }
 
     /// What the object asks for; `None` when its kind claims no host names.
     #[must_use]
-    pub fn resolve(&self, lookup: &impl Lookup) -> Option<Resolution> {
+    pub fn resolve(&self, lookup: &impl Lookup, rules: &SourceRules) -> Option<Resolution> {
+        if !self.kind.claims() {
+            return None;
+        }
+        if !rules.select(self) {
+            return Some(Resolution::default());
+        }
+        Some(match &self.fields {
+            Fields::Route(spec, status) => route::resolve(self.kind, &self.meta, spec, status, lookup, rules),
+            Fields::Ingress(spec, status) => ingress::resolve(&self.meta, spec, status, rules),
+            Fields::Service(spec, status) => service::resolve(&self.meta, spec, status, lookup, rules),
+            Fields::Endpoints(spec) => endpoints::resolve(&self.meta, spec),
+            Fields::Gateway(..) | Fields::ListenerSet(..) => own_listeners::resolve(self, lookup, rules),
+            Fields::EndpointSlice(_) | Fields::Nothing => return None,
+        })
+    }
+
+    /// Whether the rules, or an annotation of its own, leave the object out: it asks for nothing then.
+    #[must_use]
+    pub fn is_left_out(&self, rules: &SourceRules) -> bool {
+        !rules.select(self)
+    }
+
+    /// How the object stands to the listeners that it wants to attach to; empty where its kind attaches to none.
+    #[must_use]
+    pub fn attachments(&self, lookup: &impl Lookup, rules: &SourceRules) -> Vec<Attachment> {
         match &self.fields {
-            Fields::Route(spec, status) => Some(route::resolve(self.kind, &self.meta, spec, status, lookup)),
-            Fields::Ingress(spec, status) => Some(ingress::resolve(&self.meta, spec, status)),
-            Fields::Endpoints(spec) => Some(external_dns::resolve(spec)),
-            Fields::Gateway(..) | Fields::Nothing => None,
+            Fields::Route(spec, status) => {
+                route::attachments(self.kind, &self.meta, spec, status, lookup, rules)
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -153,6 +211,8 @@ impl Watched {
     pub fn differs(&self, other: &Self) -> bool {
         self.fields != other.fields
             || self.meta.labels != other.meta.labels
+            || self.meta.annotations != other.meta.annotations
+            || self.meta.generation != other.meta.generation
             || self.meta.uid != other.meta.uid
     }
 }

@@ -4,42 +4,29 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::condition::Condition;
-use super::gateway::Listener;
+use super::Kind;
+use super::annotations::{HostNameSource, collector};
+use super::attachment::{Attachment, ListenerStanding, Misfit};
+use super::condition::{Condition, said};
 use super::hostname::intersect;
+use super::listener::{Listener, Serving};
 use super::meta::{Meta, ObjectKey, or_default};
-use super::object::{Fields, Lookup, Watched};
-use super::{GATEWAY_API, Kind};
+use super::object::Lookup;
+use super::parent::{self, Parent};
+use super::reference::{ParentRef, is_of_gateway_api};
+use super::rules::{HostNamePlace, SourceRules};
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 
 /// `spec` of a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteSpec {
-    /// Host names; none means those of the listeners.
+    /// Host names; none means those of the listeners. TCPRoutes and UDPRoutes have none.
     #[serde(deserialize_with = "or_default")]
-    pub hostnames: Vec<String>,
+    pub hostnames: Box<[String]>,
     /// What the route wants to attach to.
     #[serde(deserialize_with = "or_default")]
-    pub parent_refs: Vec<ParentRef>,
-}
-
-/// A reference from a route to its parent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ParentRef {
-    /// `None` means `gateway.networking.k8s.io`.
-    pub group: Option<String>,
-    /// `None` means `Gateway`.
-    pub kind: Option<String>,
-    /// `None` means the route's own namespace.
-    pub namespace: Option<String>,
-    /// Name of the parent.
-    pub name: String,
-    /// Restricts to one listener.
-    pub section_name: Option<String>,
-    /// Restricts to listeners of one port.
-    pub port: Option<i32>,
+    pub parent_refs: Box<[ParentRef]>,
 }
 
 /// `status` of a route.
@@ -48,7 +35,7 @@ pub struct ParentRef {
 pub struct RouteStatus {
     /// What each controller says of each parent.
     #[serde(deserialize_with = "or_default")]
-    pub parents: Vec<RouteParentStatus>,
+    pub parents: Box<[RouteParentStatus]>,
 }
 
 /// What one controller says of one parent of a route.
@@ -59,13 +46,13 @@ pub struct RouteParentStatus {
     pub parent_ref: ParentRef,
     /// Conditions, among them `Accepted`.
     #[serde(deserialize_with = "or_default")]
-    pub conditions: Vec<Condition>,
+    pub conditions: Box<[Condition]>,
 }
 
-/// The Gateways that a route names as its parents.
+/// The Gateways and ListenerSets that a route names as its parents.
 pub(super) fn parents(meta: &Meta, spec: &RouteSpec) -> BTreeSet<(Kind, ObjectKey)> {
-    let gateways = spec.parent_refs.iter().filter(|parent| parent.is_gateway());
-    gateways.map(|parent| (Kind::Gateway, parent.key(&meta.namespace))).collect()
+    let parents = spec.parent_refs.iter();
+    parents.filter_map(|parent| Some((parent.kind()?, parent.key(&meta.namespace)))).collect()
 }
 
 /// The host names that a route asks for, each with the addresses of the Gateways that accept it.
@@ -75,176 +62,204 @@ pub(super) fn resolve(
     spec: &RouteSpec,
     status: &RouteStatus,
     lookup: &impl Lookup,
+    rules: &SourceRules,
 ) -> Resolution {
-    let route = Route { kind, namespace: &meta.namespace, status, lookup };
-    let mut collector = Collector::default();
-    // An empty host name stands for the listener's.
-    let no_host_names = [String::new()];
-    let host_names: &[String] = if spec.hostnames.is_empty() { &no_host_names } else { &spec.hostnames };
-
-    let mut has_gateway = false;
-    for parent_ref in spec.parent_refs.iter().filter(|parent| parent.is_gateway()) {
-        has_gateway = true;
-        match route.attach(parent_ref) {
-            Err(reason) => {
-                for host_name in host_names {
-                    collector.unresolved(&host_name.to_ascii_lowercase(), reason.clone());
+    let route = Route { kind, meta, status, lookup, rules };
+    let mut collector = collector(meta);
+    let host_names = host_names(meta, spec, rules, &mut collector);
+    let mut has_parent = false;
+    for parent_ref in spec.parent_refs.iter().filter(|parent| parent.kind().is_some()) {
+        has_parent = true;
+        let attached = route.attach(parent_ref);
+        for host_name in &host_names {
+            let found = match &attached {
+                Ok(attached) => {
+                    let names = attached.names(host_name, || parent_ref.describe(&meta.namespace));
+                    names.map(|names| (names, &attached.targets))
                 }
-            }
-            Ok(Attached { listeners, refused, addresses }) => {
-                for host_name in host_names {
-                    let mut matched = listeners
-                        .iter()
-                        .filter_map(|listener| intersect(&listener.hostname, host_name))
-                        .peekable();
-                    if matched.peek().is_none() {
-                        let parent = route.describe(parent_ref);
-                        let is_refused =
-                            refused.iter().any(|listener| intersect(&listener.hostname, host_name).is_some());
-                        let reason = if is_refused {
-                            UnresolvedReason::ListenerRefused(parent)
-                        } else {
-                            UnresolvedReason::HostNameMismatch(parent)
-                        };
-                        collector.unresolved(&host_name.to_ascii_lowercase(), reason);
-                    }
+                Err(reason) => Err(reason.clone()),
+            };
+            match found {
+                Ok((names, targets)) => {
                     // Neither side names a host: there is nothing to publish.
-                    for name in matched.filter(|name| !name.is_empty()) {
-                        collector.want(name, addresses.iter().cloned());
+                    for name in names.into_iter().filter(|name| !name.is_empty()) {
+                        collector.want(name, targets.iter().cloned());
                     }
                 }
+                Err(reason) => collector.unresolved(&host_name.to_ascii_lowercase(), reason),
             }
         }
     }
-    if !has_gateway {
-        for host_name in host_names {
+    if !has_parent {
+        for host_name in &host_names {
             collector.unresolved(&host_name.to_ascii_lowercase(), UnresolvedReason::NoParent);
         }
     }
     collector.finish()
 }
 
-/// Where a route attaches by one of its parent references.
-struct Attached<'a> {
-    /// Those that serve it.
-    listeners: Vec<&'a Listener>,
-    /// Those that would, and of which the controller says that they serve nothing.
-    refused: Vec<&'a Listener>,
-    /// Where they are reachable.
-    addresses: Vec<String>,
+/// How a route stands to each listener of the Gateways and ListenerSets that it names.
+pub(super) fn attachments(
+    kind: Kind,
+    meta: &Meta,
+    spec: &RouteSpec,
+    status: &RouteStatus,
+    lookup: &impl Lookup,
+    rules: &SourceRules,
+) -> Vec<Attachment> {
+    let route = Route { kind, meta, status, lookup, rules };
+    let parents = spec.parent_refs.iter().filter(|parent| parent.kind().is_some());
+    parents.map(|parent_ref| route.attachment(parent_ref)).collect()
+}
+
+/// The host names that the route asks for. An empty one stands for the listener's.
+fn host_names(meta: &Meta, spec: &RouteSpec, rules: &SourceRules, collector: &mut Collector) -> Vec<String> {
+    let source = meta.annotations.host_name_source("gateway-hostname-source").unwrap_or_else(|invalid| {
+        collector.unresolved("", invalid.into());
+        None
+    });
+    let mut host_names = Vec::new();
+    if source != Some(HostNameSource::AnnotationOnly) {
+        host_names.extend(spec.hostnames.iter().cloned());
+        host_names.extend(rules.template_names(meta, spec.hostnames.len()));
+        if source.is_none() && spec.hostnames.is_empty() {
+            host_names.push(String::new());
+        }
+    }
+    if source != Some(HostNameSource::DefinedHostsOnly) && !rules.ignore(HostNamePlace::Annotation) {
+        host_names.extend(meta.annotations.host_names().map(str::to_owned));
+    }
+    host_names
 }
 
 /// What decides where a route attaches.
 struct Route<'a, L> {
     kind: Kind,
-    namespace: &'a str,
+    meta: &'a Meta,
     status: &'a RouteStatus,
     lookup: &'a L,
+    rules: &'a SourceRules,
+}
+
+/// Where a route attaches by one of its parent references.
+struct Attached<'a> {
+    /// Those that let it in, and whether they serve it.
+    listeners: Vec<(&'a Listener, Serving)>,
+    /// Where they are reachable.
+    targets: Vec<String>,
+}
+
+impl Attached<'_> {
+    /// What of a host name is served.
+    fn names(
+        &self,
+        host_name: &str,
+        describe: impl Fn() -> String,
+    ) -> Result<BTreeSet<String>, UnresolvedReason> {
+        let matching = |wanted: Serving| {
+            let listeners = self.listeners.iter().filter(move |(_, serving)| *serving == wanted);
+            listeners.filter_map(|(listener, _)| intersect(&listener.hostname, host_name))
+        };
+        let names: BTreeSet<String> = matching(Serving::Yes).collect();
+        if !names.is_empty() {
+            Ok(names)
+        } else if matching(Serving::NotYet).next().is_some() {
+            Err(UnresolvedReason::NotServing(describe()))
+        } else if matching(Serving::No).next().is_some() {
+            Err(UnresolvedReason::ListenerRefused(describe()))
+        } else {
+            Err(UnresolvedReason::HostNameMismatch(describe()))
+        }
+    }
 }
 
 impl<'a, L: Lookup> Route<'a, L> {
     /// What the route attaches to by one of its parent references.
     fn attach(&self, parent_ref: &ParentRef) -> Result<Attached<'a>, UnresolvedReason> {
-        let parent = || self.describe(parent_ref);
-        let found = self.lookup.object(Kind::Gateway, &parent_ref.key(self.namespace));
-        let Some(Watched { meta, fields: Fields::Gateway(gateway, status), .. }) = found else {
-            return Err(UnresolvedReason::NoSuchParent(parent()));
-        };
-        match self.accepted(parent_ref) {
-            Some(true) => {}
-            Some(false) => return Err(UnresolvedReason::NotAccepted(parent())),
-            None => return Err(UnresolvedReason::NotYetAccepted(parent())),
-        }
-        let fitting =
-            gateway.listeners.iter().filter(|listener| self.fits(parent_ref, listener, &meta.namespace));
-        let (refused, listeners): (Vec<_>, Vec<_>) = fitting.partition(|listener| status.refuses(listener));
+        let describe = || parent_ref.describe(&self.meta.namespace);
+        let parent = self.admitted(parent_ref)?;
+        let fits = |listener: &&Listener| self.misfit(parent_ref, listener, &parent).is_none();
+        let fitting = parent.listeners().iter().filter(fits);
+        let listeners: Vec<_> = fitting.map(|listener| (listener, parent.serving(listener))).collect();
         if listeners.is_empty() {
-            return Err(if refused.is_empty() {
-                UnresolvedReason::NoListener(parent())
-            } else {
-                UnresolvedReason::ListenerRefused(parent())
-            });
+            return Err(UnresolvedReason::NoListener(describe()));
         }
-        let addresses: Vec<_> = status
-            .addresses
-            .iter()
-            .map(|address| address.value.trim_end_matches('.').to_owned())
-            .filter(|address| !address.is_empty())
-            .collect();
-        if addresses.is_empty() {
-            return Err(UnresolvedReason::NoAddress(parent()));
+        if parent.targets.is_empty() && listeners.iter().any(|(_, serving)| *serving != Serving::No) {
+            return Err(UnresolvedReason::NoAddress(describe()));
         }
-        Ok(Attached { listeners, refused, addresses })
+        Ok(Attached { listeners, targets: parent.targets })
+    }
+
+    /// The parent, if it accepts the route.
+    fn admitted(&self, parent_ref: &ParentRef) -> Result<Parent<'a>, UnresolvedReason> {
+        let parent = parent::find(parent_ref, &self.meta.namespace, self.lookup, self.rules)?;
+        let describe = || parent_ref.describe(&self.meta.namespace);
+        match self.accepted(parent_ref) {
+            Some(true) => Ok(parent),
+            Some(false) => Err(UnresolvedReason::NotAccepted(describe())),
+            None => Err(UnresolvedReason::NotYetAccepted(describe())),
+        }
     }
 
     /// What the status says of a parent: several controllers may each have an entry, one acceptance is
     /// enough. `None` when no controller has decided.
     fn accepted(&self, parent_ref: &ParentRef) -> Option<bool> {
+        let namespace = &self.meta.namespace;
         let mut decided = None;
         for status in self.status.parents.iter().filter(|status| {
-            status.parent_ref.key(self.namespace) == parent_ref.key(self.namespace)
-                && status.parent_ref.is_gateway()
+            status.parent_ref.key(namespace) == parent_ref.key(namespace)
+                && status.parent_ref.kind() == parent_ref.kind()
                 && status.parent_ref.section_name == parent_ref.section_name
                 && status.parent_ref.port == parent_ref.port
         }) {
-            let condition = status.conditions.iter().find(|condition| condition.condition_type == "Accepted");
-            match condition.map(|condition| condition.status.as_str()) {
-                Some("True") => return Some(true),
-                Some("False") => decided = Some(false),
+            match said(&status.conditions, "Accepted", self.meta.generation) {
+                Some(said) if said.holds => return Some(true),
+                Some(said) if said.is_current => decided = Some(false),
                 _ => {}
             }
         }
         decided
     }
 
-    /// Whether the route fits a listener of a Gateway in this namespace.
-    fn fits(&self, parent_ref: &ParentRef, listener: &Listener, namespace: &str) -> bool {
-        parent_ref.section_name.as_ref().is_none_or(|name| *name == listener.name)
-            && parent_ref.port.is_none_or(|port| port == listener.port)
-            && self.kind_fits(listener)
-            && self.namespace_fits(listener, namespace)
+    /// Why a listener of a parent does not let the route in; `None` when it does.
+    fn misfit(&self, parent_ref: &ParentRef, listener: &Listener, parent: &Parent<'_>) -> Option<Misfit> {
+        let from = &listener.allowed_routes.namespaces;
+        if parent_ref.section_name.as_ref().is_some_and(|name| **name != *listener.name) {
+            Some(Misfit::SectionName)
+        } else if parent_ref.port.is_some_and(|port| port != listener.port) {
+            Some(Misfit::Port)
+        } else if !self.kind.attaches_to(&listener.protocol) {
+            Some(Misfit::Protocol)
+        } else if !self.kind_fits(listener) {
+            Some(Misfit::Kind)
+        } else if !parent::allows(from, "Same", parent.namespace(), &self.meta.namespace, self.lookup) {
+            Some(Misfit::Namespace)
+        } else {
+            None
+        }
+    }
+
+    /// How the route stands to each listener of a parent.
+    fn attachment(&self, parent_ref: &ParentRef) -> Attachment {
+        let listeners = self.admitted(parent_ref).map(|parent| {
+            let standing = |listener| {
+                let misfit = self.misfit(parent_ref, listener, &parent);
+                ListenerStanding::new(listener, misfit.map_or_else(|| Ok(parent.serving(listener)), Err))
+            };
+            parent.listeners().iter().map(standing).collect()
+        });
+        let parent = parent_ref.describe(&self.meta.namespace);
+        let section = parent_ref.section_name.as_ref().map(|name| format!(", section {name}"));
+        let port = parent_ref.port.map(|port| format!(", port {port}"));
+        let parent = [Some(parent), section, port].into_iter().flatten().collect();
+        Attachment { parent, listeners }
     }
 
     fn kind_fits(&self, listener: &Listener) -> bool {
         let kinds = &listener.allowed_routes.kinds;
-        self.kind.attaches_to(&listener.protocol)
-            && (kinds.is_empty()
-                || kinds.iter().any(|allowed| {
-                    allowed.kind == self.kind.as_str() && is_of_gateway_api(allowed.group.as_deref())
-                }))
+        kinds.is_empty()
+            || kinds.iter().any(|allowed| {
+                allowed.kind == self.kind.as_str() && is_of_gateway_api(allowed.group.as_deref())
+            })
     }
-
-    fn namespace_fits(&self, listener: &Listener, gateway_namespace: &str) -> bool {
-        let namespaces = &listener.allowed_routes.namespaces;
-        match namespaces.from.as_str() {
-            "" | "Same" => self.namespace == gateway_namespace,
-            "All" => true,
-            "Selector" => self
-                .lookup
-                .object(Kind::Namespace, &(String::new(), self.namespace.to_owned()))
-                .zip(namespaces.selector.as_ref())
-                .is_some_and(|(namespace, selector)| selector.matches(&namespace.meta.labels)),
-            _ => false,
-        }
-    }
-
-    fn describe(&self, parent: &ParentRef) -> String {
-        let (namespace, name) = parent.key(self.namespace);
-        format!("{} {namespace}/{name}", Kind::Gateway)
-    }
-}
-
-impl ParentRef {
-    fn is_gateway(&self) -> bool {
-        is_of_gateway_api(self.group.as_deref())
-            && self.kind.as_deref().is_none_or(|kind| kind == Kind::Gateway.as_str())
-    }
-
-    fn key(&self, route_namespace: &str) -> ObjectKey {
-        (self.namespace.clone().unwrap_or_else(|| route_namespace.to_owned()), self.name.clone())
-    }
-}
-
-fn is_of_gateway_api(group: Option<&str>) -> bool {
-    group.is_none_or(|group| group == GATEWAY_API)
 }

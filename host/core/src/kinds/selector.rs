@@ -36,14 +36,18 @@ impl LabelSelector {
     /// Whether all requirements hold; an empty selector matches everything, an unknown operator nothing.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value.as_str()))
-            && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
+        self.matches_by(|key| labels.get(key))
+    }
+
+    /// As [`Self::matches`], for what has keys and values but is no labels.
+    pub(super) fn matches_by<'v>(&self, get: impl Fn(&str) -> Option<&'v str>) -> bool {
+        self.match_labels.iter().all(|(key, value)| get(key) == Some(value.as_str()))
+            && self.match_expressions.iter().all(|requirement| requirement.matches(get(&requirement.key)))
     }
 }
 
 impl LabelRequirement {
-    fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.key);
+    fn matches(&self, value: Option<&str>) -> bool {
         match self.operator.as_str() {
             "In" => value.is_some_and(|value| self.values.iter().any(|other| other == value)),
             "NotIn" => value.is_none_or(|value| self.values.iter().all(|other| other != value)),

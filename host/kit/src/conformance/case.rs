@@ -47,9 +47,10 @@ impl SourceCase {
     /// Runs the case on its objects as they came from elsewhere, for example from an API server.
     #[must_use]
     pub fn judge(&self, objects: impl IntoIterator<Item = Watched>) -> Outcome {
-        if let Some(reason) = self.config.not_supported() {
-            return Outcome::Skipped(reason);
-        }
+        let rules = match self.config.rules() {
+            Ok(rules) => rules,
+            Err(reason) => return Outcome::Skipped(reason),
+        };
         let Some(kind) = self.kind() else {
             return Outcome::Skipped(format!("the source {} is not read", self.source));
         };
@@ -60,7 +61,7 @@ impl SourceCase {
         let mut endpoints = Endpoints::default();
         let mut reasons = Vec::new();
         for source in all.sources().into_iter().filter(|source| source.kind == kind) {
-            let resolution = all.resolve(&source).unwrap_or_default();
+            let resolution = all.resolve(&source, &rules).unwrap_or_default();
             endpoints.add(&resolution);
             reasons.extend(
                 resolution

@@ -27,7 +27,9 @@ impl Endpoints {
             let Ok(name) = claim.host_name.parse::<HostName>() else { continue };
             for target in &claim.targets {
                 let key = (name.to_string(), RecordType::of_target(target).to_string());
-                self.0.entry(key).or_default().targets.insert(target.clone());
+                let endpoint = self.0.entry(key).or_default();
+                endpoint.targets.insert(target.clone());
+                endpoint.ttl_seconds = [endpoint.ttl_seconds, claim.ttl_seconds].into_iter().flatten().min();
             }
         }
     }

@@ -14,6 +14,7 @@ mod config;
 mod endpoint;
 mod folder;
 mod report;
+mod selector;
 mod vectors;
 
 pub use case::SourceCase;

@@ -3,7 +3,7 @@
 //! Each row is asked of what decides on it in the service. How host names intersect and which protocols fit is no
 //! function that anybody else calls, so those rows become a Gateway with one listener, and a route.
 
-use openmcp_dns_core::kinds::{Kind, Watched};
+use openmcp_dns_core::kinds::{Kind, SourceRules, Watched};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_core::record::RecordType;
@@ -174,5 +174,6 @@ fn resolve(kind: Kind, listener: &str, protocol: &str, route: &str) -> Resolutio
     for object in [read(Kind::Gateway, gateway), read(kind, route)].into_iter().flatten() {
         objects.apply(Change::Set(object));
     }
-    objects.sources().first().and_then(|source| objects.resolve(source)).unwrap_or_default()
+    let source = objects.sources().into_iter().find(|source| source.kind == kind);
+    source.and_then(|source| objects.resolve(&source, &SourceRules::default())).unwrap_or_default()
 }

@@ -7,7 +7,6 @@ use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
-use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_landscape::Landscape;
 
 use crate::loaded_policy::LoadedPolicy;
@@ -46,7 +45,7 @@ impl Verdicts {
             let allowed = domain.clone().map(|domain| cluster_policy.module.allowed(domain));
             for source in objects.sources() {
                 let labels = objects.labels(&source).cloned().unwrap_or_default();
-                let resolution = objects.resolve(&source).unwrap_or_default();
+                let resolution = objects.resolve(&source, &cluster_policy.sources).unwrap_or_default();
                 verdicts.unresolved += resolution.unresolved.len();
                 for claim in resolution.wanted {
                     let decision = match &allowed {
@@ -59,8 +58,7 @@ impl Verdicts {
                             decide(&*policy.module, context, allowed, &source, &labels, &claim)
                         }
                     };
-                    let Claim { host_name, targets: _ } = claim;
-                    verdicts.claims.insert((member.id.clone(), source.clone(), host_name), decision);
+                    verdicts.claims.insert((member.id.clone(), source.clone(), claim.host_name), decision);
                 }
             }
         }

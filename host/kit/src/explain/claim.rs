@@ -3,6 +3,7 @@
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::Decision;
+use openmcp_dns_core::kinds::Attachment;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::{Claim, Unresolved};
@@ -19,6 +20,10 @@ pub struct ClaimStep {
     pub object: String,
     /// The host name as the object has it; empty where it names none.
     pub host_name: String,
+    /// How long answers may be kept, as the object asks for it.
+    pub ttl_seconds: Option<u32>,
+    /// What a route names as its parents; empty for other objects.
+    pub parents: Vec<ParentStep>,
     /// Where it leads.
     pub leads_to: Where,
     /// The domain of the cluster; `None` where it has none.
@@ -27,6 +32,26 @@ pub struct ClaimStep {
     pub no_domain: Option<String>,
     /// What the host and the module say; `None` where nobody was asked.
     pub decision: Option<DecisionStep>,
+}
+
+/// What a route names as its parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParentStep {
+    /// Kind, namespace and name; section and port, if the route names them.
+    pub parent: String,
+    /// Why none of its listeners counts.
+    pub refused: Option<String>,
+    /// Its listeners.
+    pub listeners: Vec<ListenerStep>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListenerStep {
+    /// Its name.
+    pub listener: String,
+    /// Whether it serves the host name, or why not.
+    pub says: String,
 }
 
 /// Where a host name leads.
@@ -75,6 +100,8 @@ pub(super) struct Claimed<'c> {
     pub(super) source: &'c SourceRef,
     /// The domain of the cluster, or why it has none; `None` when the policy does not hold for it.
     pub(super) domain: Option<&'c Result<HostName, String>>,
+    /// How the object stands to listeners.
+    pub(super) attachments: &'c dyn Fn() -> Vec<Attachment>,
 }
 
 impl Claimed<'_> {
@@ -89,7 +116,8 @@ impl Claimed<'_> {
             (Some(Ok(_)), Some(Decision::Undecided(failure))) => Some(next::undecided(failure)),
             (Some(Ok(_)), Some(Decision::Publish(_)) | None) => None,
         };
-        (self.step(&claim.host_name, Where::Targets(claim.targets.clone()), decision), next)
+        let step = self.step(&claim.host_name, Where::Targets(claim.targets.clone()), decision);
+        (ClaimStep { ttl_seconds: claim.ttl_seconds, ..step }, next)
     }
 
     /// A claim that leads nowhere, with the next step.
@@ -100,13 +128,18 @@ impl Claimed<'_> {
     }
 
     fn step(&self, host_name: &str, leads_to: Where, decision: Option<&Decision>) -> ClaimStep {
-        let Self { cluster, source, domain } = self;
+        let Self { cluster, source, domain, attachments } = self;
         // Without a domain nobody is asked: that is said once.
         let decision = decision.filter(|_| matches!(domain, Some(Ok(_))));
         ClaimStep {
             cluster: cluster.to_string(),
             object: source.to_string(),
             host_name: host_name.to_owned(),
+            ttl_seconds: None,
+            parents: attachments()
+                .into_iter()
+                .map(|attachment| ParentStep::of(attachment, host_name))
+                .collect(),
             leads_to,
             domain: domain.and_then(|domain| domain.as_ref().ok().cloned()),
             no_domain: match domain {
@@ -115,6 +148,21 @@ impl Claimed<'_> {
             },
             decision: decision.map(DecisionStep::of),
         }
+    }
+}
+
+impl ParentStep {
+    fn of(attachment: Attachment, host_name: &str) -> Self {
+        let Attachment { parent, listeners } = attachment;
+        let (listeners, refused) = match listeners {
+            Ok(listeners) => (listeners, None),
+            Err(reason) => (Vec::new(), Some(reason.to_string())),
+        };
+        let listeners = listeners.into_iter().map(|listener| ListenerStep {
+            says: listener.verdict(host_name).to_string(),
+            listener: listener.name,
+        });
+        Self { parent, refused, listeners: listeners.collect() }
     }
 }
 

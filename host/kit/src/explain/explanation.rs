@@ -78,15 +78,22 @@ impl Explanation {
         let mut is_there = false;
         for member in &landscape.clusters {
             let Ok(objects) = &member.objects else { continue };
+            let rules = policy.cluster_policy(&member.id, &member.cluster).sources;
             for source in objects.sources() {
                 let wants = |host_name: &str| match subject {
                     Subject::Object(object) => *object == source,
                     Subject::Name(_) => host_name.parse().is_ok_and(|name: HostName| names.contains(&name)),
                 };
-                is_there |= matches!(subject, Subject::Object(object) if *object == source);
+                if matches!(subject, Subject::Object(object) if *object == source) {
+                    is_there = true;
+                    let is_left_out = objects.is_left_out(&source, &rules);
+                    explanation.next(is_left_out.then(|| next::left_out(&source)));
+                }
                 let domain = verdicts.domains.get(&member.id);
-                let claimed = Claimed { cluster: &member.id, source: &source, domain };
-                let Resolution { wanted, unresolved } = objects.resolve(&source).unwrap_or_default();
+                let Resolution { wanted, unresolved } = objects.resolve(&source, &rules).unwrap_or_default();
+                let attachments = || objects.attachments(&source, &rules);
+                let claimed =
+                    Claimed { cluster: &member.id, source: &source, domain, attachments: &attachments };
                 for claim in wanted {
                     let decision = way.decision(&member.id, &source, &claim.host_name);
                     if wants(&claim.host_name) || publishes_any(decision, &names) {
@@ -102,7 +109,7 @@ impl Explanation {
                 }
             }
         }
-        if explanation.claims.is_empty() {
+        if explanation.claims.is_empty() && explanation.next_steps.is_empty() {
             explanation.next([way.nobody_asks(subject, is_there)]);
         }
         for name in &names {

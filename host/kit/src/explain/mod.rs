@@ -15,7 +15,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{ClaimStep, DecisionStep, Where};
+pub use claim::{ClaimStep, DecisionStep, ListenerStep, ParentStep, Where};
 pub use explanation::{Explanation, Unknown};
 pub use name::{AnswerStep, GaveWay, NameStep, Standing, StoredStep, Won};
 pub use subject::{Subject, SubjectError};

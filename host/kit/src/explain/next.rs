@@ -31,6 +31,27 @@ pub(super) fn unresolved(source: &SourceRef, reason: &UnresolvedReason) -> Strin
         UnresolvedReason::NoAddress(parent) => {
             format!("wait until {parent} has an address in its status; who gives it one?")
         }
+        UnresolvedReason::NotSelected(parent) => format!(
+            "compare {parent} with spec.sources of the DNSPolicy, and look for its annotation controller"
+        ),
+        UnresolvedReason::SetNotAllowed(gateway, set) => format!(
+            "see that spec.allowedListeners of {gateway} lets {set} in, and what the status of {set} says"
+        ),
+        UnresolvedReason::NotServing(parent) => {
+            format!(
+                "wait until status.listeners of {parent} says that the listener is accepted and programmed"
+            )
+        }
+        UnresolvedReason::NotReachable(object) => {
+            format!("make {object} of type LoadBalancer, or headless, or name targets in an annotation")
+        }
+        UnresolvedReason::NoTargets => format!("name targets in {source}"),
+        UnresolvedReason::UnsupportedType(_) => {
+            format!("publish the name in {source} as A, AAAA or CNAME")
+        }
+        UnresolvedReason::InvalidAnnotation(_) => {
+            format!("correct the annotation of {source}; the rest of the object counts")
+        }
         UnresolvedReason::NoParent => {
             format!("name a Gateway in spec.parentRefs of {source}")
         }
@@ -128,6 +149,11 @@ pub(super) fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&Cluste
 /// About an object that no cluster has.
 pub(super) fn no_such_object(source: &SourceRef) -> String {
     format!("there is no {source} in the clusters that could be read: correct its kind, namespace or name")
+}
+
+/// About an object that counts for nothing.
+pub(super) fn left_out(source: &SourceRef) -> String {
+    format!("compare {source} with spec.sources of the DNSPolicy, and look for its annotation controller")
 }
 
 /// About an object that asks for nothing.

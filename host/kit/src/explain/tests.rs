@@ -195,3 +195,76 @@ fn where_nobody_asks_the_author_is_told_where_to() {
     let explanation = explain_in(&with("workload01", &nothing), "ingress/default/nothing", None);
     assert!(explanation.next_steps[0].contains("names no host"), "{:?}", explanation.next_steps);
 }
+
+#[test]
+fn each_listener_says_whether_it_serves_a_name_or_why_not() {
+    let gateway = r#"
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: many, namespace: infra}
+spec:
+  listeners:
+  - {name: open, port: 443, protocol: HTTPS, hostname: "*.workload01.openmcp.cluster", allowedRoutes: {namespaces: {from: All}}}
+  - {name: other, port: 443, protocol: HTTPS, hostname: "*.example.com", allowedRoutes: {namespaces: {from: All}}}
+  - {name: raw, port: 443, protocol: TCP, allowedRoutes: {namespaces: {from: All}}}
+  - {name: grpc, port: 443, protocol: HTTPS, allowedRoutes: {namespaces: {from: All}, kinds: [{kind: GRPCRoute}]}}
+  - {name: here, port: 443, protocol: HTTPS}
+  - {name: plain, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}
+  - {name: broken, port: 443, protocol: HTTPS, allowedRoutes: {namespaces: {from: All}}}
+status:
+  addresses: [{value: 172.18.201.30}]
+  listeners: [{name: broken, conditions: [{type: Accepted, status: "False"}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: many, namespace: shop}
+spec:
+  hostnames: [many.workload01.openmcp.cluster]
+  parentRefs:
+  - {name: many, namespace: infra, port: 443}
+  - {name: many, namespace: infra, sectionName: plain}
+  - {name: none, namespace: infra}
+status:
+  parents:
+  - parentRef: {name: many, namespace: infra, port: 443}
+    conditions: [{type: Accepted, status: "True"}]
+  - parentRef: {name: many, namespace: infra, sectionName: plain}
+    conditions: [{type: Accepted, status: "True"}]
+"#;
+    let explanation = explain_in(&with("workload01", gateway), "HTTPRoute/shop/many", None);
+    let [claim] = &explanation.claims[..] else { panic!("{explanation:#?}") };
+    let says = |parent: usize| {
+        let listeners = claim.parents[parent].listeners.iter();
+        listeners.map(|step| format!("{} {}", step.listener, step.says)).collect::<Vec<_>>()
+    };
+    assert_eq!(claim.parents[0].parent, "Gateway infra/many, port 443");
+    assert_eq!(
+        says(0),
+        [
+            "open serves many.workload01.openmcp.cluster",
+            "other no: its host name is *.example.com",
+            "raw no: it has a protocol that routes of this kind do not speak",
+            "grpc no: its allowedRoutes.kinds has other kinds",
+            "here no: its allowedRoutes.namespaces does not let the route's namespace in",
+            "plain no: the route names another port",
+            "broken no: it is in conflict with another one, not accepted, or invalid",
+        ]
+    );
+    assert_eq!(claim.parents[1].parent, "Gateway infra/many, section plain");
+    assert_eq!(says(1)[0], "open no: the route names another section");
+    assert_eq!(says(1)[5], "plain serves many.workload01.openmcp.cluster");
+    assert_eq!(claim.parents[2].refused.as_deref(), Some("Gateway infra/none does not exist"));
+    assert_eq!(explanation.next_steps, [""; 0]);
+}
+
+#[test]
+fn an_object_that_is_left_out_leads_to_what_leaves_it_out() {
+    let name = "left-out.workload01.openmcp.cluster";
+    let annotated = ingress("left-out", name, "{ip: 10.1.1.1}").replace(
+        "namespace: default}",
+        "namespace: default, annotations: {external-dns.kubernetes.io/controller: other}}",
+    );
+    let explanation = explain_in(&with("workload01", &annotated), "Ingress/default/left-out", None);
+    assert_eq!(explanation.claims, []);
+    assert!(explanation.next_steps[0].contains("spec.sources"), "{:?}", explanation.next_steps);
+}

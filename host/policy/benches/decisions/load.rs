@@ -29,8 +29,11 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
             scope.spawn(move || {
                 for index in (thread..DECISIONS).step_by(threads) {
                     let Case { context, claim } = &cases[index % cases.len()];
-                    let wanted =
-                        Claim { host_name: claim.host_name.to_string(), targets: claim.targets.clone() };
+                    let wanted = Claim {
+                        host_name: claim.host_name.to_string(),
+                        targets: claim.targets.clone(),
+                        ttl_seconds: None,
+                    };
                     let decision =
                         decide(module, context, allowed, &claim.source, &Labels::default(), &wanted);
                     // On a machine that stalls for a second, a call meets its deadline.

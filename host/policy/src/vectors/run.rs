@@ -151,7 +151,7 @@ fn ask_claim(
     let Ok(host_name) = claim.host_name_in(&domain).parse::<HostName>() else {
         return Ok(Answer::NoName);
     };
-    let wanted = Claim { host_name: host_name.to_string(), targets: targets.clone() };
+    let wanted = Claim { host_name: host_name.to_string(), targets: targets.clone(), ttl_seconds: None };
     let claim =
         CheckedClaim { host_name, source: source.clone(), labels: labels.clone(), targets: targets.clone() };
     let verdict =

@@ -89,7 +89,7 @@ async fn deciding(cluster: &ClusterId, means: &Means) -> Result<(ClusterModule, 
 fn all(module: &ClusterModule, allowed: &AllowedNames, wanted: Vec<Wanted>) -> Vec<(Wanted, Denial)> {
     let no_labels = Labels::default();
     let denied = wanted.into_iter().filter_map(|(name, target)| {
-        let claim = Claim { host_name: name.to_string(), targets: vec![target.clone()] };
+        let claim = Claim { host_name: name.to_string(), targets: vec![target.clone()], ttl_seconds: None };
         let source = source(&name);
         match decide(&*module.policy, &module.context, allowed, &source, &no_labels, &claim) {
             Decision::Deny(denial) => Some(((name, target), denial)),

@@ -109,6 +109,7 @@ mod tests {
                 wildcards: false,
             },
             candidate: None,
+            sources: Arc::default(),
             limits: openmcp_dns_core::limits::Limits::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 10 },
             hold: Duration::ZERO,

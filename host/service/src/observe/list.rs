@@ -1,5 +1,7 @@
 //! Reads the objects of one cluster once, for who does not follow them.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kube::Api;
@@ -8,7 +10,7 @@ use kube::core::ApiResource;
 use openmcp_dns_core::kinds::{Fields, Kind, Part, Reader, Watched};
 use thiserror::Error;
 
-use super::discovery;
+use super::discovery::Discovery;
 use super::partial::PartialObject;
 use crate::watch::{MOST_OBJECTS, too_many};
 
@@ -20,7 +22,7 @@ const PAGE: u32 = 500;
 #[error("unable to list objects of kind {kind}")]
 pub struct ListError {
     kind: Kind,
-    source: kube::Error,
+    source: Arc<kube::Error>,
 }
 
 /// All objects of a cluster that claim host names, or that claims depend on, in the order of
@@ -30,11 +32,12 @@ pub struct ListError {
 /// When one kind cannot be listed: what is known of the others says too little.
 pub async fn list(client: &kube::Client) -> Result<Vec<Watched>, ListError> {
     let mut all = Vec::new();
+    let discovery = Discovery::new(client.clone());
     for kind in Kind::watched() {
         let failed = |source| ListError { kind, source };
-        let Some(resource) = discovery::served(client, kind).await.map_err(failed)? else { continue };
+        let Some(resource) = discovery.served(kind).await.map_err(failed)? else { continue };
         let found = kind.read(List { kind, client: client.clone(), resource });
-        all.extend(found.await.map_err(failed)?);
+        all.extend(found.await.map_err(|error| failed(Arc::new(error)))?);
     }
     Ok(all)
 }
@@ -54,6 +57,7 @@ impl Reader for List {
             let api: Api<PartialObject<Spec, Status>> = Api::all_with(client, &resource);
             let mut all = Vec::new();
             let mut page = ListParams::default().limit(PAGE);
+            page.label_selector = kind.watched_label().map(str::to_owned);
             loop {
                 let listed = api.list(&page).await?;
                 all.extend(listed.items.into_iter().map(|item| item.object.watched(kind, fields)));

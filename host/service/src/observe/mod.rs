@@ -9,12 +9,15 @@ mod list;
 mod partial;
 mod watch;
 
+use std::sync::Arc;
+
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::tasks::Tasks;
+use discovery::Discovery;
 
 pub use intake::{NobodyListens, Observations, ObservationsReceiver, Taken, observations};
 pub use list::list;
@@ -51,8 +54,10 @@ pub fn observe(
 ) -> Watching {
     let (running, ended) = mpsc::channel(1);
     let cancel = cancel.child_token();
+    let discovery = Arc::new(Discovery::new(client.clone()));
     for kind in Kind::watched() {
         let watch = watch::Watch {
+            discovery: Arc::clone(&discovery),
             cluster: cluster.clone(),
             kind,
             client: client.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -13,13 +14,17 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::{Fields, Kind, ObjectKey, Part, Reader};
 use openmcp_dns_core::objects::Change;
 
+use super::discovery::Discovery;
 use super::partial::PartialObject;
-use super::{Observation, Observations, discovery};
+use super::{Observation, Observations};
 use crate::watch::{MOST_OBJECTS, too_many};
 
 /// How long to wait before asking again whether a kind is served: CRDs are installed after us on
 /// a fresh cluster, and discovery costs the API server little.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long to wait where a kind has not been served for minutes.
+const LONGEST_DISCOVERY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long to wait after the first trouble with a watch; doubles up to [`DISCOVERY_INTERVAL`] while
 /// the trouble lasts.
@@ -29,6 +34,7 @@ pub(super) struct Watch {
     pub(super) cluster: ClusterId,
     pub(super) kind: Kind,
     pub(super) client: kube::Client,
+    pub(super) discovery: Arc<Discovery>,
     pub(super) observations: Observations,
 }
 
@@ -69,18 +75,22 @@ impl Watch {
     /// A watch is not resumed after trouble, but begun anew with a list: only a list says that all is
     /// known again.
     async fn round(&self, reported: &mut Reported, pause: Duration) -> Result<Duration, Closed> {
-        let (message, pause) = match discovery::served(&self.client, self.kind).await {
+        let (message, pause) = match self.discovery.served(self.kind).await {
             Err(error) => (openmcp_dns_core::chain(&error), DISCOVERY_INTERVAL),
             Ok(None) => {
                 if *reported != Reported::NotServed {
                     *reported = Reported::NotServed;
                     self.report(Observation::NotServed(self.kind)).await?;
                 }
-                return Ok(DISCOVERY_INTERVAL);
+                // What has not been installed for a while will seldom be now.
+                return Ok((pause + pause / 4).clamp(DISCOVERY_INTERVAL, LONGEST_DISCOVERY_INTERVAL));
             }
             Ok(Some(resource)) => {
                 match self.kind.read(Following { watch: self, resource, reported }).await? {
-                    Ended::NotServed => return Ok(FIRST_PAUSE),
+                    Ended::NotServed => {
+                        self.discovery.forget().await;
+                        return Ok(FIRST_PAUSE);
+                    }
                     Ended::Trouble { message, synced: true } => (message, FIRST_PAUSE),
                     Ended::Trouble { message, synced: false } => {
                         (message, (pause * 2).min(DISCOVERY_INTERVAL))
@@ -124,7 +134,9 @@ impl Following<'_> {
         let Self { watch, resource, reported } = self;
         let kind = watch.kind;
         let api: Api<PartialObject<Spec, Status>> = Api::all_with(watch.client.clone(), &resource);
-        let mut events = watcher(api, watcher::Config::default()).boxed();
+        let label_selector = kind.watched_label().map(str::to_owned);
+        let config = watcher::Config { label_selector, ..watcher::Config::default() };
+        let mut events = watcher(api, config).boxed();
         let (mut list, mut known) = (Vec::new(), Known::default());
         let mut synced = false;
         while let Some(event) = events.next().await {
@@ -210,7 +222,9 @@ mod tests {
     async fn a_list_without_end_is_trouble_of_its_cluster() {
         let (observations, mut seen) = observations();
         let cluster = ClusterId::new("s", "w1");
-        tokio::spawn(Watch { cluster, kind: Kind::Namespace, client: endless(), observations }.run());
+        let discovery = Arc::new(Discovery::new(endless()));
+        let watch = Watch { cluster, kind: Kind::Namespace, client: endless(), discovery, observations };
+        tokio::spawn(watch.run());
         let told = seen.recv().await.observation;
         assert!(matches!(&told, Observation::Trouble(_, why) if *why == too_many()), "it is trouble");
     }

@@ -12,6 +12,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 
 use openmcp_dns_api::dns_policy::{self, DeletionGuard, SharedName};
+use openmcp_dns_api::sources::Sources;
 use openmcp_dns_api::{Cluster, DNSPolicySpec};
 
 /// A policy whose module is admitted: what is the same for all its clusters.
@@ -83,6 +84,7 @@ impl ActivePolicy<'_> {
             policy_name: name.clone(),
             module: for_cluster(module),
             candidate: candidate.as_ref().map(for_cluster),
+            sources: Arc::new(spec.sources.as_ref().map(Sources::rules).unwrap_or_default()),
             limits: Limits {
                 names_per_cluster: count(names_per_cluster),
                 host_names_per_object: count(host_names_per_object),

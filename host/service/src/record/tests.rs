@@ -142,6 +142,7 @@ impl Running {
             policy_name: format!("of-{cluster}"),
             module: module(cluster, policy),
             candidate: candidate.map(|candidate| module(cluster, candidate)),
+            sources: Arc::default(),
             limits: Limits::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: Duration::from_secs(600),

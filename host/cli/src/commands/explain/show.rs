@@ -1,7 +1,8 @@
 //! An explanation for people: from the object to the answers, line by line.
 
 use openmcp_dns_kit::explain::{
-    AnswerStep, ClaimStep, DecisionStep, Explanation, GaveWay, NameStep, StoredStep, Unknown, Where, Won,
+    AnswerStep, ClaimStep, DecisionStep, Explanation, GaveWay, ListenerStep, NameStep, ParentStep,
+    StoredStep, Unknown, Where, Won,
 };
 
 /// Columns of what is said of a step.
@@ -45,8 +46,26 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 fn claim(text: &mut String, claim: &ClaimStep) {
-    let ClaimStep { cluster: _, object: _, host_name, leads_to, domain, no_domain, decision } = claim;
-    line(text, "asks for", if host_name.is_empty() { "the host names of its listeners" } else { host_name });
+    let ClaimStep {
+        cluster: _,
+        object: _,
+        host_name,
+        ttl_seconds,
+        parents,
+        leads_to,
+        domain,
+        no_domain,
+        decision,
+    } = claim;
+    let asks_for = if host_name.is_empty() { "the host names of its listeners" } else { host_name };
+    let ttl = ttl_seconds.map_or_else(String::new, |ttl| format!(", for {ttl} s"));
+    line(text, "asks for", &format!("{asks_for}{ttl}"));
+    for ParentStep { parent, refused, listeners } in parents {
+        line(text, "at", &refused.as_ref().map_or_else(|| parent.clone(), |why| format!("{parent}: {why}")));
+        for ListenerStep { listener, says } in listeners {
+            line(text, "", &format!("listener {listener}: {says}"));
+        }
+    }
     match leads_to {
         Where::Targets(targets) => line(text, "leads to", &targets.join(" ")),
         Where::Nowhere { reason, passes } => {

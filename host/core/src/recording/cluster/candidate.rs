@@ -65,7 +65,7 @@ impl ClusterRecords {
             ticket,
             module: candidate.module.clone(),
             allowed,
-            claims: self.asked(sources),
+            claims: self.asked(sources, &policy.sources),
             questions_per_second: policy.limits.questions_per_second,
         }));
     }

@@ -9,7 +9,7 @@ use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::decide::Decision;
 use crate::deletion_guard::Reason;
-use crate::kinds::Kind;
+use crate::kinds::{Kind, SourceRules};
 use crate::objects::Change;
 use crate::policy::{FailureKind, PolicyFailure};
 use crate::recording::messages::{Observation, WatchState};
@@ -175,7 +175,10 @@ impl ClusterRecords {
         around: &mut Surroundings<'_>,
     ) -> Vec<AskedClaim> {
         let source = &self.index.known(source).unwrap_or(source).clone();
-        let resolution = self.objects.resolve(source);
+        let resolution = match &self.policy {
+            Some(policy) => self.objects.resolve(source, &policy.sources),
+            None => self.objects.resolve(source, &SourceRules::default()),
+        };
         if resolution.is_some() && self.policy.is_none() {
             // Nobody decides on it now; a policy that comes into force comes back to it.
             return Vec::new();

@@ -26,7 +26,7 @@ use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
 use crate::deletion_guard::{DeletionGuard, Reason};
 use crate::index::{Index, Offers};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, SourceRules};
 use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::objects::Objects;
@@ -210,9 +210,13 @@ impl ClusterRecords {
 
     /// What those who plan names have to know of the cluster.
     pub(super) fn member(&self) -> Member {
-        // All is known of what nobody looks at.
-        let is_known = |state: &WatchState| matches!(state, WatchState::InSync | WatchState::LeftToAgent);
-        let in_sync = self.watches.iter().filter(|(_, state)| is_known(state));
+        // All is known of what nobody looks at, and of what is not there and need not be.
+        let is_known = |(kind, state): &(&Kind, &WatchState)| match state {
+            WatchState::InSync | WatchState::LeftToAgent => true,
+            WatchState::NotServed => kind.is_optional(),
+            WatchState::Trouble(_) => false,
+        };
+        let in_sync = self.watches.iter().filter(is_known);
         let limits = self.policy.as_ref().map(|policy| policy.limits).unwrap_or_default();
         Member {
             zone: self.zone.clone(),
@@ -313,10 +317,14 @@ impl ClusterRecords {
     }
 
     /// What the objects ask for, with all that a module is told of it.
-    fn asked<'s>(&self, sources: impl IntoIterator<Item = &'s SourceRef>) -> Vec<AskedClaim> {
+    fn asked<'s>(
+        &self,
+        sources: impl IntoIterator<Item = &'s SourceRef>,
+        rules: &SourceRules,
+    ) -> Vec<AskedClaim> {
         let mut asked = Vec::new();
         for source in sources {
-            let resolution = self.objects.resolve(source).unwrap_or_default();
+            let resolution = self.objects.resolve(source, rules).unwrap_or_default();
             let wanted = self.within_budget(source, resolution);
             let Some(labels) = self.labels(source) else { continue };
             let surplus = wanted.surplus.map(|(host_name, _)| host_name);

@@ -47,7 +47,7 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: None,
-            claims: self.asked(&self.objects.sources()),
+            claims: self.asked(&self.objects.sources(), &policy.sources),
             questions_per_second: policy.limits.questions_per_second,
         }));
         self.incoming = Some(Incoming { policy, ticket, decided: None });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::kinds::{Kind, Role};
+use crate::kinds::Kind;
 use crate::name::HostName;
 use crate::skydns::Owner;
 
@@ -40,7 +40,7 @@ impl Member {
     pub(super) fn knows_enough_of(&self, owner: &Owner, source: Option<&str>) -> bool {
         let is_own = self.zone.as_ref() == Some(&owner.zone) || self.left_zones.contains(&owner.zone);
         let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
-        let needed = match kind.filter(|kind| kind.role() == Role::Source) {
+        let needed = match kind.filter(|kind| kind.claims()) {
             Some(kind) => kind.needs().collect(),
             None => Kind::ALL.to_vec(),
         };

@@ -60,6 +60,7 @@ impl Rules {
             policy_name: "policy".to_owned(),
             module: self.module(cluster),
             candidate: None,
+            sources: Arc::default(),
             limits: self.limits,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
