@@ -74,10 +74,10 @@ async fn on_server(client: &Client, case: &SourceCase) -> Result<Vec<Watched>, S
     for object in &case.input {
         for object in writes(object) {
             apply(client, &object).await.map_err(|error| format!("{error:#}"))?;
-        }
-        if let Some(status) = object.get("status") {
-            let written = Reference::of(object).merge_status(client, status).await;
-            written.map_err(|error| format!("{error:#}"))?;
+            if let Some(status) = object.get("status") {
+                let written = Reference::of(&object).merge_status(client, status).await;
+                written.map_err(|error| format!("{error:#}"))?;
+            }
         }
     }
     observe::list(client).await.map_err(|error| openmcp_dns_core::chain(&error))
@@ -101,6 +101,10 @@ fn writes(object: &Value) -> Vec<Value> {
         for listener in listeners.filter(|listener| listener["protocol"] == "TLS") {
             listener["tls"] = json!({ "mode": "Passthrough" });
         }
+    }
+    // Host names must be in the newest version only, which is the one that is read.
+    if object["kind"] == "TLSRoute" && object["spec"]["hostnames"].is_null() {
+        object["apiVersion"] = "gateway.networking.k8s.io/v1alpha2".into();
     }
     if object["kind"] != "Ingress" {
         return vec![object];

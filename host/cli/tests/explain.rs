@@ -62,7 +62,7 @@ fn what_a_server_answers_is_the_end_of_the_way() {
 fn what_cannot_be_explained_ends_with_2() {
     for (arguments, expected) in [
         (&["a_b", example()][..], "is no host name"),
-        (&["Gateway/default/denied", example()], "is no kind that claims host names"),
+        (&["Namespace/default/denied", example()], "is no kind that claims host names"),
         (&[NAME], "<FOLDER>"),
         (&[NAME, "/does/not/exist"], "failed to read the landscape"),
         (&[NAME, example(), "--all"], "--kubeconfig"),

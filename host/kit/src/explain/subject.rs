@@ -95,7 +95,7 @@ mod tests {
             ("a_b", "is no host name"),
             ("HTTPRoute/shop", "is not KIND/NAMESPACE/NAME"),
             ("HTTPRoute//shop", "is not KIND/NAMESPACE/NAME"),
-            ("Gateway/default/shop", "HTTPRoute, "),
+            ("Namespace/default/shop", "HTTPRoute, "),
         ] {
             let error = text.parse::<Subject>().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
