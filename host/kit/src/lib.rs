@@ -20,6 +20,7 @@ pub mod explain;
 mod inspection;
 mod loaded_policy;
 pub mod module;
+pub mod plan;
 mod questions;
 pub mod scaffold;
 mod trial;

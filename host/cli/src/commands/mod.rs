@@ -16,6 +16,7 @@ mod landscape;
 mod leading;
 mod limits;
 mod manifests;
+mod plan;
 mod platform;
 mod policy;
 mod probe;
@@ -48,6 +49,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
     Explain(Box<explain::ExplainArgs>),
+    Plan(plan::PlanArgs),
     Serve(Box<serve::ServeArgs>),
     Withdraw(Box<withdraw::WithdrawArgs>),
     Export(Box<backup::export::ExportArgs>),
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Demo(_)
         | Command::Probe(_)
         | Command::Explain(_)
+        | Command::Plan(_)
         | Command::Withdraw(_)
         | Command::Export(_)
         | Command::Restore(_)
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => block_on(run::run(*args)),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Explain(args) => block_on(explain::run(*args)),
+        Command::Plan(args) => block_on(plan::run(args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,7 @@
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::codes;
+use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Denial, PolicyFailure};
 use openmcp_dns_core::resolve::UnresolvedReason;
@@ -148,7 +149,15 @@ pub(super) fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&Cluste
 
 /// About an object that no cluster has.
 pub(super) fn no_such_object(source: &SourceRef) -> String {
-    format!("there is no {source} in the clusters that could be read: correct its kind, namespace or name")
+    match source.kind {
+        // Nobody here knows of any other.
+        Kind::Service => {
+            format!("create {source}, or give it the annotation external-dns.kubernetes.io/hostname")
+        }
+        _ => format!(
+            "there is no {source} in the clusters that could be read: correct its kind, namespace or name"
+        ),
+    }
 }
 
 /// About an object that counts for nothing.
@@ -158,5 +167,11 @@ pub(super) fn left_out(source: &SourceRef) -> String {
 
 /// About an object that asks for nothing.
 pub(super) fn asks_for_nothing(source: &SourceRef) -> String {
-    format!("{source} names no host: give it one, or its listener")
+    match source.kind {
+        Kind::Gateway | Kind::ListenerSet => format!(
+            "routes ask for the host names of {source}; with the annotation dns.openmcp.cloud/listener-host-names: \
+             \"true\" it does so itself"
+        ),
+        _ => format!("{source} names no host: give it one, or its listener"),
+    }
 }

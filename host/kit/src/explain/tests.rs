@@ -186,6 +186,8 @@ fn where_nobody_asks_the_author_is_told_where_to() {
         ("new.openmcp.cluster", "lies in no cluster's domain"),
         ("new.example.com", "outside of the zone openmcp.cluster"),
         ("HTTPRoute/default/nobody", "there is no HTTPRoute/default/nobody"),
+        ("Service/default/example-service", "the annotation external-dns.kubernetes.io/hostname"),
+        ("Gateway/default/example-gateway", "dns.openmcp.cloud/listener-host-names"),
     ] {
         let explanation = explain(subject, None);
         assert_eq!(explanation.claims, []);

@@ -7,18 +7,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use openmcp_dns_api::dns_policy::FileSource;
 use openmcp_dns_core::mirror::Mirror;
 use openmcp_dns_kit::explain::{Explanation, Subject};
-use openmcp_dns_landscape::Landscape;
 use openmcp_dns_service::address::parse_server;
 
 use super::landscape::folder;
 use super::landscape::live::LiveArgs;
 use super::policy::choice::ModuleChoice;
-use super::policy::module::{ModuleArg, engine};
+use super::policy::module::engine;
 use super::probe::servers::{self, Asked};
-use crate::terminal::hint::{describe, hinted};
+use crate::terminal::hint::describe;
 use crate::terminal::output::{OutputFormat, is_closed, note, print};
 
 /// What the exit code says when the way could not be followed.
@@ -109,7 +107,7 @@ async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     let module = match module {
         Some(module) => module,
         None if loader.is_some() => ModuleChoice::Active,
-        None => of_folder(folder.as_deref(), &landscape)?,
+        None => folder::module(folder.as_deref().unwrap_or(Path::new("")), &landscape)?,
     };
     let policy = module.policy(&engine, None, &landscape, loader.as_ref()).await?;
     let store: Option<Mirror> = match etcd.is_empty() {
@@ -133,20 +131,4 @@ async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// The module that the policy of a folder names, where it is one in that folder or built in.
-fn of_folder(folder: Option<&Path>, landscape: &Landscape) -> anyhow::Result<ModuleChoice> {
-    let Some(policy) = landscape.policy() else { return Ok(ModuleChoice::Given(ModuleArg::Standard)) };
-    let module = &policy.spec.module;
-    match (&module.built_in, &module.file) {
-        (Some(_), _) => Ok(ModuleChoice::Given(ModuleArg::Standard)),
-        (None, Some(FileSource { path })) => {
-            Ok(ModuleChoice::Given(ModuleArg::File(folder.unwrap_or(Path::new("")).join(path))))
-        }
-        (None, None) => Err(hinted(
-            "the DNSPolicy of the folder names a module that is somewhere else",
-            "pull it with `openmcp-dns policy pull`, and name the file with --module",
-        )),
-    }
 }

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use kube::ResourceExt as _;
+use openmcp_dns_api::dns_policy::FileSource;
 use openmcp_dns_landscape::Landscape;
 use openmcp_dns_landscape::folder::{self, PLATFORM};
 
+use super::super::policy::choice::ModuleChoice;
+use super::super::policy::module::ModuleArg;
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::note;
 
@@ -43,4 +46,21 @@ pub(in crate::commands) fn read(path: &Path) -> anyhow::Result<Landscape> {
         }
     }
     Ok(landscape)
+}
+
+/// The module that the policy of a folder names, where it is one in that folder or built in.
+///
+/// # Errors
+/// When it is somewhere else.
+pub(in crate::commands) fn module(folder: &Path, landscape: &Landscape) -> anyhow::Result<ModuleChoice> {
+    let Some(policy) = landscape.policy() else { return Ok(ModuleChoice::Given(ModuleArg::Standard)) };
+    let module = &policy.spec.module;
+    match (&module.built_in, &module.file) {
+        (Some(_), _) => Ok(ModuleChoice::Given(ModuleArg::Standard)),
+        (None, Some(FileSource { path })) => Ok(ModuleChoice::Given(ModuleArg::File(folder.join(path)))),
+        (None, None) => Err(hinted(
+            "the DNSPolicy of the folder names a module that is somewhere else",
+            "pull it with `openmcp-dns policy pull`, and name the file with --module",
+        )),
+    }
 }
