@@ -34,7 +34,7 @@ pub struct Side<'s> {
 pub struct Plan {
     /// Names that would come, go, or get other records; sorted.
     pub names: Vec<NameChange>,
-    /// Claims that would not be published, and are now, or are not for another reason.
+    /// Claims that would come to nothing, and do not now, or for another reason; sorted.
     pub not_published: Vec<NotPublished>,
     /// Clusters of which so much would be deleted that it waits for a confirmation.
     pub held: Vec<Held>,
@@ -121,7 +121,7 @@ impl Plan {
         let held = held.collect();
         Self {
             names: names.filter(|change| change.before != change.after).collect(),
-            not_published: not_published.into_iter().filter(|claim| !told.contains(claim)).collect(),
+            not_published: BTreeSet::from_iter(not_published).difference(&told).cloned().collect(),
             held,
         }
     }

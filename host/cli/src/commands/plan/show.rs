@@ -87,7 +87,5 @@ fn summary(plan: &Plan) -> String {
     }
     let (come, go, change) = plan.counts();
     let denied = plan.not_published.len();
-    format!(
-        "{come} names come, {go} go, {change} change; {denied} claims are not published that were, or anew"
-    )
+    format!("names: {come} new, {go} gone, {change} changed; claims that come to nothing: {denied}")
 }
