@@ -170,7 +170,15 @@ impl Landscape {
 /// # Errors
 /// When they are not there.
 pub fn gateway_api_crds() -> anyhow::Result<Vec<String>> {
-    let folder = Provided::GatewayApi.path()?;
+    manifests_of(Provided::GatewayApi)
+}
+
+/// The texts of a folder of manifests.
+///
+/// # Errors
+/// When they are not there.
+pub fn manifests_of(provided: Provided) -> anyhow::Result<Vec<String>> {
+    let folder = provided.path()?;
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| format!("failed to list {}", folder.display()))? {
         let path = entry?.path();

@@ -15,6 +15,8 @@ pub enum Provided {
     CoreDns,
     /// The CRDs of the Gateway API in their standard channel.
     GatewayApi,
+    /// The same in their experimental channel, where older versions are served.
+    GatewayApiExperimental,
     /// The program `helm`.
     Helm,
     /// The program `external-dns`.
@@ -45,6 +47,12 @@ impl Provided {
                 include_str!("../servers/gateway-api/go.mod"),
                 "sigs.k8s.io/gateway-api",
                 "standard",
+            ),
+            Self::GatewayApiExperimental => (
+                "gateway-api",
+                include_str!("../servers/gateway-api/go.mod"),
+                "sigs.k8s.io/gateway-api",
+                "experimental",
             ),
             Self::ExternalDns => (
                 "external-dns",

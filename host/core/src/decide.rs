@@ -187,12 +187,9 @@ fn reachable_targets(targets: &[String]) -> Result<Vec<String>, Denial> {
 }
 
 fn parse_target(target: &str) -> Result<RecordValue, crate::record::ValueError> {
-    // An IPv4 address in IPv6 notation is the IPv4 address (RFC 4291 section 2.5.5.2).
-    match target.parse().map(|address: std::net::IpAddr| address.to_canonical()) {
-        Ok(address) if address.is_ipv4() => RecordValue::parse(RecordType::A, &address.to_string()),
-        Ok(address) => RecordValue::parse(RecordType::Aaaa, &address.to_string()),
-        Err(_) => RecordValue::parse(RecordType::Cname, target),
-    }
+    let canonical = target.parse().map(|address: std::net::IpAddr| address.to_canonical().to_string());
+    let text = canonical.as_deref().unwrap_or(target);
+    RecordValue::parse(RecordType::of_target(target), text)
 }
 
 /// Checks a policy's record sets. Nonsense in one of them makes the whole answer nonsense: half of

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 
 use crate::cluster::SourceRef;
-use crate::kinds::{Kind, Lookup, ObjectKey, Role, SourceRules, Watched};
+use crate::kinds::{Attachment, Kind, Lookup, ObjectKey, Role, SourceRules, Watched};
 use crate::labels::Labels;
 use crate::resolve::Resolution;
 use kept::{Kept, Named};
@@ -66,6 +66,18 @@ impl Objects {
     #[must_use]
     pub fn resolve(&self, source: &SourceRef, rules: &SourceRules) -> Option<Resolution> {
         self.get(source)?.resolve(self, rules)
+    }
+
+    /// Whether rules, or an annotation of its own, leave a source out.
+    #[must_use]
+    pub fn is_left_out(&self, source: &SourceRef, rules: &SourceRules) -> bool {
+        self.get(source).is_some_and(|object| object.is_left_out(rules))
+    }
+
+    /// How a source stands to the listeners that it wants to attach to.
+    #[must_use]
+    pub fn attachments(&self, source: &SourceRef, rules: &SourceRules) -> Vec<Attachment> {
+        self.get(source).map(|object| object.attachments(self, rules)).unwrap_or_default()
     }
 
     /// Labels of a source.

@@ -28,6 +28,17 @@ pub enum RecordType {
 }
 
 impl RecordType {
+    /// The type of the record that leads to a target: an address, or else a host name.
+    #[must_use]
+    pub fn of_target(target: &str) -> Self {
+        // An IPv4 address in IPv6 notation is the IPv4 address (RFC 4291 section 2.5.5.2).
+        match target.parse().map(|address: IpAddr| address.to_canonical()) {
+            Ok(IpAddr::V4(_)) => Self::A,
+            Ok(IpAddr::V6(_)) => Self::Aaaa,
+            Err(_) => Self::Cname,
+        }
+    }
+
     /// The type in its presentation form, for example `AAAA`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

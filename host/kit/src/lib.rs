@@ -14,10 +14,13 @@
 pub mod bench;
 pub mod build;
 pub mod claims;
+pub mod conformance;
 pub mod diff;
+pub mod explain;
 mod inspection;
 mod loaded_policy;
 pub mod module;
+pub mod plan;
 mod questions;
 pub mod scaffold;
 mod trial;

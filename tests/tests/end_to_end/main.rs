@@ -7,6 +7,7 @@ mod cluster_dns;
 mod deletion;
 mod diff;
 mod kinds;
+mod explain;
 mod kube_api;
 mod metrics;
 mod monitor;
@@ -133,6 +134,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(metrics::the_service_says_that_it_lives_and_what_its_policy_does(&world));
         step!(diff::a_diff_shows_which_names_another_module_would_change(&world));
         step!(diff::a_diff_names_the_cluster_that_it_could_not_reach(&world));
+        step!(explain::the_whole_way_of_a_name_is_explained(&world));
         step!(policy::a_name_of_another_cluster_is_denied(&world));
         step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
         step!(policy::the_module_is_swapped_without_a_restart(&mut world));

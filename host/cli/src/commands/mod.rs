@@ -5,14 +5,18 @@
 
 mod backup;
 mod completions;
+mod conformance;
 mod crds;
 mod demo;
 mod deploy;
 mod etcd;
+mod explain;
 mod gate;
+mod landscape;
 mod leading;
 mod limits;
 mod manifests;
+mod plan;
 mod platform;
 mod policy;
 mod probe;
@@ -44,12 +48,15 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     Run(Box<run::RunArgs>),
     Probe(Box<probe::ProbeArgs>),
+    Explain(Box<explain::ExplainArgs>),
+    Plan(plan::PlanArgs),
     Serve(Box<serve::ServeArgs>),
     Withdraw(Box<withdraw::WithdrawArgs>),
     Export(Box<backup::export::ExportArgs>),
     Restore(Box<backup::restore::RestoreArgs>),
     Uninstall(Box<uninstall::UninstallArgs>),
     Policy(policy::PolicyArgs),
+    Conformance(conformance::ConformanceArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
     Completions(completions::CompletionsArgs),
@@ -65,11 +72,14 @@ pub fn main() -> ExitCode {
         // What it has to say stands in its own output.
         Command::Demo(_)
         | Command::Probe(_)
+        | Command::Explain(_)
+        | Command::Plan(_)
         | Command::Withdraw(_)
         | Command::Export(_)
         | Command::Restore(_)
         | Command::Uninstall(_)
         | Command::Policy(_)
+        | Command::Conformance(_)
         | Command::Crds(_)
         | Command::Manifests(_)
         | Command::Completions(_)
@@ -80,12 +90,15 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Probe(args) => block_on(probe::run(*args)),
+        Command::Explain(args) => block_on(explain::run(*args)),
+        Command::Plan(args) => block_on(plan::run(args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Restore(args) => block_on(backup::restore::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Uninstall(args) => block_on(uninstall::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),

@@ -6,6 +6,7 @@
 //! `tests/kinds.rs` say what else a kind needs: a fixture, permissions, a line in the documentation.
 
 mod annotations;
+mod attachment;
 mod condition;
 mod dns_endpoint;
 mod endpoint_slice;
@@ -36,6 +37,7 @@ mod udp_route;
 use std::fmt;
 
 pub use annotations::Annotations;
+pub use attachment::{Attachment, ListenerStanding, ListenerVerdict, Misfit};
 pub use endpoints::{Endpoint, EndpointsSpec};
 pub use external_dns::endpoint;
 pub use meta::{Meta, ObjectKey};

@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::attachment::Attachment;
 use super::endpoint_slice::{self, SliceEndpoints};
 use super::endpoints::{self, EndpointsSpec};
 use super::gateway::{GatewaySpec, GatewayStatus};
@@ -185,6 +186,23 @@ impl Watched {
             Fields::Gateway(..) | Fields::ListenerSet(..) => own_listeners::resolve(self, lookup, rules),
             Fields::EndpointSlice(_) | Fields::Nothing => return None,
         })
+    }
+
+    /// Whether the rules, or an annotation of its own, leave the object out: it asks for nothing then.
+    #[must_use]
+    pub fn is_left_out(&self, rules: &SourceRules) -> bool {
+        !rules.select(self)
+    }
+
+    /// How the object stands to the listeners that it wants to attach to; empty where its kind attaches to none.
+    #[must_use]
+    pub fn attachments(&self, lookup: &impl Lookup, rules: &SourceRules) -> Vec<Attachment> {
+        match &self.fields {
+            Fields::Route(spec, status) => {
+                route::attachments(self.kind, &self.meta, spec, status, lookup, rules)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether anything that is read differs. The resource version does, after every write: most

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Kind;
 use super::annotations::{HostNameSource, collector};
+use super::attachment::{Attachment, ListenerStanding, Misfit};
 use super::condition::{Condition, said};
 use super::hostname::intersect;
 use super::listener::{Listener, Serving};
@@ -97,6 +98,20 @@ pub(super) fn resolve(
     collector.finish()
 }
 
+/// How a route stands to each listener of the Gateways and ListenerSets that it names.
+pub(super) fn attachments(
+    kind: Kind,
+    meta: &Meta,
+    spec: &RouteSpec,
+    status: &RouteStatus,
+    lookup: &impl Lookup,
+    rules: &SourceRules,
+) -> Vec<Attachment> {
+    let route = Route { kind, meta, status, lookup, rules };
+    let parents = spec.parent_refs.iter().filter(|parent| parent.kind().is_some());
+    parents.map(|parent_ref| route.attachment(parent_ref)).collect()
+}
+
 /// The host names that the route asks for. An empty one stands for the listener's.
 fn host_names(meta: &Meta, spec: &RouteSpec, rules: &SourceRules, collector: &mut Collector) -> Vec<String> {
     let source = meta.annotations.host_name_source("gateway-hostname-source").unwrap_or_else(|invalid| {
@@ -162,13 +177,9 @@ impl<'a, L: Lookup> Route<'a, L> {
     /// What the route attaches to by one of its parent references.
     fn attach(&self, parent_ref: &ParentRef) -> Result<Attached<'a>, UnresolvedReason> {
         let describe = || parent_ref.describe(&self.meta.namespace);
-        let parent = parent::find(parent_ref, &self.meta.namespace, self.lookup, self.rules)?;
-        match self.accepted(parent_ref) {
-            Some(true) => {}
-            Some(false) => return Err(UnresolvedReason::NotAccepted(describe())),
-            None => return Err(UnresolvedReason::NotYetAccepted(describe())),
-        }
-        let fitting = parent.listeners().iter().filter(|listener| self.fits(parent_ref, listener, &parent));
+        let parent = self.admitted(parent_ref)?;
+        let fits = |listener: &&Listener| self.misfit(parent_ref, listener, &parent).is_none();
+        let fitting = parent.listeners().iter().filter(fits);
         let listeners: Vec<_> = fitting.map(|listener| (listener, parent.serving(listener))).collect();
         if listeners.is_empty() {
             return Err(UnresolvedReason::NoListener(describe()));
@@ -177,6 +188,17 @@ impl<'a, L: Lookup> Route<'a, L> {
             return Err(UnresolvedReason::NoAddress(describe()));
         }
         Ok(Attached { listeners, targets: parent.targets })
+    }
+
+    /// The parent, if it accepts the route.
+    fn admitted(&self, parent_ref: &ParentRef) -> Result<Parent<'a>, UnresolvedReason> {
+        let parent = parent::find(parent_ref, &self.meta.namespace, self.lookup, self.rules)?;
+        let describe = || parent_ref.describe(&self.meta.namespace);
+        match self.accepted(parent_ref) {
+            Some(true) => Ok(parent),
+            Some(false) => Err(UnresolvedReason::NotAccepted(describe())),
+            None => Err(UnresolvedReason::NotYetAccepted(describe())),
+        }
     }
 
     /// What the status says of a parent: several controllers may each have an entry, one acceptance is
@@ -199,21 +221,45 @@ impl<'a, L: Lookup> Route<'a, L> {
         decided
     }
 
-    /// Whether the route fits a listener of a parent.
-    fn fits(&self, parent_ref: &ParentRef, listener: &Listener, parent: &Parent<'_>) -> bool {
+    /// Why a listener of a parent does not let the route in; `None` when it does.
+    fn misfit(&self, parent_ref: &ParentRef, listener: &Listener, parent: &Parent<'_>) -> Option<Misfit> {
         let from = &listener.allowed_routes.namespaces;
-        parent_ref.section_name.as_ref().is_none_or(|name| **name == *listener.name)
-            && parent_ref.port.is_none_or(|port| port == listener.port)
-            && self.kind_fits(listener)
-            && parent::allows(from, "Same", parent.namespace(), &self.meta.namespace, self.lookup)
+        if parent_ref.section_name.as_ref().is_some_and(|name| **name != *listener.name) {
+            Some(Misfit::SectionName)
+        } else if parent_ref.port.is_some_and(|port| port != listener.port) {
+            Some(Misfit::Port)
+        } else if !self.kind.attaches_to(&listener.protocol) {
+            Some(Misfit::Protocol)
+        } else if !self.kind_fits(listener) {
+            Some(Misfit::Kind)
+        } else if !parent::allows(from, "Same", parent.namespace(), &self.meta.namespace, self.lookup) {
+            Some(Misfit::Namespace)
+        } else {
+            None
+        }
+    }
+
+    /// How the route stands to each listener of a parent.
+    fn attachment(&self, parent_ref: &ParentRef) -> Attachment {
+        let listeners = self.admitted(parent_ref).map(|parent| {
+            let standing = |listener| {
+                let misfit = self.misfit(parent_ref, listener, &parent);
+                ListenerStanding::new(listener, misfit.map_or_else(|| Ok(parent.serving(listener)), Err))
+            };
+            parent.listeners().iter().map(standing).collect()
+        });
+        let parent = parent_ref.describe(&self.meta.namespace);
+        let section = parent_ref.section_name.as_ref().map(|name| format!(", section {name}"));
+        let port = parent_ref.port.map(|port| format!(", port {port}"));
+        let parent = [Some(parent), section, port].into_iter().flatten().collect();
+        Attachment { parent, listeners }
     }
 
     fn kind_fits(&self, listener: &Listener) -> bool {
         let kinds = &listener.allowed_routes.kinds;
-        self.kind.attaches_to(&listener.protocol)
-            && (kinds.is_empty()
-                || kinds.iter().any(|allowed| {
-                    allowed.kind == self.kind.as_str() && is_of_gateway_api(allowed.group.as_deref())
-                }))
+        kinds.is_empty()
+            || kinds.iter().any(|allowed| {
+                allowed.kind == self.kind.as_str() && is_of_gateway_api(allowed.group.as_deref())
+            })
     }
 }

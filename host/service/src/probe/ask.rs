@@ -139,6 +139,18 @@ impl Asker {
     }
 }
 
+/// A type of the records that this service publishes, as questions have it.
+#[must_use]
+pub const fn wire_type(record_type: openmcp_dns_core::record::RecordType) -> RecordType {
+    use openmcp_dns_core::record::RecordType as Published;
+    match record_type {
+        Published::A => RecordType::A,
+        Published::Aaaa => RecordType::AAAA,
+        Published::Cname => RecordType::CNAME,
+        Published::Txt => RecordType::TXT,
+    }
+}
+
 /// Codes as `dig` shows them.
 fn mnemonic(code: ResponseCode) -> String {
     match code {

@@ -4,7 +4,7 @@ mod ask;
 mod central;
 mod prober;
 
-pub use ask::Asker;
+pub use ask::{Asker, wire_type};
 pub use central::Central;
 pub use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 pub use openmcp_dns_core::probing::{Pace, ProbeCounts};

@@ -13,14 +13,13 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use hickory_resolver::proto::rr::RecordType as WireType;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::probing::{Outcome, Pace, ProbeCounts, Probing, Question};
-use openmcp_dns_core::record::RecordType;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::ask::wire_type;
 use super::central::Central;
 
 /// Commands that may wait.
@@ -146,13 +145,4 @@ async fn check_once(central: &Central, expectation: &Expectation) -> (Verdict, A
         last = (verdict, answer);
     }
     last
-}
-
-fn wire_type(record_type: RecordType) -> WireType {
-    match record_type {
-        RecordType::A => WireType::A,
-        RecordType::Aaaa => WireType::AAAA,
-        RecordType::Cname => WireType::CNAME,
-        RecordType::Txt => WireType::TXT,
-    }
 }

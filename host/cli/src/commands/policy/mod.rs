@@ -8,12 +8,13 @@
 
 mod bench;
 mod build;
+pub(super) mod choice;
 mod configuration;
 mod diff;
 mod inspect;
 mod login;
 mod manifests;
-mod module;
+pub(super) mod module;
 mod pull;
 mod push;
 mod run;

@@ -21,7 +21,7 @@ const BUILT_IN: &str = "standard";
 
 /// A module on the command line.
 #[derive(Clone, Debug)]
-pub(super) enum ModuleArg {
+pub(in crate::commands) enum ModuleArg {
     /// The built-in standard module.
     Standard,
     /// A file.
@@ -133,7 +133,7 @@ pub(super) fn service_limits() -> anyhow::Result<Limits> {
 /// The engine for some modules. Its limits are the service's, or, when one of the modules is larger than
 /// they allow, those that modules in JavaScript and Python need: the service takes such a module when its
 /// options say so, see [`raised_options`].
-pub(super) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
+pub(in crate::commands) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
     let limits = service_limits()?;
     // What cannot be read is refused by the command, with the reason.
     let large = modules.iter().any(|module| module.read().is_ok_and(|bytes| needs_raised(&limits, &bytes)));

@@ -10,7 +10,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::RecordType;
 
 use super::question::Question;
-use openmcp_dns_service::probe::{Answer, Expectation, Verdict};
+use openmcp_dns_service::probe::{Answer, Expectation, Verdict, wire_type};
 
 /// Where the expectation comes from.
 pub(super) enum Source {
@@ -69,13 +69,7 @@ impl Recorded {
     /// The types to ask for.
     pub(super) fn questions(&self, name: &str) -> Vec<WireType> {
         let Expected::Recorded(expectation) = self.expected(name) else { return vec![WireType::A] };
-        let types = expectation.questions().into_iter().map(|record_type| match record_type {
-            RecordType::A => WireType::A,
-            RecordType::Aaaa => WireType::AAAA,
-            RecordType::Cname => WireType::CNAME,
-            RecordType::Txt => WireType::TXT,
-        });
-        types.collect()
+        expectation.questions().into_iter().map(wire_type).collect()
     }
 
     fn expected(&self, name: &str) -> Expected {

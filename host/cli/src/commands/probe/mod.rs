@@ -2,7 +2,7 @@
 
 mod expected;
 mod question;
-mod servers;
+pub(super) mod servers;
 mod show;
 
 use std::net::SocketAddr;

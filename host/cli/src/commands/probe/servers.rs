@@ -15,15 +15,15 @@ use openmcp_dns_service::address::parse_server;
 
 /// A DNS server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(in crate::commands) struct Asked {
     /// Its address.
-    pub(super) address: SocketAddr,
+    pub(in crate::commands) address: SocketAddr,
     /// The cluster whose own DNS it is; `None` for a server that was named.
-    pub(super) cluster: Option<String>,
+    pub(in crate::commands) cluster: Option<String>,
 }
 
 /// The servers that were named.
-pub(super) fn given(servers: Vec<SocketAddr>) -> Vec<Asked> {
+pub(in crate::commands) fn given(servers: Vec<SocketAddr>) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for address in servers {
         if asked.iter().all(|known| known.address != address) {
@@ -34,7 +34,7 @@ pub(super) fn given(servers: Vec<SocketAddr>) -> Vec<Asked> {
 }
 
 /// The own DNS of each cluster, as the `ClusterDNS` objects on the platform cluster have it.
-pub(super) async fn of_clusters(kubeconfig: Option<&Path>) -> anyhow::Result<Vec<Asked>> {
+pub(in crate::commands) async fn of_clusters(kubeconfig: Option<&Path>) -> anyhow::Result<Vec<Asked>> {
     let client = platform(kubeconfig).await?;
     let api: Api<ClusterDNS> = Api::all(client);
     let hint = "check --kubeconfig, and that openmcp-dns runs on the platform cluster";

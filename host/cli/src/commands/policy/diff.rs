@@ -1,21 +1,18 @@
 //! `openmcp-dns policy diff`: what another module would change.
 
-mod folder;
-mod live;
-mod side;
-
 use std::path::PathBuf;
 
-use live::LiveArgs;
 use openmcp_dns_core::compare::Difference;
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_kit::diff::{Comparison, Verdicts};
 use openmcp_dns_landscape::Landscape;
 use serde_json::json;
-use side::Side;
 
 use super::super::block_on;
+use super::super::landscape::folder;
+use super::super::landscape::live::LiveArgs;
 use super::Outcome;
+use super::choice::ModuleChoice;
 use super::module::engine;
 use crate::terminal::output::{OutputFormat, print};
 
@@ -40,10 +37,10 @@ Examples:
 pub(super) struct DiffArgs {
     /// The module that decides now: a file, `standard`, or `active` for the one that the DNSPolicy of a
     /// running landscape names
-    old: Side,
+    old: ModuleChoice,
 
     /// The module that is to decide: a file, `standard` or `active`
-    new: Side,
+    new: ModuleChoice,
 
     /// The landscape: a folder with one folder of manifests for each cluster
     #[arg(value_name = "FOLDER", required_unless_present = "kubeconfig")]
@@ -72,7 +69,7 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<Outcome> {
 
 async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
     let DiffArgs { old, new, folder, config, old_config, output, live } = args;
-    let engine = engine(&[old, new].into_iter().filter_map(Side::given).collect::<Vec<_>>())?;
+    let engine = engine(&[old, new].into_iter().filter_map(ModuleChoice::given).collect::<Vec<_>>())?;
     let (landscape, loader) = match folder {
         Some(folder) => (folder::read(folder)?, None),
         None => {

@@ -1,4 +1,4 @@
-//! One of the two sides: a module on the command line, and the policy that holds with it.
+//! Which module decides: one on the command line, or the one that a DNSPolicy names; and the policy that holds with it.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -11,23 +11,23 @@ use openmcp_dns_modules::{Loaded, ModuleLoader};
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::policies::configuration;
 
-use super::super::module::ModuleArg;
-use super::super::{configuration, note};
+use super::module::ModuleArg;
+use super::{configuration, note};
 use crate::terminal::hint::{Hint as _, hinted};
 
 /// The name of the module that a DNSPolicy of a running landscape names.
 const ACTIVE: &str = "active";
 
-/// One of the two sides.
+/// Which module decides.
 #[derive(Clone, Debug)]
-pub(super) enum Side {
+pub(in crate::commands) enum ModuleChoice {
     /// The one that the DNSPolicy names.
     Active,
     /// One that is given.
     Given(ModuleArg),
 }
 
-impl FromStr for Side {
+impl FromStr for ModuleChoice {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -35,9 +35,9 @@ impl FromStr for Side {
     }
 }
 
-impl Side {
+impl ModuleChoice {
     /// The module, if one is given.
-    pub(super) const fn given(&self) -> Option<&ModuleArg> {
+    pub(in crate::commands) const fn given(&self) -> Option<&ModuleArg> {
         match self {
             Self::Given(module) => Some(module),
             Self::Active => None,
@@ -49,7 +49,7 @@ impl Side {
     ///
     /// # Errors
     /// When the module or the configuration is refused.
-    pub(super) async fn policy(
+    pub(in crate::commands) async fn policy(
         &self,
         engine: &Engine,
         config: Option<&str>,

@@ -1,6 +1,6 @@
 //! A landscape that runs: how it is named on the command line, and what is said while it is read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use openmcp_dns_landscape::Landscape;
@@ -10,21 +10,21 @@ use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::inventory::Insecure;
 
-use super::super::super::platform::platform;
-use super::super::note;
+use super::super::platform::platform;
 use crate::terminal::hint::Hint as _;
+use crate::terminal::output::note;
 
 /// Where the running landscape is.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "A running landscape")]
-pub(super) struct LiveArgs {
-    /// Kubeconfig of the platform cluster: compare on what its clusters hold now, instead of a folder.
+pub(in crate::commands) struct LiveArgs {
+    /// Kubeconfig of the platform cluster: look at what its clusters hold now, instead of a folder.
     /// It has to allow to list DNSPolicies, Clusters and the Secrets with the clusters' kubeconfigs;
     /// nothing is written
     #[arg(long, value_name = "FILE", conflicts_with = "folder")]
     kubeconfig: Option<PathBuf>,
 
-    /// Name of the DNSPolicy, where there are several; compared are the clusters that it holds for
+    /// Name of the DNSPolicy, where there are several; looked at are the clusters that it holds for
     #[arg(long, value_name = "NAME", requires = "kubeconfig", conflicts_with = "folder")]
     policy: Option<String>,
 
@@ -46,12 +46,20 @@ pub(super) struct LiveArgs {
 }
 
 impl LiveArgs {
+    /// The kubeconfig of the platform cluster, if one is given.
+    pub(in crate::commands) fn kubeconfig(&self) -> Option<&Path> {
+        self.kubeconfig.as_deref()
+    }
+
     /// Reads the landscape; gives with it what loads the module of its policy, as the service does.
     ///
     /// # Errors
     /// When the platform cluster does not say which policy and which clusters there are. A cluster that
     /// does not answer is no error: the landscape says so.
-    pub(super) async fn read(&self, engine: &Engine) -> anyhow::Result<(Landscape, ModuleLoader)> {
+    pub(in crate::commands) async fn read(
+        &self,
+        engine: &Engine,
+    ) -> anyhow::Result<(Landscape, ModuleLoader)> {
         let Self { kubeconfig, policy, insecure_registry, allow_insecure_kubeconfigs } = self;
         let insecure = Insecure::allowed_if(*allow_insecure_kubeconfigs);
         let client = platform(kubeconfig.as_deref()).await?;

@@ -1,0 +1,113 @@
+//! `openmcp-dns conformance`: cases with known answers, through the resolver of the service.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use openmcp_dns_kit::conformance::{self, Outcome, ReadError, Report, Tally};
+use serde_json::{Value, json};
+
+use crate::terminal::hint::{Hint as _, describe};
+use crate::terminal::output::{OutputFormat, is_closed, note, print, render, table};
+
+/// What the exit code says when the cases could not be read.
+const WRONG_USE: u8 = 2;
+
+/// How many cases are named beside the reason for which they were skipped.
+const NAMED: usize = 3;
+
+/// Runs a folder of cases through the resolver of sources, and compares what comes of them.
+///
+/// A case is a YAML file: Kubernetes objects with their status, and the endpoints (host name, record type,
+/// targets, time to live) that have to come of them; or a table of questions, such as how two host names
+/// intersect. The format is that of the cases made of external-dns's own tests. docs/sources.md lists which
+/// of those come out otherwise here, and why.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Exit code: 0 when every case that was run came out as expected, 1 when one did not, 2 when the cases
+cannot be read.
+
+Examples:
+  openmcp-dns conformance cases
+  openmcp-dns conformance cases --output json")]
+pub struct ConformanceArgs {
+    /// The folder with the cases; folders in it are kinds of cases
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// `text` for people, `json` for programs
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    output: OutputFormat,
+}
+
+/// Runs the command.
+pub fn run(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
+    match conform(args) {
+        Err(error) if !is_closed(&error) => {
+            note(&describe(&error));
+            Ok(ExitCode::from(WRONG_USE))
+        }
+        ended => ended,
+    }
+}
+
+fn conform(ConformanceArgs { folder, output }: &ConformanceArgs) -> anyhow::Result<ExitCode> {
+    let report = Report::of(&conformance::read(folder).with_hint(next_step)?);
+    print(&match output {
+        OutputFormat::Text => text(&report),
+        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&json(&report))?),
+    })?;
+    Ok(if report.total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn next_step(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Read { .. } | ReadError::Empty { .. } => "name a folder that holds cases, as .yaml files",
+        ReadError::Yaml { .. } | ReadError::Unknown { .. } | ReadError::Format { .. } => {
+            "correct the file, or name a folder that holds nothing but cases"
+        }
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut rows = table(&["kind", "passed", "failed", "skipped"]);
+    let row = |kind: &str, Tally { passed, failed, skipped }: &Tally| {
+        [kind.to_owned(), passed.to_string(), failed.to_string(), skipped.to_string()]
+    };
+    for (kind, tally) in &report.kinds {
+        rows.add_row(row(kind, tally));
+    }
+    rows.add_row(row("all", &report.total));
+    let mut text = render(&rows, "");
+    for (id, outcome) in &report.outcomes {
+        if let Outcome::Failed(lines) = outcome {
+            text.push_str(&format!("\n{id}\n"));
+            for line in lines {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    for (reason, cases) in report.skipped() {
+        let named = cases.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if cases.len() > NAMED { ", ..." } else { "" };
+        text.push_str(&format!("\n{} skipped: {reason}\n  {named}{more}\n", cases.len()));
+    }
+    text
+}
+
+fn json(report: &Report) -> Value {
+    let tally = |Tally { passed, failed, skipped }: &Tally| json!({ "passed": passed, "failed": failed, "skipped": skipped });
+    let kinds: serde_json::Map<String, Value> =
+        report.kinds.iter().map(|(kind, counts)| (kind.clone(), tally(counts))).collect();
+    let cases: Vec<Value> = report
+        .outcomes
+        .iter()
+        .map(|(id, outcome)| match outcome {
+            Outcome::Passed => json!({ "case": id, "outcome": "passed" }),
+            Outcome::Failed(difference) => {
+                json!({ "case": id, "outcome": "failed", "difference": difference })
+            }
+            Outcome::Skipped(reason) => json!({ "case": id, "outcome": "skipped", "reason": reason }),
+        })
+        .collect();
+    json!({ "total": tally(&report.total), "kinds": kinds, "cases": cases })
+}

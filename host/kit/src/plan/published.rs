@@ -1,0 +1,141 @@
+//! What stands published of a landscape, claim by claim and name by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::codes;
+use openmcp_dns_core::conflict::{Claimant, Desired, Winners, resolve_conflicts};
+use openmcp_dns_core::index::Index;
+use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::record::{RecordSet, RecordValue};
+use openmcp_dns_core::recording::explain;
+
+use super::{NotPublished, Side};
+use crate::diff::Verdicts;
+
+/// What has become of the claims of all clusters.
+#[derive(Debug, Default)]
+pub(super) struct Published(BTreeMap<ClusterId, Index>);
+
+/// What stands at each name.
+pub(super) type Names = BTreeMap<HostName, StandingName>;
+
+/// What stands at a name, and who gave way there.
+#[derive(Debug, PartialEq)]
+pub(super) struct StandingName(Winners);
+
+impl Published {
+    /// Decides on all claims of a side; what is not there any more goes.
+    pub(super) fn decide(&mut self, Side { policy, landscape }: Side<'_>) {
+        let verdicts = Verdicts::of(policy, landscape);
+        let members: BTreeMap<&ClusterId, _> = landscape
+            .clusters
+            .iter()
+            // Whom no policy holds for publishes nothing.
+            .filter(|member| verdicts.domains.contains_key(&member.id))
+            .map(|member| (&member.id, member))
+            .collect();
+        self.0.retain(|cluster, _| members.contains_key(cluster));
+        for (id, member) in members {
+            // Of a cluster that is not known, everything stays.
+            let Ok(objects) = &member.objects else { continue };
+            let rules = policy.cluster_policy(id, &member.cluster).sources;
+            let index = self.0.entry(id.clone()).or_default();
+            let known = index.iter().map(|(source, _)| source.clone());
+            let sources: BTreeSet<SourceRef> = known.chain(objects.sources()).collect();
+            for source in sources {
+                let resolution = objects.resolve(&source, &rules);
+                let decision = |host_name: &str| {
+                    verdicts.claims.get(&(id.clone(), source.clone(), host_name.to_owned())).cloned()
+                };
+                index.redecide(&source, resolution, |claim| decision(&claim.host_name), Vec::new);
+            }
+        }
+    }
+
+    /// The claims that are not published, and why.
+    pub(super) fn not_published(&self) -> Vec<NotPublished> {
+        let outcomes = self.0.iter().flat_map(|(cluster, index)| {
+            index.iter().flat_map(move |(source, outcomes)| {
+                outcomes.iter().map(move |(host_name, outcome)| (cluster, source, host_name, outcome))
+            })
+        });
+        let told = outcomes.filter_map(|(cluster, source, host_name, outcome)| {
+            let (code, message) = explain(&outcome.state)?;
+            Some(NotPublished {
+                host_name: host_name.to_owned(),
+                cluster: cluster.to_string(),
+                object: source.to_string(),
+                code,
+                message,
+                stays: !outcome.record_sets.is_empty(),
+            })
+        });
+        told.collect()
+    }
+
+    /// What stands at each name; `published_cname` is the alias that stood there before.
+    pub(super) fn names(&self, published_cname: impl Fn(&HostName) -> Option<HostName>) -> Names {
+        let mut offers: BTreeMap<&HostName, Vec<(Claimant, &RecordSet)>> = BTreeMap::new();
+        for (cluster, index) in &self.0 {
+            for (source, outcomes) in index.iter() {
+                for set in outcomes.iter().flat_map(|(_, outcome)| outcome.record_sets.iter()) {
+                    let claimant = (cluster.clone(), source.clone());
+                    offers.entry(&set.name).or_default().push((claimant, set));
+                }
+            }
+        }
+        let standing = offers.into_iter().map(|(name, offers)| {
+            let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
+            let winners = resolve_conflicts(name, claims, published_cname(name).as_ref());
+            (name.clone(), StandingName(winners))
+        });
+        standing.collect()
+    }
+}
+
+impl StandingName {
+    /// The values as lines, sorted.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |Desired { cluster, source, value, ttl_seconds }: &Desired| {
+            format!("{ttl_seconds} {} {value} ({source} of cluster {cluster})", value.record_type())
+        };
+        self.0.desired.iter().map(line).collect()
+    }
+
+    /// Whether a cluster has a value there.
+    pub(super) fn has(&self, cluster: &ClusterId) -> bool {
+        self.0.desired.iter().any(|desired| desired.cluster == *cluster)
+    }
+
+    /// Whether a claim of a cluster gives way there.
+    pub(super) fn gives_way(&self, cluster: &ClusterId) -> bool {
+        self.0.conflicts.iter().any(|conflict| conflict.loser.0 == *cluster)
+    }
+
+    /// The alias that stands there.
+    pub(super) fn cname(&self) -> Option<HostName> {
+        self.0.desired.iter().find_map(|desired| alias(&desired.value))
+    }
+
+    /// The claims that give way there.
+    pub(super) fn gave_way(&self, name: &HostName) -> Vec<NotPublished> {
+        let claims = self.0.conflicts.iter().map(|conflict| NotPublished {
+            host_name: name.to_string(),
+            cluster: conflict.loser.0.to_string(),
+            object: conflict.loser.1.to_string(),
+            code: codes::CONFLICT.to_owned(),
+            message: conflict.message.clone(),
+            stays: false,
+        });
+        claims.collect()
+    }
+}
+
+/// The name that an alias leads to.
+fn alias(value: &RecordValue) -> Option<HostName> {
+    match value {
+        RecordValue::Cname(to) => Some(to.clone()),
+        RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Txt(_) => None,
+    }
+}
