@@ -92,6 +92,8 @@ reasons! {
     HostNameConflict,
     /// A claim points nowhere (reason of Events).
     HostNameUnresolved,
+    /// What the agent of a cluster wanted to write is refused (reason of Events).
+    AgentRefused,
 }
 
 impl std::fmt::Display for Reason {

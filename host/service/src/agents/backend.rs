@@ -11,6 +11,7 @@ use openmcp_dns_gate::{Backend, ConnectionNumber};
 
 use super::agent::State;
 use super::{Agent, Agents, deciding};
+use crate::journal::Occurrence;
 
 #[async_trait]
 impl Backend for Agents {
@@ -42,8 +43,11 @@ impl Backend for Agents {
                 }
             }
             Err(refusal) if !is_reading => {
-                tracing::info!(%cluster, %refusal, "refused to the agent of a cluster");
                 state.syncing.failed();
+                if !refusal.is_passing() && state.is_tellable(Instant::now()) {
+                    let (cluster, refusal) = (cluster.clone(), refusal.clone());
+                    self.means().journal.note(Occurrence::Refused { cluster, refusal });
+                }
             }
             Ok(_) | Err(_) => {}
         }

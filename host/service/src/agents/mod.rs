@@ -3,6 +3,7 @@
 //! ```text
 //! gate ──Request──► Agents ──decide──► policy module
 //!                     ├──keep──► store, with the leader's fence
+//!                     ├──refused──► journal
 //!                     └──objects of kind ExternalDNS──► recorder, as watches report theirs
 //! ```
 //! What is kept is the truth: whoever begins to lead reads it, and who does not know what has become of a change reads
@@ -25,6 +26,7 @@ use openmcp_dns_core::recording::Problem;
 use openmcp_dns_store::Store;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::journal::Journal;
 use crate::leadership::Leadership;
 use crate::observe::Observations;
 use crate::record::Command;
@@ -47,6 +49,8 @@ pub struct Means {
     pub commands: mpsc::WeakSender<Command>,
     /// Where to say what they ask for.
     pub observations: Observations,
+    /// Where to note what is refused.
+    pub journal: Journal,
 }
 
 /// What the agents of all clusters have written. Clones are the same.

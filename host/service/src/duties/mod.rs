@@ -222,6 +222,7 @@ mod tests {
                 leadership: crate::leadership::Leadership::alone("test".to_owned()),
                 commands: mpsc::channel(1).0.downgrade(),
                 observations: crate::observe::observations().0,
+                journal: Journal::new(Metrics::default()),
             }),
             observations: crate::observe::observations().0,
             prober: None,
