@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use openmcp_dns_core::agents::{Draft, Recorder, Refusal, Reply, Request};
+use openmcp_dns_core::agents::{Draft, Refusal, Reply, Request};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_gate::{Backend, ConnectionNumber};
@@ -24,7 +24,7 @@ impl Backend for Agents {
         let agent = self.agent(cluster);
         let mut state = agent.state.lock().await;
         // Whoever had the lock may have taken the cluster back.
-        if self.wanted(cluster) != Some(Recorder::ExternalDns) {
+        if self.is_wanted(cluster) != Some(true) {
             return Err(Refusal::Permission(format!("cluster {cluster} is not recorded by an agent")));
         }
         if self.means().leadership.fence().is_none() {

@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use openmcp_dns_core::agents::{Recorder, Root, Seen, Step};
+use openmcp_dns_core::agents::{Root, Seen, Step};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::recording::Problem;
@@ -111,11 +111,10 @@ impl Agents {
         Arc::clone(agents.entry(cluster.clone()).or_insert_with(new))
     }
 
-    /// Who is to record the cluster; `None` until that is known.
-    fn wanted(&self, cluster: &ClusterId) -> Option<Recorder> {
-        let recorded = self.means().recorded.borrow();
-        let is_recorded = recorded.as_ref()?.contains(cluster);
-        Some(if is_recorded { Recorder::ExternalDns } else { Recorder::Native })
+    /// Whether an agent is to record the cluster; `None` until that is known.
+    #[must_use]
+    pub fn is_wanted(&self, cluster: &ClusterId) -> Option<bool> {
+        Some(self.means().recorded.borrow().as_ref()?.contains(cluster))
     }
 
     /// Tells of changes that concern who records a cluster.
@@ -159,7 +158,7 @@ impl Agents {
     /// Who says what a cluster asks for, after what could be done to get there; `None` while that is not known.
     /// `native_is_done` says whether all objects of the cluster are known and decided upon.
     pub async fn step(&self, cluster: &ClusterId, native_is_done: bool) -> Option<Step> {
-        let wanted = self.wanted(cluster)?;
+        let wants_agent = self.is_wanted(cluster)?;
         let agent = self.agent(cluster);
         let mut state = agent.state.lock().await;
         let leads = self.means().leadership.is_leading();
@@ -175,7 +174,7 @@ impl Agents {
             }
         }
         let seen = |state: &State| Seen {
-            wanted,
+            wants_agent,
             has_keys: state.space.as_ref().is_some_and(|space| !space.is_empty()),
             handed_over: state.handed_over,
             agent_is_done: state.syncing.is_done(),
