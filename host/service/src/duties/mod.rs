@@ -111,6 +111,8 @@ pub struct Context<'c> {
     pub zone: &'c HostName,
     /// What is known of its records.
     pub summary: &'c Summary,
+    /// Whether an agent is to record it: then there may be no way into it at all.
+    pub has_agent: bool,
     /// How to get into it.
     pub way: Way<'c>,
 }
