@@ -9,6 +9,7 @@ mod access;
 mod agents;
 mod annotate;
 mod clusters;
+mod conformance;
 mod forward;
 mod gate;
 mod landscape;
