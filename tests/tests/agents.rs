@@ -239,7 +239,13 @@ async fn what_is_denied_keeps_no_other_name_away(world: &mut World) -> anyhow::R
     give_ingress(world, "denied", denied, &["127.0.0.1"]).await?;
     give_ingress(world, "good", good, &["172.18.201.8"]).await?;
     world.answered(good, &Answer::of(["172.18.201.8"])).await?;
-    world.until_kept("the denied name is taken", |kept| kept.iter().any(|key| key.contains("/aaa/"))).await?;
+    // It may have been written after the good one: then external-dns has ended only now.
+    wait_until("the denied name is taken", LATER, async || {
+        world.first.external_dns.keep_alive()?;
+        let kept = world.kept().await?;
+        Ok(if kept.iter().any(|key| key.contains("/aaa/")) { Look::Ok(()) } else { Err(format!("{kept:?}")) })
+    })
+    .await?;
     let source = format!("ExternalDNS//{denied}");
     let platform = world.landscape.platform.client();
     wait_problem(&platform, "workload01", &source, denied, "unreachable-target", LATER).await?;
