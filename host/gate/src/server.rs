@@ -96,6 +96,9 @@ impl Gate {
                     (Ok((stream, address)), Some(config)) => {
                         let now = std::time::Instant::now();
                         if let Some(shaking) = gate.peers.arrive(address.ip(), now) {
+                            // An answer goes in several small writes: each would wait 40 ms for the one before to be
+                            // acknowledged. Where it cannot be set, that is all that happens.
+                            let _ = stream.set_nodelay(true);
                             let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
                             let gate = Arc::clone(&gate);
                             connections.spawn(async move {
