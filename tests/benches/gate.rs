@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use etcd_client::{Certificate, Client, ConnectOptions, GetOptions, Identity, TlsOptions};
 use openmcp_dns_core::agents::{KeySpace, Refusal, Reply, Request};
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_gate::{Agents, Backend, Credentials, Fingerprint, Gate, Inputs};
+use openmcp_dns_gate::{Agents, Backend, Credentials, Fingerprint, Gate, Inputs, Visits};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
 };
@@ -182,8 +182,10 @@ fn main() -> anyhow::Result<()> {
     let (_agents, agents) = watch::channel(agents);
     let listener = gate_threads.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let gate = listener.local_addr()?;
-    gate_threads
-        .spawn(Gate::new(Inputs { credentials, agents }, Arc::new(Memory::default())).serve(listener));
+    gate_threads.spawn(
+        Gate::new(Inputs { credentials, agents, visits: Visits::default() }, Arc::new(Memory::default()))
+            .serve(listener),
+    );
 
     let (noisy, answered) = (Arc::new(noisy), Arc::new(AtomicU64::new(0)));
     let mut client = quiet_threads.block_on(connect(gate, &authority.pem(), &quiet))?;

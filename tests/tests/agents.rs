@@ -45,8 +45,8 @@ impl World {
     async fn answered(&mut self, name: &str, expected: &Answer) -> anyhow::Result<()> {
         let (first, second, central) = (&mut self.first, &mut self.second, &self.landscape.central.udp);
         wait_until(&format!("{name} is answered with {expected:?}"), LATER, async || {
-            first.keep_alive()?;
-            second.keep_alive()?;
+            first.external_dns.keep_alive()?;
+            second.external_dns.keep_alive()?;
             let answer = central.a(name).await;
             Ok(if answer == *expected { Look::Ok(()) } else { Err(format!("{answer:?}")) })
         })
@@ -152,14 +152,14 @@ async fn names_are_recorded_natively(world: &mut World) -> anyhow::Result<()> {
 async fn clusters_go_over_to_their_agents_without_a_gap(world: &mut World) -> anyhow::Result<()> {
     let revision = world.landscape.store.revision().await?;
     world.gate.admit(&[&world.first, &world.second])?;
-    world.first.keep_alive()?;
-    world.second.keep_alive()?;
+    world.first.external_dns.keep_alive()?;
+    world.second.external_dns.keep_alive()?;
     let both = ["workload01", "workload02"].map(|name| format!("openmcp-clusters/{name}/handed-over"));
     let (first, second) = (&mut world.first, &mut world.second);
     let store = &world.landscape.store;
     wait_until("both clusters are handed over", LATER, async || {
-        first.keep_alive()?;
-        second.keep_alive()?;
+        first.external_dns.keep_alive()?;
+        second.external_dns.keep_alive()?;
         let kept: Vec<String> = store.below(KEPT).await?.into_keys().collect();
         let is_so = both.iter().all(|end| kept.iter().any(|key| key.ends_with(end)));
         Ok(if is_so { Look::Ok(()) } else { Err(format!("{kept:?}")) })
@@ -239,12 +239,18 @@ async fn what_is_denied_keeps_no_other_name_away(world: &mut World) -> anyhow::R
     give_ingress(world, "denied", denied, &["127.0.0.1"]).await?;
     give_ingress(world, "good", good, &["172.18.201.8"]).await?;
     world.answered(good, &Answer::of(["172.18.201.8"])).await?;
-    world.until_kept("the denied name is taken", |kept| kept.iter().any(|key| key.contains("/aaa/"))).await?;
+    // It may have been written after the good one: then external-dns has ended only now.
+    wait_until("the denied name is taken", LATER, async || {
+        world.first.external_dns.keep_alive()?;
+        let kept = world.kept().await?;
+        Ok(if kept.iter().any(|key| key.contains("/aaa/")) { Look::Ok(()) } else { Err(format!("{kept:?}")) })
+    })
+    .await?;
     let source = format!("ExternalDNS//{denied}");
     let platform = world.landscape.platform.client();
     wait_problem(&platform, "workload01", &source, denied, "unreachable-target", LATER).await?;
     assert_eq!(world.landscape.central.udp.a(denied).await, Answer::NoSuchName);
-    let log = world.first.log()?;
+    let log = world.first.external_dns.log()?;
     ensure!(log.contains("permission denied") && log.contains("unreachable-target"), "{log}");
     Ok(())
 }

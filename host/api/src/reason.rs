@@ -70,6 +70,8 @@ reasons! {
     NoGate,
     /// The agent of the cluster does not run.
     AgentNotReady,
+    /// The service has no access to the cluster: somebody has to bring its agent, or the agent's new certificate.
+    AgentByHand,
     /// The module could not be fetched; another attempt follows by itself.
     ModuleUnavailable,
     /// The bytes that were fetched are not those that sha256 or the reference names.
@@ -92,6 +94,8 @@ reasons! {
     HostNameConflict,
     /// A claim points nowhere (reason of Events).
     HostNameUnresolved,
+    /// What the agent of a cluster wanted to write is refused (reason of Events).
+    AgentRefused,
 }
 
 impl std::fmt::Display for Reason {

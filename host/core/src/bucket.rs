@@ -21,6 +21,14 @@ impl Bucket {
         Self { per_second, most, left: most, at: None }
     }
 
+    /// A full one that gets one more each `period`; `burst` can be taken at once.
+    #[must_use]
+    pub fn slow(period: Duration, burst: u32) -> Self {
+        let most = f64::from(burst.max(1));
+        // A period of nothing counts as one of a millisecond.
+        Self { per_second: 1.0 / period.as_secs_f64().max(0.001), most, left: most, at: None }
+    }
+
     /// Another rate; what is left stays, as far as it fits.
     pub fn change(&mut self, per_second: u32, burst_seconds: u32) {
         let new = Self::full(per_second, burst_seconds);
@@ -59,5 +67,23 @@ impl Bucket {
     fn left_at(&self, now: Instant) -> f64 {
         let passed = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         (self.left + passed * self.per_second).min(self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_one_gives_many_at_once_and_then_one_each_period() {
+        let (period, start) = (Duration::from_secs(300), Instant::now());
+        let mut bucket = Bucket::slow(period, 25);
+        let taken = |bucket: &mut Bucket, now| {
+            std::iter::repeat_with(|| bucket.take(now)).take_while(|is| *is).count()
+        };
+        assert_eq!(taken(&mut bucket, start), 25);
+        assert_eq!(taken(&mut bucket, start + period / 2), 0);
+        assert_eq!(taken(&mut bucket, start + period), 1);
+        assert_eq!(taken(&mut bucket, start + period * 1000), 25);
     }
 }

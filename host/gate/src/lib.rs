@@ -18,6 +18,7 @@ mod rpc;
 mod server;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 use async_trait::async_trait;
 use openmcp_dns_core::agents::{Refusal, Reply, Request};
@@ -25,6 +26,7 @@ use openmcp_dns_core::cluster::ClusterId;
 
 pub use identity::{Agents, Credentials, CredentialsError, Fingerprint, NoFingerprint};
 pub use server::{Gate, Inputs};
+pub use visits::{Visit, Visits};
 
 /// Tells one connection of an agent from another.
 pub type ConnectionNumber = u64;

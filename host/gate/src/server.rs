@@ -23,6 +23,7 @@ use crate::budget::Budgets;
 use crate::identity::{Agents, Credentials, Fingerprint};
 use crate::peers::Peers;
 use crate::rpc::Calls;
+use crate::visits::Visits;
 
 /// How long a client may take to say who it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -47,13 +48,15 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// How long to wait after a connection could not be taken, mostly because there are too many files.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the gate goes by. Both may change at any time, and hold at once.
+/// What the gate goes by; it may change at any time, and holds at once. And what it tells.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// What it shows of itself, and whom it trusts; nobody is let in while there is none.
     pub credentials: watch::Receiver<Option<Credentials>>,
     /// Who is who. Whoever is taken out is cut off.
     pub agents: watch::Receiver<Agents>,
+    /// Where it notes who is there.
+    pub visits: Visits,
 }
 
 /// Answers agents.
@@ -93,6 +96,9 @@ impl Gate {
                     (Ok((stream, address)), Some(config)) => {
                         let now = std::time::Instant::now();
                         if let Some(shaking) = gate.peers.arrive(address.ip(), now) {
+                            // An answer goes in several small writes: each would wait 40 ms for the one before to be
+                            // acknowledged. Where it cannot be set, that is all that happens.
+                            let _ = stream.set_nodelay(true);
                             let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
                             let gate = Arc::clone(&gate);
                             connections.spawn(async move {
@@ -137,6 +143,7 @@ impl Gate {
             tracing::info!(%address, %cluster, "an agent has too many connections");
             return;
         };
+        let _visiting = self.inputs.visits.begin(&cluster, fingerprint);
         let connection = self.connections.fetch_add(1, Ordering::Relaxed);
         let calls = Arc::new(Calls {
             cluster: cluster.clone(),

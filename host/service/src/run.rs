@@ -159,6 +159,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         leadership: leadership.clone(),
         commands: commands.downgrade(),
         observations: observations.clone(),
+        journal: journal.clone(),
     });
     if let Some(AgentGate { listener, inputs, .. }) = gate {
         parts.spawn("gate for agents", Gate::new(inputs, Arc::new(agents.clone())).serve(listener));

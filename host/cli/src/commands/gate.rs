@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_gate::{Agents, Credentials, Inputs};
+use openmcp_dns_gate::{Agents, Credentials, Inputs, Visits};
 use openmcp_dns_service::enrolment::Enrolment;
 use openmcp_dns_service::run::AgentGate;
 use openmcp_dns_service::watch::tell;
@@ -153,7 +153,7 @@ fn by_files(listener: TcpListener, folder: PathBuf) -> anyhow::Result<AgentGate>
             }
         }
     });
-    Ok(AgentGate { listener, inputs: Inputs { credentials, agents }, recorded })
+    Ok(AgentGate { listener, inputs: Inputs { credentials, agents, visits: Visits::default() }, recorded })
 }
 
 #[cfg(test)]

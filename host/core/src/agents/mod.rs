@@ -29,7 +29,7 @@ pub use request::{
     Request, SortBy,
 };
 pub use space::{Draft, Edit, KeySpace, MAX_BYTES, MAX_KEYS, MAX_TARGETS, Touched};
-pub use switching::{Recorder, Seen, Step};
+pub use switching::{Seen, Step};
 pub use syncing::Syncing;
 pub use told::Told;
 pub use value::{MAX_VALUE_BYTES, Meaning};

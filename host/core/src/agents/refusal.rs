@@ -43,3 +43,11 @@ pub enum Refusal {
     #[error("etcdserver: unavailable: {0}")]
     NotNow(String),
 }
+
+impl Refusal {
+    /// Whether it has nothing to do with what was asked: the same may be taken in a moment.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::NotNow(_) | Self::TooManyRequests)
+    }
+}

@@ -1,23 +1,11 @@
 //! Who records a cluster, and how that changes without a gap.
 
-use serde::{Deserialize, Serialize};
-
-/// Who records a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Recorder {
-    /// The service watches the cluster's objects.
-    #[default]
-    Native,
-    /// An agent in the cluster writes through the gate.
-    ExternalDns,
-}
-
-/// What is known when it is decided what comes next. Who has died half way knows the same again: `wanted` is
+/// What is known when it is decided what comes next. Who has died half way knows the same again: `wants_agent` is
 /// configured, the next two stand in the store, and the last two are seen anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Who shall record.
-    pub wanted: Recorder,
+    /// Whether an agent in the cluster shall record, instead of the service itself.
+    pub wants_agent: bool,
     /// Whether keys of an agent are kept.
     pub has_keys: bool,
     /// Whether the cluster was handed over to its agent, which had written all that it has.
@@ -47,14 +35,14 @@ impl Seen {
     /// What comes next.
     #[must_use]
     pub const fn step(self) -> Step {
-        let Self { wanted, has_keys, handed_over, agent_is_done, native_is_done } = self;
-        match wanted {
-            Recorder::Native if !has_keys && !handed_over => Step::Native,
-            Recorder::Native if native_is_done => Step::TakeBack,
-            Recorder::Native => Step::Both,
-            Recorder::ExternalDns if handed_over => Step::Agent,
-            Recorder::ExternalDns if agent_is_done => Step::HandOver,
-            Recorder::ExternalDns => Step::Both,
+        let Self { wants_agent, has_keys, handed_over, agent_is_done, native_is_done } = self;
+        match wants_agent {
+            false if !has_keys && !handed_over => Step::Native,
+            false if native_is_done => Step::TakeBack,
+            false => Step::Both,
+            true if handed_over => Step::Agent,
+            true if agent_is_done => Step::HandOver,
+            true => Step::Both,
         }
     }
 }
@@ -83,9 +71,8 @@ mod tests {
     fn all() -> impl Iterator<Item = Seen> {
         (0..32_u8).map(|bits| {
             let bit = |index: u8| bits & (1 << index) != 0;
-            let wanted = if bit(0) { Recorder::ExternalDns } else { Recorder::Native };
             Seen {
-                wanted,
+                wants_agent: bit(0),
                 has_keys: bit(1),
                 handed_over: bit(2),
                 agent_is_done: bit(3),
@@ -102,7 +89,7 @@ mod tests {
                 assert!(seen.handed_over || seen.agent_is_done, "{seen:?}");
             }
             if seen.has_keys && !after.has_keys {
-                assert!(seen.native_is_done && seen.wanted == Recorder::Native, "{seen:?}");
+                assert!(seen.native_is_done && !seen.wants_agent, "{seen:?}");
             }
         }
     }
@@ -120,10 +107,7 @@ mod tests {
     fn a_switch_ends_when_the_other_one_is_done() {
         for seen in all() {
             let seen = Seen { agent_is_done: true, native_is_done: true, ..seen };
-            let ends = match seen.wanted {
-                Recorder::Native => Step::Native,
-                Recorder::ExternalDns => Step::Agent,
-            };
+            let ends = if seen.wants_agent { Step::Agent } else { Step::Native };
             assert_eq!(after(seen).step(), ends, "{seen:?}");
         }
     }

@@ -67,6 +67,9 @@ impl AgentSource {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::HttpRoute, Self::GrpcRoute, Self::TlsRoute, Self::Ingress];
 
+    /// Those of the openMCP design: where nobody can see what the cluster serves.
+    pub const USUAL: [Self; 2] = [Self::HttpRoute, Self::Ingress];
+
     /// As the flag `--source` has it.
     #[must_use]
     pub const fn flag(self) -> &'static str {

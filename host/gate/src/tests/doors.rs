@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -86,8 +86,15 @@ async fn who_is_taken_off_the_list_is_cut_off_and_not_let_in_again() {
     let way = world.way(Some(Arc::clone(&world.attacker_certificate)));
     let client = way.connect().await.unwrap();
     let _: Answer<pb::PutResponse> = client.kv("Put", &put(OWN_KEY, "10.0.0.1")).await.unwrap();
-    world.agents.send_modify(|agents| drop(agents.remove(&world.attacker_certificate.fingerprint())));
+    let fingerprint = world.attacker_certificate.fingerprint();
+    let visit = || world.visits.of(&ClusterId::new("clusters", "attacker")).unwrap();
+    assert_eq!(visit().fingerprint, fingerprint);
+    assert!(visit().is_there(Duration::ZERO, Instant::now()));
+    world.agents.send_modify(|agents| drop(agents.remove(&fingerprint)));
     let _ = client.driver.await;
+    while visit().is_there(Duration::ZERO, Instant::now() + Duration::from_secs(1)) {
+        tokio::task::yield_now().await;
+    }
     assert!(!is_answered(&way).await);
     world.victim_is_well("a certificate was revoked").await;
 }

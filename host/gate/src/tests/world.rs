@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::certificates::{Authority, Signed, Use};
 use super::client::{Client, Way};
 use crate::messages::{KeyValue, PutRequest, PutResponse, RangeRequest, RangeResponse};
-use crate::{Agents, Backend, Credentials, Gate, Inputs};
+use crate::{Agents, Backend, Credentials, Gate, Inputs, Visits};
 
 /// What only the victim may know.
 pub(super) const SECRET: &str = "10.20.30.40";
@@ -52,6 +52,7 @@ pub(super) struct World {
     pub(super) authority: Authority,
     pub(super) agents: watch::Sender<Agents>,
     pub(super) credentials: watch::Sender<Option<Credentials>>,
+    pub(super) visits: Visits,
     victim: Client,
     pub(super) attacker_certificate: Arc<Signed>,
     pub(super) victim_certificate: Arc<Signed>,
@@ -84,7 +85,8 @@ impl World {
         let (credentials, credentials_told) = watch::channel(Some(credentials));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gate = listener.local_addr().unwrap();
-        let inputs = Inputs { credentials: credentials_told, agents: agents_told };
+        let visits = Visits::default();
+        let inputs = Inputs { credentials: credentials_told, agents: agents_told, visits: visits.clone() };
         tokio::spawn(Gate::new(inputs, Arc::new(Memory::default())).serve(listener));
         let way = Way {
             gate,
@@ -102,6 +104,7 @@ impl World {
             authority,
             agents,
             credentials,
+            visits,
             victim: client,
             attacker_certificate: attacker,
             victim_certificate: victim,

@@ -1,7 +1,9 @@
 //! What is known of one agent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
+use openmcp_dns_core::Bucket;
 use openmcp_dns_core::agents::{Edit, KeptKey, KeySpace, Lingering, Pair, Refusal, Syncing, Told};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
@@ -18,6 +20,11 @@ use crate::observe::{Observation, Observations};
 /// Most refusals that are shown of one agent.
 const REFUSALS: usize = 16;
 
+/// Refusals of one agent that are logged and become Events: so many at once, then one each period. A hostile agent is
+/// refused hundreds of times a second. As Kubernetes itself has it for Events of one object (client-go's spam filter).
+const TOLD_AT_ONCE: u32 = 25;
+const TOLD_EACH: Duration = Duration::from_secs(300);
+
 /// What is known of one agent.
 #[derive(Default)]
 pub(super) struct State {
@@ -28,6 +35,16 @@ pub(super) struct State {
     pub(super) told: Told,
     pub(super) lingering: Lingering,
     refused: BTreeMap<HostName, Denial>,
+    tellable: Tellable,
+}
+
+/// Whether one more refusal is to be told.
+struct Tellable(Bucket);
+
+impl Default for Tellable {
+    fn default() -> Self {
+        Self(Bucket::slow(TOLD_EACH, TOLD_AT_ONCE))
+    }
 }
 
 /// Why something could not be kept.
@@ -115,7 +132,8 @@ impl State {
         let keys = keys.chain(self.handed_over.then(|| KeptKey::HandedOver(cluster.clone())));
         let changes: Vec<Keep> = keys.map(|key| Keep { key: means.root.place(&key), value: None }).collect();
         self.keep(changes, means).await?;
-        *self = Self { space: Some(KeySpace::of([])), ..Self::default() };
+        let tellable = std::mem::take(&mut self.tellable);
+        *self = Self { space: Some(KeySpace::of([])), tellable, ..Self::default() };
         self.tell_all(cluster, &means.observations).await;
         Ok(())
     }
@@ -154,6 +172,11 @@ impl State {
         let written = self.space.iter().flat_map(|space| space.targets(name));
         let targets: BTreeSet<String> = written.chain(self.lingering.at(name)).cloned().collect();
         (!targets.is_empty()).then(|| endpoint(name, targets))
+    }
+
+    /// Whether one more refusal is to be told, beside what shows in the status.
+    pub(super) fn is_tellable(&mut self, now: Instant) -> bool {
+        self.tellable.0.take(now)
     }
 
     /// Something at a name is refused: it shows in the status of the cluster, where there is room.

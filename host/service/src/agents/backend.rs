@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use openmcp_dns_core::agents::{Draft, Recorder, Refusal, Reply, Request};
+use openmcp_dns_core::agents::{Draft, Refusal, Reply, Request};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_gate::{Backend, ConnectionNumber};
 
 use super::agent::State;
 use super::{Agent, Agents, deciding};
+use crate::journal::Occurrence;
 
 #[async_trait]
 impl Backend for Agents {
@@ -23,7 +24,7 @@ impl Backend for Agents {
         let agent = self.agent(cluster);
         let mut state = agent.state.lock().await;
         // Whoever had the lock may have taken the cluster back.
-        if self.wanted(cluster) != Some(Recorder::ExternalDns) {
+        if self.is_wanted(cluster) != Some(true) {
             return Err(Refusal::Permission(format!("cluster {cluster} is not recorded by an agent")));
         }
         if self.means().leadership.fence().is_none() {
@@ -42,8 +43,11 @@ impl Backend for Agents {
                 }
             }
             Err(refusal) if !is_reading => {
-                tracing::info!(%cluster, %refusal, "refused to the agent of a cluster");
                 state.syncing.failed();
+                if !refusal.is_passing() && state.is_tellable(Instant::now()) {
+                    let (cluster, refusal) = (cluster.clone(), refusal.clone());
+                    self.means().journal.note(Occurrence::Refused { cluster, refusal });
+                }
             }
             Ok(_) | Err(_) => {}
         }

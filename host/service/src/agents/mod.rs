@@ -3,6 +3,7 @@
 //! ```text
 //! gate ──Request──► Agents ──decide──► policy module
 //!                     ├──keep──► store, with the leader's fence
+//!                     ├──refused──► journal
 //!                     └──objects of kind ExternalDNS──► recorder, as watches report theirs
 //! ```
 //! What is kept is the truth: whoever begins to lead reads it, and who does not know what has become of a change reads
@@ -18,13 +19,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use openmcp_dns_core::agents::{Recorder, Root, Seen, Step};
+use openmcp_dns_core::agents::{Root, Seen, Step};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::recording::Problem;
 use openmcp_dns_store::Store;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::journal::Journal;
 use crate::leadership::Leadership;
 use crate::observe::Observations;
 use crate::record::Command;
@@ -47,6 +49,8 @@ pub struct Means {
     pub commands: mpsc::WeakSender<Command>,
     /// Where to say what they ask for.
     pub observations: Observations,
+    /// Where to note what is refused.
+    pub journal: Journal,
 }
 
 /// What the agents of all clusters have written. Clones are the same.
@@ -107,11 +111,10 @@ impl Agents {
         Arc::clone(agents.entry(cluster.clone()).or_insert_with(new))
     }
 
-    /// Who is to record the cluster; `None` until that is known.
-    fn wanted(&self, cluster: &ClusterId) -> Option<Recorder> {
-        let recorded = self.means().recorded.borrow();
-        let is_recorded = recorded.as_ref()?.contains(cluster);
-        Some(if is_recorded { Recorder::ExternalDns } else { Recorder::Native })
+    /// Whether an agent is to record the cluster; `None` until that is known.
+    #[must_use]
+    pub fn is_wanted(&self, cluster: &ClusterId) -> Option<bool> {
+        Some(self.means().recorded.borrow().as_ref()?.contains(cluster))
     }
 
     /// Tells of changes that concern who records a cluster.
@@ -155,7 +158,7 @@ impl Agents {
     /// Who says what a cluster asks for, after what could be done to get there; `None` while that is not known.
     /// `native_is_done` says whether all objects of the cluster are known and decided upon.
     pub async fn step(&self, cluster: &ClusterId, native_is_done: bool) -> Option<Step> {
-        let wanted = self.wanted(cluster)?;
+        let wants_agent = self.is_wanted(cluster)?;
         let agent = self.agent(cluster);
         let mut state = agent.state.lock().await;
         let leads = self.means().leadership.is_leading();
@@ -171,7 +174,7 @@ impl Agents {
             }
         }
         let seen = |state: &State| Seen {
-            wanted,
+            wants_agent,
             has_keys: state.space.as_ref().is_some_and(|space| !space.is_empty()),
             handed_over: state.handed_over,
             agent_is_done: state.syncing.is_done(),

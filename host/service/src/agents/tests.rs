@@ -19,9 +19,10 @@ use openmcp_dns_core::policy::{
 };
 use openmcp_dns_gate::Backend as _;
 use openmcp_dns_store::{MemoryStore, Store};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{Agents, Means};
+use crate::journal::{Journal, Occurrence};
 use crate::leadership::{Leadership, hold};
 use crate::observe::{Observation, ObservationsReceiver, observations};
 use crate::record::Command;
@@ -59,6 +60,7 @@ struct Life {
     agents: Agents,
     seen: ObservationsReceiver,
     recorded: watch::Sender<Option<BTreeSet<ClusterId>>>,
+    noted: broadcast::Receiver<Arc<Occurrence>>,
     _commands: mpsc::Sender<Command>,
 }
 
@@ -95,6 +97,8 @@ impl Life {
         });
         let (sender, seen) = observations();
         let (recorded, recorded_told) = watch::channel(Some(BTreeSet::from([w1()])));
+        let journal = Journal::new(Default::default());
+        let noted = journal.subscribe();
         let agents = Agents::new(Means {
             recorded: recorded_told,
             store: Arc::clone(store) as Arc<dyn Store>,
@@ -102,8 +106,9 @@ impl Life {
             leadership,
             commands: commands.downgrade(),
             observations: sender,
+            journal,
         });
-        Self { agents, seen, recorded, _commands: commands }
+        Self { agents, seen, recorded, noted, _commands: commands }
     }
 
     async fn ask(&self, request: impl Into<Request>) -> Result<Reply, Refusal> {
@@ -215,6 +220,33 @@ async fn a_denial_is_told_once_and_then_taken_and_what_lies_outside_never_is() {
         life.agents.problems(&w1()).await.is_empty(),
         "nothing was refused between two reads of everything"
     );
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_and_a_hostile_agent_is_not_told_of_without_end() {
+    let store = Arc::<MemoryStore>::default();
+    let mut life = Life::new(&store).await;
+    let refused = life.put_host("w1/bad/00000001", "10.0.0.1").await.unwrap_err();
+    let noted = life.noted.try_recv().unwrap();
+    assert!(
+        matches!(&*noted, Occurrence::Refused { cluster, refusal } if *cluster == w1() && *refusal == refused),
+        "{noted:?}"
+    );
+    for number in 0..200 {
+        life.put_host(&format!("w2/n{number}/00000001"), "10.0.0.1").await.unwrap_err();
+        life.put(&format!("w1/n{number}/00000001"), "no JSON").await.unwrap_err();
+    }
+    let told = std::iter::from_fn(|| life.noted.try_recv().ok()).count();
+    assert!((10..30).contains(&told), "{told}");
+
+    // What is no fault of the agent's is told elsewhere.
+    let store = Arc::<MemoryStore>::default();
+    let mut fenced = Life::new(&store).await;
+    let (_, fence) = store.leader(&key()).await.unwrap();
+    store.lead(&fence, &Leader { term: 99, holder: "other".to_owned() }).await.unwrap();
+    let not_now = fenced.put_host("w1/web/00000001", "10.0.0.1").await.unwrap_err();
+    assert!(matches!(not_now, Refusal::NotNow(_)), "{not_now}");
+    assert!(fenced.noted.try_recv().is_err());
 }
 
 #[tokio::test]

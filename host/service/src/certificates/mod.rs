@@ -61,6 +61,8 @@ pub(crate) struct Pair {
     pub(crate) certificate: String,
     pub(crate) key: String,
     pub(crate) authority: String,
+    /// The certificate before this one, which somebody may still have: see [`Purpose::keeps_former`].
+    pub(crate) former: Option<String>,
 }
 
 /// Keys are not for logs.
@@ -73,7 +75,7 @@ impl std::fmt::Debug for Pair {
 impl Pair {
     /// The three files, as the data of a Secret.
     pub(crate) fn files(&self) -> BTreeMap<&'static str, String> {
-        let Self { certificate, key, authority } = self;
+        let Self { certificate, key, authority, former: _ } = self;
         let files = [("ca.crt", authority), ("tls.crt", certificate), ("tls.key", key)];
         files.map(|(name, text)| (name, base64(text))).into()
     }
@@ -130,7 +132,12 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let text = |text: &str| text.to_owned();
-        let pair = Pair { certificate: text("certificate"), key: text("key"), authority: text("authority") };
+        let pair = Pair {
+            certificate: text("certificate"),
+            key: text("key"),
+            authority: text("authority"),
+            former: None,
+        };
         pair.write(folder.path()).unwrap();
         let key = folder.path().join("tls.key");
         assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);

@@ -42,7 +42,12 @@ pub(crate) struct Purpose {
     pub(crate) common_name: String,
     /// Under which names others reach it.
     pub(crate) names: Vec<String>,
+    /// Whether the one before is kept, without its key, until it is known that nobody needs it any more.
+    pub(crate) keeps_former: bool,
 }
+
+/// The file of the certificate before.
+const FORMER: &str = "former.crt";
 
 /// A Secret of ours.
 #[derive(Default)]
@@ -63,11 +68,11 @@ impl Kept {
     /// `None` where it lacks something.
     fn pair(&self) -> Option<Pair> {
         let (certificate, key) = (self.text("tls.crt")?, self.text("tls.key")?);
-        Some(Pair { certificate, key, authority: self.text("ca.crt")? })
+        Some(Pair { certificate, key, authority: self.text("ca.crt")?, former: self.text(FORMER) })
     }
 
     fn authority(&self, id: AuthorityId) -> Option<Authority> {
-        let Pair { certificate, key, authority: trusted } = self.pair()?;
+        let Pair { certificate, key, authority: trusted, former: _ } = self.pair()?;
         let next = self.text("next.crt").zip(self.text("next.key"));
         Some(Authority {
             id,
@@ -136,7 +141,7 @@ impl Keeper {
         authority: &Authority,
         now: Timestamp,
     ) -> Result<Pair, CertificateError> {
-        let Purpose { secret, common_name, names } = purpose;
+        let Purpose { secret, common_name, names, keeps_former } = purpose;
         let lifetime = self.lifetimes.certificate;
         let kept = self.read(secret).await?;
         let good = kept.as_ref().and_then(|kept| {
@@ -154,10 +159,14 @@ impl Keeper {
             None => {
                 tracing::info!(secret, "a certificate is made");
                 let Signed { certificate, key } = authority.sign(common_name, names, lifetime, now)?;
-                (Pair { certificate, key, authority: authority.trusted.clone() }, after(now, lifetime))
+                let former = kept.filter(|_| *keeps_former).and_then(|kept| kept.text("tls.crt"));
+                let pair = Pair { certificate, key, authority: authority.trusted.clone(), former };
+                (pair, after(now, lifetime))
             }
         };
-        let data = [("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", &pair.authority)];
+        let mut data =
+            vec![("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", &pair.authority)];
+        data.extend(pair.former.as_ref().map(|former| (FORMER, former)));
         let annotations = [
             (ENDS_ANNOTATION, ends.to_string()),
             (ISSUER_ANNOTATION, authority.digest()),
@@ -165,6 +174,31 @@ impl Keeper {
         ];
         self.keep(secret, &data, &annotations).await?;
         Ok(pair)
+    }
+
+    /// Forgets the certificate before.
+    pub(crate) async fn forget_former(&self, name: &str) -> Result<(), CertificateError> {
+        self.change(name, &json!({ FORMER: null })).await
+    }
+
+    /// Keeps a text beside a certificate; nothing is written where it stands there already.
+    pub(crate) async fn keep_beside(
+        &self,
+        name: &str,
+        file: &str,
+        text: &str,
+    ) -> Result<(), CertificateError> {
+        if self.read(name).await?.and_then(|kept| kept.text(file)).as_deref() == Some(text) {
+            return Ok(());
+        }
+        self.change(name, &json!({ file: ByteString(text.as_bytes().to_vec()) })).await
+    }
+
+    /// Changes files of a Secret of ours, and leaves the others as they are.
+    async fn change(&self, name: &str, files: &serde_json::Value) -> Result<(), CertificateError> {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let changed = self.api().patch(name, &params, &Patch::Merge(json!({ "data": files }))).await;
+        changed.map(drop).map_err(|source| self.failed("write", name, source))
     }
 
     async fn keep_authority(&self, authority: &Authority) -> Result<(), CertificateError> {

@@ -175,6 +175,7 @@ impl ClusterController {
             cluster,
             zone: &policy.module.context.base_domain,
             summary: &summary,
+            has_agent: self.settings.agents.is_wanted(&self.id) == Some(true),
             way: self.connection.way(),
         };
         let findings = self.duties.fulfil(&context).await;

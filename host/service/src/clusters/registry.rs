@@ -14,7 +14,7 @@ use super::restart::again_after_panics;
 use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
 use crate::record::Report;
-use crate::report::events::{self, Notice};
+use crate::report::events::{self, Notice, Writer};
 use crate::settings::Settings;
 
 /// How to reach a controller.
@@ -67,6 +67,7 @@ impl Clusters {
             )
             | Occurrence::Condition { .. }
             | Occurrence::Released(_)
+            | Occurrence::Refused { .. }
             | Occurrence::Module { .. } => {}
         }
         if let Some((cluster, notice)) = Notice::of(&occurrence) {
@@ -182,13 +183,18 @@ impl Life {
     async fn live(self) {
         let Self { id, settings, desired, wake, tells, notices, client } = self;
         let (tasks, mut panics) = settings.tasks.group();
-        let leadership = settings.leadership.clone();
+        let events = Writer {
+            cluster: id.clone(),
+            platform: settings.platform.clone(),
+            client,
+            leadership: settings.leadership.clone(),
+        };
         let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells);
         let mut notices = notices.lock().await;
         tokio::select! {
             () = controller.run() => {}
             // Ends only with the controller: it listens to both.
-            () = events::write(&mut notices, client, &leadership) => {}
+            () = events.write(&mut notices) => {}
             () = panics.passed_on() => {}
         }
     }
@@ -204,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::clusters::Governed;
+    use crate::report::events::About;
     use openmcp_dns_api::Cluster;
     use openmcp_dns_api::conditions::Reason;
 
@@ -286,8 +293,9 @@ mod tests {
             clusters.hear(Ok(Arc::clone(&occurrence)));
         }
         let notice = loser.notices.try_recv().unwrap();
-        assert_eq!((notice.reason, &*notice.uid), (Reason::HostNameConflict, "u"));
-        assert_eq!(notice.source.name, "younger");
+        assert_eq!(notice.reason, Reason::HostNameConflict);
+        let younger = SourceRef::new(Kind::HttpRoute, "n", "younger");
+        assert_eq!(notice.about, About::Object { source: younger, uid: "u".to_owned() });
         assert_eq!(notice.message, "shop.openmcp.cluster: the older one has it");
         assert!((1..10_000).contains(&loser.notices.len()), "{}", loser.notices.len());
         assert!(winner.notices.try_recv().is_err());

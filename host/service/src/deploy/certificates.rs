@@ -54,6 +54,8 @@ impl Issued {
             secret: secret.to_owned(),
             common_name: common_name.to_owned(),
             names,
+            // Every pod is made anew with another one.
+            keeps_former: false,
         };
         let server = purpose(SERVER_SECRET, "openmcp-dns-etcd", server_names(&keeper.namespace));
         let reader = purpose(READER_SECRET, "openmcp-dns-reader", Vec::new());

@@ -1,40 +1,36 @@
 //! Agent: an external-dns in the cluster records its host names, where the configuration wants one.
 //!
 //! ```text
-//! Enrolment, domain, what the cluster serves ──► core::deployment::render_agent ──► Applier ──► its Deployment
+//! Enrolment, domain, what the cluster serves ──► core::deployment::render_agent ──┬─► Applier ──► its Deployment
+//!                                                                no way into it ──┴─► a Secret, for who brings it there
 //! ```
 //! Where none is wanted any more, it goes once the service itself has seen all that it has recorded.
 
 mod health;
+mod ready;
 mod sources;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::deployment::{
-    AGENT, AGENT_COMPONENT, Agent, AgentFacts, GATE, covers, digest, is_ours, render_agent,
-};
-use openmcp_dns_core::name::HostName;
-use serde_json::{Value, json};
+use openmcp_dns_core::deployment::{AGENT, AGENT_COMPONENT, is_ours};
+use serde_json::json;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
 use crate::apply::{Applier, ApplyError, Rendered, is_forbidden};
-use crate::certificates::Pair;
 use crate::enrolment::{Enrolment, Wanted};
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 use health::Health;
+use ready::{Basis, Handing, Ready};
 
 /// The kinds that are rendered.
 const KINDS: [Rendered; 7] = [
@@ -47,15 +43,12 @@ const KINDS: [Rendered; 7] = [
     Rendered("apps/v1", "Deployment", "deployments"),
 ];
 
-/// How often everything is compared, also what has not changed here.
-const INTERVAL: Duration = Duration::from_secs(300);
-
 /// Has an agent in the cluster, or none.
 pub struct ClusterAgent {
     /// `None` where agents are somebody else's.
     enrolment: Option<Enrolment>,
-    /// What was applied last, and when.
-    applied: Option<(String, Instant)>,
+    /// What was prepared last, as long as nothing has gone wrong with it.
+    ready: Option<Ready>,
     /// Whether it is known that the cluster has none.
     has_none: bool,
 }
@@ -71,7 +64,7 @@ impl ClusterAgent {
         if let Some(enrolment) = &enrolment {
             wake_on_change(enrolment.subscribe(), wake, tasks, cancel);
         }
-        Self { enrolment, applied: None, has_none: false }
+        Self { enrolment, ready: None, has_none: false }
     }
 
     /// The service records itself: an agent that was there goes, but not before all has been seen that it has recorded.
@@ -108,7 +101,7 @@ impl ClusterAgent {
         client: &kube::Client,
         is_there: bool,
     ) -> Result<(), String> {
-        self.applied = None;
+        self.ready = None;
         if is_there {
             let objects = remove(client).await?;
             tracing::info!(cluster = %id, objects, "the agent is removed");
@@ -116,63 +109,44 @@ impl ClusterAgent {
         enrolment.revoke(id).await.map(drop).map_err(|error| chain(&error))
     }
 
-    /// Whether something is to be applied: it is new or has changed here or there, or was not compared for long.
-    fn is_due(&self, rendered: &[Value], live: Option<&Deployment>) -> bool {
-        let Some((applied, when)) = &self.applied else { return true };
-        let live = live.and_then(|live| serde_json::to_value(live).ok()).unwrap_or_default();
-        let is_as_wanted = rendered.last().is_some_and(|wanted| covers(&live, wanted));
-        *applied != text_digest(rendered) || !is_as_wanted || when.elapsed() >= INTERVAL
+    /// What was prepared of the same, unless that was long ago; else it is prepared anew.
+    async fn ready(
+        &mut self,
+        enrolment: &Enrolment,
+        id: &ClusterId,
+        basis: Result<Basis, Finding>,
+        client: Option<&kube::Client>,
+    ) -> Result<Ready, Finding> {
+        self.has_none = false;
+        let basis = basis?;
+        match self.ready.take().filter(|ready| ready.is_fresh(&basis, client.is_some())) {
+            Some(ready) => Ok(ready),
+            None => Ready::prepare(enrolment, id, basis, client).await,
+        }
     }
 
     /// Has an agent as it is wanted.
     async fn bring(
         &mut self,
         enrolment: &Enrolment,
-        context: &Context<'_>,
+        id: &ClusterId,
+        basis: Result<Basis, Finding>,
         client: &kube::Client,
-        agent: &Agent,
-        domain: &HostName,
     ) -> Finding {
-        self.has_none = false;
-        let gate = enrolment.gate();
-        let (addresses, authority) = match (gate.addresses, gate.authority) {
-            (Some(Ok(addresses)), Some(authority)) => (addresses, authority),
-            (Some(Err(why)), _) => return Finding::bad(Reason::NoGate, why),
-            _ => return Finding::unknown(Reason::InProgress, "the gate is being prepared"),
+        let mut ready = match self.ready(enrolment, id, basis, Some(client)).await {
+            Ok(ready) => ready,
+            Err(finding) => return finding,
         };
-        let pair = match enrolment.issue(context.id, &authority).await {
-            Ok(pair) => pair,
-            Err(error) => return Finding::bad(Reason::WriteFailed, chain(&error)),
-        };
-        let sources = match sources::served(client).await {
-            Ok(sources) => sources,
-            Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
-        };
-        let facts = AgentFacts {
-            cluster: context.id.clone(),
-            domain: domain.clone(),
-            sources,
-            gate: addresses,
-            gate_name: GATE.to_owned(),
-            certificates: pair.files(),
-        };
-        let mut rendered = render_agent(agent, &facts);
-        match has_foreign_namespace(client).await {
-            Ok(true) => rendered.retain(|object| object["kind"] != "Namespace"),
-            Ok(false) => {}
-            Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
-        }
         let mut live = match health::deployment(client).await {
             Ok(live) => live,
             Err(error) if is_forbidden(&error) => None,
             Err(error) => return Finding::unknown(Reason::Unreachable, chain(&error)),
         };
-        if self.is_due(&rendered, live.as_ref()) {
-            self.applied = None;
-            match applier(client).apply(&rendered).await {
+        if ready.is_to_be_applied(live.as_ref()) {
+            match applier(client).apply(&ready.rendered).await {
                 Ok(written) => {
                     for object in &written {
-                        tracing::info!(cluster = %context.id, %object, "applied an object of the agent");
+                        tracing::info!(cluster = %id, %object, "applied an object of the agent");
                         if object.kind == "Deployment" {
                             // What is known of it is of before.
                             live = None;
@@ -181,48 +155,46 @@ impl ClusterAgent {
                 }
                 Err(error) => return Finding::bad(Reason::WriteFailed, refused(&error)),
             }
-            self.applied = Some((text_digest(&rendered), Instant::now()));
+            ready.handing = Handing::Applied;
         }
-        let health = Health::of(client, live.as_ref()).await;
-        finding(enrolment, context.id, health, agent, &facts, &pair)
+        let finding = match Health::of(client, live.as_ref()).await {
+            Ok(health) => ready.finding(enrolment, id, health).await,
+            Err(error) => Finding::unknown(Reason::Unreachable, chain(&error)),
+        };
+        self.ready = Some(ready);
+        finding
+    }
+
+    /// Nobody lets the service into the cluster: somebody has to bring the agent.
+    async fn hand_out(
+        &mut self,
+        enrolment: &Enrolment,
+        id: &ClusterId,
+        basis: Result<Basis, Finding>,
+    ) -> Finding {
+        let mut ready = match self.ready(enrolment, id, basis, None).await {
+            Ok(ready) => ready,
+            Err(finding) => return finding,
+        };
+        let command = match &ready.handing {
+            Handing::ByHand(command) => command.clone(),
+            Handing::Open | Handing::Applied => match enrolment.hand_out(id, &ready.rendered).await {
+                Ok(command) => command,
+                Err(error) => return Finding::bad(Reason::WriteFailed, chain(&error)),
+            },
+        };
+        ready.handing = Handing::ByHand(command.clone());
+        let finding = ready.finding_by_hand(enrolment, id, &command).await;
+        self.ready = Some(ready);
+        finding
     }
 }
+
+const NO_WAY: &str = "the cluster cannot be reached";
 
 /// No agent is wanted, and there is none.
 fn native() -> Finding {
     Finding::good("the service records the host names of the cluster itself")
-}
-
-/// Says how the agent stands; it has got its certificate when it runs.
-fn finding(
-    enrolment: &Enrolment,
-    id: &ClusterId,
-    health: Result<Health, kube::Error>,
-    agent: &Agent,
-    facts: &AgentFacts,
-    pair: &Pair,
-) -> Finding {
-    match health {
-        Ok(Health::Well) => {
-            enrolment.settle(id, pair);
-            let sources: Vec<&str> = facts.sources.iter().map(|source| source.flag()).collect();
-            Finding::good(format!(
-                "{} records the host names below {} from {}, through the gate at {}",
-                agent.workload.image,
-                facts.domain,
-                sources.join(", "),
-                facts.gate.join(", ")
-            ))
-        }
-        Ok(Health::Starting) => Finding::unknown(Reason::InProgress, "the agent starts"),
-        Ok(Health::Trouble(why)) => Finding::bad(
-            Reason::AgentNotReady,
-            format!(
-                "{why}; what is published stays. Look at its log: kubectl -n {AGENT} logs deployment/{AGENT}"
-            ),
-        ),
-        Err(error) => Finding::unknown(Reason::Unreachable, chain(&error)),
-    }
 }
 
 fn applier(client: &kube::Client) -> Applier {
@@ -241,10 +213,6 @@ fn applier(client: &kube::Client) -> Applier {
 pub async fn remove(client: &kube::Client) -> Result<usize, String> {
     let removed = applier(client).apply(&[]).await.map_err(|error| refused(&error))?;
     Ok(removed.len())
-}
-
-fn text_digest(rendered: &[Value]) -> String {
-    digest(&json!(rendered).to_string())
 }
 
 /// Whether the cluster has an agent of ours, or a part of one: its account comes first and goes last, but for a namespace
@@ -301,18 +269,27 @@ impl Duty for ClusterAgent {
         let Some(enrolment) = self.enrolment.clone() else {
             return Finding::good("the service deploys no agents");
         };
-        let Way::Open { client, .. } = context.way else {
-            return Finding::unknown(Reason::Unreachable, "the cluster cannot be reached");
-        };
-        match (enrolment.wanted(context.cluster), &context.summary.domain) {
+        let (agent, domain) = match (enrolment.wanted(context.cluster), &context.summary.domain) {
             (Wanted::Unknown, _) => {
-                Finding::unknown(Reason::InProgress, "the DNSServiceConfig is being read")
+                return Finding::unknown(Reason::InProgress, "the DNSServiceConfig is being read");
             }
-            (Wanted::Native, _) => self.remove(&enrolment, context, client).await,
-            (Wanted::Agent(agent), Some(Ok(domain))) => {
-                self.bring(&enrolment, context, client, &agent, domain).await
+            (Wanted::Native, _) => {
+                return match context.way {
+                    Way::Open { client, .. } => self.remove(&enrolment, context, client).await,
+                    Way::Unusable(_) | Way::None => {
+                        enrolment.cut_off(context.id);
+                        Finding::unknown(Reason::Unreachable, NO_WAY)
+                    }
+                };
             }
-            (Wanted::Agent(_), _) => Finding::unknown(Reason::NoDomain, "the cluster has no domain"),
+            (Wanted::Agent(agent), Some(Ok(domain))) => (*agent, domain.clone()),
+            (Wanted::Agent(_), _) => return Finding::unknown(Reason::NoDomain, "the cluster has no domain"),
+        };
+        let basis = Basis::of(enrolment.gate(), agent, domain);
+        match context.way {
+            Way::Open { client, .. } => self.bring(&enrolment, context.id, basis, client).await,
+            Way::None => self.hand_out(&enrolment, context.id, basis).await,
+            Way::Unusable(_) => Finding::unknown(Reason::Unreachable, NO_WAY),
         }
     }
 

@@ -61,7 +61,7 @@ impl Duty for Annotate {
     }
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
-        let Context { id, cluster, zone, summary, way: _ } = context;
+        let Context { id, cluster, zone, summary, has_agent: _, way: _ } = context;
         let Some(Ok(domain)) = &summary.domain else { return finding(None, &Ok(())) };
         let annotated = annotate(&self.api(id), cluster, domain, zone).await;
         finding(Some(domain), &annotated)

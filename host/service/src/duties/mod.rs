@@ -111,6 +111,8 @@ pub struct Context<'c> {
     pub zone: &'c HostName,
     /// What is known of its records.
     pub summary: &'c Summary,
+    /// Whether an agent is to record it: then there may be no way into it at all.
+    pub has_agent: bool,
     /// How to get into it.
     pub way: Way<'c>,
 }
@@ -222,6 +224,7 @@ mod tests {
                 leadership: crate::leadership::Leadership::alone("test".to_owned()),
                 commands: mpsc::channel(1).0.downgrade(),
                 observations: crate::observe::observations().0,
+                journal: Journal::new(Metrics::default()),
             }),
             observations: crate::observe::observations().0,
             prober: None,

@@ -35,11 +35,31 @@ impl Duty for Reachable {
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
         match context.way {
+            Way::None if context.has_agent => left_to_agent(&context.summary.watches),
             Way::None => Finding::bad(Reason::KubeconfigMissing, self.inventory.advice(context.id)),
             Way::Unusable(why) => Finding::bad(Reason::KubeconfigInvalid, why),
             Way::Open { pulse, .. } => finding(&pulse.borrow(), &context.summary.watches),
         }
     }
+}
+
+/// There is no way into a cluster that has an agent: what it asks for is known once that one has said it.
+fn left_to_agent(watches: &BTreeMap<Kind, WatchState>) -> Finding {
+    if is_left(watches) {
+        Finding::good(
+            "the service has no access to the cluster, and needs none: its agent says what is recorded",
+        )
+    } else {
+        Finding::unknown(
+            Reason::AgentByHand,
+            "the service has no access to the cluster, and its agent has not said yet what is to be recorded: look at \
+             condition Agent",
+        )
+    }
+}
+
+fn is_left(watches: &BTreeMap<Kind, WatchState>) -> bool {
+    !watches.is_empty() && watches.values().all(|state| *state == WatchState::LeftToAgent)
 }
 
 /// Whether the API server answers, and the watches are in sync.
@@ -65,7 +85,7 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
     if watches.len() < Kind::watched().count() {
         return Finding::unknown(Reason::InProgress, "the first lists are being read");
     }
-    if watches.values().all(|state| *state == WatchState::LeftToAgent) {
+    if is_left(watches) {
         return Finding::good("an agent in the cluster says what is recorded");
     }
     let not_served = with(|state| *state == WatchState::NotServed);
@@ -120,6 +140,15 @@ mod tests {
         let finding = finding(&Pulse::Answers, &left.collect());
         assert_eq!(finding.status, Some(true));
         assert!(finding.message.contains("agent"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_cluster_without_access_needs_none_once_its_agent_has_said_all() {
+        let left = Kind::watched().map(|kind| (kind, WatchState::LeftToAgent)).collect();
+        let finding = left_to_agent(&left);
+        assert_eq!((finding.status, finding.reason), (Some(true), Reason::Succeeded));
+        let finding = left_to_agent(&BTreeMap::new());
+        assert_eq!((finding.status, finding.reason), (None, Reason::AgentByHand));
     }
 
     #[test]

@@ -166,7 +166,8 @@ mod tests {
         let (mut duties, journal) = three(|_| {});
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let (zone, summary) = ("openmcp.cluster".parse().unwrap(), Summary::default());
-        let context = Context { id: &id, cluster: &cluster, zone: &zone, summary: &summary, way: Way::None };
+        let (summary, way) = (&summary, Way::None);
+        let context = Context { id: &id, cluster: &cluster, zone: &zone, summary, has_agent: false, way };
         let findings = duties.fulfil(&context).await;
         assert_eq!(taken(&journal), ["fulfil Annotated", "fulfil Forwarded", "fulfil Recorded"]);
         assert_eq!(findings.len(), 3);

@@ -48,6 +48,7 @@ impl Enrolment {
                 .chain(addresses.iter().map(|address| host(address)))
                 .map(str::to_owned)
                 .collect(),
+            keeps_former: false,
         };
         Ok((keeper.issued(&purpose, &authority, now).await?, authority))
     }

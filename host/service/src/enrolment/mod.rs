@@ -9,16 +9,19 @@
 
 mod gate;
 mod keeping;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use openmcp_dns_api::{Cluster, DNSServiceConfig, Images};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{AGENTS_AUTHORITY_SECRET, Agent, digest};
-use openmcp_dns_gate::{Agents, Credentials, CredentialsError, Fingerprint, Inputs};
+use openmcp_dns_gate::{Agents, Credentials, CredentialsError, Fingerprint, Inputs, Visits};
+use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -27,6 +30,13 @@ use crate::certificates::{Authority, AuthorityId, CertificateError, Keeper, Life
 /// The authority of the gate and the agents.
 const AUTHORITY: AuthorityId =
     AuthorityId { secret: AGENTS_AUTHORITY_SECRET, common_name: "openmcp-dns agents authority" };
+
+/// The file, beside a certificate, with all objects of an agent that somebody has to bring.
+const OBJECTS: &str = "agent.json";
+
+/// For how long an agent that was brought by somebody may be away: it ends at each error, and the kubelet starts it again
+/// after up to five minutes.
+const ABSENCE: Duration = Duration::from_secs(600);
 
 /// Where agents are said to be, and what they need.
 pub struct EnrolmentOptions {
@@ -56,8 +66,8 @@ struct Shared {
     admitted: watch::Sender<Agents>,
     credentials: watch::Sender<Option<Credentials>>,
     recorded: watch::Sender<Option<BTreeSet<ClusterId>>>,
-    /// Enrolment that may not have the certificate that was issued last.
-    unsettled: Mutex<BTreeSet<ClusterId>>,
+    /// Told by the gate.
+    visits: Visits,
     started: Instant,
 }
 
@@ -92,6 +102,19 @@ pub(crate) enum Wanted {
     Agent(Box<Agent>),
 }
 
+/// What the gate has seen of an agent since the service leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// None with a certificate that is good.
+    Nobody,
+    /// It is there.
+    There,
+    /// It is there, with the certificate before the last one.
+    WithFormer,
+    /// It was there.
+    Gone,
+}
+
 impl Enrolment {
     /// Nothing is known yet; see [`Enrolment::keep`].
     #[must_use]
@@ -102,7 +125,7 @@ impl Enrolment {
             admitted: watch::Sender::default(),
             credentials: watch::Sender::default(),
             recorded: watch::Sender::default(),
-            unsettled: Mutex::default(),
+            visits: Visits::default(),
             started: Instant::now(),
         }))
     }
@@ -110,8 +133,8 @@ impl Enrolment {
     /// What the gate shows of itself, and whose certificates it takes.
     #[must_use]
     pub fn inputs(&self) -> Inputs {
-        let Shared { credentials, admitted, .. } = &*self.0;
-        Inputs { credentials: credentials.subscribe(), agents: admitted.subscribe() }
+        let Shared { credentials, admitted, visits, .. } = &*self.0;
+        Inputs { credentials: credentials.subscribe(), agents: admitted.subscribe(), visits: visits.clone() }
     }
 
     /// The clusters that are to be recorded by an agent; `None` until that is known.
@@ -144,7 +167,7 @@ impl Enrolment {
     }
 
     /// A certificate for the agent of a cluster, made where there is none that is good for a while. The gate takes it from
-    /// now on, and beside it those that the agent had before, until it has got this one.
+    /// now on, and beside it the one before, until the agent has got this one.
     pub(crate) async fn issue(
         &self,
         cluster: &ClusterId,
@@ -155,23 +178,52 @@ impl Enrolment {
             // Most servers show no more than 64 characters (RFC 5280, ub-common-name).
             common_name: format!("{}/{}", cluster.namespace, cluster.name).chars().take(64).collect(),
             names: Vec::new(),
+            keeps_former: true,
         };
         let pair = self.keeper().issued(&purpose, authority, k8s_openapi::jiff::Timestamp::now()).await?;
-        let fingerprint = fingerprint(&pair)?;
-        let is_new = self.0.admitted.send_if_modified(|admitted| {
-            admitted.insert(fingerprint, cluster.clone()).as_ref() != Some(cluster)
-        });
-        if is_new {
-            self.unsettled().insert(cluster.clone());
-        }
+        let former = pair.former.as_deref().map(fingerprint).transpose()?;
+        let good = [Some(fingerprint(&pair.certificate)?), former];
+        self.admit(cluster, good.into_iter().flatten().collect());
         Ok(pair)
     }
 
-    /// The agent of a cluster has got this certificate: the gate takes no other of it any more.
-    pub(crate) fn settle(&self, cluster: &ClusterId, pair: &Pair) {
-        let Ok(fingerprint) = fingerprint(pair) else { return };
-        self.admit_only(cluster, |admitted| *admitted == fingerprint);
-        self.unsettled().remove(cluster);
+    /// The agent of a cluster has got its certificate: the gate takes no earlier one of it any more.
+    pub(crate) async fn settle(&self, cluster: &ClusterId, pair: &mut Pair) -> Result<(), EnrolmentError> {
+        if pair.former.is_some() {
+            self.admit(cluster, BTreeSet::from([fingerprint(&pair.certificate)?]));
+            self.keeper().forget_former(&secret_name(cluster)).await?;
+            pair.former = None;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is to be applied in the cluster beside its agent's certificate, for somebody who brings it there; gives
+    /// the command that does.
+    pub(crate) async fn hand_out(
+        &self,
+        cluster: &ClusterId,
+        objects: &[Value],
+    ) -> Result<String, CertificateError> {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        let name = secret_name(cluster);
+        self.keeper().keep_beside(&name, OBJECTS, &format!("{list:#}")).await?;
+        let (namespace, file) = (&self.0.options.namespace, OBJECTS.replace('.', "\\."));
+        Ok(format!(
+            "kubectl -n {namespace} get secret {name} -o jsonpath='{{.data.{file}}}' | base64 -d | kubectl --context \
+             <the cluster> apply -f -"
+        ))
+    }
+
+    /// What the gate has seen of the agent of a cluster that was brought by somebody.
+    pub(crate) fn seen(&self, cluster: &ClusterId, pair: &Pair) -> Seen {
+        let Some(visit) = self.0.visits.of(cluster) else { return Seen::Nobody };
+        let is_it = |certificate: &str| fingerprint(certificate).is_ok_and(|it| it == visit.fingerprint);
+        match (is_it(&pair.certificate), pair.former.as_deref().is_some_and(is_it)) {
+            (false, false) => Seen::Nobody,
+            _ if !visit.is_there(ABSENCE, Instant::now()) => Seen::Gone,
+            (true, _) => Seen::There,
+            (false, true) => Seen::WithFormer,
+        }
     }
 
     /// Whether a certificate was made for the agent of a cluster: only then the cluster may have one.
@@ -181,8 +233,7 @@ impl Enrolment {
 
     /// The gate takes no certificate of a cluster any more.
     pub(crate) fn cut_off(&self, cluster: &ClusterId) {
-        self.admit_only(cluster, |_| false);
-        self.unsettled().remove(cluster);
+        self.admit(cluster, BTreeSet::new());
     }
 
     /// The same, and its certificate is forgotten; gives whether there was one.
@@ -191,21 +242,21 @@ impl Enrolment {
         self.keeper().forget(&secret_name(cluster)).await
     }
 
-    fn admit_only(&self, cluster: &ClusterId, keeps: impl Fn(&Fingerprint) -> bool) {
+    /// The gate takes these certificates of a cluster, and no others.
+    fn admit(&self, cluster: &ClusterId, good: BTreeSet<Fingerprint>) {
         self.0.admitted.send_if_modified(|admitted| {
-            let before = admitted.len();
-            admitted.retain(|fingerprint, whose| whose != cluster || keeps(fingerprint));
-            admitted.len() != before
+            let before = admitted.clone();
+            admitted.retain(|_, whose| whose != cluster);
+            admitted.extend(good.into_iter().map(|fingerprint| (fingerprint, cluster.clone())));
+            *admitted != before
         });
     }
 
     /// Whether every agent has the certificate that was issued last, as far as we have been here long enough to know.
     fn is_settled(&self) -> bool {
-        self.0.started.elapsed() >= self.0.options.lifetimes.overlap && self.unsettled().is_empty()
-    }
-
-    fn unsettled(&self) -> std::sync::MutexGuard<'_, BTreeSet<ClusterId>> {
-        self.0.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let admitted = self.0.admitted.borrow();
+        let clusters: BTreeSet<&ClusterId> = admitted.values().collect();
+        self.0.started.elapsed() >= self.0.options.lifetimes.overlap && clusters.len() == admitted.len()
     }
 
     fn keeper(&self) -> Keeper {
@@ -219,8 +270,8 @@ impl Enrolment {
     }
 }
 
-fn fingerprint(pair: &Pair) -> Result<Fingerprint, EnrolmentError> {
-    Ok(Fingerprint::of_pem(pair.certificate.as_bytes())?)
+fn fingerprint(certificate: &str) -> Result<Fingerprint, EnrolmentError> {
+    Ok(Fingerprint::of_pem(certificate.as_bytes())?)
 }
 
 /// Why an agent gets no certificate.

@@ -1,5 +1,6 @@
 //! What can happen, how it is logged, and what it counts as.
 
+use openmcp_dns_core::agents::Refusal;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::index::State;
 
@@ -27,6 +28,13 @@ pub enum Occurrence {
     },
     /// A cluster is no longer ours: nothing of us is left there.
     Released(ClusterId),
+    /// The gate refuses what the agent of a cluster wants to write.
+    Refused {
+        /// The cluster.
+        cluster: ClusterId,
+        /// What the agent is told.
+        refusal: Refusal,
+    },
     /// Something happened to the modules of a policy.
     Module {
         /// Name of the DNSPolicy.
@@ -45,6 +53,9 @@ impl Occurrence {
                 tracing::debug!(name = %expectation.name, verdict, %answer, ?took, "probed");
             }
             Self::Module { policy, module } => log_module(policy, module),
+            Self::Refused { cluster, refusal } => {
+                tracing::info!(%cluster, %refusal, "refused to the agent of a cluster");
+            }
             // Their like is in the status of the cluster.
             Self::Condition { .. } | Self::Released(_) => {}
         }
@@ -68,7 +79,8 @@ impl Occurrence {
                 | Report::Confirmed { .. }
                 | Report::Touched(_),
             )
-            | Self::Module { .. } => {}
+            | Self::Module { .. }
+            | Self::Refused { .. } => {}
         }
     }
 }

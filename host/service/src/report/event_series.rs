@@ -12,7 +12,7 @@ use kube::Api;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use openmcp_dns_api::FIELD_MANAGER;
 
-use super::events::Notice;
+use openmcp_dns_api::conditions::Reason;
 
 /// The longest note that the API server takes, in bytes (`events.k8s.io/v1` Event).
 const MAX_NOTE_BYTES: usize = 1024;
@@ -20,12 +20,18 @@ const MAX_NOTE_BYTES: usize = 1024;
 /// Most of the object's name in that of its Event: with the digest, it stays below the 253 bytes of a name.
 const MAX_OBJECT_NAME_BYTES: usize = 200;
 
-/// Writes a notice, or counts it where the same has been said before. An Event that the API server has dropped
-/// for its age (an hour, usually) begins anew.
-pub(super) async fn publish(client: kube::Client, notice: &Notice) -> kube::Result<()> {
-    let event = event(notice);
+/// Says something of an object, or counts it where the same has been said before. An Event that the API server has
+/// dropped for its age (an hour, usually) begins anew.
+pub(super) async fn publish(
+    client: kube::Client,
+    regarding: &ObjectReference,
+    reason: Reason,
+    message: &str,
+) -> kube::Result<()> {
+    let event = event(regarding, reason, message);
     let name = event.metadata.name.clone().unwrap_or_default();
-    let events: Api<Event> = Api::namespaced(client, &notice.source.namespace);
+    let namespace = regarding.namespace.as_deref().unwrap_or_default();
+    let events: Api<Event> = Api::namespaced(client, namespace);
     match events.create(&PostParams::default(), &event).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         created => return created.map(drop),
@@ -37,21 +43,12 @@ pub(super) async fn publish(client: kube::Client, notice: &Notice) -> kube::Resu
     events.patch(&name, &PatchParams::default(), &patch).await.map(drop)
 }
 
-fn event(notice: &Notice) -> Event {
-    let Notice { source, uid, reason, message } = notice;
+fn event(regarding: &ObjectReference, reason: Reason, message: &str) -> Event {
     let note = &message[..message.floor_char_boundary(MAX_NOTE_BYTES)];
-    let regarding = ObjectReference {
-        api_version: Some(source.kind.api_version()),
-        kind: Some(source.kind.to_string()),
-        namespace: Some(source.namespace.clone()),
-        name: Some(source.name.clone()),
-        uid: Some(uid.clone()),
-        ..ObjectReference::default()
-    };
     Event {
         metadata: ObjectMeta {
-            namespace: Some(source.namespace.clone()),
-            name: Some(name(notice, note)),
+            namespace: regarding.namespace.clone(),
+            name: Some(name(regarding, reason, note)),
             ..ObjectMeta::default()
         },
         type_: Some("Warning".to_owned()),
@@ -59,7 +56,7 @@ fn event(notice: &Notice) -> Event {
         note: Some(note.to_owned()),
         action: Some("Publish".to_owned()),
         event_time: Some(MicroTime(Timestamp::now())),
-        regarding: Some(regarding),
+        regarding: Some(regarding.clone()),
         reporting_controller: Some(FIELD_MANAGER.to_owned()),
         reporting_instance: Some(FIELD_MANAGER.to_owned()),
         ..Event::default()
@@ -67,36 +64,39 @@ fn event(notice: &Notice) -> Event {
 }
 
 /// The name of the object, and a digest of what is said.
-fn name(notice: &Notice, note: &str) -> String {
-    let Notice { source, uid, reason, .. } = notice;
+fn name(regarding: &ObjectReference, reason: Reason, note: &str) -> String {
+    let ObjectReference { kind, uid, name, .. } = regarding;
+    let [kind, uid, name] = [kind, uid, name].map(|part| part.as_deref().unwrap_or_default());
     // The note comes last, and no other part has a zero in it.
-    let said = [source.kind.as_str(), uid, &reason.to_string(), note].join("\0");
+    let said = [kind, uid, &reason.to_string(), note].join("\0");
     let digest = openmcp_dns_policy::digest(said.as_bytes());
-    let object = &source.name[..source.name.floor_char_boundary(MAX_OBJECT_NAME_BYTES)];
+    let object = &name[..name.floor_char_boundary(MAX_OBJECT_NAME_BYTES)];
     // A label of a name ends with a letter or a digit.
     format!("{}.{}", object.trim_end_matches(['-', '.']), &digest[..16])
 }
 
 #[cfg(test)]
 mod tests {
-    use openmcp_dns_api::conditions::Reason;
-    use openmcp_dns_core::cluster::SourceRef;
-    use openmcp_dns_core::kinds::Kind;
-
     use super::*;
 
-    fn notice(name: &str, message: &str) -> Notice {
-        let source = SourceRef::new(Kind::Ingress, "default", name);
-        Notice { source, uid: "1".into(), reason: Reason::HostNameDenied, message: message.into() }
+    fn said(name: &str, uid: &str, message: &str) -> Event {
+        let text = |text: &str| Some(text.to_owned());
+        let regarding = ObjectReference {
+            kind: text("Ingress"),
+            namespace: text("default"),
+            name: text(name),
+            uid: text(uid),
+            ..ObjectReference::default()
+        };
+        event(&regarding, Reason::HostNameDenied, message)
     }
 
     #[test]
     fn an_event_is_named_by_what_it_says_of_which_object() {
-        let named = |name: &str, message: &str| event(&notice(name, message)).metadata.name.unwrap();
+        let named = |name: &str, message: &str| said(name, "1", message).metadata.name.unwrap();
         assert_eq!(named("shop", "a"), named("shop", "a"));
         assert_ne!(named("shop", "a"), named("shop", "b"));
-        let remade = Notice { uid: "2".into(), ..notice("shop", "a") };
-        assert_ne!(event(&remade).metadata.name.unwrap(), named("shop", "a"));
+        assert_ne!(said("shop", "2", "a").metadata.name.unwrap(), named("shop", "a"), "it was made anew");
         let long = format!("{}-{}", "a".repeat(199), "b".repeat(53));
         let name = named(&long, "a");
         assert!(name.len() <= 253 && name.starts_with(&format!("{}.", "a".repeat(199))), "{name}");
@@ -104,7 +104,6 @@ mod tests {
 
     #[test]
     fn a_long_note_is_cut_between_characters() {
-        let note = event(&notice("shop", &"ä".repeat(600))).note.unwrap();
-        assert_eq!(note, "ä".repeat(512));
+        assert_eq!(said("shop", "1", &"ä".repeat(600)).note.unwrap(), "ä".repeat(512));
     }
 }

@@ -1,5 +1,8 @@
-//! Events on routes and Ingresses, in the cluster where their author looks.
+//! Events, where their reader looks: on routes and Ingresses, in their cluster; on the `ClusterDNS` of a cluster with an
+//! agent, which nobody else may have a look into.
 
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Api, Resource as _};
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::index::State;
 use tokio::sync::{mpsc, watch};
@@ -8,50 +11,74 @@ use super::event_series;
 use crate::journal::Occurrence;
 use crate::leadership::Leadership;
 use crate::record::{Report, explain};
+use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::Reason;
 
 /// Events that wait to be written for one cluster. More are dropped: after a restart, or when a
 /// module fails, every claim may have one, and the status has the counts.
 const QUEUE: usize = 512;
 
-/// What to tell the author of an object.
+/// What to tell somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// The object.
-    pub source: SourceRef,
-    /// Its unique identifier.
-    pub uid: String,
+    /// What it is about.
+    pub about: About,
     /// For machines.
     pub reason: Reason,
     /// For people.
     pub message: String,
 }
 
+/// What a notice is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An object in a cluster: its author is told.
+    Object {
+        /// Which one.
+        source: SourceRef,
+        /// Its unique identifier.
+        uid: String,
+    },
+    /// The `ClusterDNS` of the cluster.
+    Cluster,
+}
+
 impl Notice {
-    /// What to tell of an occurrence, and in which cluster; `None` where there is nothing to do for the
-    /// author of an object.
+    /// What to tell of an occurrence, and of which cluster; `None` where there is nothing to do for anybody.
     #[must_use]
     pub fn of(occurrence: &Occurrence) -> Option<(&ClusterId, Self)> {
-        let Occurrence::Recording(report) = occurrence else { return None };
-        let notice = match report {
+        match occurrence {
+            Occurrence::Recording(report) => Self::of_report(report),
+            Occurrence::Refused { cluster, refusal } => {
+                let message = format!("refused to the agent of the cluster: {refusal}");
+                Some((cluster, Self { about: About::Cluster, reason: Reason::AgentRefused, message }))
+            }
+            Occurrence::Probed(_)
+            | Occurrence::Condition { .. }
+            | Occurrence::Released(_)
+            | Occurrence::Module { .. } => None,
+        }
+    }
+
+    fn of_report(report: &Report) -> Option<(&ClusterId, Self)> {
+        let (cluster, source, uid, (reason, message)) = match report {
             Report::Claim { cluster, source, uid, host_name, state } => {
-                let (reason, message) = explained(host_name, state)?;
-                Some((cluster, Self { source: source.clone(), uid: uid.clone(), reason, message }))
+                (cluster, source, uid, explained(host_name, state)?)
             }
             Report::Conflict { uid, conflict } => {
                 let (cluster, source) = &conflict.loser;
                 let message = format!("{}: {}", conflict.name, conflict.message);
-                let (source, uid, reason) = (source.clone(), uid.clone(), Reason::HostNameConflict);
-                Some((cluster, Self { source, uid, reason, message }))
+                (cluster, source, uid, (Reason::HostNameConflict, message))
             }
             Report::Domain(..)
             | Report::Recorded { .. }
             | Report::Held { .. }
             | Report::Confirmed { .. }
-            | Report::Touched(_) => None,
+            | Report::Touched(_) => return None,
         };
-        // What an agent asks for is no object that could have Events: it stands in the status of the cluster.
-        notice.filter(|(_, notice)| notice.source.kind.is_watched())
+        // What an agent asks for is no object: the gate has refused it, or it stands in the status of the cluster.
+        let about = About::Object { source: source.clone(), uid: uid.clone() };
+        source.kind.is_watched().then_some((cluster, Self { about, reason, message }))
     }
 }
 
@@ -72,19 +99,68 @@ pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
     mpsc::channel(QUEUE)
 }
 
-/// Writes notices as Events until nobody sends any more. Notices for a cluster that cannot be
-/// reached are dropped, and all while we do not lead: who leads writes them.
-pub async fn write(
-    notices: &mut mpsc::Receiver<Notice>,
-    client: watch::Receiver<Option<kube::Client>>,
-    leadership: &Leadership,
-) {
-    while let Some(notice) = notices.recv().await {
-        let client = client.borrow().clone().filter(|_| leadership.is_leading());
-        let Some(client) = client else { continue };
-        if let Err(error) = event_series::publish(client, &notice).await {
-            let (source, message) = (&notice.source, openmcp_dns_core::chain(&error));
-            tracing::warn!(%source, %message, "unable to write an Event");
+/// Writes notices of one cluster as Events.
+pub struct Writer {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Where its `ClusterDNS` is.
+    pub platform: kube::Client,
+    /// The way into the cluster, if there is one.
+    pub client: watch::Receiver<Option<kube::Client>>,
+    /// Who leads writes them.
+    pub leadership: Leadership,
+}
+
+impl Writer {
+    /// Writes until nobody sends any more. Notices for a cluster that cannot be reached are dropped, and all while we do
+    /// not lead.
+    pub async fn write(&self, notices: &mut mpsc::Receiver<Notice>) {
+        while let Some(notice) = notices.recv().await {
+            if !self.leadership.is_leading() {
+                continue;
+            }
+            if let Err(error) = self.publish(&notice).await {
+                let (cluster, about, message) =
+                    (&self.cluster, &notice.about, openmcp_dns_core::chain(&error));
+                tracing::warn!(%cluster, ?about, %message, "unable to write an Event");
+            }
         }
+    }
+
+    async fn publish(&self, notice: &Notice) -> kube::Result<()> {
+        let (client, regarding) = match &notice.about {
+            About::Object { source, uid } => {
+                let client = self.client.borrow().clone();
+                (client, Some(of_object(source, uid)))
+            }
+            About::Cluster => (Some(self.platform.clone()), self.cluster_dns().await?),
+        };
+        let Some((client, regarding)) = client.zip(regarding) else { return Ok(()) };
+        event_series::publish(client, &regarding, notice.reason, &notice.message).await
+    }
+
+    /// The `ClusterDNS` of the cluster; `None` while there is none.
+    async fn cluster_dns(&self) -> kube::Result<Option<ObjectReference>> {
+        let all = Api::<ClusterDNS>::namespaced(self.platform.clone(), &self.cluster.namespace);
+        let found = all.get_metadata_opt(&self.cluster.name).await?;
+        Ok(found.map(|found| ObjectReference {
+            api_version: Some(ClusterDNS::api_version(&()).into_owned()),
+            kind: Some(ClusterDNS::kind(&()).into_owned()),
+            namespace: found.metadata.namespace,
+            name: found.metadata.name,
+            uid: found.metadata.uid,
+            ..ObjectReference::default()
+        }))
+    }
+}
+
+fn of_object(source: &SourceRef, uid: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(source.kind.api_version()),
+        kind: Some(source.kind.to_string()),
+        namespace: Some(source.namespace.clone()),
+        name: Some(source.name.clone()),
+        uid: Some(uid.to_owned()),
+        ..ObjectReference::default()
     }
 }

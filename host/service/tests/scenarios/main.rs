@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod agents;
 mod annotate;
 mod clusters;
+mod conformance;
 mod forward;
+mod gate;
 mod landscape;
 mod leaving;
 mod objects;

@@ -33,10 +33,14 @@ const fn kind(group: &'static str, version: &'static str, name: &'static str, pl
 pub(crate) const CLUSTER: Kind = kind("clusters.openmcp.cloud", "v1alpha1", "Cluster", "clusters");
 pub(crate) const CLUSTER_DNS: Kind = kind("dns.openmcp.cloud", "v1alpha1", "ClusterDNS", "clusterdnses");
 pub(crate) const DNS_POLICY: Kind = kind("dns.openmcp.cloud", "v1alpha1", "DNSPolicy", "dnspolicies");
+pub(crate) const DNS_SERVICE_CONFIG: Kind =
+    kind("dns.openmcp.cloud", "v1alpha1", "DNSServiceConfig", "dnsserviceconfigs");
 pub(crate) const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub(crate) const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 pub(crate) const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
 pub(crate) const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
+pub(crate) const SECRET: Kind = kind("", "v1", "Secret", "secrets");
+pub(crate) const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
 pub(crate) const EVENT: Kind = kind("events.k8s.io", "v1", "Event", "events");
 
 impl Kind {
@@ -51,7 +55,9 @@ impl Kind {
     /// What a server has to know to serve it.
     pub(crate) fn resource(self) -> Resource {
         let custom = Resource::custom(self.group, self.version, self.name, self.plural);
-        let custom = if self.plural == DNS_POLICY.plural { custom.in_no_namespace() } else { custom };
+        let is_of_the_cluster =
+            [DNS_POLICY, DNS_SERVICE_CONFIG].iter().any(|kind| kind.plural == self.plural);
+        let custom = if is_of_the_cluster { custom.in_no_namespace() } else { custom };
         built_in().into_iter().find(|resource| resource.plural == self.plural).unwrap_or(custom)
     }
 
@@ -113,6 +119,14 @@ pub(crate) fn policy(name: &str, spec: Value) -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/deny-prefix/deny-prefix.wasm");
     let small = json!({ "baseDomain": ZONE, "module": { "file": { "path": path } } });
     with(DNS_POLICY.object(json!({ "name": name })), json!({ "spec": with(small, spec) }))
+}
+
+/// The `DNSServiceConfig`: every cluster has an agent, which reaches the gate here.
+pub(crate) fn agents_everywhere(gate: std::net::SocketAddr) -> Value {
+    with(
+        DNS_SERVICE_CONFIG.object(json!({ "name": "openmcp-dns" })),
+        json!({ "spec": { "clusters": [{ "recorder": "externalDNS" }], "gate": { "addresses": [gate] } } }),
+    )
 }
 
 /// A selector of clusters by one label.

@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::GivenAccess;
 use crate::objects::{
-    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, EVENT, GATEWAY, HTTP_ROUTE, POLICY,
-    ZONE, cluster, coredns, policy,
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, DNS_SERVICE_CONFIG, EVENT, GATEWAY,
+    HTTP_ROUTE, POLICY, ZONE, cluster, coredns, policy,
 };
 
 /// How long anything may take. All of it takes milliseconds, or the few seconds of a retry, unless the
@@ -64,7 +64,7 @@ impl World {
     /// A landscape without clusters and policies, and a service that has not been started.
     pub(crate) async fn empty() -> Self {
         let platform = server("platform");
-        for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY] {
+        for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY, DNS_SERVICE_CONFIG] {
             platform.register(kind.resource(), None);
         }
         let store = Arc::new(MemoryStore::default());
@@ -116,12 +116,17 @@ impl World {
         self.add_cluster_with(name, json!({}))
     }
 
-    pub(crate) fn add_cluster_with(&self, name: &str, mut metadata: Value) -> Server {
+    pub(crate) fn add_cluster_with(&self, name: &str, metadata: Value) -> Server {
         let server = self.cluster_server(name);
-        metadata["annotations"]["dns.openmcp.cloud/cluster-dns-address"] = json!(self.central.to_string());
-        self.platform.put(cluster(name, metadata)).unwrap();
+        self.add_closed_cluster(name, metadata);
         self.access.grant(name, Access::by_client(name, limited(server.client()), 1));
         server
+    }
+
+    /// A cluster comes that nobody lets the service into; its DNS forwards the zone.
+    pub(crate) fn add_closed_cluster(&self, name: &str, mut metadata: Value) {
+        metadata["annotations"]["dns.openmcp.cloud/cluster-dns-address"] = json!(self.central.to_string());
+        self.platform.put(cluster(name, metadata)).unwrap();
     }
 
     /// The API server of a cluster that nobody knows of yet.
@@ -142,9 +147,18 @@ impl World {
 
     /// Starts the service, and the inventory says nothing until the first access is granted.
     pub(crate) fn start_without_access(&mut self) {
+        let service = self.own_service();
+        self.start_service(service);
+    }
+
+    /// The service that [`World::start`] starts.
+    pub(crate) fn own_service(&self) -> Service {
         let (metrics, readiness) = (self.metrics.clone(), self.readiness.clone());
         let leadership = Leadership::alone("test".to_owned());
-        let service = self.service(limited(self.platform.client()), leadership, metrics, readiness);
+        self.service(limited(self.platform.client()), leadership, metrics, readiness)
+    }
+
+    pub(crate) fn start_service(&mut self, service: Service) {
         let cancel = CancellationToken::new();
         self.running = Some((cancel.clone(), tokio::spawn(run(service, cancel))));
     }

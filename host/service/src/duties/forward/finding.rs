@@ -21,6 +21,8 @@ pub(super) enum Seen {
     NoCentralServer,
     /// There is no usable way into the cluster.
     NoWay,
+    /// Nobody lets us in, and an agent records the cluster.
+    ByHand(Check),
     /// The configuration has not been read yet.
     Reading,
     /// It cannot be read, and why.
@@ -49,6 +51,7 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
              openmcp-dns with --dns-server",
         ),
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
+        Seen::ByHand(check) => by_hand(check, zone, upstreams),
         Seen::Reading => {
             Finding::unknown(Reason::InProgress, "the cluster's DNS configuration is being read")
         }
@@ -69,6 +72,22 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         Seen::Configured { warnings, check } => {
             let note: String = warnings.iter().map(|warning| format!("; {}", explain(warning))).collect();
             checked(check, zone, &note)
+        }
+    }
+}
+
+/// Somebody has to have the cluster's DNS forward the zone; does it?
+fn by_hand(check: &Check, zone: &HostName, upstreams: &[SocketAddr]) -> Finding {
+    let to_do =
+        format!("the service has no access to the cluster: forward {zone} to {} there", list(upstreams));
+    match check {
+        Check::Forwards | Check::NotAsked | Check::BadAddress(_) => checked(check, zone, ""),
+        Check::NoAddress => Finding::unknown(
+            Reason::NotProbed,
+            format!("{to_do}, and annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"),
+        ),
+        Check::Otherwise { answer, lasts: _ } => {
+            Finding::bad(Reason::Mismatch, format!("{to_do}; its DNS does not: {answer}"))
         }
     }
 }
@@ -165,6 +184,19 @@ mod tests {
             (configured(Check::BadAddress("no IP".into())), None, Reason::NotProbed, "of the Cluster: no IP"),
             (configured(Check::NotAsked), None, Reason::InProgress, "being asked"),
             (configured(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+            (
+                Seen::ByHand(Check::NoAddress),
+                None,
+                Reason::NotProbed,
+                "forward openmcp.cluster to 10.0.0.53:53 there, and annotate the Cluster",
+            ),
+            (
+                Seen::ByHand(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts: Duration::ZERO }),
+                Some(false),
+                Reason::Mismatch,
+                "forward openmcp.cluster to 10.0.0.53:53 there; its DNS does not: NXDOMAIN",
+            ),
+            (Seen::ByHand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
         ] {
             let finding = say(&seen);
             assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");

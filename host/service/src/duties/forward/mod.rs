@@ -59,7 +59,14 @@ impl Forward {
         if upstreams.is_empty() {
             return Seen::NoCentralServer;
         }
-        let Way::Open { client, layout, .. } = context.way else { return Seen::NoWay };
+        let (client, layout) = match context.way {
+            Way::Open { client, layout, .. } => (client, layout),
+            // Somebody else has it forward; it can be asked all the same.
+            Way::None if context.has_agent => {
+                return Seen::ByHand(self.verifier.check(context.cluster, context.zone));
+            }
+            Way::None | Way::Unusable(_) => return Seen::NoWay,
+        };
         let layout = layout.borrow().clone();
         let applied = match layout {
             Layout::Unknown => return Seen::Reading,
@@ -94,7 +101,12 @@ impl Duty for Forward {
         if self.upstreams.borrow().is_empty() {
             return true;
         }
-        let Way::Open { client, .. } = context.way else { return false };
+        let client = match context.way {
+            Way::Open { client, .. } => client,
+            // It was somebody else who had it forward.
+            Way::None if context.has_agent => return true,
+            Way::None | Way::Unusable(_) => return false,
+        };
         let removed = corefile::remove(client, zone).await;
         if let Err(error) = &removed {
             tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take the forward block back");
