@@ -6,8 +6,8 @@
 mod cluster_dns;
 mod deletion;
 mod diff;
-mod kinds;
 mod explain;
+mod kinds;
 mod kube_api;
 mod metrics;
 mod monitor;
