@@ -67,7 +67,7 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         ),
         Seen::NotWritten(why) => Finding::bad(Reason::WriteFailed, why),
         Seen::Configured { warnings, check } => {
-            let note: String = warnings.iter().map(|warning| format!("; {}", explain(warning))).collect();
+            let note: String = warnings.iter().map(|warning| format!("; {warning}")).collect();
             checked(check, zone, &note)
         }
     }
@@ -96,21 +96,6 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         Check::Otherwise { answer, lasts: _ } => Finding::bad(
             Reason::Mismatch,
             format!("the configuration forwards {zone}, but the cluster's DNS does not: {answer}{note}"),
-        ),
-    }
-}
-
-fn explain(warning: &Warning) -> String {
-    match warning {
-        Warning::PartServedElsewhere { line, key } => {
-            format!("the server {key} on line {line} answers a part of the zone by itself")
-        }
-        Warning::NoLongerAsked { line, plugin } => {
-            format!("plugin {plugin} on line {line} is no longer asked for names of the zone")
-        }
-        Warning::ImportedServers { line, pattern } => format!(
-            "line {line} imports {pattern}: make sure that no server there serves the zone, CoreDNS would not \
-             start with both"
         ),
     }
 }
