@@ -226,3 +226,25 @@ fn of_a_cluster_only_what_counts_is_watched() {
     assert_eq!(watched("openshift"), ["DNS default", "ConfigMap kube-system/coredns"]);
     assert_eq!(watched("rights_of_before"), ["ConfigMap kube-system/coredns"]);
 }
+
+#[test]
+fn the_documentation_has_a_section_for_every_flavour_and_says_the_right_strategy() {
+    let page = std::fs::read_to_string(folder().join("../../../../docs/clusters.md")).unwrap();
+    let mut documented = Vec::new();
+    for section in page.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap();
+        for part in ["Strategy", "Examples", "Looked for", "Changed", "By hand", "Upgrades"] {
+            assert!(section.contains(&format!("\n- {part}: ")), "{title} says nothing under {part:?}");
+        }
+        let strategy = section.split("- Strategy: `").nth(1).unwrap().split('`').next().unwrap();
+        documented.push(strategy.to_owned());
+        for example in section.split("/tests/forwarding/").skip(1) {
+            let flavour = example.split(".yaml").next().unwrap();
+            let (zone, servers) = (zone(), central(&["172.18.200.3:53"]));
+            let plan =
+                plan(&Cluster::read(flavour).facts(), Order { zone: &zone, upstreams: &servers }, None);
+            assert_eq!(plan.unwrap().strategy.as_str(), strategy, "{title}: {flavour}");
+        }
+    }
+    assert!(Strategy::ALL.iter().all(|strategy| documented.iter().any(|one| one == strategy.as_str())));
+}

@@ -19,6 +19,7 @@ use crate::probe::ProberHandle;
 use crate::record::Command;
 use crate::report::cluster_dns::ClusterReport;
 use crate::report::statuses::Statuses;
+use crate::service_config::ServiceConfig;
 use crate::tasks::Tasks;
 
 /// What the controllers of all clusters share.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// What people have chosen for clusters.
+    pub config: ServiceConfig,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Told the zones of the policies in force; `None` until they are known.

@@ -152,6 +152,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let leadership = leader.leadership(&platform, namespace, in_cluster);
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
+    let config_name = Some(deploy.config_name());
     let Opened { gate, enrolment } = gate.open(&platform, namespace, &deploy).await?;
     let starting = async {
         let leader_key = leader_key(&platform).await;
@@ -184,6 +185,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         engine,
         sources: sources.options(),
         upstreams,
+        config_name,
         enrolment,
         deployer,
         gate,

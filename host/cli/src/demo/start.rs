@@ -135,6 +135,7 @@ fn service(
         engine: engine.clone(),
         sources,
         upstreams: tokio::sync::watch::channel(vec![central]).1,
+        config_name: None,
         enrolment: None,
         deployer: None,
         gate: None,

@@ -226,6 +226,10 @@ pub fn plan(facts: &Facts, order: Order<'_>, wish: Option<Strategy>) -> Result<P
             notes.extend(edit.notes);
         }
     }
+    if let Some(change) = changes.iter().find(|change| facts.is_unreadable(&change.object)) {
+        let why = "rights to read it are missing: apply deploy/cluster-access.yaml to the cluster".to_owned();
+        return Err(Refusal::NotUnderstood { place: change.object.to_string(), why });
+    }
     let by_hand = by_hand.map(|say| say(order));
     Ok(Plan { strategy, because, places: names, changes, notes, by_hand })
 }

@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::GivenAccess;
 use crate::objects::{
-    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, EVENT, GATEWAY, HTTP_ROUTE, POLICY,
-    ZONE, cluster, coredns, policy,
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG, CONFIG_MAP, COREFILE, DEPLOYMENT, DNS_POLICY, DNS_SERVICE_CONFIG,
+    EVENT, GATEWAY, HTTP_ROUTE, POLICY, SERVICE, ZONE, cluster, coredns, policy,
 };
 
 /// How long anything may take. All of it takes milliseconds, or the few seconds of a retry, unless the
@@ -64,7 +64,7 @@ impl World {
     /// A landscape without clusters and policies, and a service that has not been started.
     pub(crate) async fn empty() -> Self {
         let platform = server("platform");
-        for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY] {
+        for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY, DNS_SERVICE_CONFIG] {
             platform.register(kind.resource(), None);
         }
         let store = Arc::new(MemoryStore::default());
@@ -127,7 +127,7 @@ impl World {
     /// The API server of a cluster that nobody knows of yet.
     pub(crate) fn cluster_server(&self, name: &str) -> Server {
         let server = server(name);
-        for kind in [GATEWAY, HTTP_ROUTE] {
+        for kind in [GATEWAY, HTTP_ROUTE, SERVICE, DEPLOYMENT] {
             server.register(kind.resource(), None);
         }
         server.put(coredns(COREFILE)).unwrap();
@@ -172,6 +172,7 @@ impl World {
                 tag_check: Duration::from_secs(300),
             },
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
+            config_name: Some(CONFIG.to_owned()),
             enrolment: None,
             deployer: None,
             gate: None,

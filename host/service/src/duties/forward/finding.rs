@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use openmcp_dns_core::corefile::Warning;
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -21,20 +20,27 @@ pub(super) enum Seen {
     NoCentralServer,
     /// There is no usable way into the cluster.
     NoWay,
-    /// The configuration has not been read yet.
-    Reading,
+    /// Something has not been read yet: what.
+    Reading(&'static str),
     /// It cannot be read, and why.
     Trouble(String),
-    /// There is none of a layout that is known.
-    UnknownLayout,
+    /// A person has to do it.
+    ByHand {
+        /// What.
+        what: String,
+        /// Whether it is done.
+        check: Check,
+    },
     /// It is left alone, and why.
     NotUnderstood(String),
     /// It cannot be changed, and why.
     NotWritten(String),
     /// It forwards the zone.
     Configured {
+        /// By what.
+        places: Vec<String>,
         /// What may surprise.
-        warnings: Vec<Warning>,
+        notes: Vec<String>,
         /// What the server that reads it says.
         check: Check,
     },
@@ -49,26 +55,22 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
              openmcp-dns with --dns-server",
         ),
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
-        Seen::Reading => {
-            Finding::unknown(Reason::InProgress, "the cluster's DNS configuration is being read")
-        }
+        Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
-        Seen::UnknownLayout => Finding::bad(
-            Reason::UnknownLayout,
-            format!(
-                "the cluster has no ConfigMap kube-system/coredns, so its DNS is of a layout that is not \
-                 known; forward {zone} to {} by hand",
-                list(upstreams)
-            ),
-        ),
+        Seen::ByHand { check: Check::Forwards, .. } => {
+            Finding::good(format!("the cluster's DNS forwards {zone}, as somebody has set it up by hand"))
+        }
+        Seen::ByHand { what, check: _ } => {
+            Finding::bad(Reason::ManualStep, format!("a person has to do this: {what}"))
+        }
         Seen::NotUnderstood(why) => Finding::bad(
             Reason::NotUnderstood,
             format!("{why}; mend it, or forward {zone} to {} by hand", list(upstreams)),
         ),
         Seen::NotWritten(why) => Finding::bad(Reason::WriteFailed, why),
-        Seen::Configured { warnings, check } => {
-            let note: String = warnings.iter().map(|warning| format!("; {warning}")).collect();
-            checked(check, zone, &note)
+        Seen::Configured { places, notes, check } => {
+            let note: String = notes.iter().map(|note| format!("; {note}")).collect();
+            checked(check, zone, &format!(" ({}){note}", places.join(", ")))
         }
     }
 }
@@ -83,8 +85,8 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         Check::NoAddress => Finding::unknown(
             Reason::NotProbed,
             format!(
-                "the configuration forwards {zone}, but it is not known where to ask the cluster's DNS: \
-                 annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>{note}"
+                "the configuration forwards {zone}{note}, but it is not known where to ask the cluster's DNS: \
+                 annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"
             ),
         ),
         Check::NotAsked => Finding::unknown(Reason::InProgress, "the cluster's DNS is being asked"),
@@ -95,7 +97,7 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         ),
         Check::Otherwise { answer, lasts: _ } => Finding::bad(
             Reason::Mismatch,
-            format!("the configuration forwards {zone}, but the cluster's DNS does not: {answer}{note}"),
+            format!("the configuration forwards {zone}{note}, but the cluster's DNS does not: {answer}"),
         ),
     }
 }
@@ -113,8 +115,12 @@ mod tests {
     }
 
     fn configured(check: Check) -> Seen {
-        let warnings = vec![Warning::NoLongerAsked { line: 7, plugin: "rewrite".to_owned() }];
-        Seen::Configured { warnings, check }
+        let notes = vec!["plugin rewrite on line 7 is no longer asked".to_owned()];
+        Seen::Configured { places: vec!["a block".to_owned()], notes, check }
+    }
+
+    fn by_hand(check: Check) -> Seen {
+        Seen::ByHand { what: "this".to_owned(), check }
     }
 
     fn otherwise(lasts: Duration) -> Seen {
@@ -131,14 +137,10 @@ mod tests {
                 "look at the status of the DNSServiceConfig",
             ),
             (Seen::NoWay, None, Reason::Unreachable, "cannot be reached"),
-            (Seen::Reading, None, Reason::InProgress, "being read"),
+            (Seen::Reading("it"), None, Reason::InProgress, "it is being read"),
             (Seen::Trouble("refused".into()), None, Reason::Unreachable, "refused"),
-            (
-                Seen::UnknownLayout,
-                Some(false),
-                Reason::UnknownLayout,
-                "forward openmcp.cluster to 10.0.0.53:53 by hand",
-            ),
+            (by_hand(Check::NoAddress), Some(false), Reason::ManualStep, "a person has to do this: this"),
+            (by_hand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
                 Seen::NotUnderstood("line 3: nonsense".into()),
                 Some(false),

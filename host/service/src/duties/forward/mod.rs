@@ -1,44 +1,51 @@
 //! Forward: makes each cluster's own DNS send questions for the zone to the central DNS server.
 //!
 //! ```text
-//! the cluster ──layout──► flavour ──patch──► its DNS configuration ──► its DNS ◄──verify
+//! the cluster ──facts──► core::forwarding: strategy, changes ──write──► its DNS configuration ──► its DNS ◄──verify
 //! ```
-//! What a cluster's DNS reads is its [`Layout`]; a flavour is the way to change one layout and to change
-//! it back. There is one flavour so far, [`corefile`]. The pure core edits the text and refuses what it
-//! does not understand; a refusal leaves the text as it is. That the API server took the text is no
-//! success: only an answer from the cluster's DNS is.
+//! What a cluster has of DNS is its [`Layout`]; the pure core says how it is changed, and refuses what it does not
+//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is.
 
-mod corefile;
 mod finding;
 mod layout;
 mod verify;
+mod write;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
+use openmcp_dns_core::forwarding::{Facts, Order, Plan, Strategy, plan};
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
+use crate::service_config::ServiceConfig;
 use crate::tasks::Tasks;
-use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::{ClusterDNSStatus, Forwarding};
 
-use corefile::ForwardError;
-pub use corefile::{is_forwarded, remove};
 use finding::{Seen, finding};
+use layout::Layout;
 use verify::Verifier;
+use write::write;
 
-pub use layout::{Layout, follow};
+pub use layout::{LayoutView, follow, layout};
+pub use write::{is_forwarded, remove};
 
 /// Has a cluster's DNS forward the zone.
 pub struct Forward {
     /// The central DNS server, as the cluster reaches it.
     upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// What people have chosen.
+    config: ServiceConfig,
     verifier: Verifier,
+    /// What was known when something was written: until it is read again, nothing more is.
+    written_on: Option<Arc<Facts>>,
+    /// How the zone is forwarded.
+    forwarding: Option<Forwarding>,
 }
 
 impl Forward {
@@ -46,12 +53,15 @@ impl Forward {
     /// something else than before, and when the central DNS server has another address. Ends with the value.
     pub fn start(
         upstreams: watch::Receiver<Vec<SocketAddr>>,
+        config: ServiceConfig,
         wake: &Arc<Notify>,
         tasks: &Tasks,
         cancel: &CancellationToken,
     ) -> Self {
         wake_on_change(upstreams.clone(), wake, tasks, cancel);
-        Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
+        wake_on_change(config.subscribe(), wake, tasks, cancel);
+        let verifier = Verifier::start(wake, tasks, cancel);
+        Self { upstreams, config, verifier, written_on: None, forwarding: None }
     }
 
     async fn configure(&mut self, context: &Context<'_>) -> Seen {
@@ -60,21 +70,43 @@ impl Forward {
             return Seen::NoCentralServer;
         }
         let Way::Open { client, layout, .. } = context.way else { return Seen::NoWay };
-        let layout = layout.borrow().clone();
-        let applied = match layout {
-            Layout::Unknown => return Seen::Reading,
+        let facts = match layout.get() {
+            Layout::Unknown => return Seen::Reading("the cluster's DNS configuration"),
             Layout::Trouble(message) => return Seen::Trouble(message),
-            Layout::Missing => return Seen::UnknownLayout,
-            Layout::Found(config_map) => corefile::apply(client, &config_map, context.zone, &upstreams).await,
+            Layout::Known(facts) => facts,
         };
-        match applied {
-            Ok(warnings) => {
-                Seen::Configured { warnings, check: self.verifier.check(context.cluster, context.zone) }
+        let Some(config) = self.config.get() else { return Seen::Reading("the DNSServiceConfig") };
+        let wish = config.and_then(|config| config.spec.forward_strategy(context.cluster));
+        let order = Order { zone: context.zone, upstreams: &upstreams };
+        let plan = match plan(&facts, order, wish) {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                self.forwarding = None;
+                return Seen::NotUnderstood(chain(&refusal));
             }
-            Err(error @ (ForwardError::Refused(_) | ForwardError::NoCorefile)) => {
-                Seen::NotUnderstood(chain(&error))
+        };
+        let Plan { strategy, because, places, changes, notes, by_hand } = plan;
+        self.forwarding =
+            Some(Forwarding { strategy: strategy.to_string(), because, places: places.clone() });
+        // What was written is read again already.
+        let is_written = self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, &facts));
+        for change in changes.into_iter().filter(|_| !is_written) {
+            let written = write(client, change).await;
+            if let Err(error) = &written
+                && !error.is_conflict()
+            {
+                return Seen::NotWritten(chain(error));
             }
-            Err(error) => Seen::NotWritten(chain(&error)),
+            self.written_on = Some(Arc::clone(&facts));
+            layout.again();
+            if written.is_err() {
+                return Seen::Reading("the cluster's DNS configuration, which somebody else has changed,");
+            }
+        }
+        let check = self.verifier.check(context.cluster, context.zone);
+        match by_hand {
+            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
+            Some(_) | None => Seen::Configured { places, notes, check },
         }
     }
 }
@@ -95,9 +127,9 @@ impl Duty for Forward {
             return true;
         }
         let Way::Open { client, .. } = context.way else { return false };
-        let removed = corefile::remove(client, zone).await;
+        let removed = remove(client, zone).await;
         if let Err(error) = &removed {
-            tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take the forward block back");
+            tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take back what forwards the zone");
         }
         removed.is_ok()
     }
@@ -106,14 +138,15 @@ impl Duty for Forward {
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
         let removed = match context.way {
-            Way::Open { client, .. } => corefile::remove(client, zone).await.map_err(|error| chain(&error)),
+            Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
             Way::Unusable(why) => Err(why.to_owned()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        Undone::of(removed, context.elapsed, "the forward block in the cluster's Corefile")
+        Undone::of(removed, context.elapsed, "what forwards the zone in the cluster's DNS")
     }
 
     fn tell(&self, status: &mut ClusterDNSStatus) {
+        status.forwarding.clone_from(&self.forwarding);
         status.cluster_dns_address =
             self.verifier.address().map(|server| server.to_string()).unwrap_or_default();
     }
