@@ -5,6 +5,7 @@
 
 mod backup;
 mod completions;
+mod corefile;
 mod crds;
 mod demo;
 mod deploy;
@@ -50,6 +51,7 @@ enum Command {
     Restore(Box<backup::restore::RestoreArgs>),
     Uninstall(Box<uninstall::UninstallArgs>),
     Policy(policy::PolicyArgs),
+    Corefile(corefile::CorefileArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
     Completions(completions::CompletionsArgs),
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         | Command::Restore(_)
         | Command::Uninstall(_)
         | Command::Policy(_)
+        | Command::Corefile(_)
         | Command::Crds(_)
         | Command::Manifests(_)
         | Command::Completions(_)
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => block_on(backup::restore::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Uninstall(args) => block_on(uninstall::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
+        Command::Corefile(args) => corefile::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
