@@ -49,6 +49,10 @@ pub struct Forwarding {
     /// What stands in the cluster for it.
     #[serde(default)]
     pub places: Vec<String>,
+    /// A digest of the cluster's DNS configuration with which a change of ours was taken back: as long as it is this one, it is not
+    /// made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<String>,
 }
 
 impl DNSServiceConfigSpec {

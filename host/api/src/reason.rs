@@ -44,6 +44,8 @@ reasons! {
     DomainConflict,
     /// Someone else has set the annotation.
     ForeignValue,
+    /// Our change broke the cluster's own names, and was taken back.
+    TakenBack,
     /// A person has to do something that cannot be done from inside the cluster.
     ManualStep,
     /// The DNS configuration is not understood, so it is left alone.

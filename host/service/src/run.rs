@@ -47,6 +47,9 @@ use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 pub use self::ended::Ended;
 pub use crate::report::statuses::Budget;
 
+/// How long a name of a cluster itself may fail after a change of its DNS: a restart of its pods takes less.
+pub const TAKE_BACK_AFTER: Duration = Duration::from_secs(60);
+
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -74,6 +77,8 @@ pub struct Service {
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// The DNSServiceConfig that counts; `None` where there is none.
     pub config_name: Option<String>,
+    /// How long a name of a cluster itself may fail after a change of its DNS, until that is taken back.
+    pub take_back_after: Duration,
     /// Which clusters are to have agents; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Deploys the central DNS; `None` where that is somebody else's.
@@ -130,6 +135,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         sources,
         upstreams,
         config_name,
+        take_back_after,
         enrolment,
         deployer,
         gate,
@@ -233,6 +239,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         inventory,
         upstreams,
         config,
+        take_back_after,
         enrolment,
         zones,
         commands,

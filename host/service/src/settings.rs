@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
     /// What people have chosen for clusters.
     pub config: ServiceConfig,
+    /// How long a name of a cluster itself may fail after a change of its DNS.
+    pub take_back_after: Duration,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Told the zones of the policies in force; `None` until they are known.

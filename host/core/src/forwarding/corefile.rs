@@ -43,6 +43,16 @@ pub(super) fn main(facts: &Facts) -> Option<Main> {
     Some(Main { at, folder: None, because })
 }
 
+/// The domain of the cluster's own names, as its Corefile has it.
+pub(super) fn cluster_domain(facts: &Facts) -> Option<String> {
+    let text = main(facts)?.at.text(facts)?;
+    let corefile = Corefile::parse(text).ok()?;
+    let mut plugins = corefile.blocks.iter().flat_map(|block| &block.plugins);
+    let kubernetes = plugins.find(|plugin| plugin.name == "kubernetes")?;
+    let domain: HostName = kubernetes.tokens.get(1)?.trim_end_matches('.').parse().ok()?;
+    Some(domain.to_string())
+}
+
 pub(super) fn fits(facts: &Facts) -> Option<Fit> {
     let Main { at, because, .. } = main(facts)?;
     let mut because = vec![because];

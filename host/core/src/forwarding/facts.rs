@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pods::{self, Pods};
 use super::{custom_dns_config, dns_operator, helm_chart_config};
-use crate::deployment::Reference;
+use crate::deployment::{Reference, digest};
 
 /// Where a cluster's DNS runs, but for OpenShift's, whose operator is told.
 pub const NAMESPACE: &str = "kube-system";
@@ -147,6 +147,17 @@ impl Facts {
         self.object(object)?.pointer("/metadata/resourceVersion")?.as_str()
     }
 
+    /// A digest of the configuration, of ours and of others, without what changes by itself.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let content = |object: Reference| {
+            let found = self.object(&object);
+            let part = |key: &str| found.and_then(|found| found.get(key)).cloned().unwrap_or_default();
+            json!([object.to_string(), found.is_some(), part("data"), part("spec")])
+        };
+        digest(&Value::from_iter(self.watched().into_iter().map(content)).to_string())
+    }
+
     pub(super) fn serves(&self, group: &str) -> bool {
         self.groups.contains(group)
     }
@@ -197,6 +208,10 @@ impl Facts {
     }
 
     fn stands_behind_dns(&self, workload: &Value) -> bool {
+        // Cloud DNS for GKE leaves a Deployment of kube-dns behind that has no pods.
+        if workload.pointer("/spec/replicas").is_some_and(|replicas| *replicas == 0) {
+            return false;
+        }
         let selector = self.dns_service().and_then(|service| service.pointer("/spec/selector")?.as_object());
         pods::has_labels(workload, selector)
     }

@@ -18,6 +18,7 @@ mod custom_dns_config;
 mod dns_operator;
 mod eks;
 mod facts;
+mod guard;
 mod helm_chart_config;
 mod helm_values;
 mod imported_file;
@@ -37,6 +38,7 @@ use crate::name::HostName;
 
 pub use self::change::{Action, Change};
 pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
+pub use self::guard::{Guard, Own, Verdict};
 pub use self::refusal::Refusal;
 
 /// A way to change a cluster's DNS.
@@ -232,6 +234,15 @@ pub fn plan(facts: &Facts, order: Order<'_>, wish: Option<Strategy>) -> Result<P
     }
     let by_hand = by_hand.map(|say| say(order));
     Ok(Plan { strategy, because, places: names, changes, notes, by_hand })
+}
+
+/// A name of the cluster itself, which its DNS has to go on answering: that of its API server.
+#[must_use]
+pub fn own_name(facts: &Facts) -> String {
+    format!(
+        "kubernetes.default.svc.{}",
+        corefile::cluster_domain(facts).unwrap_or_else(|| "cluster.local".to_owned())
+    )
 }
 
 /// Takes back whatever is ours, by whatever strategy it came.

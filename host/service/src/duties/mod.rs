@@ -45,12 +45,11 @@ pub use walk::{Duties, Findings};
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
 pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
-    let Settings { platform, inventory, upstreams, config, enrolment, commands, prober, cancel, .. } =
-        settings;
+    let Settings { platform, inventory, enrolment, commands, prober, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
-        Box::new(Forward::start(upstreams.clone(), config.clone(), wake, tasks, cancel)),
+        Box::new(Forward::start(settings, wake, tasks, cancel)),
         Box::new(Record::new(commands.clone())),
         Box::new(ClusterAgent::start(enrolment.clone(), wake, tasks, cancel)),
         Box::new(Probe::new(prober.clone())),
@@ -215,6 +214,7 @@ mod tests {
             platform,
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
             config: ServiceConfig::none(),
+            take_back_after: Duration::from_secs(60),
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,

@@ -1,16 +1,19 @@
 //! The block in a cluster's Corefile.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use openmcp_dns_core::corefile::remove_forward;
+use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_kube_memory::{Effect, Fault, Server, Verb};
+use openmcp_dns_server::{Records, Server as DnsServer};
 use serde_json::{Value, json};
 
 use crate::objects::{
     CLUSTER, CLUSTERS, CONFIG, CONFIG_MAP, COREFILE, DNS_SERVICE_CONFIG, OPENSHIFT_DNS, POLICY, ZONE, config,
     config_map, coredns, dns_pods, openshift_dns, policy,
 };
-use crate::world::{World, corefile, forwards, requests, text, until};
+use crate::world::{World, corefile, forwards, message, requests, text, until};
 
 /// A landscape whose cluster has this Corefile.
 async fn with_corefile(text: &str) -> (World, Server) {
@@ -165,6 +168,61 @@ async fn an_operators_list_gets_one_entry() {
     CLUSTER.delete(&world.platform, CLUSTERS, "w1");
     until("the Cluster is released", || world.cluster("w1").is_none()).await;
     assert_eq!(servers(), openshift_dns()["spec"]["servers"]);
+}
+
+/// A cluster's DNS that knows the cluster's own name, or does not.
+struct OwnDns {
+    records: Records,
+    address: SocketAddr,
+}
+
+impl OwnDns {
+    async fn start() -> Self {
+        let records = Records::new("cluster.local".parse().unwrap(), Prefix::default());
+        let server = DnsServer::bind("127.0.0.1:0".parse().unwrap(), records.clone()).await.unwrap();
+        let address = server.local_addr();
+        tokio::spawn(server.run(std::future::pending()));
+        Self { records, address }
+    }
+
+    fn answers(&self, answers: bool) {
+        let own =
+            ("/skydns/local/cluster/svc/default/kubernetes".to_owned(), br#"{"host":"10.96.0.1"}"#.to_vec());
+        self.records.replace(answers.then_some(own));
+    }
+}
+
+/// A name that a cluster's DNS has to go on answering.
+const OWN_NAME: &str = "kubernetes.default.svc.cluster.local";
+
+#[tokio::test]
+async fn a_change_that_breaks_the_clusters_own_names_is_taken_back_once() {
+    let mut world = World::empty().await;
+    world.platform.put(policy(POLICY, json!({}))).unwrap();
+    let w1 = world.add_cluster("w1");
+    let dns = OwnDns::start().await;
+    dns.answers(true);
+    let address = json!({ "metadata": { "annotations": { "dns.openmcp.cloud/cluster-dns-address": dns.address.to_string() } } });
+    world.change_cluster("w1", address).await;
+    world.start();
+    until("the block stands there", || forwards(&w1)).await;
+    dns.answers(false);
+    let said = world.condition("w1", "Forwarded", "False", "TakenBack").await;
+    assert!(said.contains(&format!("{OWN_NAME} failed, so it was taken back")), "{said}");
+    until("the block is gone", || corefile(&w1) == COREFILE).await;
+    let stays = |status: &Value| status["forwarding"]["takenBack"].is_string();
+    world.status_is("w1", "it says with which configuration that was", stays).await;
+
+    // Another service finds that in the status, also when all is well again.
+    world.stop().await;
+    dns.answers(true);
+    w1.forget_requests();
+    world.start();
+    let resolves = |status: &Value| message(status, "Forwarded").contains("the name resolves again");
+    world.status_is("w1", "another service says it, too", resolves).await;
+    assert_eq!((corefile(&w1), requests(&w1, Verb::Patch, CONFIG_MAP.plural)), (COREFILE.to_owned(), 0));
+    w1.put(coredns(&COREFILE.replace("cache 30", "cache 60"))).unwrap();
+    until("it is tried again with another text", || forwards(&w1)).await;
 }
 
 #[tokio::test]

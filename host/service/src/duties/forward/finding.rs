@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use openmcp_dns_core::forwarding::Own;
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -24,6 +25,13 @@ pub(super) enum Seen {
     Reading(&'static str),
     /// It cannot be read, and why.
     Trouble(String),
+    /// The change broke something, and was taken back.
+    TakenBack {
+        /// A name of the cluster itself.
+        own_name: String,
+        /// Whether it resolves now.
+        own: Own,
+    },
     /// A person has to do it.
     ByHand {
         /// What.
@@ -57,6 +65,20 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
         Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
+        Seen::TakenBack { own_name, own } => {
+            let now = match own {
+                Own::Resolves => "resolves again".to_owned(),
+                Own::Fails(answer) => format!("still fails ({answer})"),
+                Own::Unknown => "is not asked for".to_owned(),
+            };
+            Finding::bad(
+                Reason::TakenBack,
+                format!(
+                    "after the change that forwards {zone}, {own_name} failed, so it was taken back; the name {now}. Look at the logs of \
+                     the cluster's DNS; it is tried again when its configuration, or the strategy in the DNSServiceConfig, is another one"
+                ),
+            )
+        }
         Seen::ByHand { check: Check::Forwards, .. } => {
             Finding::good(format!("the cluster's DNS forwards {zone}, as somebody has set it up by hand"))
         }
@@ -119,6 +141,10 @@ mod tests {
         Seen::Configured { places: vec!["a block".to_owned()], notes, check }
     }
 
+    fn taken_back(own: Own) -> Seen {
+        Seen::TakenBack { own_name: "kubernetes".to_owned(), own }
+    }
+
     fn by_hand(check: Check) -> Seen {
         Seen::ByHand { what: "this".to_owned(), check }
     }
@@ -139,6 +165,18 @@ mod tests {
             (Seen::NoWay, None, Reason::Unreachable, "cannot be reached"),
             (Seen::Reading("it"), None, Reason::InProgress, "it is being read"),
             (Seen::Trouble("refused".into()), None, Reason::Unreachable, "refused"),
+            (
+                taken_back(Own::Resolves),
+                Some(false),
+                Reason::TakenBack,
+                "kubernetes failed, so it was taken back",
+            ),
+            (
+                taken_back(Own::Fails("SERVFAIL".into())),
+                Some(false),
+                Reason::TakenBack,
+                "still fails (SERVFAIL)",
+            ),
             (by_hand(Check::NoAddress), Some(false), Reason::ManualStep, "a person has to do this: this"),
             (by_hand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (

@@ -4,7 +4,8 @@
 //! the cluster ──facts──► core::forwarding: strategy, changes ──write──► its DNS configuration ──► its DNS ◄──verify
 //! ```
 //! What a cluster has of DNS is its [`Layout`]; the pure core says how it is changed, and refuses what it does not
-//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is.
+//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is. A change
+//! after which the cluster's own names fail is taken back, once.
 
 mod finding;
 mod layout;
@@ -13,19 +14,24 @@ mod write;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
-use openmcp_dns_core::forwarding::{Facts, Order, Plan, Strategy, plan};
+use openmcp_dns_core::forwarding::{
+    Change, Facts, Guard, Order, Own, Plan, Strategy, Verdict, own_name, plan, removal,
+};
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
+use crate::report::cluster_dns;
 use crate::service_config::ServiceConfig;
+use crate::settings::Settings;
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
-use openmcp_dns_api::{ClusterDNSStatus, Forwarding};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
 
 use finding::{Seen, finding};
 use layout::Layout;
@@ -42,6 +48,12 @@ pub struct Forward {
     /// What people have chosen.
     config: ServiceConfig,
     verifier: Verifier,
+    platform: kube::Client,
+    /// Takes a change back that breaks the cluster's DNS; `None` until it is known what was taken back before.
+    guard: Option<Guard>,
+    /// How long a name of the cluster itself may fail after a change.
+    limit: Duration,
+    started: Instant,
     /// What was known when something was written: until it is read again, nothing more is.
     written_on: Option<Arc<Facts>>,
     /// How the zone is forwarded.
@@ -51,17 +63,31 @@ pub struct Forward {
 impl Forward {
     /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
     /// something else than before, and when the central DNS server has another address. Ends with the value.
-    pub fn start(
-        upstreams: watch::Receiver<Vec<SocketAddr>>,
-        config: ServiceConfig,
-        wake: &Arc<Notify>,
-        tasks: &Tasks,
-        cancel: &CancellationToken,
-    ) -> Self {
+    pub fn start(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
+        let Settings { platform, upstreams, config, take_back_after, .. } = settings;
         wake_on_change(upstreams.clone(), wake, tasks, cancel);
         wake_on_change(config.subscribe(), wake, tasks, cancel);
-        let verifier = Verifier::start(wake, tasks, cancel);
-        Self { upstreams, config, verifier, written_on: None, forwarding: None }
+        Self {
+            upstreams: upstreams.clone(),
+            config: config.clone(),
+            verifier: Verifier::start(wake, tasks, cancel),
+            platform: platform.clone(),
+            guard: None,
+            limit: *take_back_after,
+            started: Instant::now(),
+            written_on: None,
+            forwarding: None,
+        }
+    }
+
+    /// What was taken back before a restart stands in the status.
+    async fn guard(&mut self, cluster: &Cluster) -> Result<&mut Guard, kube::Error> {
+        if self.guard.is_none() {
+            let status = cluster_dns::read(&self.platform, cluster).await?.unwrap_or_default();
+            let taken_back = status.forwarding.and_then(|forwarding| forwarding.taken_back);
+            self.guard = Some(Guard::new(self.limit, taken_back));
+        }
+        Ok(self.guard.get_or_insert(Guard::new(self.limit, None)))
     }
 
     async fn configure(&mut self, context: &Context<'_>) -> Seen {
@@ -78,36 +104,79 @@ impl Forward {
         let Some(config) = self.config.get() else { return Seen::Reading("the DNSServiceConfig") };
         let wish = config.and_then(|config| config.spec.forward_strategy(context.cluster));
         let order = Order { zone: context.zone, upstreams: &upstreams };
-        let plan = match plan(&facts, order, wish) {
-            Ok(plan) => plan,
+        let planned = plan(&facts, order, wish).and_then(|plan| Ok((plan, removal(&facts, context.zone)?)));
+        let (plan, removal) = match planned {
+            Ok(planned) => planned,
             Err(refusal) => {
                 self.forwarding = None;
                 return Seen::NotUnderstood(chain(&refusal));
             }
         };
-        let Plan { strategy, because, places, changes, notes, by_hand } = plan;
+        let Plan { strategy, because, places, mut changes, notes, by_hand } = plan;
+        let own_name = own_name(&facts);
+        let check = self.verifier.check(context.cluster, context.zone, &own_name);
+        let Some(own) = self.verifier.own() else {
+            return Seen::Reading("what the cluster's DNS answers for the cluster's own names");
+        };
+        // Another wish of a person is another configuration.
+        let configuration = format!("{} {}", facts.digest(), wish.map_or("", Strategy::as_str));
+        let now = self.started.elapsed();
+        let guard = match self.guard(context.cluster).await {
+            Ok(guard) => guard,
+            Err(error) => return Seen::Trouble(format!("unable to read the ClusterDNS: {}", chain(&error))),
+        };
+        let verdict = guard.look(&own, &configuration, removal.is_empty(), now);
+        let taken_back = guard.taken_back().map(str::to_owned);
+        let strategy_name = strategy.to_string();
         self.forwarding =
-            Some(Forwarding { strategy: strategy.to_string(), because, places: places.clone() });
+            Some(Forwarding { strategy: strategy_name, because, places: places.clone(), taken_back });
+        if verdict == Verdict::StayAway {
+            changes = removal;
+        }
+        let before = (strategy != Strategy::Manual).then_some(&own);
+        if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
+            return seen;
+        }
+        match by_hand {
+            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, own },
+            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
+            Some(_) | None => Seen::Configured { places, notes, check },
+        }
+    }
+
+    /// Makes the changes, if there are any, and has everything read again; `own` is what the cluster answered before, if they are to be
+    /// taken back when it no longer does.
+    async fn write(
+        &mut self,
+        client: &kube::Client,
+        layout: &LayoutView,
+        facts: &Arc<Facts>,
+        changes: Vec<Change>,
+        own: Option<&Own>,
+    ) -> Result<(), Seen> {
         // What was written is read again already.
-        let is_written = self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, &facts));
-        for change in changes.into_iter().filter(|_| !is_written) {
+        if self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts)) {
+            return Ok(());
+        }
+        for change in changes {
             let written = write(client, change).await;
             if let Err(error) = &written
                 && !error.is_conflict()
             {
-                return Seen::NotWritten(chain(error));
+                return Err(Seen::NotWritten(chain(error)));
             }
-            self.written_on = Some(Arc::clone(&facts));
+            self.written_on = Some(Arc::clone(facts));
             layout.again();
             if written.is_err() {
-                return Seen::Reading("the cluster's DNS configuration, which somebody else has changed,");
+                return Err(Seen::Reading(
+                    "the cluster's DNS configuration, which somebody else has changed,",
+                ));
+            }
+            if let (Some(guard), Some(own)) = (&mut self.guard, own) {
+                guard.written(own, self.started.elapsed());
             }
         }
-        let check = self.verifier.check(context.cluster, context.zone);
-        match by_hand {
-            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
-            Some(_) | None => Seen::Configured { places, notes, check },
-        }
+        Ok(())
     }
 }
 
