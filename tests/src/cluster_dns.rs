@@ -35,8 +35,12 @@ pub struct ClusterDns {
     pub own_address: String,
     /// The Corefile as the installation wrote it.
     pub installed: String,
+    /// The file that CoreDNS reads.
+    pub file: PathBuf,
+    /// A folder with the keys of ConfigMap `coredns-custom` as files, which the Corefile may import.
+    pub custom: PathBuf,
     client: Client,
-    kubelet: JoinHandle<()>,
+    kubelet: [JoinHandle<()>; 2],
     _process: Process,
 }
 
@@ -73,7 +77,12 @@ impl ClusterDns {
 
         let corefile = folder.join(format!("{name}.Corefile"));
         write_file(&corefile, &installed)?;
-        let kubelet = tokio::spawn(follow(config_maps, corefile.clone()));
+        let custom = folder.join(format!("{name}-custom"));
+        std::fs::create_dir(&custom).with_context(|| format!("failed to make {}", custom.display()))?;
+        let kubelet = [
+            tokio::spawn(follow(config_maps.clone(), corefile.clone())),
+            tokio::spawn(follow_custom(config_maps, custom.clone())),
+        ];
         let mut process = coredns::start(&format!("{name}-coredns"), &corefile, logs)?;
         let udp = Dns::new(address, Transport::Udp)?;
         let tcp = Dns::new(address, Transport::Tcp)?;
@@ -90,7 +99,17 @@ impl ClusterDns {
             .await?;
         let client = api.client();
         let own_address = own_address.to_owned();
-        Ok(Self { udp, tcp, own_address, installed, client, kubelet, _process: process })
+        Ok(Self {
+            udp,
+            tcp,
+            own_address,
+            installed,
+            file: corefile,
+            custom,
+            client,
+            kubelet,
+            _process: process,
+        })
     }
 
     /// The Corefile that the ConfigMap holds now.
@@ -125,7 +144,7 @@ impl ClusterDns {
 
 impl Drop for ClusterDns {
     fn drop(&mut self) {
-        self.kubelet.abort();
+        self.kubelet.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -139,6 +158,23 @@ async fn follow(config_maps: Api<ConfigMap>, corefile: PathBuf) {
             // The log of a test that fails because of it shows the old text in use.
             let _ = write_file(&corefile, text);
         }
+    }
+}
+
+/// The same of all keys of the other ConfigMap: files that have no key any more go.
+async fn follow_custom(config_maps: Api<ConfigMap>, folder: PathBuf) {
+    let mut versions = pin!(watcher::watch_object(config_maps, "coredns-custom").default_backoff());
+    let mut written = BTreeMap::<String, String>::new();
+    while let Some(version) = versions.next().await {
+        let Ok(config_map) = version else { continue };
+        let wanted = config_map.and_then(|config_map| config_map.data).unwrap_or_default();
+        for gone in written.keys().filter(|key| !wanted.contains_key(*key)) {
+            let _ = std::fs::remove_file(folder.join(gone));
+        }
+        for (key, text) in &wanted {
+            let _ = write_file(&folder.join(key), text);
+        }
+        written = wanted;
     }
 }
 

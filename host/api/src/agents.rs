@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cluster::Cluster;
 use super::dns_service_config::{DNSServiceConfigSpec, Images, Placement, ServiceType, resources};
+use super::forward::ForwardSpec;
 use super::schemas;
 use super::selector::ClusterSelector;
 
@@ -29,6 +30,9 @@ pub struct ClusterRule {
     /// How the agent of each of them is run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentSpec>,
+    /// How the DNS of each of them is made to forward; without it, what the cluster has decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forward: Option<ForwardSpec>,
 }
 
 /// Who records the host names of a cluster.
@@ -84,11 +88,16 @@ pub struct GateSpec {
 }
 
 impl DNSServiceConfigSpec {
-    /// How the agent of a cluster is run; `None` where the service records its host names itself.
-    pub fn agent(&self, cluster: &Cluster, images: &Images) -> Option<Agent> {
+    /// The rule that holds for a cluster: the first one that selects it.
+    pub(super) fn rule(&self, cluster: &Cluster) -> Option<&ClusterRule> {
         let selects =
             |rule: &&ClusterRule| rule.selector.as_ref().is_none_or(|selector| selector.selects(cluster));
-        let rule = self.clusters.iter().find(selects)?;
+        self.clusters.iter().find(selects)
+    }
+
+    /// How the agent of a cluster is run; `None` where the service records its host names itself.
+    pub fn agent(&self, cluster: &Cluster, images: &Images) -> Option<Agent> {
+        let rule = self.rule(cluster)?;
         (rule.recorder == Some(Recorder::ExternalDns))
             .then(|| rule.agent.clone().unwrap_or_default().agent(images))
     }

@@ -7,6 +7,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::forward::Forwarding;
 use super::schemas;
 
 /// Stands beside its `Cluster`, under the same name. There is nothing to configure: look at the status.
@@ -89,6 +90,9 @@ pub struct ClusterDNSStatus {
     /// Zones of earlier policies, from which the cluster's records and forward block are being taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_zones: Vec<String>,
+    /// How the cluster's DNS is made to forward the zone; nothing while that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<Forwarding>,
     /// Address of the cluster's own DNS as the platform reaches it; empty when it is not known.
     #[serde(default)]
     pub cluster_dns_address: String,

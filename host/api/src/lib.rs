@@ -11,6 +11,7 @@ pub mod cluster_dns;
 pub mod conditions;
 pub mod dns_policy;
 pub mod dns_service_config;
+pub mod forward;
 pub mod module_source;
 pub mod reason;
 mod schemas;
@@ -23,6 +24,7 @@ pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
 pub use dns_service_config::{
     CertificateSource, DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images, Provider,
 };
+pub use forward::{ForwardSpec, ForwardStrategy, Forwarding};
 
 /// Field manager of everything that the service applies.
 pub const FIELD_MANAGER: &str = "openmcp-dns";

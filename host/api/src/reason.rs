@@ -44,8 +44,10 @@ reasons! {
     DomainConflict,
     /// Someone else has set the annotation.
     ForeignValue,
-    /// The cluster has no DNS configuration of a known layout.
-    UnknownLayout,
+    /// Our change broke the cluster's own names, and was taken back.
+    TakenBack,
+    /// A person has to do something that cannot be done from inside the cluster.
+    ManualStep,
     /// The DNS configuration is not understood, so it is left alone.
     NotUnderstood,
     /// The configuration cannot be written.

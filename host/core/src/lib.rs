@@ -25,6 +25,7 @@ pub mod deployment;
 mod error;
 pub mod expectation;
 pub mod few;
+pub mod forwarding;
 pub mod index;
 pub mod kinds;
 pub mod labels;

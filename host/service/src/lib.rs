@@ -39,6 +39,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod serve;
+pub mod service_config;
 mod settings;
 pub mod tasks;
 pub mod uninstall;

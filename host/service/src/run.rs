@@ -38,6 +38,7 @@ use crate::metrics::{Metrics, Readiness};
 use crate::probe::{Central, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
+use crate::service_config::ServiceConfig;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
@@ -45,6 +46,9 @@ use openmcp_dns_modules::{ModuleLoader, SourceOptions};
 
 pub use self::ended::Ended;
 pub use crate::report::statuses::Budget;
+
+/// How long a name of a cluster itself may fail after a change of its DNS: a restart of its pods takes less.
+pub const TAKE_BACK_AFTER: Duration = Duration::from_secs(60);
 
 /// How long tasks may take to end after they were told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -71,6 +75,10 @@ pub struct Service {
     pub sources: SourceOptions,
     /// Addresses of the central DNS server, as the clusters reach them; the first is probed. None while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// The DNSServiceConfig that counts; `None` where there is none.
+    pub config_name: Option<String>,
+    /// How long a name of a cluster itself may fail after a change of its DNS, until that is taken back.
+    pub take_back_after: Duration,
     /// Which clusters are to have agents; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Deploys the central DNS; `None` where that is somebody else's.
@@ -126,6 +134,8 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         engine,
         sources,
         upstreams,
+        config_name,
+        take_back_after,
         enrolment,
         deployer,
         gate,
@@ -216,11 +226,21 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     if let Some(enrolment) = &enrolment {
         parts.spawn("enrolment of agents", enrolment.clone().keep(leadership.clone()));
     }
+    let config = match config_name {
+        Some(name) => {
+            let (config, following) = ServiceConfig::follow(platform.clone(), name);
+            parts.spawn("follower of the DNSServiceConfig", following);
+            config
+        }
+        None => ServiceConfig::none(),
+    };
     let settings = Settings {
         platform: platform.clone(),
         leadership: leadership.clone(),
         inventory,
         upstreams,
+        config,
+        take_back_after,
         enrolment,
         zones,
         commands,

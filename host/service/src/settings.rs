@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
@@ -19,6 +20,7 @@ use crate::probe::ProberHandle;
 use crate::record::Command;
 use crate::report::cluster_dns::ClusterReport;
 use crate::report::statuses::Statuses;
+use crate::service_config::ServiceConfig;
 use crate::tasks::Tasks;
 
 /// What the controllers of all clusters share.
@@ -31,6 +33,10 @@ pub struct Settings {
     pub inventory: Arc<dyn Inventory>,
     /// Addresses of the central DNS server, as the clusters reach them; none while they are not known.
     pub upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// What people have chosen for clusters.
+    pub config: ServiceConfig,
+    /// How long a name of a cluster itself may fail after a change of its DNS.
+    pub take_back_after: Duration,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Told the zones of the policies in force; `None` until they are known.

@@ -1,10 +1,13 @@
 //! The clusters' own DNS: our block in their Corefile, and nothing else.
 
+use anyhow::Context as _;
 use openmcp_dns_tests::cluster_dns::{ClusterDns, OWN_NAME};
 use openmcp_dns_tests::conditions::wait_condition;
 use openmcp_dns_tests::dns::Answer;
-use openmcp_dns_tests::manifests::cluster_dns_reference;
+use openmcp_dns_tests::kinds::{Reference, apply};
+use openmcp_dns_tests::manifests::{self, cluster_dns_reference};
 use openmcp_dns_tests::wait::wait_until;
+use serde_json::{Value, json};
 
 use crate::{LATER, SEED, SOON, World};
 
@@ -51,6 +54,71 @@ pub(crate) async fn a_corefile_that_is_not_understood_is_left_alone(world: &Worl
     wait_for_our_block(dns).await?;
     world.wait_all_good().await?;
     Ok(())
+}
+
+/// The Corefile begins to import files of another ConfigMap, as that of k3s and many clouds does: our block moves there, and CoreDNS
+/// answers by it.
+pub(crate) async fn a_file_that_the_corefile_imports_is_served(world: &World) -> anyhow::Result<()> {
+    let (cluster, dns) = (&world.landscape.workload02, &world.landscape.workload02.dns);
+    let client = cluster.client();
+    let pods = dns_pods(dns)?;
+    for object in &pods {
+        apply(&client, object).await?;
+    }
+    // Who answers this has read the new text, in which nothing forwards the zone.
+    let (ip, port) = (dns.udp.address().ip(), dns.udp.address().port());
+    let marker = format!(
+        "marker.example:{port} {{\n    bind {ip}\n    template IN A {{\n        answer \"{{{{ .Name }}}} 1 IN A 10.9.9.9\"\n    \
+         }}\n}}\n"
+    );
+    let importing = format!("{}{marker}import {}/*.server\n", dns.installed, dns.custom.display());
+    dns.write_corefile(&importing).await?;
+    dns.udp.wait_a("marker.example", &Answer::of(["10.9.9.9"]), LATER).await?;
+    world.publish("imported", &["imported.workload01.openmcp.cluster"]).await?;
+    dns.udp.wait_a("imported.workload01.openmcp.cluster", &Answer::of(["172.18.201.2"]), LATER).await?;
+    assert_eq!(dns.corefile().await?, importing);
+    let platform = world.platform();
+    let report = cluster_dns_reference("workload02").get(&platform).await?.unwrap_or_default();
+    assert_eq!(report["status"]["forwarding"]["strategy"], "importedFile", "{report:#}");
+    world.wait_all_good().await?;
+
+    for object in &pods {
+        Reference::of(object).delete(&client).await?;
+    }
+    dns.write_corefile(&dns.installed).await?;
+    wait_for_our_block(dns).await?;
+    let custom =
+        Reference { api_version: "v1", kind: "ConfigMap", namespace: "kube-system", name: "coredns-custom" };
+    assert_eq!(custom.get(&client).await?, None, "it was made for our key alone");
+    manifests::route_reference("imported").delete(&world.landscape.workload01.client()).await?;
+    world.wait_all_good().await?;
+    Ok(())
+}
+
+/// The Service and the Deployment that say what is read.
+fn dns_pods(dns: &ClusterDns) -> anyhow::Result<[Value; 2]> {
+    let label = json!({"k8s-app": "kube-dns"});
+    let metadata = |name: &str| json!({"namespace": "kube-system", "name": name, "labels": label});
+    let folder = dns.file.parent().context("the Corefile lies in a folder")?;
+    let file = dns.file.file_name().and_then(|name| name.to_str()).context("the Corefile has a name")?;
+    let container = json!({
+        "name": "coredns", "image": "coredns", "args": ["-conf", dns.file],
+        "volumeMounts": [{"name": "config", "mountPath": folder}, {"name": "custom", "mountPath": dns.custom}],
+    });
+    let volumes = json!([
+        {"name": "config", "configMap": {"name": "coredns", "items": [{"key": "Corefile", "path": file}]}},
+        {"name": "custom", "configMap": {"name": "coredns-custom", "optional": true}},
+    ]);
+    let spec = json!({
+        "selector": {"matchLabels": label},
+        "template": {"metadata": {"labels": label}, "spec": {"containers": [container], "volumes": volumes}},
+    });
+    let port = json!({"name": "dns", "port": 53, "protocol": "UDP"});
+    Ok([
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata("kube-dns"),
+            "spec": {"selector": label, "ports": [port]}}),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata("coredns"), "spec": spec}),
+    ])
 }
 
 async fn wait_for_our_block(dns: &ClusterDns) -> anyhow::Result<()> {

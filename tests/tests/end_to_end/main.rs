@@ -143,6 +143,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(monitor::a_swap_that_would_withdraw_many_names_is_held_until_it_is_confirmed(&world));
         step!(store::foreign_and_broken_values_are_reported_and_left_alone(&world));
         step!(cluster_dns::a_block_that_somebody_removed_comes_back(&world));
+        step!(cluster_dns::a_file_that_the_corefile_imports_is_served(&world));
         step!(cluster_dns::a_corefile_that_is_not_understood_is_left_alone(&world));
         step!(trouble::a_cluster_without_the_gateway_api_says_so_until_it_is_installed(&world));
         step!(trouble::a_kubeconfig_that_is_no_use_is_reported_and_what_is_published_stays(&world));

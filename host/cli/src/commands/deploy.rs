@@ -87,6 +87,11 @@ fn identity_files(folder: &Path) -> [PathBuf; 3] {
 }
 
 impl DeployArgs {
+    /// The DNSServiceConfig that counts.
+    pub fn config_name(&self) -> String {
+        self.config_name.clone()
+    }
+
     /// What is to be known of agents, of a service in this namespace.
     pub fn enrolment(
         &self,

@@ -6,6 +6,7 @@
 mod backup;
 mod completions;
 mod conformance;
+mod corefile;
 mod crds;
 mod demo;
 mod deploy;
@@ -57,6 +58,7 @@ enum Command {
     Uninstall(Box<uninstall::UninstallArgs>),
     Policy(policy::PolicyArgs),
     Conformance(conformance::ConformanceArgs),
+    Corefile(corefile::CorefileArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
     Completions(completions::CompletionsArgs),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         | Command::Uninstall(_)
         | Command::Policy(_)
         | Command::Conformance(_)
+        | Command::Corefile(_)
         | Command::Crds(_)
         | Command::Manifests(_)
         | Command::Completions(_)
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Uninstall(args) => block_on(uninstall::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Policy(args) => policy::run(args),
         Command::Conformance(args) => conformance::run(&args),
+        Command::Corefile(args) => corefile::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),

@@ -23,7 +23,7 @@ use openmcp_dns_service::api_client::of_leader;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, Ended, Service, run as run_service};
+use openmcp_dns_service::run::{Budget, Ended, Service, TAKE_BACK_AFTER, run as run_service};
 use openmcp_dns_service::upgrade::Upgrade;
 
 /// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
@@ -152,6 +152,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let leadership = leader.leadership(&platform, namespace, in_cluster);
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
+    let config_name = Some(deploy.config_name());
     let Opened { gate, enrolment } = gate.open(&platform, namespace, &deploy).await?;
     let starting = async {
         let leader_key = leader_key(&platform).await;
@@ -184,6 +185,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         engine,
         sources: sources.options(),
         upstreams,
+        config_name,
+        take_back_after: TAKE_BACK_AFTER,
         enrolment,
         deployer,
         gate,

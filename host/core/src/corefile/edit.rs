@@ -37,13 +37,55 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
     let zone = parse_zone(zone)?;
     let upstreams = checked_upstreams(upstreams)?;
     let corefile = understood(text)?;
-    check_markers(text, &corefile, &zone)?;
     let root = Root::of(text, &corefile)?;
-    let managed = find(text, &corefile, &zone, Some(root.port))?;
-    let warnings =
-        check_neighbours(&corefile, managed.as_ref().map(|managed| managed.index), &zone, root.port)?;
-
     let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
+    with_block(text, &corefile, &content, root.start)
+}
+
+/// Makes a file that a Corefile imports beside its servers, and that others write into as well, forward `zone` to
+/// `upstreams`: our block is inserted at its start, or updated where it stands.
+///
+/// The block listens where the server for the root zone of `main` listens. What else stands in `main` is to be looked at
+/// with [`check_imported`].
+///
+/// # Errors
+/// As [`set_forward`], for either text.
+pub fn set_forward_in_shared_file(
+    main: &str,
+    file: &str,
+    zone: &str,
+    upstreams: &[SocketAddr],
+) -> Result<Edited, CorefileError> {
+    let zone = parse_zone(zone)?;
+    let upstreams = checked_upstreams(upstreams)?;
+    let root = Root::of(main, &understood(main)?)?;
+    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
+    // A byte order mark stays the first character.
+    let start = file.len() - file.strip_prefix('\u{feff}').unwrap_or(file).len();
+    with_block(file, &understood(file)?, &content, start)
+}
+
+/// Looks at a file that `main` imports beside its servers: CoreDNS takes its servers for its own.
+///
+/// # Errors
+/// When CoreDNS does not start with the file, when a server in it serves the zone, or may; also when that is our own.
+pub fn check_imported(main: &str, file: &str, zone: &str) -> Result<Vec<Warning>, CorefileError> {
+    let root = Root::of(main, &understood(main)?)?;
+    check_neighbours(&understood(file)?, None, &parse_zone(zone)?, root.port)
+}
+
+/// Inserts the block at `at`, or updates it where it stands.
+fn with_block(
+    text: &str,
+    corefile: &Corefile,
+    content: &Content<'_>,
+    at: usize,
+) -> Result<Edited, CorefileError> {
+    let (zone, port) = (content.zone, content.port);
+    check_markers(text, corefile, zone)?;
+    let managed = find(text, corefile, zone, Some(port))?;
+    let warnings = check_neighbours(corefile, managed.as_ref().map(|managed| managed.index), zone, port)?;
+
     let mut block = content.render(newline(text));
     let (ours, span) = match &managed {
         Some(Managed { index, .. }) if says(&corefile.blocks[*index], &block)? => {
@@ -57,13 +99,13 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
             }
             (span.clone(), inner)
         }
-        None => (root.start..root.start, root.start..root.start),
+        None => (at..at, at..at),
     };
     let edited = replaced(text, &span, &block);
     let after = understood(&edited)?;
     // Stray markers of ours around other blocks: the next edit would no longer know what is ours.
-    check_markers(&edited, &after, &zone)?;
-    let now_managed = find(&edited, &after, &zone, Some(root.port))?;
+    check_markers(&edited, &after, zone)?;
+    let now_managed = find(&edited, &after, zone, Some(port))?;
     let as_meant = match &now_managed {
         Some(Managed { index, span }) => {
             says(&after.blocks[*index], &block)? && replaced(&edited, span, "") == replaced(text, &ours, "")
@@ -73,7 +115,7 @@ pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<E
     if !as_meant {
         return Err(CorefileError::ForeignChange);
     }
-    check_foreign((text, &corefile, managed.as_ref()), (&edited, &after, now_managed.as_ref()))?;
+    check_foreign((text, corefile, managed.as_ref()), (&edited, &after, now_managed.as_ref()))?;
     Ok(Edited { text: edited, changed: true, warnings })
 }
 

@@ -21,7 +21,9 @@ mod neighbours;
 mod parse;
 mod root;
 
-pub use edit::{Edited, remove_forward, set_forward, set_forward_in_own_file};
+pub use edit::{
+    Edited, check_imported, remove_forward, set_forward, set_forward_in_own_file, set_forward_in_shared_file,
+};
 pub use error::CorefileError;
 pub use lexer::{Comment, Lexed, Token, lex};
 pub use managed::MAX_UPSTREAMS;

@@ -3,6 +3,8 @@
 //! CoreDNS answers from the server whose zone is the longest match. A block for our zone therefore
 //! takes every name of the zone away from the servers above it, and loses the names of those below.
 
+use std::fmt;
+
 use super::address::{Address, Key, may_serve};
 use super::error::CorefileError;
 use super::parse::{Corefile, Plugin, ServerBlock};
@@ -38,6 +40,36 @@ pub enum Warning {
         /// The path or pattern.
         pattern: String,
     },
+}
+
+impl Warning {
+    /// The line that it is about, from 1.
+    #[must_use]
+    pub const fn line(&self) -> u32 {
+        match self {
+            Self::PartServedElsewhere { line, .. }
+            | Self::NoLongerAsked { line, .. }
+            | Self::ImportedServers { line, .. } => *line,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PartServedElsewhere { line, key } => {
+                write!(f, "the server {key} on line {line} answers a part of the zone by itself")
+            }
+            Self::NoLongerAsked { line, plugin } => {
+                write!(f, "plugin {plugin} on line {line} is no longer asked for names of the zone")
+            }
+            Self::ImportedServers { line, pattern } => write!(
+                f,
+                "line {line} imports {pattern}: make sure that no server there serves the zone, CoreDNS would not \
+                 start with both"
+            ),
+        }
+    }
 }
 
 /// Refuses when another block serves the zone or may do so, and when the zone would take away

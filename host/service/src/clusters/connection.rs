@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::agents::Changes;
 use crate::api_client::{Watches, of_leader};
 use crate::duties::Way;
-use crate::duties::forward::{self, Layout};
+use crate::duties::forward::{self, LayoutView};
 use crate::duties::pulse::{self, Pulse};
 use crate::inventory::Access;
 use crate::observe::{Observation, Watching, observe};
@@ -41,7 +41,7 @@ struct Open {
     access: Access,
     /// The client, or why there is none.
     client: Result<kube::Client, String>,
-    layout: watch::Receiver<Layout>,
+    layout: LayoutView,
     pulse: watch::Receiver<Pulse>,
     /// The watches of what claims host names; `None` where the agent says that.
     watching: Option<Watching>,
@@ -89,7 +89,7 @@ impl Connection {
     pub(super) async fn changed(&mut self) {
         let Some(open) = &mut self.open else { return self.agent_changes.next().await };
         tokio::select! {
-            Ok(()) = open.layout.changed() => {}
+            true = open.layout.changed() => {}
             Ok(()) = open.pulse.changed() => {}
             () = self.agent_changes.next() => {}
         }
@@ -149,7 +149,7 @@ impl Connection {
         let (client, watches) =
             made.map_or_else(|why| (Err(why), None), |(client, watches)| (Ok(client), Some(watches)));
         let cancel = self.settings.cancel.child_token();
-        let (layout_sender, layout) = watch::channel(Layout::Unknown);
+        let (layout_teller, layout) = forward::layout();
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
         if let (Ok(client), Some(watches)) = (&client, watches) {
             let (first, second) = (client.clone(), client.clone());
@@ -157,7 +157,7 @@ impl Connection {
             self.tasks.spawn(async move {
                 let both = async {
                     tokio::join!(
-                        forward::follow(first, layout_sender),
+                        forward::follow(first, layout_teller),
                         pulse::follow(second, watches, pulse_sender)
                     )
                 };

@@ -70,6 +70,7 @@ fn status(summary: &Summary, generation: i64) -> ClusterDNSStatus {
             .as_ref()
             .map(|held| HeldDeletion { names: count(held.names), token: held.token.clone() }),
         left_zones: Vec::new(),
+        forwarding: None,
         cluster_dns_address: String::new(),
     }
 }

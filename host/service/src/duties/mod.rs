@@ -33,7 +33,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus};
 
 use agent::ClusterAgent;
 use annotate::Annotate;
-use forward::{Forward, Layout};
+use forward::{Forward, LayoutView};
 use probe::Probe;
 use pulse::Pulse;
 use reachable::Reachable;
@@ -45,11 +45,11 @@ pub use walk::{Duties, Findings};
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
 pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
-    let Settings { platform, inventory, upstreams, enrolment, commands, prober, cancel, .. } = settings;
+    let Settings { platform, inventory, enrolment, commands, prober, cancel, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
-        Box::new(Forward::start(upstreams.clone(), wake, tasks, cancel)),
+        Box::new(Forward::start(settings, wake, tasks, cancel)),
         Box::new(Record::new(commands.clone())),
         Box::new(ClusterAgent::start(enrolment.clone(), wake, tasks, cancel)),
         Box::new(Probe::new(prober.clone())),
@@ -145,7 +145,7 @@ pub enum Way<'c> {
         /// Asks its API server.
         client: &'c kube::Client,
         /// Its DNS configuration.
-        layout: &'c watch::Receiver<Layout>,
+        layout: &'c LayoutView,
         /// Whether its API server answers.
         pulse: &'c watch::Receiver<Pulse>,
     },
@@ -193,6 +193,7 @@ mod tests {
     use crate::journal::Journal;
     use crate::metrics::{Metrics, Readiness};
     use crate::report::statuses::{Budget, Statuses};
+    use crate::service_config::ServiceConfig;
 
     #[test]
     fn a_cluster_that_is_gone_holds_its_release_up_for_a_bounded_time_only() {
@@ -214,6 +215,8 @@ mod tests {
             statuses: Statuses::new(platform.clone(), Budget::default()),
             platform,
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
+            config: ServiceConfig::none(),
+            take_back_after: Duration::from_secs(60),
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,

@@ -4,7 +4,9 @@ use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, ZONE_ANNOTATION};
 use openmcp_dns_kube_memory::{Effect, Fault, Verb};
 use serde_json::json;
 
-use crate::objects::{CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, POLICY, cluster};
+use crate::objects::{
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, POLICY, SERVICE, cluster,
+};
 use crate::world::{World, corefile, forwards, requests, until};
 
 const HOST: &str = "shop.w1.openmcp.cluster";
@@ -53,7 +55,7 @@ async fn a_cluster_that_cannot_be_reached_is_not_released_early() {
     delete(&world);
     world.published(HOST, &[]).await;
     w1.forget_requests();
-    until("taking back is tried again", || requests(&w1, Verb::Get, CONFIG_MAP.plural) >= 2).await;
+    until("taking back is tried again", || requests(&w1, Verb::List, SERVICE.plural) >= 2).await;
     assert!(world.is_held("w1") && has_status(&world));
     w1.heal_all();
     gone(&world).await;

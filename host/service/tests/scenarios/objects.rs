@@ -11,6 +11,9 @@ pub(crate) const ZONE: &str = "openmcp.cluster";
 /// Namespace of the `Cluster` objects.
 pub(crate) const CLUSTERS: &str = "openmcp";
 
+/// The DNSServiceConfig that counts.
+pub(crate) const CONFIG: &str = "openmcp-dns";
+
 /// The policy that every world begins with.
 pub(crate) const POLICY: &str = "landscape";
 
@@ -40,6 +43,8 @@ pub(crate) const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTT
 pub(crate) const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
 pub(crate) const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
 pub(crate) const SECRET: Kind = kind("", "v1", "Secret", "secrets");
+pub(crate) const SERVICE: Kind = kind("", "v1", "Service", "services");
+pub(crate) const OPENSHIFT_DNS: Kind = kind("operator.openshift.io", "v1", "DNS", "dnses");
 pub(crate) const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
 pub(crate) const EVENT: Kind = kind("events.k8s.io", "v1", "Event", "events");
 
@@ -55,9 +60,8 @@ impl Kind {
     /// What a server has to know to serve it.
     pub(crate) fn resource(self) -> Resource {
         let custom = Resource::custom(self.group, self.version, self.name, self.plural);
-        let is_of_the_cluster =
-            [DNS_POLICY, DNS_SERVICE_CONFIG].iter().any(|kind| kind.plural == self.plural);
-        let custom = if is_of_the_cluster { custom.in_no_namespace() } else { custom };
+        let of_the_cluster = [DNS_POLICY, DNS_SERVICE_CONFIG, OPENSHIFT_DNS].map(|kind| kind.plural);
+        let custom = if of_the_cluster.contains(&self.plural) { custom.in_no_namespace() } else { custom };
         built_in().into_iter().find(|resource| resource.plural == self.plural).unwrap_or(custom)
     }
 
@@ -207,6 +211,39 @@ pub(crate) const COREFILE: &str = "\
 /// The ConfigMap that a cluster's CoreDNS reads.
 pub(crate) fn coredns(corefile: &str) -> Value {
     config_map("kube-system", "coredns", json!({ "data": { "Corefile": corefile, "other": "stays" } }))
+}
+
+/// What of kubeadm's objects says which pods answer a cluster's questions, and what they read: ConfigMap `coredns`, and
+/// `coredns-custom` below `custom`.
+pub(crate) fn dns_pods() -> [Value; 2] {
+    let label = json!({ "k8s-app": "kube-dns" });
+    let metadata = |name: &str| json!({ "namespace": "kube-system", "name": name, "labels": label });
+    let mount = |name: &str, at: &str| json!({ "name": name, "mountPath": at });
+    let container = json!({
+        "name": "coredns", "args": ["-conf", "/etc/coredns/Corefile"],
+        "volumeMounts": [mount("config", "/etc/coredns"), mount("custom", "/etc/coredns/custom")],
+    });
+    let volumes = json!([
+        { "name": "config", "configMap": { "name": "coredns", "items": [{ "key": "Corefile", "path": "Corefile" }] } },
+        { "name": "custom", "configMap": { "name": "coredns-custom", "optional": true } },
+    ]);
+    let template =
+        json!({ "metadata": { "labels": label }, "spec": { "containers": [container], "volumes": volumes } });
+    [
+        with(SERVICE.object(metadata("kube-dns")), json!({ "spec": { "selector": label } })),
+        with(DEPLOYMENT.object(metadata("coredns")), json!({ "spec": { "template": template } })),
+    ]
+}
+
+/// The DNSServiceConfig that counts, with this in its spec.
+pub(crate) fn config(spec: &Value) -> Value {
+    with(DNS_SERVICE_CONFIG.object(json!({ "name": CONFIG })), json!({ "spec": spec }))
+}
+
+/// The DNS operator's configuration, with what its owner has put there.
+pub(crate) fn openshift_dns() -> Value {
+    let theirs = json!({ "name": "corp", "zones": ["corp.example"] });
+    with(OPENSHIFT_DNS.object(json!({ "name": "default" })), json!({ "spec": { "servers": [theirs] } }))
 }
 
 /// A ConfigMap `modules/policy` that holds these bytes under the key `module`.

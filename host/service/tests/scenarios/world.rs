@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::GivenAccess;
 use crate::objects::{
-    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG_MAP, COREFILE, DNS_POLICY, DNS_SERVICE_CONFIG, EVENT, GATEWAY,
-    HTTP_ROUTE, POLICY, ZONE, cluster, coredns, policy,
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG, CONFIG_MAP, COREFILE, DEPLOYMENT, DNS_POLICY, DNS_SERVICE_CONFIG,
+    EVENT, GATEWAY, HTTP_ROUTE, POLICY, SERVICE, ZONE, cluster, coredns, policy,
 };
 
 /// How long anything may take. All of it takes milliseconds, or the few seconds of a retry, unless the
@@ -132,7 +132,7 @@ impl World {
     /// The API server of a cluster that nobody knows of yet.
     pub(crate) fn cluster_server(&self, name: &str) -> Server {
         let server = server(name);
-        for kind in [GATEWAY, HTTP_ROUTE] {
+        for kind in [GATEWAY, HTTP_ROUTE, SERVICE, DEPLOYMENT] {
             server.register(kind.resource(), None);
         }
         server.put(coredns(COREFILE)).unwrap();
@@ -186,6 +186,8 @@ impl World {
                 tag_check: Duration::from_secs(300),
             },
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
+            config_name: Some(CONFIG.to_owned()),
+            take_back_after: Duration::from_secs(2),
             enrolment: None,
             deployer: None,
             gate: None,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use openmcp_dns_core::corefile::Warning;
+use openmcp_dns_core::forwarding::Own;
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -22,21 +22,35 @@ pub(super) enum Seen {
     /// There is no usable way into the cluster.
     NoWay,
     /// Nobody lets us in, and an agent records the cluster.
-    ByHand(Check),
-    /// The configuration has not been read yet.
-    Reading,
+    NoAccess(Check),
+    /// Something has not been read yet: what.
+    Reading(&'static str),
     /// It cannot be read, and why.
     Trouble(String),
-    /// There is none of a layout that is known.
-    UnknownLayout,
+    /// The change broke something, and was taken back.
+    TakenBack {
+        /// A name of the cluster itself.
+        own_name: String,
+        /// Whether it resolves now.
+        own: Own,
+    },
+    /// A person has to do it.
+    ByHand {
+        /// What.
+        what: String,
+        /// Whether it is done.
+        check: Check,
+    },
     /// It is left alone, and why.
     NotUnderstood(String),
     /// It cannot be changed, and why.
     NotWritten(String),
     /// It forwards the zone.
     Configured {
+        /// By what.
+        places: Vec<String>,
         /// What may surprise.
-        warnings: Vec<Warning>,
+        notes: Vec<String>,
         /// What the server that reads it says.
         check: Check,
     },
@@ -51,33 +65,43 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
              openmcp-dns with --dns-server",
         ),
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
-        Seen::ByHand(check) => by_hand(check, zone, upstreams),
-        Seen::Reading => {
-            Finding::unknown(Reason::InProgress, "the cluster's DNS configuration is being read")
-        }
+        Seen::NoAccess(check) => no_access(check, zone, upstreams),
+        Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
-        Seen::UnknownLayout => Finding::bad(
-            Reason::UnknownLayout,
-            format!(
-                "the cluster has no ConfigMap kube-system/coredns, so its DNS is of a layout that is not \
-                 known; forward {zone} to {} by hand",
-                list(upstreams)
-            ),
-        ),
+        Seen::TakenBack { own_name, own } => {
+            let now = match own {
+                Own::Resolves => "resolves again".to_owned(),
+                Own::Fails(answer) => format!("still fails ({answer})"),
+                Own::Unknown => "is not asked for".to_owned(),
+            };
+            Finding::bad(
+                Reason::TakenBack,
+                format!(
+                    "after the change that forwards {zone}, {own_name} failed, so it was taken back; the name {now}. Look at the logs of \
+                     the cluster's DNS; it is tried again when its configuration, or the strategy in the DNSServiceConfig, is another one"
+                ),
+            )
+        }
+        Seen::ByHand { check: Check::Forwards, .. } => {
+            Finding::good(format!("the cluster's DNS forwards {zone}, as somebody has set it up by hand"))
+        }
+        Seen::ByHand { what, check: _ } => {
+            Finding::bad(Reason::ManualStep, format!("a person has to do this: {what}"))
+        }
         Seen::NotUnderstood(why) => Finding::bad(
             Reason::NotUnderstood,
             format!("{why}; mend it, or forward {zone} to {} by hand", list(upstreams)),
         ),
         Seen::NotWritten(why) => Finding::bad(Reason::WriteFailed, why),
-        Seen::Configured { warnings, check } => {
-            let note: String = warnings.iter().map(|warning| format!("; {}", explain(warning))).collect();
-            checked(check, zone, &note)
+        Seen::Configured { places, notes, check } => {
+            let note: String = notes.iter().map(|note| format!("; {note}")).collect();
+            checked(check, zone, &format!(" ({}){note}", places.join(", ")))
         }
     }
 }
 
 /// Somebody has to have the cluster's DNS forward the zone; does it?
-fn by_hand(check: &Check, zone: &HostName, upstreams: &[SocketAddr]) -> Finding {
+fn no_access(check: &Check, zone: &HostName, upstreams: &[SocketAddr]) -> Finding {
     let to_do =
         format!("the service has no access to the cluster: forward {zone} to {} there", list(upstreams));
     match check {
@@ -102,8 +126,8 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         Check::NoAddress => Finding::unknown(
             Reason::NotProbed,
             format!(
-                "the configuration forwards {zone}, but it is not known where to ask the cluster's DNS: \
-                 annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>{note}"
+                "the configuration forwards {zone}{note}, but it is not known where to ask the cluster's DNS: \
+                 annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"
             ),
         ),
         Check::NotAsked => Finding::unknown(Reason::InProgress, "the cluster's DNS is being asked"),
@@ -114,22 +138,7 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         ),
         Check::Otherwise { answer, lasts: _ } => Finding::bad(
             Reason::Mismatch,
-            format!("the configuration forwards {zone}, but the cluster's DNS does not: {answer}{note}"),
-        ),
-    }
-}
-
-fn explain(warning: &Warning) -> String {
-    match warning {
-        Warning::PartServedElsewhere { line, key } => {
-            format!("the server {key} on line {line} answers a part of the zone by itself")
-        }
-        Warning::NoLongerAsked { line, plugin } => {
-            format!("plugin {plugin} on line {line} is no longer asked for names of the zone")
-        }
-        Warning::ImportedServers { line, pattern } => format!(
-            "line {line} imports {pattern}: make sure that no server there serves the zone, CoreDNS would not \
-             start with both"
+            format!("the configuration forwards {zone}{note}, but the cluster's DNS does not: {answer}"),
         ),
     }
 }
@@ -147,8 +156,16 @@ mod tests {
     }
 
     fn configured(check: Check) -> Seen {
-        let warnings = vec![Warning::NoLongerAsked { line: 7, plugin: "rewrite".to_owned() }];
-        Seen::Configured { warnings, check }
+        let notes = vec!["plugin rewrite on line 7 is no longer asked".to_owned()];
+        Seen::Configured { places: vec!["a block".to_owned()], notes, check }
+    }
+
+    fn taken_back(own: Own) -> Seen {
+        Seen::TakenBack { own_name: "kubernetes".to_owned(), own }
+    }
+
+    fn by_hand(check: Check) -> Seen {
+        Seen::ByHand { what: "this".to_owned(), check }
     }
 
     fn otherwise(lasts: Duration) -> Seen {
@@ -165,14 +182,22 @@ mod tests {
                 "look at the status of the DNSServiceConfig",
             ),
             (Seen::NoWay, None, Reason::Unreachable, "cannot be reached"),
-            (Seen::Reading, None, Reason::InProgress, "being read"),
+            (Seen::Reading("it"), None, Reason::InProgress, "it is being read"),
             (Seen::Trouble("refused".into()), None, Reason::Unreachable, "refused"),
             (
-                Seen::UnknownLayout,
+                taken_back(Own::Resolves),
                 Some(false),
-                Reason::UnknownLayout,
-                "forward openmcp.cluster to 10.0.0.53:53 by hand",
+                Reason::TakenBack,
+                "kubernetes failed, so it was taken back",
             ),
+            (
+                taken_back(Own::Fails("SERVFAIL".into())),
+                Some(false),
+                Reason::TakenBack,
+                "still fails (SERVFAIL)",
+            ),
+            (by_hand(Check::NoAddress), Some(false), Reason::ManualStep, "a person has to do this: this"),
+            (by_hand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
                 Seen::NotUnderstood("line 3: nonsense".into()),
                 Some(false),
@@ -185,18 +210,18 @@ mod tests {
             (configured(Check::NotAsked), None, Reason::InProgress, "being asked"),
             (configured(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
-                Seen::ByHand(Check::NoAddress),
+                Seen::NoAccess(Check::NoAddress),
                 None,
                 Reason::NotProbed,
                 "forward openmcp.cluster to 10.0.0.53:53 there, and annotate the Cluster",
             ),
             (
-                Seen::ByHand(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts: Duration::ZERO }),
+                Seen::NoAccess(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts: Duration::ZERO }),
                 Some(false),
                 Reason::Mismatch,
                 "forward openmcp.cluster to 10.0.0.53:53 there; its DNS does not: NXDOMAIN",
             ),
-            (Seen::ByHand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+            (Seen::NoAccess(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
         ] {
             let finding = say(&seen);
             assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");

@@ -1,57 +1,93 @@
 //! Forward: makes each cluster's own DNS send questions for the zone to the central DNS server.
 //!
 //! ```text
-//! the cluster ──layout──► flavour ──patch──► its DNS configuration ──► its DNS ◄──verify
+//! the cluster ──facts──► core::forwarding: strategy, changes ──write──► its DNS configuration ──► its DNS ◄──verify
 //! ```
-//! What a cluster's DNS reads is its [`Layout`]; a flavour is the way to change one layout and to change
-//! it back. There is one flavour so far, [`corefile`]. The pure core edits the text and refuses what it
-//! does not understand; a refusal leaves the text as it is. That the API server took the text is no
-//! success: only an answer from the cluster's DNS is.
+//! What a cluster has of DNS is its [`Layout`]; the pure core says how it is changed, and refuses what it does not
+//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is. A change
+//! after which the cluster's own names fail is taken back, once.
 
-mod corefile;
 mod finding;
 mod layout;
 mod verify;
+mod write;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
+use openmcp_dns_core::forwarding::{
+    Change, Facts, Guard, Order, Own, Plan, Strategy, Verdict, own_name, plan, removal,
+};
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
+use crate::report::cluster_dns;
+use crate::service_config::ServiceConfig;
+use crate::settings::Settings;
 use crate::tasks::Tasks;
-use openmcp_dns_api::ClusterDNSStatus;
 use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
 
-use corefile::ForwardError;
-pub use corefile::{is_forwarded, remove};
 use finding::{Seen, finding};
+use layout::Layout;
 use verify::Verifier;
+use write::write;
 
-pub use layout::{Layout, follow};
+pub use layout::{LayoutView, follow, layout};
+pub use write::{is_forwarded, remove};
 
 /// Has a cluster's DNS forward the zone.
 pub struct Forward {
     /// The central DNS server, as the cluster reaches it.
     upstreams: watch::Receiver<Vec<SocketAddr>>,
+    /// What people have chosen.
+    config: ServiceConfig,
     verifier: Verifier,
+    platform: kube::Client,
+    /// Takes a change back that breaks the cluster's DNS; `None` until it is known what was taken back before.
+    guard: Option<Guard>,
+    /// How long a name of the cluster itself may fail after a change.
+    limit: Duration,
+    started: Instant,
+    /// What was known when something was written: until it is read again, nothing more is.
+    written_on: Option<Arc<Facts>>,
+    /// How the zone is forwarded.
+    forwarding: Option<Forwarding>,
 }
 
 impl Forward {
     /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
     /// something else than before, and when the central DNS server has another address. Ends with the value.
-    pub fn start(
-        upstreams: watch::Receiver<Vec<SocketAddr>>,
-        wake: &Arc<Notify>,
-        tasks: &Tasks,
-        cancel: &CancellationToken,
-    ) -> Self {
+    pub fn start(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
+        let Settings { platform, upstreams, config, take_back_after, .. } = settings;
         wake_on_change(upstreams.clone(), wake, tasks, cancel);
-        Self { upstreams, verifier: Verifier::start(wake, tasks, cancel) }
+        wake_on_change(config.subscribe(), wake, tasks, cancel);
+        Self {
+            upstreams: upstreams.clone(),
+            config: config.clone(),
+            verifier: Verifier::start(wake, tasks, cancel),
+            platform: platform.clone(),
+            guard: None,
+            limit: *take_back_after,
+            started: Instant::now(),
+            written_on: None,
+            forwarding: None,
+        }
+    }
+
+    /// What was taken back before a restart stands in the status.
+    async fn guard(&mut self, cluster: &Cluster) -> Result<&mut Guard, kube::Error> {
+        if self.guard.is_none() {
+            let status = cluster_dns::read(&self.platform, cluster).await?.unwrap_or_default();
+            let taken_back = status.forwarding.and_then(|forwarding| forwarding.taken_back);
+            self.guard = Some(Guard::new(self.limit, taken_back));
+        }
+        Ok(self.guard.get_or_insert(Guard::new(self.limit, None)))
     }
 
     async fn configure(&mut self, context: &Context<'_>) -> Seen {
@@ -63,26 +99,92 @@ impl Forward {
             Way::Open { client, layout, .. } => (client, layout),
             // Somebody else has it forward; it can be asked all the same.
             Way::None if context.has_agent => {
-                return Seen::ByHand(self.verifier.check(context.cluster, context.zone));
+                let own_name = own_name(&Facts::default());
+                return Seen::NoAccess(self.verifier.check(context.cluster, context.zone, &own_name));
             }
             Way::None | Way::Unusable(_) => return Seen::NoWay,
         };
-        let layout = layout.borrow().clone();
-        let applied = match layout {
-            Layout::Unknown => return Seen::Reading,
+        let facts = match layout.get() {
+            Layout::Unknown => return Seen::Reading("the cluster's DNS configuration"),
             Layout::Trouble(message) => return Seen::Trouble(message),
-            Layout::Missing => return Seen::UnknownLayout,
-            Layout::Found(config_map) => corefile::apply(client, &config_map, context.zone, &upstreams).await,
+            Layout::Known(facts) => facts,
         };
-        match applied {
-            Ok(warnings) => {
-                Seen::Configured { warnings, check: self.verifier.check(context.cluster, context.zone) }
+        let Some(config) = self.config.get() else { return Seen::Reading("the DNSServiceConfig") };
+        let wish = config.and_then(|config| config.spec.forward_strategy(context.cluster));
+        let order = Order { zone: context.zone, upstreams: &upstreams };
+        let planned = plan(&facts, order, wish).and_then(|plan| Ok((plan, removal(&facts, context.zone)?)));
+        let (plan, removal) = match planned {
+            Ok(planned) => planned,
+            Err(refusal) => {
+                self.forwarding = None;
+                return Seen::NotUnderstood(chain(&refusal));
             }
-            Err(error @ (ForwardError::Refused(_) | ForwardError::NoCorefile)) => {
-                Seen::NotUnderstood(chain(&error))
-            }
-            Err(error) => Seen::NotWritten(chain(&error)),
+        };
+        let Plan { strategy, because, places, mut changes, notes, by_hand } = plan;
+        let own_name = own_name(&facts);
+        let check = self.verifier.check(context.cluster, context.zone, &own_name);
+        let Some(own) = self.verifier.own() else {
+            return Seen::Reading("what the cluster's DNS answers for the cluster's own names");
+        };
+        // Another wish of a person is another configuration.
+        let configuration = format!("{} {}", facts.digest(), wish.map_or("", Strategy::as_str));
+        let now = self.started.elapsed();
+        let guard = match self.guard(context.cluster).await {
+            Ok(guard) => guard,
+            Err(error) => return Seen::Trouble(format!("unable to read the ClusterDNS: {}", chain(&error))),
+        };
+        let verdict = guard.look(&own, &configuration, removal.is_empty(), now);
+        let taken_back = guard.taken_back().map(str::to_owned);
+        let strategy_name = strategy.to_string();
+        self.forwarding =
+            Some(Forwarding { strategy: strategy_name, because, places: places.clone(), taken_back });
+        if verdict == Verdict::StayAway {
+            changes = removal;
         }
+        let before = (strategy != Strategy::Manual).then_some(&own);
+        if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
+            return seen;
+        }
+        match by_hand {
+            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, own },
+            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
+            Some(_) | None => Seen::Configured { places, notes, check },
+        }
+    }
+
+    /// Makes the changes, if there are any, and has everything read again; `own` is what the cluster answered before, if they are to be
+    /// taken back when it no longer does.
+    async fn write(
+        &mut self,
+        client: &kube::Client,
+        layout: &LayoutView,
+        facts: &Arc<Facts>,
+        changes: Vec<Change>,
+        own: Option<&Own>,
+    ) -> Result<(), Seen> {
+        // What was written is read again already.
+        if self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts)) {
+            return Ok(());
+        }
+        for change in changes {
+            let written = write(client, change).await;
+            if let Err(error) = &written
+                && !error.is_conflict()
+            {
+                return Err(Seen::NotWritten(chain(error)));
+            }
+            self.written_on = Some(Arc::clone(facts));
+            layout.again();
+            if written.is_err() {
+                return Err(Seen::Reading(
+                    "the cluster's DNS configuration, which somebody else has changed,",
+                ));
+            }
+            if let (Some(guard), Some(own)) = (&mut self.guard, own) {
+                guard.written(own, self.started.elapsed());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -107,9 +209,9 @@ impl Duty for Forward {
             Way::None if context.has_agent => return true,
             Way::None | Way::Unusable(_) => return false,
         };
-        let removed = corefile::remove(client, zone).await;
+        let removed = remove(client, zone).await;
         if let Err(error) = &removed {
-            tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take the forward block back");
+            tracing::warn!(cluster = %context.id, %zone, error = chain(error), "unable to take back what forwards the zone");
         }
         removed.is_ok()
     }
@@ -118,14 +220,15 @@ impl Duty for Forward {
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
         let removed = match context.way {
-            Way::Open { client, .. } => corefile::remove(client, zone).await.map_err(|error| chain(&error)),
+            Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
             Way::Unusable(why) => Err(why.to_owned()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        Undone::of(removed, context.elapsed, "the forward block in the cluster's Corefile")
+        Undone::of(removed, context.elapsed, "what forwards the zone in the cluster's DNS")
     }
 
     fn tell(&self, status: &mut ClusterDNSStatus) {
+        status.forwarding.clone_from(&self.forwarding);
         status.cluster_dns_address =
             self.verifier.address().map(|server| server.to_string()).unwrap_or_default();
     }

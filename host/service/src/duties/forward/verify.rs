@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hickory_resolver::proto::rr::RecordType;
 use kube::ResourceExt as _;
+use openmcp_dns_core::forwarding::Own;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -23,8 +24,22 @@ const IMPATIENT: Duration = Duration::from_millis(500);
 /// How often to ask otherwise.
 const CALM: Duration = Duration::from_secs(15);
 
-/// The server to ask, and the zone that it should forward.
-type Question = Option<(SocketAddr, HostName)>;
+/// What is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Question {
+    server: SocketAddr,
+    /// The zone that it should forward.
+    zone: HostName,
+    /// A name of the cluster itself.
+    own_name: String,
+}
+
+/// What was answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Answered {
+    zone: Verified,
+    own: Own,
+}
 
 /// What a cluster's DNS says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +75,8 @@ pub(super) enum Check {
 
 /// Asks one cluster's DNS, beside everything else; ends with the value.
 pub(super) struct Verifier {
-    question: watch::Sender<Question>,
-    verified: watch::Receiver<Verified>,
+    question: watch::Sender<Option<Question>>,
+    answered: watch::Receiver<Answered>,
     /// Since when the cluster's DNS answers something else than it should.
     otherwise_since: Option<Instant>,
 }
@@ -69,31 +84,41 @@ pub(super) struct Verifier {
 impl Verifier {
     pub(super) fn start(wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
         let (question, asked) = watch::channel(None);
-        let (result, verified) = watch::channel(Verified::NotAsked);
+        let (result, answered) = watch::channel(Answered::default());
         let (wake, cancel) = (Arc::clone(wake), cancel.clone());
         tasks.spawn(async move { cancel.run_until_cancelled(verify(asked, result, &wake)).await });
-        Self { question, verified, otherwise_since: None }
+        Self { question, answered, otherwise_since: None }
     }
 
     /// Where the cluster's DNS is asked.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.question.borrow().as_ref().map(|(server, _)| *server)
+        self.question.borrow().as_ref().map(|question| question.server)
+    }
+
+    /// Whether the cluster's own name resolves; `None` while it is being asked for.
+    pub(super) fn own(&self) -> Option<Own> {
+        let own = self.answered.borrow().own.clone();
+        (own != Own::Unknown || self.address().is_none()).then_some(own)
     }
 
     /// Has the cluster's DNS asked where its `Cluster` says, and gives what it said last.
-    pub(super) fn check(&mut self, cluster: &Cluster, zone: &HostName) -> Check {
+    pub(super) fn check(&mut self, cluster: &Cluster, zone: &HostName, own_name: &str) -> Check {
         let address = match cluster.annotations().get(CLUSTER_DNS_ANNOTATION).map(|text| parse_server(text)) {
             Some(Ok(address)) => Some(address),
-            Some(Err(why)) => return Check::BadAddress(why),
+            Some(Err(why)) => {
+                tell(&self.question, None);
+                return Check::BadAddress(why);
+            }
             None => None,
         };
-        let question = address.map(|address| (address, zone.clone()));
+        let question =
+            address.map(|server| Question { server, zone: zone.clone(), own_name: own_name.to_owned() });
         let is_asked = question.is_some();
         tell(&self.question, question);
         if !is_asked {
             return Check::NoAddress;
         }
-        let verified = self.verified.borrow().clone();
+        let verified = self.answered.borrow().zone.clone();
         match verified {
             Verified::NotAsked => Check::NotAsked,
             Verified::Forwards => {
@@ -109,14 +134,19 @@ impl Verifier {
 }
 
 /// Asks again and again until nobody wants to know any more; tells when the result changes.
-async fn verify(mut question: watch::Receiver<Question>, result: watch::Sender<Verified>, changed: &Notify) {
+async fn verify(
+    mut question: watch::Receiver<Option<Question>>,
+    result: watch::Sender<Answered>,
+    changed: &Notify,
+) {
     loop {
         let asked = question.borrow_and_update().clone();
         let now = match &asked {
-            Some((server, zone)) => ask(*server, zone).await,
-            None => Verified::NotAsked,
+            Some(asked) => ask(asked).await,
+            None => Answered::default(),
         };
-        let pause = if matches!(now, Verified::Otherwise(_)) { IMPATIENT } else { CALM };
+        let is_well = matches!(now.zone, Verified::Forwards) && !matches!(now.own, Own::Fails(_));
+        let pause = if is_well || asked.is_none() { CALM } else { IMPATIENT };
         if tell(&result, now) {
             changed.notify_one();
         }
@@ -131,20 +161,29 @@ async fn verify(mut question: watch::Receiver<Question>, result: watch::Sender<V
     }
 }
 
-/// The central DNS server names itself `ns.dns.<zone>` in the zone's SOA record; nobody else does.
-async fn ask(server: SocketAddr, zone: &HostName) -> Verified {
-    let asker = match Asker::new(server) {
+async fn ask(Question { server, zone, own_name }: &Question) -> Answered {
+    let asker = match Asker::new(*server) {
         Ok(asker) => asker,
-        Err(error) => return Verified::Otherwise(openmcp_dns_core::chain(&error)),
+        Err(error) => {
+            let why = openmcp_dns_core::chain(&error);
+            return Answered { zone: Verified::Otherwise(why.clone()), own: Own::Fails(why) };
+        }
     };
-    let answer = asker.ask(zone.as_str(), RecordType::SOA).await;
+    let (zone_answer, own_answer) =
+        tokio::join!(asker.ask(zone.as_str(), RecordType::SOA), asker.ask(own_name, RecordType::A));
+    let own = match own_answer {
+        Answer::Records { .. } => Own::Resolves,
+        other => Own::Fails(format!("DNS server {server}, asked for {own_name}: {other}")),
+    };
+    // The central DNS server names itself in the zone's SOA record; nobody else does.
     let central = format!("ns.dns.{zone}. ");
-    match &answer {
+    let zone = match &zone_answer {
         Answer::Records { values, .. } if values.iter().any(|value| value.starts_with(&central)) => {
             Verified::Forwards
         }
         other => Verified::Otherwise(format!("DNS server {server}, asked for the SOA of {zone}: {other}")),
-    }
+    };
+    Answered { zone, own }
 }
 
 #[cfg(test)]
@@ -161,30 +200,36 @@ mod tests {
     #[test]
     fn the_clusters_dns_is_asked_where_the_cluster_says_and_its_wrong_answers_are_timed() {
         const LONG: Duration = Duration::from_secs(60);
+        const OWN: &str = "kubernetes.default.svc.cluster.local";
         let (question, asked) = watch::channel(None);
-        let (answers, verified) = watch::channel(Verified::NotAsked);
-        let mut verifier = Verifier { question, verified, otherwise_since: None };
+        let (answers, answered) = watch::channel(Answered::default());
+        let mut verifier = Verifier { question, answered, otherwise_since: None };
+        let answer = |zone| answers.send_replace(Answered { zone, own: Own::Resolves });
         let zone: HostName = "openmcp.cluster".parse().unwrap();
 
-        assert_eq!(verifier.check(&cluster(None), &zone), Check::NoAddress);
-        assert_eq!(*asked.borrow(), None);
+        assert_eq!(verifier.check(&cluster(None), &zone, OWN), Check::NoAddress);
+        assert_eq!((asked.borrow().clone(), verifier.own()), (None, Some(Own::Unknown)));
         let cluster_with = cluster(Some("10.0.0.10"));
-        assert_eq!(verifier.check(&cluster_with, &zone), Check::NotAsked);
-        assert_eq!(*asked.borrow(), Some(("10.0.0.10:53".parse().unwrap(), zone.clone())));
-        let bad = verifier.check(&cluster(Some("nonsense")), &zone);
+        assert_eq!(verifier.check(&cluster_with, &zone, OWN), Check::NotAsked);
+        let server = "10.0.0.10:53".parse().unwrap();
+        let expected = Question { server, zone: zone.clone(), own_name: OWN.to_owned() };
+        assert_eq!(*asked.borrow(), Some(expected));
+        assert_eq!(verifier.own(), None, "it was not asked for yet");
+        let bad = verifier.check(&cluster(Some("nonsense")), &zone, OWN);
         assert!(matches!(&bad, Check::BadAddress(why) if why.contains("for example")), "{bad:?}");
 
-        answers.send_replace(Verified::Otherwise("NXDOMAIN".to_owned()));
-        let first = verifier.check(&cluster_with, &zone);
+        answer(Verified::Otherwise("NXDOMAIN".to_owned()));
+        let first = verifier.check(&cluster_with, &zone, OWN);
         assert!(matches!(first, Check::Otherwise { lasts, .. } if lasts < LONG), "{first:?}");
         verifier.otherwise_since = verifier.otherwise_since.and_then(|since| since.checked_sub(LONG));
-        let later = verifier.check(&cluster_with, &zone);
+        let later = verifier.check(&cluster_with, &zone, OWN);
         assert!(matches!(later, Check::Otherwise { lasts, .. } if lasts >= LONG), "{later:?}");
 
-        answers.send_replace(Verified::Forwards);
-        assert_eq!(verifier.check(&cluster_with, &zone), Check::Forwards);
-        answers.send_replace(Verified::Otherwise("NXDOMAIN".to_owned()));
-        let anew = verifier.check(&cluster_with, &zone);
+        answer(Verified::Forwards);
+        assert_eq!(verifier.own(), Some(Own::Resolves));
+        assert_eq!(verifier.check(&cluster_with, &zone, OWN), Check::Forwards);
+        answer(Verified::Otherwise("NXDOMAIN".to_owned()));
+        let anew = verifier.check(&cluster_with, &zone, OWN);
         assert!(matches!(anew, Check::Otherwise { lasts, .. } if lasts < LONG), "{anew:?}");
     }
 }
