@@ -27,8 +27,11 @@ pub(super) fn with(text: &str, key: &str, value: Option<&Value>) -> Option<Strin
                     };
                     replaced(text, span, "")
                 }
-                (None, Some(member)) if members.is_empty() => replaced(text, open..open, &member),
-                (None, Some(member)) => replaced(text, open..open, &format!("{member}, ")),
+                // Before the first one, so that the space around that stays as it is when ours is taken out.
+                (None, Some(member)) => match members.first() {
+                    Some((_, first)) => replaced(text, first.start..first.start, &format!("{member}, ")),
+                    None => replaced(text, open..open, &member),
+                },
                 (None, None) => text.to_owned(),
             }
         }
