@@ -96,8 +96,8 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
         status: Some(true),
         reason: Reason::KindNotServed,
         message: format!(
-            "the cluster does not serve {}, so nothing is recorded from there; this is looked at again every \
-             few seconds, install the CRDs where they are wanted",
+            "the cluster does not serve {}, so nothing is recorded from there; this is looked at again at \
+             least every 30 seconds, install the CRDs where they are wanted",
             not_served.join(" and ")
         ),
     }
