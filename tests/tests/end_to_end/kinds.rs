@@ -196,7 +196,10 @@ pub(crate) async fn a_kind_is_read_from_when_its_crd_comes_until_it_goes(
     let client = world.landscape.workload02.client();
     let crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": "dnsendpoints.externaldns.k8s.io" },
+        "metadata": {
+            "name": "dnsendpoints.externaldns.k8s.io",
+            "annotations": { "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/external-dns/pull/2007" },
+        },
         "spec": {
             "group": "externaldns.k8s.io", "scope": "Namespaced",
             "names": { "kind": "DNSEndpoint", "listKind": "DNSEndpointList", "plural": "dnsendpoints" },
