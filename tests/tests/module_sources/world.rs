@@ -26,7 +26,7 @@ use crate::modules::digest;
 
 /// A module is compiled when it is used for the first time, and the machine may be busy. A module of 18 MB takes a minute
 /// to be compiled on a busy machine, without optimisation.
-pub(crate) const SOON: Duration = Duration::from_secs(180);
+pub(crate) const SOON: Duration = Duration::from_secs(600);
 
 /// The pull secret that is right.
 pub(crate) const SECRET: &str = "registry";
