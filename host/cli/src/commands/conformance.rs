@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use openmcp_dns_kit::conformance::{self, Outcome, ReadError, Report, Tally};
 use serde_json::{Value, json};
 
-use crate::terminal::hint::{Hint as _, describe};
-use crate::terminal::output::{OutputFormat, is_closed, note, print, render, table};
+use crate::terminal::ending::or_code;
+use crate::terminal::hint::Hint as _;
+use crate::terminal::output::{OutputFormat, print, render, table};
 
 /// What the exit code says when the cases could not be read.
 const WRONG_USE: u8 = 2;
@@ -41,13 +42,7 @@ pub struct ConformanceArgs {
 
 /// Runs the command.
 pub fn run(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
-    match conform(args) {
-        Err(error) if !is_closed(&error) => {
-            note(&describe(&error));
-            Ok(ExitCode::from(WRONG_USE))
-        }
-        ended => ended,
-    }
+    or_code(conform(args), WRONG_USE)
 }
 
 fn conform(ConformanceArgs { folder, output }: &ConformanceArgs) -> anyhow::Result<ExitCode> {

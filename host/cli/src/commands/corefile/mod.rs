@@ -12,8 +12,9 @@ use openmcp_dns_core::corefile::{CorefileError, Edited, remove_forward, set_forw
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_service::address::parse_server;
 
-use crate::terminal::hint::{Hint as _, describe};
-use crate::terminal::output::{OutputFormat, is_closed, note, print};
+use crate::terminal::ending::or_code;
+use crate::terminal::hint::Hint as _;
+use crate::terminal::output::{OutputFormat, note, print};
 
 /// The exit code where the answer is no.
 const NO: u8 = 1;
@@ -126,13 +127,7 @@ pub fn run(args: CorefileArgs) -> anyhow::Result<ExitCode> {
         Command::Remove(args) => (Wanted::Remove, args.common),
         Command::Diff(args) => (Wanted::Diff(args.to), args.common),
     };
-    match work(&wanted, common) {
-        Err(error) if !is_closed(&error) => {
-            note(&describe(&error));
-            Ok(ExitCode::from(NO_ANSWER))
-        }
-        ended => ended.map(ExitCode::from),
-    }
+    or_code(work(&wanted, common).map(ExitCode::from), NO_ANSWER)
 }
 
 /// Gives the exit code.

@@ -16,8 +16,8 @@ use super::landscape::live::LiveArgs;
 use super::policy::choice::ModuleChoice;
 use super::policy::module::engine;
 use super::probe::servers::{self, Asked};
-use crate::terminal::hint::describe;
-use crate::terminal::output::{OutputFormat, is_closed, note, print};
+use crate::terminal::ending::or_code;
+use crate::terminal::output::{OutputFormat, print};
 
 /// What the exit code says when the way could not be followed.
 const NOT_KNOWN: u8 = 2;
@@ -84,13 +84,7 @@ pub struct ExplainArgs {
 
 /// Runs the command.
 pub async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
-    match explain(args).await {
-        Err(error) if !is_closed(&error) => {
-            note(&describe(&error));
-            Ok(ExitCode::from(NOT_KNOWN))
-        }
-        ended => ended,
-    }
+    or_code(explain(args).await, NOT_KNOWN)
 }
 
 async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {

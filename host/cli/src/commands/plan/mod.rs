@@ -13,8 +13,8 @@ use openmcp_dns_policy::Engine;
 use super::landscape::folder;
 use super::policy::choice::ModuleChoice;
 use super::policy::module::engine;
-use crate::terminal::hint::describe;
-use crate::terminal::output::{is_closed, note, print};
+use crate::terminal::ending::or_code;
+use crate::terminal::output::print;
 
 /// What the exit code says when it is not known what would change.
 const NOT_KNOWN: u8 = 2;
@@ -65,13 +65,7 @@ enum Format {
 
 /// Runs the command.
 pub async fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
-    match plan(args).await {
-        Err(error) if !is_closed(&error) => {
-            note(&describe(&error));
-            Ok(ExitCode::from(NOT_KNOWN))
-        }
-        ended => ended,
-    }
+    or_code(plan(args).await, NOT_KNOWN)
 }
 
 async fn plan(PlanArgs { before, after, module, output }: PlanArgs) -> anyhow::Result<ExitCode> {

@@ -24,8 +24,8 @@ mod test;
 
 use std::process::ExitCode;
 
+use crate::terminal::ending::or_code;
 use crate::terminal::output::note;
-use crate::terminal::{hint, output};
 
 /// Writes, tests and tries out policy modules.
 ///
@@ -84,14 +84,10 @@ pub fn run(args: PolicyArgs) -> anyhow::Result<ExitCode> {
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
     };
-    match outcome {
-        Ok(Outcome::Yes) => Ok(ExitCode::SUCCESS),
-        Ok(Outcome::No) => Ok(ExitCode::from(1)),
-        Ok(Outcome::Unknown) => Ok(ExitCode::from(2)),
-        Err(error) if output::is_closed(&error) => Err(error),
-        Err(error) => {
-            note(&hint::describe(&error));
-            Ok(ExitCode::from(2))
-        }
-    }
+    let code = |outcome| match outcome {
+        Outcome::Yes => ExitCode::SUCCESS,
+        Outcome::No => ExitCode::from(1),
+        Outcome::Unknown => ExitCode::from(2),
+    };
+    or_code(outcome.map(code), 2)
 }

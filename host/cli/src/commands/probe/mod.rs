@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use hickory_resolver::proto::rr::{Name, RecordType};
 
-use crate::terminal::hint::{describe, hinted};
-use crate::terminal::output::{OutputFormat, is_closed, note, print};
+use crate::terminal::ending::or_code;
+use crate::terminal::hint::hinted;
+use crate::terminal::output::{OutputFormat, print};
 use expected::{Expected, Recorded, Source};
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::probe::{Answer, Asker, Verdict};
@@ -99,13 +100,7 @@ struct Probe {
 
 /// Runs the command.
 pub async fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
-    match probe(args).await {
-        Err(error) if !is_closed(&error) => {
-            note(&describe(&error));
-            Ok(ExitCode::from(COULD_NOT_ASK))
-        }
-        ended => ended,
-    }
+    or_code(probe(args).await, COULD_NOT_ASK)
 }
 
 async fn probe(args: ProbeArgs) -> anyhow::Result<ExitCode> {
