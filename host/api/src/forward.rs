@@ -1,7 +1,7 @@
 //! How the DNS of a cluster is made to forward: what `DNSServiceConfig` says, and `ClusterDNS`.
 
 use openmcp_dns_core::forwarding::Strategy;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Cluster;
@@ -13,28 +13,8 @@ use super::dns_service_config::DNSServiceConfigSpec;
 pub struct ForwardSpec {
     /// The way to change it; without it, what the cluster has decides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub strategy: Option<ForwardStrategy>,
-}
-
-/// A way to change a cluster's DNS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ForwardStrategy {
-    /// A block in the Corefile that its pods read.
-    Corefile,
-    /// A file that its Corefile imports from another ConfigMap.
-    ImportedFile,
-    /// Values of the Helm chart that its Corefile is rendered from.
-    HelmChartConfig,
-    /// An entry in the configuration of OpenShift's DNS operator.
-    DnsOperator,
-    /// An entry in the stubDomains of kube-dns.
-    StubDomains,
-    /// An entry in the configuration of Alibaba Cloud's managed CoreDNS.
-    #[serde(rename = "customDNSConfig")]
-    CustomDnsConfig,
-    /// None: a person does it, and what is ours is taken back.
-    Manual,
+    #[schemars(schema_with = "strategies")]
+    pub strategy: Option<Strategy>,
 }
 
 /// How the zone is forwarded.
@@ -58,33 +38,13 @@ pub struct Forwarding {
 impl DNSServiceConfigSpec {
     /// The strategy that a person has chosen for a cluster.
     pub fn forward_strategy(&self, cluster: &Cluster) -> Option<Strategy> {
-        self.rule(cluster)?.forward.as_ref()?.strategy.map(ForwardStrategy::strategy)
+        self.rule(cluster)?.forward.as_ref()?.strategy
     }
 }
 
-impl ForwardStrategy {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Corefile,
-        Self::ImportedFile,
-        Self::HelmChartConfig,
-        Self::DnsOperator,
-        Self::StubDomains,
-        Self::CustomDnsConfig,
-        Self::Manual,
-    ];
-
-    const fn strategy(self) -> Strategy {
-        match self {
-            Self::Corefile => Strategy::Corefile,
-            Self::ImportedFile => Strategy::ImportedFile,
-            Self::HelmChartConfig => Strategy::HelmChartConfig,
-            Self::DnsOperator => Strategy::DnsOperator,
-            Self::StubDomains => Strategy::StubDomains,
-            Self::CustomDnsConfig => Strategy::CustomDnsConfig,
-            Self::Manual => Strategy::Manual,
-        }
-    }
+fn strategies(_: &mut SchemaGenerator) -> Schema {
+    let names = Strategy::ALL.map(Strategy::as_str);
+    json_schema!({ "type": "string", "nullable": true, "enum": names })
 }
 
 #[cfg(test)]
@@ -95,10 +55,8 @@ mod tests {
 
     #[test]
     fn a_strategy_has_one_name_wherever_it_is_written() {
-        let names = ForwardStrategy::ALL.map(|one| (serde_json::to_value(one).unwrap(), one.strategy()));
-        assert_eq!(names.clone().map(|(_, strategy)| strategy), Strategy::ALL);
-        for (name, strategy) in names {
-            assert_eq!(name, strategy.as_str());
+        for strategy in Strategy::ALL {
+            assert_eq!(serde_json::to_value(strategy).unwrap(), strategy.as_str());
         }
     }
 

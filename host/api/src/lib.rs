@@ -24,7 +24,7 @@ pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
 pub use dns_service_config::{
     CertificateSource, DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images, Provider,
 };
-pub use forward::{ForwardSpec, ForwardStrategy, Forwarding};
+pub use forward::{ForwardSpec, Forwarding};
 
 /// Field manager of everything that the service applies.
 pub const FIELD_MANAGER: &str = "openmcp-dns";

@@ -34,6 +34,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::HostName;
 
 pub use self::change::{Action, Change};
@@ -42,7 +44,8 @@ pub use self::guard::{Guard, Own, Verdict};
 pub use self::refusal::Refusal;
 
 /// A way to change a cluster's DNS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Strategy {
     /// A block in the Corefile that its pods read.
     Corefile,
@@ -55,6 +58,7 @@ pub enum Strategy {
     /// An entry in the `stubDomains` of kube-dns.
     StubDomains,
     /// An entry in the configuration of Alibaba Cloud's managed CoreDNS.
+    #[serde(rename = "customDNSConfig")]
     CustomDnsConfig,
     /// Nothing that can be done from inside the cluster: a person has to.
     Manual,
