@@ -34,12 +34,8 @@ pub struct Edited {
 /// When the zone or an upstream is unusable, when the text is not understood completely, or when
 /// the zone is served already by a block that is not ours. The text is to be left as it is then.
 pub fn set_forward(text: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<Edited, CorefileError> {
-    let zone = parse_zone(zone)?;
-    let upstreams = checked_upstreams(upstreams)?;
-    let corefile = understood(text)?;
-    let root = Root::of(text, &corefile)?;
-    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
-    with_block(text, &corefile, &content, root.start)
+    let order = Order::read(text, zone, upstreams)?;
+    with_block(text, &order.main, &order.content(), order.root.start)
 }
 
 /// Makes a file that a Corefile imports beside its servers, and that others write into as well, forward `zone` to
@@ -56,13 +52,10 @@ pub fn set_forward_in_shared_file(
     zone: &str,
     upstreams: &[SocketAddr],
 ) -> Result<Edited, CorefileError> {
-    let zone = parse_zone(zone)?;
-    let upstreams = checked_upstreams(upstreams)?;
-    let root = Root::of(main, &understood(main)?)?;
-    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
+    let order = Order::read(main, zone, upstreams)?;
     // A byte order mark stays the first character.
     let start = file.len() - file.strip_prefix('\u{feff}').unwrap_or(file).len();
-    with_block(file, &understood(file)?, &content, start)
+    with_block(file, &understood(file)?, &order.content(), start)
 }
 
 /// Looks at a file that `main` imports beside its servers: CoreDNS takes its servers for its own.
@@ -72,6 +65,28 @@ pub fn set_forward_in_shared_file(
 pub fn check_imported(main: &str, file: &str, zone: &str) -> Result<Vec<Warning>, CorefileError> {
     let root = Root::of(main, &understood(main)?)?;
     check_neighbours(&understood(file)?, None, &parse_zone(zone)?, root.port)
+}
+
+/// What is to be forwarded, beside a main Corefile that is understood.
+struct Order {
+    zone: HostName,
+    upstreams: Vec<SocketAddr>,
+    main: Corefile,
+    root: Root,
+}
+
+impl Order {
+    fn read(main: &str, zone: &str, upstreams: &[SocketAddr]) -> Result<Self, CorefileError> {
+        let (zone, upstreams) = (parse_zone(zone)?, checked_upstreams(upstreams)?);
+        let corefile = understood(main)?;
+        let root = Root::of(main, &corefile)?;
+        Ok(Self { zone, upstreams, main: corefile, root })
+    }
+
+    fn content(&self) -> Content<'_> {
+        let Self { zone, upstreams, main: _, root } = self;
+        Content { zone, port: root.port, listening: &root.listening, upstreams }
+    }
 }
 
 /// Inserts the block at `at`, or updates it where it stands.
@@ -133,13 +148,9 @@ pub fn set_forward_in_own_file(
     zone: &str,
     upstreams: &[SocketAddr],
 ) -> Result<Edited, CorefileError> {
-    let zone = parse_zone(zone)?;
-    let upstreams = checked_upstreams(upstreams)?;
-    let corefile = understood(main)?;
-    let root = Root::of(main, &corefile)?;
-    let warnings = check_neighbours(&corefile, None, &zone, root.port)?;
-    let content = Content { zone: &zone, port: root.port, listening: &root.listening, upstreams: &upstreams };
-    let text = content.render("\n");
+    let order = Order::read(main, zone, upstreams)?;
+    let warnings = check_neighbours(&order.main, None, &order.zone, order.root.port)?;
+    let text = order.content().render("\n");
     Ok(Edited { changed: text != file, text, warnings })
 }
 
