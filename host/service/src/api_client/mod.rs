@@ -6,6 +6,7 @@
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
 mod of_leader;
+mod served;
 mod watches;
 
 use std::pin::Pin;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
 pub use of_leader::of_leader;
+pub use served::served_plurals;
 pub use watches::Watches;
 
 /// A server that takes longer to accept a connection counts as unreachable for now.

@@ -11,6 +11,8 @@ use openmcp_dns_core::kinds::Kind;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::api_client::served_plurals;
+
 /// Why it is not known what a cluster serves. Everybody who asks at the same time is told the same.
 pub(super) type DiscoveryError = Arc<kube::Error>;
 
@@ -76,7 +78,7 @@ impl Discovery {
         for version in versions {
             let path = format!("{group}/{version}");
             if plurals.get(&path).is_none_or(|known| !known.is_fresh()) {
-                let answer = Answer::of(plurals_of(&self.client, &path)).await;
+                let answer = Answer::of(served_plurals(&self.client, &path)).await;
                 plurals.insert(path.clone(), answer);
             }
             let Some(known) = plurals.get(&path) else { continue };
@@ -101,12 +103,6 @@ async fn versions_by_group(client: &kube::Client) -> Result<BTreeMap<String, Vec
         (group.name, versions.collect())
     });
     Ok(versions.collect())
-}
-
-/// The plurals of what is served in a group and version.
-async fn plurals_of(client: &kube::Client, path: &str) -> Result<Vec<String>, kube::Error> {
-    let resources = client.list_api_group_resources(path).await?.resources.into_iter();
-    Ok(resources.map(|resource| resource.name).collect())
 }
 
 fn resource(kind: Kind, version: &str) -> ApiResource {

@@ -5,6 +5,8 @@ use std::collections::btree_map::Entry;
 
 use openmcp_dns_core::deployment::AgentSource;
 
+use crate::api_client::served_plurals;
+
 /// The group and version in which external-dns reads Gateways.
 const GATEWAYS: (&str, &str, &str) = ("gateway.networking.k8s.io", "v1", "gateways");
 
@@ -17,7 +19,7 @@ pub(super) async fn served(client: &kube::Client) -> Result<Vec<AgentSource>, ku
     let mut plurals: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for (group, version, _) in AgentSource::ALL.map(AgentSource::resource).into_iter().chain([GATEWAYS]) {
         if let Entry::Vacant(vacant) = plurals.entry((group, version)) {
-            vacant.insert(served_in(client, group, version).await?);
+            vacant.insert(served_plurals(client, &format!("{group}/{version}")).await?);
         }
     }
     let serves = |(group, version, plural): (&str, &str, &str)| {
@@ -26,13 +28,4 @@ pub(super) async fn served(client: &kube::Client) -> Result<Vec<AgentSource>, ku
     let is_served =
         |source: &AgentSource| serves(source.resource()) && (!source.needs_gateways() || serves(GATEWAYS));
     Ok(AgentSource::ALL.into_iter().filter(is_served).collect())
-}
-
-/// The plurals of what a group serves in a version.
-async fn served_in(client: &kube::Client, group: &str, version: &str) -> Result<Vec<String>, kube::Error> {
-    match client.list_api_group_resources(&format!("{group}/{version}")).await {
-        Ok(resources) => Ok(resources.resources.into_iter().map(|resource| resource.name).collect()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
 }
