@@ -29,10 +29,6 @@ pub(super) const LISTENER_HOST_NAMES: &str = "dns.openmcp.cloud/listener-host-na
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations(Labels);
 
-/// What an annotation says cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Invalid(pub(super) String);
-
 /// Where the host names of an object are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostNameSource {
@@ -78,27 +74,14 @@ impl Annotations {
     }
 
     /// How long answers may be kept, in seconds.
-    pub(super) fn ttl_seconds(&self) -> Result<Option<u32>, Invalid> {
+    pub(super) fn ttl_seconds(&self) -> Result<Option<u32>, UnresolvedReason> {
         let Some((key, value)) = self.of_external_dns("ttl") else { return Ok(None) };
         let seconds = value.trim().parse().ok().or_else(|| go_duration_seconds(value.trim()));
         match seconds.filter(|seconds| TTL_SECONDS.contains(seconds)) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
             Some(seconds) => Ok(Some(seconds as u32)),
-            None => Err(Invalid(format!(
+            None => Err(UnresolvedReason::InvalidAnnotation(format!(
                 "annotation {key} {value:?} is no time to live: write seconds (60) or a duration (1m30s)"
-            ))),
-        }
-    }
-
-    /// Where host names are taken from; `None` from everywhere. `name` is the annotation of the kind.
-    pub(super) fn host_name_source(&self, name: &str) -> Result<Option<HostNameSource>, Invalid> {
-        let Some((key, value)) = self.of_external_dns(name) else { return Ok(None) };
-        match value.to_ascii_lowercase().as_str() {
-            "annotation-only" => Ok(Some(HostNameSource::AnnotationOnly)),
-            "defined-hosts-only" => Ok(Some(HostNameSource::DefinedHostsOnly)),
-            _ => Err(Invalid(format!(
-                "annotation {key} {value:?} is neither \"annotation-only\" nor \"defined-hosts-only\": \
-                 host names are taken from everywhere"
             ))),
         }
     }
@@ -115,15 +98,27 @@ pub(super) fn collector(meta: &Meta) -> Collector {
         Ok(ttl_seconds) => Collector::new(ttl_seconds),
         Err(invalid) => {
             let mut collector = Collector::new(None);
-            collector.unresolved("", invalid.into());
+            collector.unresolved("", invalid);
             collector
         }
     }
 }
 
-impl From<Invalid> for UnresolvedReason {
-    fn from(Invalid(why): Invalid) -> Self {
-        Self::InvalidAnnotation(why)
+/// Where host names of an object are taken from; `None` from everywhere, also where `name`, the annotation of its kind,
+/// says something else.
+pub(super) fn host_name_source(meta: &Meta, name: &str, collector: &mut Collector) -> Option<HostNameSource> {
+    let (key, value) = meta.annotations.of_external_dns(name)?;
+    match value.to_ascii_lowercase().as_str() {
+        "annotation-only" => Some(HostNameSource::AnnotationOnly),
+        "defined-hosts-only" => Some(HostNameSource::DefinedHostsOnly),
+        _ => {
+            let invalid = UnresolvedReason::InvalidAnnotation(format!(
+                "annotation {key} {value:?} is neither \"annotation-only\" nor \"defined-hosts-only\": \
+                 host names are taken from everywhere"
+            ));
+            collector.unresolved("", invalid);
+            None
+        }
     }
 }
 
@@ -221,7 +216,7 @@ mod tests {
             assert_eq!(ttl(value), Ok(Some(seconds)), "{value}");
         }
         for value in ["", "abc", "0", "-5", "10ms", "4000000000", "5 minutes", "m", "NaN", "inf"] {
-            let Invalid(why) = ttl(value).unwrap_err();
+            let UnresolvedReason::InvalidAnnotation(why) = ttl(value).unwrap_err() else { panic!("{value}") };
             assert!(why.contains(&format!("external-dns.kubernetes.io/ttl {value:?}")), "{why}");
         }
         assert_eq!(Annotations::default().ttl_seconds(), Ok(None));

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::annotations::{HostNameSource, collector};
+use super::annotations::{HostNameSource, collector, host_name_source};
 use super::load_balancer::LoadBalancerStatus;
 use super::meta::{Meta, or_default};
 use super::rules::{HostNamePlace, SourceRules};
-use super::{Row, Shape};
+use super::{Kind, Row, Shape};
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 
 pub(super) const ROW: Row = Row {
@@ -84,7 +84,7 @@ pub(super) fn resolve(
     for host in host_names(meta, spec, rules, &mut collector) {
         let host = host.to_ascii_lowercase();
         if targets.is_empty() {
-            let parent = format!("the load balancer of Ingress {}/{}", meta.namespace, meta.name);
+            let parent = format!("the load balancer of {}", meta.describe(Kind::Ingress));
             collector.unresolved(&host, UnresolvedReason::NoAddress(parent));
         } else {
             collector.want(host, targets.iter().cloned());
@@ -99,10 +99,7 @@ fn host_names(
     rules: &SourceRules,
     collector: &mut Collector,
 ) -> Vec<String> {
-    let source = meta.annotations.host_name_source("ingress-hostname-source").unwrap_or_else(|invalid| {
-        collector.unresolved("", invalid.into());
-        None
-    });
+    let source = host_name_source(meta, "ingress-hostname-source", collector);
     let mut host_names: Vec<String> = Vec::new();
     if source != Some(HostNameSource::AnnotationOnly) {
         if !rules.ignore(HostNamePlace::IngressRules) {

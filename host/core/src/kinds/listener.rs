@@ -79,13 +79,19 @@ pub(super) enum Serving {
     No,
 }
 
-/// What the statuses of an object's listeners say of one of them. Without any word a listener serves: many
-/// controllers only say what is wrong.
-pub(super) fn serving(listener: &Listener, statuses: &[ListenerStatus], generation: i64) -> Serving {
-    let Some(status) = statuses.iter().find(|status| status.name == listener.name) else {
-        return Serving::Yes;
-    };
-    let said = |condition_type| said(&status.conditions, condition_type, generation);
+/// What the statuses of an object's listeners say of one of them. Without any word a listener serves, unless it has to
+/// be accepted first: many controllers only say what is wrong.
+pub(super) fn serving(
+    listener: &Listener,
+    statuses: &[ListenerStatus],
+    generation: i64,
+    needs_acceptance: bool,
+) -> Serving {
+    let conditions = statuses.iter().find(|status| status.name == listener.name);
+    let conditions = conditions.map(|status| &*status.conditions).unwrap_or_default();
+    let said = |condition_type| said(conditions, condition_type, generation);
+    let without_fault =
+        if needs_acceptance && said("Accepted").is_none() { Serving::NotYet } else { Serving::Yes };
     let wrong = [("Conflicted", true), ("Accepted", false), ("Programmed", false)];
     let wrong = wrong.into_iter().filter_map(|(condition_type, is_wrong)| {
         // A listener is not programmed either while an address is awaited, or its controller is at work.
@@ -98,13 +104,5 @@ pub(super) fn serving(listener: &Listener, statuses: &[ListenerStatus], generati
             }
         })
     });
-    wrong.fold(Serving::Yes, |worst, found| if worst == Serving::No { worst } else { found })
-}
-
-/// Whether the controller has accepted a listener; `None` when it has said nothing of it.
-pub(super) fn is_accepted(listener: &Listener, statuses: &[ListenerStatus], generation: i64) -> Option<bool> {
-    let status = statuses.iter().find(|status| status.name == listener.name)?;
-    said(&status.conditions, "Accepted", generation)
-        .filter(|said| said.holds || said.is_current)
-        .map(|said| said.holds)
+    wrong.fold(without_fault, |worst, found| if worst == Serving::No { worst } else { found })
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+use super::Kind;
 use super::annotations::Annotations;
 use crate::labels::Labels;
 
@@ -29,6 +30,13 @@ pub struct Meta {
     /// Annotations, of which those that mean something here are whole, and others only if they are short.
     #[serde(deserialize_with = "or_default")]
     pub annotations: Annotations,
+}
+
+impl Meta {
+    /// The object of this kind, for people.
+    pub(super) fn describe(&self, kind: Kind) -> String {
+        format!("{kind} {}/{}", self.namespace, self.name)
+    }
 }
 
 /// Takes `null` for the default, as the API conventions do.

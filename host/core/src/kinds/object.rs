@@ -19,7 +19,7 @@ use super::ingress::{self, IngressSpec, IngressStatus};
 use super::listener_set::{self, ListenerSetSpec, ListenerSetStatus};
 use super::meta::{Meta, ObjectKey, or_default};
 use super::own_listeners;
-use super::route::{self, RouteSpec, RouteStatus};
+use super::route::{self, Route, RouteSpec, RouteStatus};
 use super::rules::SourceRules;
 use super::service::{self, ServiceSpec, ServiceStatus};
 use super::{Kind, Shape};
@@ -179,7 +179,7 @@ impl Watched {
             return Some(Resolution::default());
         }
         Some(match &self.fields {
-            Fields::Route(spec, status) => route::resolve(self.kind, &self.meta, spec, status, lookup, rules),
+            Fields::Route(spec, status) => self.route(spec, status, lookup, rules).resolve(),
             Fields::Ingress(spec, status) => ingress::resolve(&self.meta, spec, status, rules),
             Fields::Service(spec, status) => service::resolve(&self.meta, spec, status, lookup, rules),
             Fields::Endpoints(spec) => endpoints::resolve(&self.meta, spec),
@@ -198,11 +198,19 @@ impl Watched {
     #[must_use]
     pub fn attachments(&self, lookup: &impl Lookup, rules: &SourceRules) -> Vec<Attachment> {
         match &self.fields {
-            Fields::Route(spec, status) => {
-                route::attachments(self.kind, &self.meta, spec, status, lookup, rules)
-            }
+            Fields::Route(spec, status) => self.route(spec, status, lookup, rules).attachments(),
             _ => Vec::new(),
         }
+    }
+
+    const fn route<'a, L: Lookup>(
+        &'a self,
+        spec: &'a RouteSpec,
+        status: &'a RouteStatus,
+        lookup: &'a L,
+        rules: &'a SourceRules,
+    ) -> Route<'a, L> {
+        Route { kind: self.kind, meta: &self.meta, spec, status, lookup, rules }
     }
 
     /// Whether anything that is read differs. The resource version does, after every write: most

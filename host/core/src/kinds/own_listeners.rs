@@ -13,7 +13,7 @@ pub(super) fn resolve(object: &Watched, lookup: &impl Lookup, rules: &SourceRule
         return Resolution::default();
     }
     let mut collector = collector(&object.meta);
-    let describe = || format!("{} {}/{}", object.kind, object.meta.namespace, object.meta.name);
+    let describe = || object.meta.describe(object.kind);
     let parent = match parent::of(object, lookup, rules) {
         Ok(parent) => parent,
         Err(reason) => {

@@ -29,14 +29,9 @@ pub(super) fn find<'a>(
     lookup: &'a impl Lookup,
     rules: &SourceRules,
 ) -> Result<Parent<'a>, UnresolvedReason> {
-    let describe = || reference.describe(namespace);
-    let missing = || UnresolvedReason::NoSuchParent(describe());
+    let missing = || UnresolvedReason::NoSuchParent(reference.describe(namespace));
     let kind = reference.kind().ok_or_else(missing)?;
-    let found = lookup.object(kind, &reference.key(namespace)).ok_or_else(missing)?;
-    if rules.ignored_kinds.contains(&kind) {
-        return Err(UnresolvedReason::NotSelected(describe()));
-    }
-    of(found, lookup, rules)
+    of(lookup.object(kind, &reference.key(namespace)).ok_or_else(missing)?, lookup, rules)
 }
 
 /// What routes that attach to this object need of it.
@@ -47,17 +42,17 @@ pub(super) fn of<'a>(
 ) -> Result<Parent<'a>, UnresolvedReason> {
     let meta = &object.meta;
     match &object.fields {
-        Fields::Gateway(spec, status) if rules.select_gateway(meta) => Ok(Parent {
+        Fields::Gateway(spec, status) if rules.select_parent(object) => Ok(Parent {
             meta,
             listeners: &spec.listeners,
             statuses: &status.listeners,
             needs_acceptance: false,
             targets: gateway::targets(meta, status),
         }),
-        Fields::ListenerSet(spec, status) if !meta.annotations.are_for_others() => {
+        Fields::ListenerSet(spec, status) if rules.select_parent(object) => {
             of_set(meta, spec, status, lookup, rules)
         }
-        _ => Err(UnresolvedReason::NotSelected(describe(object.kind, meta))),
+        _ => Err(UnresolvedReason::NotSelected(meta.describe(object.kind))),
     }
 }
 
@@ -69,20 +64,17 @@ fn of_set<'a>(
     rules: &SourceRules,
 ) -> Result<Parent<'a>, UnresolvedReason> {
     let gateway = spec.parent_ref.describe(&meta.namespace);
-    let missing = || UnresolvedReason::NoSuchParent(gateway.clone());
-    let key = spec.parent_ref.key(&meta.namespace);
     let found = lookup
-        .object(Kind::Gateway, &key)
-        .filter(|_| spec.parent_ref.kind() == Some(Kind::Gateway))
-        .ok_or_else(missing)?;
-    let Fields::Gateway(GatewaySpec { allowed_listeners, .. }, gateway_status) = &found.fields else {
-        return Err(missing());
+        .object(Kind::Gateway, &spec.parent_ref.key(&meta.namespace))
+        .filter(|_| spec.parent_ref.kind() == Some(Kind::Gateway));
+    let Some(found @ Watched { fields: Fields::Gateway(GatewaySpec { allowed_listeners, .. }, _), .. }) =
+        found
+    else {
+        return Err(UnresolvedReason::NoSuchParent(gateway));
     };
-    if !rules.select_gateway(&found.meta) {
-        return Err(UnresolvedReason::NotSelected(gateway));
-    }
-    let set = || describe(Kind::ListenerSet, meta);
-    if !allows(&allowed_listeners.namespaces, "None", &found.meta.namespace, &meta.namespace, lookup) {
+    let above = of(found, lookup, rules)?;
+    let set = || meta.describe(Kind::ListenerSet);
+    if !allows(&allowed_listeners.namespaces, "None", above.namespace(), &meta.namespace, lookup) {
         return Err(UnresolvedReason::SetNotAllowed(gateway, set()));
     }
     match said(&status.conditions, "Accepted", meta.generation) {
@@ -96,7 +88,7 @@ fn of_set<'a>(
         listeners: &spec.listeners,
         statuses: &status.listeners,
         needs_acceptance: true,
-        targets: if own.is_empty() { gateway::targets(&found.meta, gateway_status) } else { own },
+        targets: if own.is_empty() { above.targets } else { own },
     })
 }
 
@@ -113,12 +105,7 @@ impl<'a> Parent<'a> {
 
     /// Whether a listener serves what attaches to it.
     pub(super) fn serving(&self, listener: &Listener) -> Serving {
-        let serving = listener::serving(listener, self.statuses, self.meta.generation);
-        let is_accepted = || listener::is_accepted(listener, self.statuses, self.meta.generation);
-        match serving {
-            Serving::Yes if self.needs_acceptance && is_accepted() != Some(true) => Serving::NotYet,
-            serving => serving,
-        }
+        listener::serving(listener, self.statuses, self.meta.generation, self.needs_acceptance)
     }
 }
 
@@ -142,8 +129,4 @@ pub(super) fn allows(
         }
         _ => false,
     }
-}
-
-fn describe(kind: Kind, meta: &Meta) -> String {
-    format!("{kind} {}/{}", meta.namespace, meta.name)
 }

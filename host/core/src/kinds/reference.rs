@@ -26,11 +26,13 @@ pub struct ParentRef {
 impl ParentRef {
     /// The kind of the parent, if listeners of it are read here.
     pub(super) fn kind(&self) -> Option<Kind> {
-        let kind = self.kind.as_deref().filter(|kind| !kind.is_empty());
-        let kind = kind.unwrap_or(Kind::Gateway.as_str());
         [Kind::Gateway, Kind::ListenerSet]
             .into_iter()
-            .find(|known| known.as_str() == kind && is_of_gateway_api(self.group.as_deref()))
+            .find(|known| known.as_str() == self.kind_name() && is_of_gateway_api(self.group.as_deref()))
+    }
+
+    fn kind_name(&self) -> &str {
+        self.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or(Kind::Gateway.as_str())
     }
 
     /// Namespace and name of the parent of an object in this namespace.
@@ -42,7 +44,7 @@ impl ParentRef {
     /// The parent, for people.
     pub(super) fn describe(&self, namespace: &str) -> String {
         let (namespace, name) = self.key(namespace);
-        format!("{} {namespace}/{name}", self.kind.as_deref().unwrap_or(Kind::Gateway.as_str()))
+        format!("{} {namespace}/{name}", self.kind_name())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::Kind;
-use super::annotations::{HostNameSource, collector};
+use super::annotations::{HostNameSource, collector, host_name_source};
 use super::attachment::{Attachment, ListenerStanding, Misfit};
 use super::condition::{Condition, said};
 use super::hostname::intersect;
@@ -55,90 +55,14 @@ pub(super) fn parents(meta: &Meta, spec: &RouteSpec) -> BTreeSet<(Kind, ObjectKe
     parents.filter_map(|parent| Some((parent.kind()?, parent.key(&meta.namespace)))).collect()
 }
 
-/// The host names that a route asks for, each with the addresses of the Gateways that accept it.
-pub(super) fn resolve(
-    kind: Kind,
-    meta: &Meta,
-    spec: &RouteSpec,
-    status: &RouteStatus,
-    lookup: &impl Lookup,
-    rules: &SourceRules,
-) -> Resolution {
-    let route = Route { kind, meta, status, lookup, rules };
-    let mut collector = collector(meta);
-    let host_names = host_names(meta, spec, rules, &mut collector);
-    let mut has_parent = false;
-    for parent_ref in spec.parent_refs.iter().filter(|parent| parent.kind().is_some()) {
-        has_parent = true;
-        let attached = route.attach(parent_ref);
-        for host_name in &host_names {
-            let found = match &attached {
-                Ok(attached) => {
-                    let names = attached.names(host_name, || parent_ref.describe(&meta.namespace));
-                    names.map(|names| (names, &attached.targets))
-                }
-                Err(reason) => Err(reason.clone()),
-            };
-            match found {
-                Ok((names, targets)) => {
-                    // Neither side names a host: there is nothing to publish.
-                    for name in names.into_iter().filter(|name| !name.is_empty()) {
-                        collector.want(name, targets.iter().cloned());
-                    }
-                }
-                Err(reason) => collector.unresolved(&host_name.to_ascii_lowercase(), reason),
-            }
-        }
-    }
-    if !has_parent {
-        for host_name in &host_names {
-            collector.unresolved(&host_name.to_ascii_lowercase(), UnresolvedReason::NoParent);
-        }
-    }
-    collector.finish()
-}
-
-/// How a route stands to each listener of the Gateways and ListenerSets that it names.
-pub(super) fn attachments(
-    kind: Kind,
-    meta: &Meta,
-    spec: &RouteSpec,
-    status: &RouteStatus,
-    lookup: &impl Lookup,
-    rules: &SourceRules,
-) -> Vec<Attachment> {
-    let route = Route { kind, meta, status, lookup, rules };
-    let parents = spec.parent_refs.iter().filter(|parent| parent.kind().is_some());
-    parents.map(|parent_ref| route.attachment(parent_ref)).collect()
-}
-
-/// The host names that the route asks for. An empty one stands for the listener's.
-fn host_names(meta: &Meta, spec: &RouteSpec, rules: &SourceRules, collector: &mut Collector) -> Vec<String> {
-    let source = meta.annotations.host_name_source("gateway-hostname-source").unwrap_or_else(|invalid| {
-        collector.unresolved("", invalid.into());
-        None
-    });
-    let mut host_names = Vec::new();
-    if source != Some(HostNameSource::AnnotationOnly) {
-        host_names.extend(spec.hostnames.iter().cloned());
-        host_names.extend(rules.template_names(meta, spec.hostnames.len()));
-        if source.is_none() && spec.hostnames.is_empty() {
-            host_names.push(String::new());
-        }
-    }
-    if source != Some(HostNameSource::DefinedHostsOnly) && !rules.ignore(HostNamePlace::Annotation) {
-        host_names.extend(meta.annotations.host_names().map(str::to_owned));
-    }
-    host_names
-}
-
-/// What decides where a route attaches.
-struct Route<'a, L> {
-    kind: Kind,
-    meta: &'a Meta,
-    status: &'a RouteStatus,
-    lookup: &'a L,
-    rules: &'a SourceRules,
+/// A route, with all that decides where it attaches.
+pub(super) struct Route<'a, L> {
+    pub(super) kind: Kind,
+    pub(super) meta: &'a Meta,
+    pub(super) spec: &'a RouteSpec,
+    pub(super) status: &'a RouteStatus,
+    pub(super) lookup: &'a L,
+    pub(super) rules: &'a SourceRules,
 }
 
 /// Where a route attaches by one of its parent references.
@@ -174,6 +98,70 @@ impl Attached<'_> {
 }
 
 impl<'a, L: Lookup> Route<'a, L> {
+    /// The host names that the route asks for, each with the addresses of the Gateways that accept it.
+    pub(super) fn resolve(&self) -> Resolution {
+        let meta = self.meta;
+        let mut collector = collector(meta);
+        let host_names = self.host_names(&mut collector);
+        let mut has_parent = false;
+        for parent_ref in self.parent_refs() {
+            has_parent = true;
+            let attached = self.attach(parent_ref);
+            for host_name in &host_names {
+                let found = match &attached {
+                    Ok(attached) => {
+                        let names = attached.names(host_name, || parent_ref.describe(&meta.namespace));
+                        names.map(|names| (names, &attached.targets))
+                    }
+                    Err(reason) => Err(reason.clone()),
+                };
+                match found {
+                    Ok((names, targets)) => {
+                        // Neither side names a host: there is nothing to publish.
+                        for name in names.into_iter().filter(|name| !name.is_empty()) {
+                            collector.want(name, targets.iter().cloned());
+                        }
+                    }
+                    Err(reason) => collector.unresolved(&host_name.to_ascii_lowercase(), reason),
+                }
+            }
+        }
+        if !has_parent {
+            for host_name in &host_names {
+                collector.unresolved(&host_name.to_ascii_lowercase(), UnresolvedReason::NoParent);
+            }
+        }
+        collector.finish()
+    }
+
+    /// How the route stands to each listener of the Gateways and ListenerSets that it names.
+    pub(super) fn attachments(&self) -> Vec<Attachment> {
+        self.parent_refs().map(|parent_ref| self.attachment(parent_ref)).collect()
+    }
+
+    /// The references that lead to listeners.
+    fn parent_refs(&self) -> impl Iterator<Item = &'a ParentRef> {
+        self.spec.parent_refs.iter().filter(|parent| parent.kind().is_some())
+    }
+
+    /// The host names that the route asks for. An empty one stands for the listener's.
+    fn host_names(&self, collector: &mut Collector) -> Vec<String> {
+        let Self { meta, spec, rules, .. } = *self;
+        let source = host_name_source(meta, "gateway-hostname-source", collector);
+        let mut host_names = Vec::new();
+        if source != Some(HostNameSource::AnnotationOnly) {
+            host_names.extend(spec.hostnames.iter().cloned());
+            host_names.extend(rules.template_names(meta, spec.hostnames.len()));
+            if source.is_none() && spec.hostnames.is_empty() {
+                host_names.push(String::new());
+            }
+        }
+        if source != Some(HostNameSource::DefinedHostsOnly) && !rules.ignore(HostNamePlace::Annotation) {
+            host_names.extend(meta.annotations.host_names().map(str::to_owned));
+        }
+        host_names
+    }
+
     /// What the route attaches to by one of its parent references.
     fn attach(&self, parent_ref: &ParentRef) -> Result<Attached<'a>, UnresolvedReason> {
         let describe = || parent_ref.describe(&self.meta.namespace);

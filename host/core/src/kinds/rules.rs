@@ -73,13 +73,15 @@ impl SourceRules {
             && !annotations.are_for_others()
     }
 
-    /// Whether a Gateway is pointed to.
-    pub(super) fn select_gateway(&self, meta: &Meta) -> bool {
+    /// Whether a Gateway or ListenerSet is pointed to.
+    pub(super) fn select_parent(&self, parent: &Watched) -> bool {
         let GatewayRules { namespaces, names, labels } = &self.gateways;
-        (namespaces.is_empty() || namespaces.contains(&*meta.namespace))
-            && (names.is_empty() || names.contains(&*meta.name))
-            && labels.matches(&meta.labels)
-            && !meta.annotations.are_for_others()
+        let meta = &parent.meta;
+        let is_meant = parent.kind != Kind::Gateway
+            || (namespaces.is_empty() || namespaces.contains(&*meta.namespace))
+                && (names.is_empty() || names.contains(&*meta.name))
+                && labels.matches(&meta.labels);
+        is_meant && !self.ignored_kinds.contains(&parent.kind) && !meta.annotations.are_for_others()
     }
 
     pub(super) fn ignore(&self, place: HostNamePlace) -> bool {
@@ -105,7 +107,61 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::cluster::SourceRef;
+    use crate::objects::{Change, Objects};
+    use crate::resolve::UnresolvedReason;
+
+    /// What is ignored is no parent either, also not above one that counts.
+    #[test]
+    fn an_ignored_gateway_is_not_pointed_to_by_a_listener_set_either() {
+        let accepted = json!([{ "type": "Accepted", "status": "True" }]);
+        let listener = json!({ "name": "http", "port": 80, "protocol": "HTTP" });
+        let to_set = json!({ "kind": "ListenerSet", "name": "set" });
+        let object = |kind, name: &str, spec: Value, status: Value| {
+            let object =
+                json!({ "metadata": { "name": name, "namespace": "n" }, "spec": spec, "status": status });
+            Change::Set(Watched::from_json(kind, object).unwrap())
+        };
+        let mut objects = Objects::default();
+        for change in [
+            object(
+                Kind::Gateway,
+                "gateway",
+                json!({ "allowedListeners": { "namespaces": { "from": "Same" } } }),
+                json!({ "addresses": [{ "value": "10.0.0.1" }] }),
+            ),
+            object(
+                Kind::ListenerSet,
+                "set",
+                json!({ "parentRef": { "name": "gateway" }, "listeners": [listener] }),
+                json!({ "conditions": accepted, "listeners": [{ "name": "http", "conditions": accepted }] }),
+            ),
+            object(
+                Kind::HttpRoute,
+                "route",
+                json!({ "hostnames": ["a.example"], "parentRefs": [to_set] }),
+                json!({ "parents": [{ "parentRef": to_set, "conditions": accepted }] }),
+            ),
+        ] {
+            objects.apply(change);
+        }
+        let resolve = |ignored: &[Kind]| {
+            let rules =
+                SourceRules { ignored_kinds: ignored.iter().copied().collect(), ..SourceRules::default() };
+            objects.resolve(&SourceRef::new(Kind::HttpRoute, "n", "route"), &rules).unwrap()
+        };
+        assert_eq!(resolve(&[]).wanted[0].targets, ["10.0.0.1"]);
+        for (ignored, what) in
+            [(Kind::Gateway, "Gateway n/gateway"), (Kind::ListenerSet, "ListenerSet n/set")]
+        {
+            let resolution = resolve(&[ignored]);
+            assert_eq!(resolution.wanted, []);
+            assert_eq!(resolution.unresolved[0].reason, UnresolvedReason::NotSelected(what.to_owned()));
+        }
+    }
 
     #[test]
     fn a_template_makes_host_names_of_an_objects_name_and_namespace() {

@@ -56,7 +56,7 @@ pub(super) fn resolve(
     if rules.ignore(HostNamePlace::Annotation) {
         return Resolution::default();
     }
-    let describe = || format!("Service {}/{}", meta.namespace, meta.name);
+    let describe = || meta.describe(Kind::Service);
     let annotated = meta.annotations.targets();
     let key = (meta.namespace.to_string(), meta.name.to_string());
     let is_headless = &*spec.cluster_ip == "None";
