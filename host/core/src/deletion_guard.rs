@@ -159,6 +159,14 @@ impl DeletionGuard {
         self.held.retain(|batch| !batch.names.is_empty());
     }
 
+    /// Of the held names, only these can be deleted still; this is no change to tell of.
+    pub fn retain_held(&mut self, keeps: impl Fn(&HostName) -> bool) {
+        for batch in &mut self.held {
+            batch.names.retain(&keeps);
+        }
+        self.held.retain(|batch| !batch.names.is_empty());
+    }
+
     /// Confirms the deletion with this token; gives the names that can go on.
     pub fn confirm(&mut self, token: &str, now: Instant) -> BTreeSet<HostName> {
         self.clear(now, |batch| batch.token() == token)

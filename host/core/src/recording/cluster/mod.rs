@@ -27,7 +27,7 @@ use crate::decide::AllowedNames;
 use crate::deletion_guard::{DeletionGuard, Reason};
 use crate::index::{Index, Offers};
 use crate::kinds::{Kind, SourceRules};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, Stored, StoredName};
 use crate::name::HostName;
 use crate::objects::Objects;
 use crate::policy::PolicyFailure;
@@ -264,6 +264,12 @@ impl ClusterRecords {
         if !self.guard.take_change() {
             return None;
         }
+        // A store that was restored may be without what was to be deleted.
+        let has = |name: &HostName| {
+            let stored = store.at(name).into_iter().flat_map(StoredName::iter);
+            stored.filter_map(Stored::owner).any(|owner| owner.cluster == self.id)
+        };
+        self.guard.retain_held(has);
         let published = self.published_names(store);
         Some(Report::Held { cluster: self.id.clone(), held: self.guard.held(), published })
     }

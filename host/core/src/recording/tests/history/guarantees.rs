@@ -57,6 +57,9 @@ impl Guarantees {
     /// Before a step happens.
     pub(super) fn prepare(&mut self, world: &World, landscape: &Landscape, step: &Step) {
         self.before = landscape.clusters.each_ref().map(|cluster| cluster.told.clone());
+        if landscape.passes_over(step) {
+            return;
+        }
         match *step {
             Step::Restart => self.lives = Default::default(),
             Step::Govern { cluster, denies, fails } => {
@@ -66,9 +69,9 @@ impl Guarantees {
                     self.decided[cluster].push(DENIES[denies]);
                 }
             }
-            // The active module may come into force for the first time.
+            // The active module may come into force for the first time: after a release it is another one than before.
             Step::Compare { cluster, .. } => {
-                let active = self.lives[cluster].modules.last().copied().unwrap_or_default();
+                let active = Module { denies: landscape.clusters[cluster].denies, fails: false };
                 self.lives[cluster].is_governed = true;
                 self.lives[cluster].modules.push(active);
                 self.decided[cluster].extend(DENIES);

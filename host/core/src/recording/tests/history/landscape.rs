@@ -13,6 +13,9 @@ use crate::recording::{ClusterCommand, Input, Observation};
 /// From here on, objects are routes.
 pub(super) const ROUTES: u8 = 4;
 
+/// The kinds whose watches may break: those that there are objects of, and those that they depend on.
+const TROUBLED: [Kind; 4] = [Kind::Gateway, Kind::HttpRoute, Kind::Ingress, Kind::Namespace];
+
 /// What there is of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Objects {
@@ -49,7 +52,7 @@ pub(super) struct Cluster {
     pub(super) is: Objects,
     pub(super) told: Objects,
     /// What its policy denies.
-    denies: Option<&'static str>,
+    pub(super) denies: Option<&'static str>,
     /// It stands or stood under a policy: before, nobody hears what is observed of it.
     pub(super) is_known: bool,
     /// It is being deleted.
@@ -131,9 +134,14 @@ impl Landscape {
         }
     }
 
-    /// Lets a step happen. Nothing is seen or wanted of a cluster that is leaving.
+    /// Whether a step does nothing: nothing is seen or wanted of a cluster that is leaving.
+    pub(super) fn passes_over(&self, step: &Step) -> bool {
+        step.cluster().is_some_and(|cluster| self.clusters[cluster].leaves)
+    }
+
+    /// Lets a step happen.
     pub(super) fn apply(&mut self, world: &mut World, step: &Step) {
-        if step.cluster().is_some_and(|cluster| self.clusters[cluster].leaves) {
+        if self.passes_over(step) {
             return;
         }
         match *step {
@@ -175,7 +183,7 @@ impl Landscape {
                 tell_all(world, cluster, &Objects::default());
             }
             Step::Trouble { cluster, kind } => {
-                let trouble = Observation::Trouble(Kind::ALL[kind], "refused".to_owned());
+                let trouble = Observation::Trouble(TROUBLED[kind], "refused".to_owned());
                 let id = super::super::id(CLUSTERS[cluster]);
                 world.tell(Input::Observation(id, trouble));
             }
