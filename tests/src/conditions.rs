@@ -132,7 +132,8 @@ pub async fn wait_event(
     .await
 }
 
-fn find<'o>(object: &'o Value, condition: &str) -> Option<&'o Value> {
+/// The condition of an object with this type.
+pub fn find<'o>(object: &'o Value, condition: &str) -> Option<&'o Value> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
     conditions.iter().find(|candidate| candidate["type"] == condition)
 }

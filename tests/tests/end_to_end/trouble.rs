@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use openmcp_dns_tests::conditions::{wait_condition, wait_object};
+use openmcp_dns_tests::conditions::{find, wait_condition, wait_object};
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
 use openmcp_dns_tests::landscape::gateway_api_crds;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{LATER, SEED, SOON, World};
 
 /// Until it is known that an API server is silent, on a busy machine.
-const SILENT: Duration = Duration::from_secs(20);
+const SILENT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn a_cluster_without_the_gateway_api_says_so_until_it_is_installed(
     world: &World,
@@ -77,12 +77,22 @@ pub(crate) async fn a_frozen_api_server_is_said_to_be_unreachable(world: &World)
     let reference = cluster_dns_reference("workload01");
     let api = &world.landscape.workload01.api;
     api.freeze(true)?;
-    let said =
-        wait_condition(&world.platform(), reference, "Reachable", "False", "Unreachable", SILENT).await;
+    // A watch that had just been begun may say first that it has trouble.
+    let what = "the API server is said not to answer";
+    let said = wait_object(&world.platform(), reference, what, SILENT, |object| {
+        let reachable = find(object, "Reachable")?;
+        let message = reachable["message"].as_str()?.to_owned();
+        message.contains("does not answer; what is published stays").then(|| (reachable.clone(), message))
+    })
+    .await;
     // Whatever happened, the next steps need the server.
     api.freeze(false)?;
-    let message = said?;
-    assert!(message.contains("does not answer; what is published stays"), "{message}");
+    let (reachable, message) = said?;
+    assert_eq!(
+        (&reachable["status"], &reachable["reason"]),
+        (&"False".into(), &"Unreachable".into()),
+        "{message}"
+    );
     let dns = &world.landscape.workload02.dns;
     dns.udp.wait_a(SEED, &Answer::of(["172.18.201.2"]), SOON).await?;
     wait_condition(&world.platform(), reference, "Reachable", "True", "Succeeded", LATER).await?;
