@@ -19,7 +19,10 @@ pub(crate) async fn a_diff_shows_which_names_another_module_would_change(
 ) -> anyhow::Result<()> {
     world.publish("planned", &[DENIED, ALLOWED]).await?;
     let published = Answer::of(["172.18.201.2"]);
-    world.landscape.central.udp.wait_a(DENIED, &published, SOON).await?;
+    // Both, for each is written by itself, and nothing may be written from here on.
+    for name in [DENIED, ALLOWED] {
+        world.landscape.central.udp.wait_a(name, &published, SOON).await?;
+    }
     let revision = world.landscape.store.revision().await?;
 
     // Exactly that name changes, and the wildcard rule and claims of the others are the same.
