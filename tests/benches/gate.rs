@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -29,17 +29,26 @@ const SAMPLES: usize = 3000;
 /// Names of each agent.
 const NAMES: usize = 500;
 
+/// Bytes of a value that is taken nowhere, but read.
+const LARGE: usize = 500_000;
+
 /// How long the quiet agent rests between two requests.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// As in the service, an agent waits for itself alone.
 #[derive(Default)]
-struct Memory(Mutex<HashMap<ClusterId, KeySpace>>);
+struct Memory(Mutex<HashMap<ClusterId, Arc<Mutex<KeySpace>>>>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[async_trait]
 impl Backend for Memory {
     async fn ask(&self, cluster: &ClusterId, _: u64, request: Request) -> Result<Reply, Refusal> {
-        let mut spaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let space = spaces.entry(cluster.clone()).or_insert_with(|| KeySpace::of([]));
+        let empty = || Arc::new(Mutex::new(KeySpace::of([])));
+        let space = Arc::clone(lock(&self.0).entry(cluster.clone()).or_insert_with(empty));
+        let mut space = lock(&space);
         let draft = space.draft(&request)?;
         space.take(draft.edits);
         Ok(draft.reply)
@@ -111,20 +120,28 @@ fn show(what: &str, times: &[Duration]) {
     );
 }
 
-/// Reads everything again and again on as many connections as it can get, with many requests at once, while others
-/// come without a certificate and say nothing of use.
+/// Reads everything again and again, writes small and large values, on as many connections as it can get and with many
+/// requests at once, while others come without a certificate and say nothing of use.
 async fn attack(gate: SocketAddr, authority: String, signed: Arc<Signed>, answered: Arc<AtomicU64>) {
     let mut all = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let (authority, signed, answered) = (authority.clone(), Arc::clone(&signed), Arc::clone(&answered));
         all.spawn(async move {
             while let Ok(client) = connect(gate, &authority, &signed).await {
-                let floods = (0..32).map(|_| {
+                let floods = (0..32).map(|flood| {
                     let (mut client, answered) = (client.clone(), Arc::clone(&answered));
                     async move {
-                        for _ in 0..100 {
-                            let everything = Some(GetOptions::new().with_prefix());
-                            if client.get("/skydns/", everything).await.is_ok() {
+                        for number in 0..100 {
+                            let key = key("noisy", number);
+                            let is_answered = match flood % 4 {
+                                0 => client.put(key, VALUE, None).await.is_ok(),
+                                1 => client.put(key, vec![b'x'; LARGE], None).await.is_ok(),
+                                _ => {
+                                    let everything = Some(GetOptions::new().with_prefix());
+                                    client.get("/skydns/", everything).await.is_ok()
+                                }
+                            };
+                            if is_answered {
                                 answered.fetch_add(1, Ordering::Relaxed);
                             }
                         }

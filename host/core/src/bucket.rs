@@ -51,6 +51,12 @@ impl Bucket {
         is_there
     }
 
+    /// Takes so many more, whether they are there or not: nothing is left until time has made up for them.
+    pub fn owe(&mut self, many: u32, now: Instant) {
+        self.left = self.left_at(now) - f64::from(many);
+        self.at = Some(now);
+    }
+
     /// Whether as much can be taken at once as ever.
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {
@@ -85,5 +91,17 @@ mod tests {
         assert_eq!(taken(&mut bucket, start + period / 2), 0);
         assert_eq!(taken(&mut bucket, start + period), 1);
         assert_eq!(taken(&mut bucket, start + period * 1000), 25);
+    }
+
+    #[test]
+    fn what_is_owed_is_made_up_for_before_anything_can_be_taken() {
+        let start = Instant::now();
+        let mut bucket = Bucket::full(10, 1);
+        bucket.owe(30, start);
+        assert!(!bucket.take(start));
+        let due = bucket.due(start);
+        assert_eq!(due.duration_since(start).as_secs_f64().round(), 2.0);
+        assert!(!bucket.take(start + Duration::from_secs(2)) && bucket.take(due));
+        assert!(bucket.is_full(due + Duration::from_secs(1)), "no more than fits is made up for");
     }
 }

@@ -13,11 +13,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) const CONNECTIONS: usize = 8;
 
 /// Requests under way of one agent, over all of its connections, until the last byte of the answer is sent. external-dns
-/// asks one thing at a time. An answer has at most as many bytes as an agent may have.
-const UNDER_WAY: usize = 4;
+/// asks one thing at a time; while it is replaced there are two. An answer has at most as many bytes as an agent may have.
+const UNDER_WAY: usize = 2;
 
-/// Requests per second of one agent, on average: a new external-dns writes 10,000 names in less than a minute.
+/// Small requests per second of one agent, on average: a new external-dns writes 10,000 names in less than a minute.
 const PER_SECOND: u32 = 500;
+
+/// What counts as one more request, in bytes asked and answered: a large answer takes us as long as many small ones. An
+/// agent may have 2 MB a second of them, as much as 10,000 names are.
+const BYTES: usize = 4 * 1024;
 
 /// How many at once, as a multiple of those per second.
 const BURST_SECONDS: u32 = 2;
@@ -84,6 +88,12 @@ impl Budget {
         // It is never closed.
         permit.ok().and_then(Result::ok).ok_or(Refusal::TooManyRequests)
     }
+
+    /// So many bytes were asked or answered. Who had much waits before the next request.
+    pub(crate) fn spend(&self, bytes: usize) {
+        let requests = u32::try_from(bytes / BYTES).unwrap_or(u32::MAX);
+        lock(&self.requests).owe(requests, Instant::now());
+    }
 }
 
 #[cfg(test)]
@@ -112,5 +122,16 @@ mod tests {
         drop(budget.turn().await.unwrap());
         drop(places);
         assert!(budgets.connect(&noisy).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_has_had_much_waits_before_the_next_request() {
+        let (budgets, cluster) = (Budgets::default(), ClusterId::new("c", "greedy"));
+        let place = budgets.connect(&cluster).unwrap();
+        let burst = usize::try_from(PER_SECOND * BURST_SECONDS).unwrap();
+        place.budget.spend(BYTES * burst / 2);
+        drop(place.budget.turn().await.unwrap());
+        place.budget.spend(BYTES * burst);
+        assert!(place.budget.turn().now_or_never().is_none(), "it waits");
     }
 }

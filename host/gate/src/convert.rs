@@ -14,7 +14,7 @@ const MEMBER_ID: u64 = 0x6f70_656e_6d63_7002;
 const RAFT_TERM: u64 = 2;
 
 /// A message that asks something.
-pub(crate) trait Asks {
+pub(crate) trait Asks: prost::Message + Default + Send + 'static {
     /// What is answered.
     type Answer: prost::Message + Default + Send + 'static;
 

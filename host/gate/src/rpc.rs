@@ -9,6 +9,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use openmcp_dns_core::agents::Refusal;
 use openmcp_dns_core::cluster::ClusterId;
+use prost::Message as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tonic::body::Body;
@@ -72,17 +73,16 @@ struct Answering {
 }
 
 impl Answering {
-    async fn unary<Q: Asks + prost::Message + Default + 'static>(
-        self,
-        request: Request<Incoming>,
-    ) -> Response<Body> {
+    async fn unary<Q: Asks>(self, request: Request<Incoming>) -> Response<Body> {
         let codec = ProstCodec::<Q::Answer, Q>::default();
         let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_MESSAGE_BYTES);
         grpc.unary(self, request).await
     }
 
     async fn answer<Q: Asks>(self, message: Q) -> Result<Q::Answer, Refusal> {
-        let (request, Self { calls, permit }) = (message.request()?, self);
+        let Self { calls, permit } = self;
+        calls.budget.spend(message.encoded_len());
+        let (request, budget) = (message.request()?, Arc::clone(&calls.budget));
         // A task of its own: who does not wait for the end must not leave half of it.
         let asked = tokio::spawn(async move {
             let reply = calls.backend.ask(&calls.cluster, calls.connection, request).await;
@@ -90,12 +90,14 @@ impl Answering {
             reply
         });
         let failed = |_| Refusal::NotNow("the service failed; its log says why".to_owned());
-        Q::answer(asked.await.map_err(failed)??)
-            .ok_or_else(|| Refusal::NotNow("there is no answer".to_owned()))
+        let answer = Q::answer(asked.await.map_err(failed)??);
+        let answer = answer.ok_or_else(|| Refusal::NotNow("there is no answer".to_owned()))?;
+        budget.spend(answer.encoded_len());
+        Ok(answer)
     }
 }
 
-impl<Q: Asks + Send + 'static> UnaryService<Q> for Answering {
+impl<Q: Asks> UnaryService<Q> for Answering {
     type Response = Q::Answer;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Q::Answer>, Status>> + Send>>;
 
