@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{
     Agent, AgentFacts, AgentSource, CENTRAL, Config, EtcdCluster, Exposure, Facts, Gate, GateFacts, Members,
-    Server, Storage, Workload, covers, is_ours, render, render_agent, render_gate,
+    Server, Storage, Workload, covers, is_ours, render, render_agent, render_gate, without_rights,
 };
 use serde_json::{Value, json};
 
@@ -106,6 +106,51 @@ fn a_flag_of_the_operator_takes_the_place_of_the_one_of_the_same_name() {
     assert!(theirs.iter().all(|flag| flags.contains(flag)), "{flags:?}");
     assert_eq!(flags.iter().filter(|flag| flag.contains("events") || flag.contains("interval")).count(), 2);
     assert_eq!(flags.len(), self::flags(&before).len() + 1);
+}
+
+/// What the agent may read, each as `group/resource`.
+fn readable(objects: &[Value]) -> Vec<String> {
+    let role = objects.iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+    let text = |value: &Value| value[0].as_str().unwrap().to_owned();
+    let rules = role["rules"].as_array().unwrap().iter();
+    rules.map(|rule| format!("{}/{}", text(&rule["apiGroups"]), text(&rule["resources"]))).collect()
+}
+
+#[test]
+fn an_agent_may_read_what_the_operator_has_it_read_and_not_what_the_service_would() {
+    let facts = agent_facts(&AgentSource::ALL);
+    let objects = render_agent(&agent(&["--source=service", "--source=ingress"]), &facts);
+    let wanted =
+        ["/nodes", "/pods", "/services", "discovery.k8s.io/endpointslices", "networking.k8s.io/ingresses"];
+    assert_eq!(readable(&objects), wanted);
+}
+
+#[test]
+fn whoever_brings_agents_may_give_them_all_that_they_may_have() {
+    let access = include_str!("../../../deploy/agent-access.yaml");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(access).unwrap();
+    let granted: Vec<Value> = documents
+        .into_iter()
+        .filter(|object| object["kind"] == "ClusterRole")
+        .flat_map(|role| role["rules"].as_array().unwrap().clone())
+        .collect();
+    let includes = |all: &Value, wanted: &Value| all.as_array().unwrap().contains(wanted);
+    let further = ["service", "pod", "node", "crd", "gateway-tcproute", "gateway-udproute"];
+    let flags = AgentSource::ALL.map(AgentSource::flag).into_iter().chain(further);
+    let flags: Vec<String> = flags.map(|source| format!("--source={source}")).collect();
+    assert!(without_rights(&flags).is_empty(), "all of them are known");
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let objects = render_agent(&agent(&flags), &agent_facts(&[]));
+    let role = objects.iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+    for rule in role["rules"].as_array().unwrap() {
+        let is_granted = granted.iter().any(|grant| {
+            grant["resourceNames"].is_null()
+                && includes(&grant["apiGroups"], &rule["apiGroups"][0])
+                && includes(&grant["resources"], &rule["resources"][0])
+                && rule["verbs"].as_array().unwrap().iter().all(|verb| includes(&grant["verbs"], verb))
+        });
+        assert!(is_granted, "{rule}");
+    }
 }
 
 #[test]

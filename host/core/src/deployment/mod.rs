@@ -19,7 +19,9 @@ mod rotation;
 
 use serde_json::Value;
 
-pub use self::agent::{AGENT, AGENT_COMPONENT, Agent, AgentFacts, AgentSource, render_agent};
+pub use self::agent::{
+    AGENT, AGENT_COMPONENT, Agent, AgentFacts, AgentSource, render_agent, sources_in, without_rights,
+};
 pub use self::central::{CANARY_GATE, CENTRAL, CERTIFICATE_ANNOTATION, ZONES_ANNOTATION, central_selector};
 pub use self::config::{Config, Exposure, Facts, Members, Server, Storage, Workload};
 pub use self::covers::covers;

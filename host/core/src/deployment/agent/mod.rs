@@ -1,5 +1,7 @@
 //! The agent of a cluster: an external-dns that records its host names through the gate.
 
+mod rights;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -11,6 +13,8 @@ use super::object::{
 };
 use crate::cluster::ClusterId;
 use crate::name::HostName;
+
+pub use self::rights::{sources_in, without_rights};
 
 /// The namespace of an agent in its cluster, and the name of all its objects.
 pub const AGENT: &str = "openmcp-dns-agent";
@@ -31,6 +35,37 @@ pub struct Agent {
     pub workload: Workload,
     /// Further flags, `--NAME` or `--NAME=VALUE`: each takes the place of ours of the same name.
     pub flags: Vec<String>,
+}
+
+impl Agent {
+    /// The flags of external-dns, ours and those of the operator.
+    #[must_use]
+    pub fn flags_in(&self, facts: &AgentFacts) -> Vec<String> {
+        let AgentFacts { cluster, domain, sources, .. } = facts;
+        let mut ours: Vec<String> =
+            sources.iter().map(|source| format!("--source={}", source.flag())).collect();
+        ours.extend([
+            "--provider=coredns".to_owned(),
+            format!("--domain-filter={domain}"),
+            // Whose a record is, says the gate: it shows an agent its own ones and no others. The registry of TXT
+            // records would be one more name in the DNS for each, and some are never removed.
+            "--registry=noop".to_owned(),
+            "--policy=sync".to_owned(),
+            format!("--txt-owner-id={}.{}", cluster.name, cluster.namespace),
+            "--coredns-strictly-owned".to_owned(),
+            "--events".to_owned(),
+            "--interval=1m".to_owned(),
+            "--log-format=json".to_owned(),
+            format!("--metrics-address=:{METRICS_PORT}"),
+        ]);
+        let name = |flag: &str| {
+            let flag = flag.split_once('=').map_or(flag, |(name, _)| name);
+            flag.trim_start_matches("--").trim_start_matches("no-").to_owned()
+        };
+        ours.retain(|flag| !self.flags.iter().any(|theirs| name(theirs) == name(flag)));
+        ours.extend(self.flags.iter().cloned());
+        ours
+    }
 }
 
 /// What is known of the cluster that it runs in.
@@ -106,35 +141,9 @@ pub fn render_agent(agent: &Agent, facts: &AgentFacts) -> Vec<Value> {
     let secret = secret(facts);
     // It reads them at its start only: with other ones comes another pod.
     let certificate_digest = digest(&secret.to_string());
-    let deployment = deployment(agent, facts, &certificate_digest);
-    [namespace(), account(), role(facts), binding(), policy(), secret, deployment].map(finished).into()
-}
-
-/// The flags of external-dns, ours and those of the operator.
-fn flags(agent: &Agent, facts: &AgentFacts) -> Vec<String> {
-    let AgentFacts { cluster, domain, sources, .. } = facts;
-    let mut ours: Vec<String> = sources.iter().map(|source| format!("--source={}", source.flag())).collect();
-    ours.extend([
-        "--provider=coredns".to_owned(),
-        format!("--domain-filter={domain}"),
-        // Whose a record is, says the gate: it shows an agent its own ones and no others. The registry of TXT records
-        // would be one more name in the DNS for each, and some are never removed.
-        "--registry=noop".to_owned(),
-        "--policy=sync".to_owned(),
-        format!("--txt-owner-id={}.{}", cluster.name, cluster.namespace),
-        "--coredns-strictly-owned".to_owned(),
-        "--events".to_owned(),
-        "--interval=1m".to_owned(),
-        "--log-format=json".to_owned(),
-        format!("--metrics-address=:{METRICS_PORT}"),
-    ]);
-    let name = |flag: &str| {
-        let flag = flag.split_once('=').map_or(flag, |(name, _)| name);
-        flag.trim_start_matches("--").trim_start_matches("no-").to_owned()
-    };
-    ours.retain(|flag| !agent.flags.iter().any(|theirs| name(theirs) == name(flag)));
-    ours.extend(agent.flags.iter().cloned());
-    ours
+    let flags = agent.flags_in(facts);
+    let deployment = deployment(agent, &flags, facts, &certificate_digest);
+    [namespace(), account(), role(&flags), binding(), policy(), secret, deployment].map(finished).into()
 }
 
 fn namespace() -> Value {
@@ -169,21 +178,12 @@ fn cluster_metadata() -> Value {
 }
 
 /// Reads what its sources are, and nothing else.
-fn role(facts: &AgentFacts) -> Value {
-    let rule = |group: &str, resource: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": ["get", "list", "watch"]});
-    let mut rules = Vec::new();
-    if facts.sources.iter().any(|source| source.needs_gateways()) {
-        rules.extend([rule("", "namespaces"), rule("gateway.networking.k8s.io", "gateways")]);
-    }
-    rules.extend(facts.sources.iter().map(|source| {
-        let (group, _, plural) = source.resource();
-        rule(group, plural)
-    }));
+fn role(flags: &[String]) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": cluster_metadata(),
-        "rules": rules,
+        "rules": rights::rules(sources_in(flags)),
     })
 }
 
@@ -221,7 +221,7 @@ fn secret(facts: &AgentFacts) -> Value {
     })
 }
 
-fn deployment(agent: &Agent, facts: &AgentFacts, certificate_digest: &str) -> Value {
+fn deployment(agent: &Agent, flags: &[String], facts: &AgentFacts, certificate_digest: &str) -> Value {
     let AgentFacts { gate, gate_name, .. } = facts;
     let urls = gate.iter().map(|address| format!("https://{address}")).collect::<Vec<_>>().join(",");
     let pod = json!({
@@ -233,7 +233,7 @@ fn deployment(agent: &Agent, facts: &AgentFacts, certificate_digest: &str) -> Va
             "name": "external-dns",
             "image": agent.workload.image,
             "imagePullPolicy": "IfNotPresent",
-            "args": flags(agent, facts),
+            "args": flags,
             "env": [
                 {"name": "ETCD_URLS", "value": urls},
                 {"name": "ETCD_TLS_SERVER_NAME", "value": gate_name},

@@ -1,12 +1,15 @@
 //! What an agent is made of, and how it stands: prepared again only when something has changed, or after a while.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::deployment::{AGENT, Agent, AgentFacts, AgentSource, GATE, covers, render_agent};
+use openmcp_dns_core::deployment::{
+    AGENT, Agent, AgentFacts, AgentSource, GATE, covers, render_agent, sources_in, without_rights,
+};
 use openmcp_dns_core::name::HostName;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -33,7 +36,7 @@ pub(super) struct Ready {
     basis: Basis,
     since: Instant,
     is_with_access: bool,
-    sources: Vec<AgentSource>,
+    flags: Vec<String>,
     pair: Pair,
     pub(super) rendered: Vec<Value>,
     pub(super) handing: Handing,
@@ -85,17 +88,18 @@ impl Ready {
         let facts = AgentFacts {
             cluster: id.clone(),
             domain: basis.domain.clone(),
-            sources: sources.clone(),
+            sources,
             gate: basis.gate.clone(),
             gate_name: GATE.to_owned(),
             certificates: pair.files(),
         };
+        let flags = basis.agent.flags_in(&facts);
         let mut rendered = render_agent(&basis.agent, &facts);
         if is_foreign {
             rendered.retain(|object| object["kind"] != "Namespace");
         }
         let (since, is_with_access) = (Instant::now(), client.is_some());
-        Ok(Self { basis, since, is_with_access, sources, pair, rendered, handing: Handing::Open })
+        Ok(Self { basis, since, is_with_access, flags, pair, rendered, handing: Handing::Open })
     }
 
     /// Whether there is no reason to prepare it anew.
@@ -114,14 +118,22 @@ impl Ready {
     pub(super) async fn finding(&mut self, enrolment: &Enrolment, id: &ClusterId, health: Health) -> Finding {
         match health {
             Health::Well => {
-                let sources: Vec<&str> = self.sources.iter().map(|source| source.flag()).collect();
+                let sources: Vec<&str> = sources_in(&self.flags).collect();
                 let Basis { agent, domain, gate, .. } = &self.basis;
-                let said = format!(
+                let mut said = format!(
                     "{} records the host names below {domain} from {}, through the gate at {}",
                     agent.workload.image,
                     sources.join(", "),
                     gate.join(", ")
                 );
+                let without_rights = without_rights(&self.flags);
+                if !without_rights.is_empty() {
+                    let _ = write!(
+                        said,
+                        "; what it reads for {} is not known here: give the rights to ServiceAccount {AGENT}",
+                        without_rights.join(", ")
+                    );
+                }
                 self.settled(enrolment, id, said).await
             }
             Health::Starting => Finding::unknown(Reason::InProgress, "the agent starts"),
