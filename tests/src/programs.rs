@@ -11,6 +11,10 @@ pub enum Provided {
     KubeApiserver,
     /// The program `etcd`.
     Etcd,
+    /// The program `etcdctl`.
+    Etcdctl,
+    /// The program `etcdutl`.
+    Etcdutl,
     /// The program `coredns`.
     CoreDns,
     /// The CRDs of the Gateway API in their standard channel.
@@ -35,6 +39,12 @@ impl Provided {
             ),
             Self::Etcd => {
                 ("etcd", include_str!("../servers/etcd/go.mod"), "go.etcd.io/etcd/server/v3", "etcd")
+            }
+            Self::Etcdctl => {
+                ("etcd", include_str!("../servers/etcd/go.mod"), "go.etcd.io/etcd/server/v3", "etcdctl")
+            }
+            Self::Etcdutl => {
+                ("etcdutl", include_str!("../servers/etcd/go.mod"), "go.etcd.io/etcd/etcdutl/v3", "etcdutl")
             }
             Self::CoreDns => (
                 "coredns",

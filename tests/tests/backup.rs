@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
+use std::process::Command;
 
 use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::coredns::serve_zone_file;
@@ -12,7 +13,9 @@ use openmcp_dns_tests::kinds::{apply, apply_crds};
 use openmcp_dns_tests::manifests::{
     CLUSTERS, ZONE, cluster, cluster_dns_reference, cluster_reference, namespace,
 };
+use openmcp_dns_tests::programs::Provided;
 use openmcp_dns_tests::service::{output_of, run};
+use openmcp_dns_tests::steps::show;
 use serde_json::json;
 
 /// One value as the service writes it, and where.
@@ -99,6 +102,64 @@ async fn what_was_exported_is_restored_byte_by_byte_and_only_once() {
         "{said}"
     );
     assert_eq!(etcd.revision().await.unwrap(), revision);
+}
+
+/// What the CronJobs of the central DNS run, with the endpoint of a test's etcd, and no certificates.
+fn snapshot_arguments(endpoint: &str, folder: &Path, file: &Path) -> Vec<String> {
+    let config = folder.join("config.yaml");
+    let wanted = json!({
+        "apiVersion": "dns.openmcp.cloud/v1alpha1",
+        "kind": "DNSServiceConfig",
+        "metadata": {"name": "openmcp-dns"},
+        "spec": {"etcd": {"snapshots": {"claimName": "backups"}}},
+    });
+    std::fs::write(&config, wanted.to_string()).unwrap();
+    let printed = output_of(&["manifests", "--config", &config.display().to_string()]).unwrap();
+    let objects: Vec<serde_json::Value> = serde_saphyr::from_multiple(&printed).unwrap();
+    let job = objects.iter().find(|object| object["kind"] == "CronJob").unwrap();
+    let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let arguments = container["args"].as_array().unwrap().iter().map(|value| value.as_str().unwrap());
+    let as_here = |argument: &str| match argument {
+        argument if argument.starts_with("--endpoints=") => Some(format!("--endpoints={endpoint}")),
+        argument if argument.starts_with("--") => None,
+        argument if argument.ends_with(".db") => Some(file.display().to_string()),
+        argument => Some(argument.to_owned()),
+    };
+    arguments.filter_map(as_here).collect()
+}
+
+fn succeeds(program: Provided, arguments: &[String]) {
+    let output = Command::new(program.path().unwrap()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program:?} {arguments:?}: {output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_come_back_from_a_snapshot_of_etcd() {
+    if let Err(missing) = Provided::Etcdutl.path() {
+        show(&format!("skipped: {missing:#}"));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let mut etcd = Etcd::start("etcd", Durability::Unsynced, folder.path(), &logs).await.unwrap();
+    let (endpoint, lines) = (etcd.endpoint.clone(), [record("workload01", "svc", "10.0.0.1")]);
+    let kept = file(folder.path(), &lines);
+    output_of(&["restore", &kept, "--etcd", &endpoint, "--without-platform"]).unwrap();
+
+    let snapshot = folder.path().join("day.db");
+    // The second takes the place of the first.
+    for _ in 0..2 {
+        succeeds(Provided::Etcdctl, &snapshot_arguments(&endpoint, folder.path(), &snapshot));
+    }
+    let restored = folder.path().join("restored");
+    let paths = [&snapshot, &restored].map(|path| path.display().to_string());
+    let [snapshot, data] = &paths;
+    succeeds(Provided::Etcdutl, &["snapshot", "restore", snapshot, "--data-dir", data].map(str::to_owned));
+    for key in etcd.below("/skydns").await.unwrap().into_keys() {
+        etcd.delete(&key).await.unwrap();
+    }
+    etcd.restore(&restored).await.unwrap();
+    assert_eq!(values(&output_of(&["export", "--etcd", &endpoint]).unwrap()), values(&lines.join("\n")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,6 +98,7 @@ async fn ours(platform: &Client) -> Vec<String> {
         ("apps/v1", "Deployment"),
         ("apps/v1", "StatefulSet"),
         ("policy/v1", "PodDisruptionBudget"),
+        ("batch/v1", "CronJob"),
         ("networking.k8s.io/v1", "NetworkPolicy"),
         ("coordination.k8s.io/v1", "Lease"),
         ("rbac.authorization.k8s.io/v1", "Role"),

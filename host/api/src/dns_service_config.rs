@@ -205,6 +205,9 @@ pub struct CentralEtcd {
     pub members: Option<i32>,
     /// Where it keeps the records.
     pub storage: EtcdStorage,
+    /// A snapshot each hour, day and week; none, unless there is a volume for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<EtcdSnapshots>,
     /// The image of etcd; without it, the one that the service was started with (`run --etcd-image`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
@@ -257,6 +260,16 @@ pub struct EtcdStorage {
     /// The StorageClass; without it, the cluster's default one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_name: Option<String>,
+}
+
+/// Where snapshots of etcd are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EtcdSnapshots {
+    /// A PersistentVolumeClaim in the namespace of the service, with room for three snapshots. The service neither makes nor
+    /// deletes it.
+    #[schemars(length(min = 1, max = 253))]
+    pub claim_name: String,
 }
 
 /// What etcd keeps the records on.
@@ -321,6 +334,7 @@ impl DNSServiceConfigSpec {
             ),
             members: if etcd.members == Some(3) { Members::Three } else { Members::One },
             storage: etcd.storage.config(default_class),
+            snapshots: etcd.snapshots.as_ref().map(|snapshots| snapshots.claim_name.clone()),
         }
     }
 }

@@ -29,6 +29,7 @@ fn config() -> Config {
         etcd: workload("etcd:1"),
         members: Members::One,
         storage: Storage::Volume { size: "1Gi".to_owned(), class: None },
+        snapshots: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn three_members_without_volumes_on_chosen_nodes_by_node_ports() {
     let mut config = config();
     config.members = Members::Three;
     config.storage = Storage::Ephemeral;
+    config.snapshots = Some("backups".to_owned());
     config.exposure = Exposure::NodePort;
     config.service_annotations.insert("example.org/pool".to_owned(), "dns".to_owned());
     config.dns.node_selector.insert("dns".to_owned(), "yes".to_owned());

@@ -17,7 +17,7 @@ pub(crate) type State = BTreeMap<String, Value>;
 
 /// Kinds whose objects the service makes or changes on the platform cluster, and their namespace. Events are left out:
 /// how many say the same is no state.
-const KINDS: [(&str, &str, &str); 16] = [
+const KINDS: [(&str, &str, &str); 17] = [
     ("v1", "ConfigMap", NAMESPACE),
     ("v1", "Secret", NAMESPACE),
     ("v1", "Service", NAMESPACE),
@@ -27,6 +27,7 @@ const KINDS: [(&str, &str, &str); 16] = [
     ("apps/v1", "Deployment", NAMESPACE),
     ("apps/v1", "StatefulSet", NAMESPACE),
     ("policy/v1", "PodDisruptionBudget", NAMESPACE),
+    ("batch/v1", "CronJob", NAMESPACE),
     ("networking.k8s.io/v1", "NetworkPolicy", NAMESPACE),
     ("coordination.k8s.io/v1", "Lease", NAMESPACE),
     ("clusters.openmcp.cloud/v1alpha1", "Cluster", CLUSTERS),

@@ -27,6 +27,8 @@ pub struct Config {
     pub members: Members,
     /// Where they keep the records.
     pub storage: Storage,
+    /// The volume claim for its snapshots, where there is one.
+    pub snapshots: Option<String>,
 }
 
 /// What the central DNS server is.

@@ -16,6 +16,7 @@ mod gate;
 mod members;
 mod object;
 mod rotation;
+mod snapshots;
 
 use serde_json::Value;
 
@@ -37,6 +38,7 @@ pub use self::object::{
     COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, digest, is_ours,
 };
 pub use self::rotation::{AuthorityState, Rotation, rotation};
+pub use self::snapshots::snapshots_selector;
 
 /// Secret with the certificate authority that signs what follows; only the controller reads it.
 pub const AUTHORITY_SECRET: &str = "openmcp-dns-etcd-ca";
@@ -57,11 +59,12 @@ pub const AGENTS_AUTHORITY_SECRET: &str = "openmcp-dns-agents-ca";
 pub const GATE_SECRET: &str = "openmcp-dns-gate";
 
 /// The values of the component label on what is rendered of the central DNS.
-pub const COMPONENTS: [&str; 2] = [etcd::COMPONENT, central::COMPONENT];
+pub const COMPONENTS: [&str; 3] = [etcd::COMPONENT, snapshots::COMPONENT, central::COMPONENT];
 
 /// All objects of the central DNS, in the order in which they are applied: what others need comes first.
 pub fn render(config: &Config, facts: &Facts) -> Vec<Value> {
     let mut objects = etcd::objects(config, facts);
+    objects.extend(snapshots::objects(config, facts));
     objects.extend(central::objects(config, facts));
     objects.into_iter().map(object::finished).collect()
 }

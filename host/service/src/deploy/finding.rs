@@ -24,6 +24,7 @@ pub(super) fn finding(
         missing.push(format!("{} objects were changed and have to start", written.len()));
     }
     let mut remarks = kept.to_vec();
+    remarks.extend(observed.failing_snapshots());
     if config.spec == DNSServiceConfigSpec::default() {
         remarks.push("nothing is set: the defaults apply".to_owned());
     }

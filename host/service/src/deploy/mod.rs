@@ -11,6 +11,7 @@ mod finding;
 mod inputs;
 pub mod members;
 mod observed;
+mod snapshots;
 mod standby;
 mod store;
 
@@ -49,13 +50,14 @@ pub use self::store::{PrepareError, StoreAddress};
 pub use openmcp_dns_api::Images;
 
 /// The kinds that are rendered.
-const KINDS: [Rendered; 6] = [
+const KINDS: [Rendered; 7] = [
     Rendered("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Rendered("v1", "Service", "services"),
     Rendered("v1", "ConfigMap", "configmaps"),
     Rendered("apps/v1", "StatefulSet", "statefulsets"),
     Rendered("apps/v1", "Deployment", "deployments"),
     Rendered("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Rendered("batch/v1", "CronJob", "cronjobs"),
 ];
 
 /// How long events are collected before something is done about them.

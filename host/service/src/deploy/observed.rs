@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, ContainerStatus, Pod, PodTemplateSpec, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -13,10 +14,11 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::DNSServiceConfig;
 use openmcp_dns_core::deployment::{
     CENTRAL, CERTIFICATE_ANNOTATION, Config, ETCD, EtcdCluster, Storage, TRUST_ANNOTATION, etcd_selector,
-    read_cluster,
+    read_cluster, snapshots_selector,
 };
 
 use super::certificates::Issued;
+use super::snapshots;
 use crate::address::{DNS_PORT, parse_server};
 
 /// What marks the StorageClass that is taken where none is named.
@@ -36,6 +38,7 @@ pub(super) struct Observed {
     pods: Option<Deployment>,
     service: Option<Service>,
     classes: Vec<StorageClass>,
+    snapshots: Vec<CronJob>,
 }
 
 /// Whether a container has run for long. One of etcd that has its data is ready within seconds; one that has lost them may
@@ -54,6 +57,7 @@ impl Observed {
         let pods = Api::<Pod>::namespaced(platform.clone(), namespace);
         let services = Api::<Service>::namespaced(platform.clone(), namespace);
         let classes = Api::<StorageClass>::all(platform.clone());
+        let snapshots = Api::<CronJob>::namespaced(platform.clone(), namespace);
         Ok(Self {
             etcd: stateful_sets.get_opt(ETCD).await?,
             etcd_start: config_maps.get_opt(ETCD).await?,
@@ -61,7 +65,13 @@ impl Observed {
             pods: deployments.get_opt(CENTRAL).await?,
             service: services.get_opt(CENTRAL).await?,
             classes: classes.list(&ListParams::default()).await?.items,
+            snapshots: snapshots.list(&ListParams::default().labels(&snapshots_selector())).await?.items,
         })
+    }
+
+    /// What to say of snapshots that fail.
+    pub(super) fn failing_snapshots(&self) -> Option<String> {
+        snapshots::failing(&self.snapshots, Time(Timestamp::now()))
     }
 
     /// Whether a volume is made for who names no class.

@@ -9,7 +9,9 @@ use super::{UninstallError, failed, gone};
 
 /// The kinds that the service makes in its namespace. What answers goes after what keeps it from being changed, and the
 /// records after those who read them.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 12] = [
+    ("batch/v1", "CronJob"),
+    ("batch/v1", "Job"),
     ("policy/v1", "PodDisruptionBudget"),
     ("apps/v1", "Deployment"),
     ("v1", "Service"),
