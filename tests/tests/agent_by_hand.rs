@@ -140,7 +140,11 @@ async fn names_resolve(landscape: &Landscape, agent: &mut ExternalDns) -> anyhow
         "metadata": {
             "name": "externaldns-e2e",
             "namespace": "default",
-            "annotations": { "external-dns.alpha.kubernetes.io/hostname": name("externaldns-e2e") },
+            // From 0.22 on, external-dns reads the second alone.
+            "annotations": {
+                "external-dns.alpha.kubernetes.io/hostname": name("externaldns-e2e"),
+                "external-dns.kubernetes.io/hostname": name("externaldns-e2e"),
+            },
         },
         "spec": { "type": "LoadBalancer", "ports": [{ "port": 80 }], "selector": { "app": "demo-app" } },
     });
