@@ -21,9 +21,14 @@ pub struct CrdsArgs {
     with_cluster: bool,
 }
 
+/// The kinds of the service itself.
+pub fn of_the_service() -> [CustomResourceDefinition; 3] {
+    [DNSPolicy::crd(), ClusterDNS::crd(), DNSServiceConfig::crd()]
+}
+
 /// Runs the command.
 pub fn run(args: &CrdsArgs) -> anyhow::Result<()> {
-    let mut crds = vec![DNSPolicy::crd(), ClusterDNS::crd(), DNSServiceConfig::crd()];
+    let mut crds = of_the_service().to_vec();
     if args.with_cluster {
         crds.push(Cluster::crd());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use openmcp_dns_api::Images;
-use openmcp_dns_core::deployment::client_endpoint;
+use openmcp_dns_core::deployment::{MANAGER, client_endpoint};
 use openmcp_dns_core::skydns::Prefix;
 use openmcp_dns_service::certificates::Lifetimes;
 use openmcp_dns_service::deploy::Deployer;
@@ -22,9 +22,9 @@ use crate::terminal::hint::Hint as _;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Central DNS")]
 pub struct DeployArgs {
-    /// The DNSServiceConfig that says how the central DNS is deployed
-    #[arg(long, env = "OPENMCP_DNS_CONFIG_NAME", value_name = "NAME", default_value = "openmcp-dns")]
-    config_name: String,
+    /// The DNSServiceConfig that says how the central DNS is deployed [default: --provider-name, or openmcp-dns]
+    #[arg(long, env = "OPENMCP_DNS_CONFIG_NAME", value_name = "NAME")]
+    config_name: Option<String>,
 
     #[command(flatten)]
     images: ImageArgs,
@@ -87,9 +87,16 @@ fn identity_files(folder: &Path) -> [PathBuf; 3] {
 }
 
 impl DeployArgs {
+    /// With the name of the PlatformService, after which the DNSServiceConfig is called unless something else is said.
+    #[must_use]
+    pub fn named(mut self, provider_name: Option<String>) -> Self {
+        self.config_name = self.config_name.or(provider_name);
+        self
+    }
+
     /// The DNSServiceConfig that counts.
     pub fn config_name(&self) -> String {
-        self.config_name.clone()
+        self.config_name.clone().unwrap_or_else(|| MANAGER.to_owned())
     }
 
     /// What is to be known of agents, of a service in this namespace.
@@ -103,7 +110,7 @@ impl DeployArgs {
         EnrolmentOptions {
             platform: platform.clone(),
             namespace: namespace.to_owned(),
-            config_name: self.config_name.clone(),
+            config_name: self.config_name(),
             images: self.images.clone().images(),
             lifetimes: Lifetimes::default(),
             pod,
@@ -122,7 +129,8 @@ impl DeployArgs {
         prefix: Prefix,
         leadership: &Leadership,
     ) -> anyhow::Result<Records> {
-        let Self { config_name, images, state } = self;
+        let config_name = self.config_name();
+        let Self { config_name: _, images, state } = self;
         let identity = match state {
             Some(folder) => folder,
             None => std::env::temp_dir().join(format!("openmcp-dns-{}", std::process::id())),

@@ -13,6 +13,7 @@ mod deploy;
 mod etcd;
 mod explain;
 mod gate;
+mod init;
 mod landscape;
 mod leading;
 mod limits;
@@ -21,6 +22,7 @@ mod plan;
 mod platform;
 mod policy;
 mod probe;
+mod provider;
 mod reference;
 mod remote;
 mod run;
@@ -34,6 +36,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use self::provider::Verbosity;
 use crate::terminal::{hint, output};
 
 /// Makes every host name of an openMCP landscape resolvable on every cluster of it.
@@ -48,6 +51,7 @@ struct Cli {
 enum Command {
     Demo(Box<demo::DemoArgs>),
     Run(Box<run::RunArgs>),
+    Init(init::InitArgs),
     Probe(Box<probe::ProbeArgs>),
     Explain(Box<explain::ExplainArgs>),
     Plan(plan::PlanArgs),
@@ -69,8 +73,11 @@ enum Command {
 
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_logging(match cli.command {
+    let (cli, left_out) = match provider::parse::<Cli>(std::env::args_os().collect()) {
+        Ok(read) => read,
+        Err(error) => error.exit(),
+    };
+    start_logging(match &cli.command {
         // What it has to say stands in its own output.
         Command::Demo(_)
         | Command::Probe(_)
@@ -87,11 +94,17 @@ pub fn main() -> ExitCode {
         | Command::Manifests(_)
         | Command::Completions(_)
         | Command::DocsCli => "warn,kube_client=off",
-        Command::Run(_) | Command::Serve(_) => "warn,openmcp_dns=info,kube_client=off",
+        Command::Run(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
+        Command::Init(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
+        Command::Serve(_) => Verbosity::Info.filter(),
     });
+    for flag in left_out {
+        tracing::warn!(flag, "a flag that this version does not know is left out");
+    }
     let ended = match cli.command {
         Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)),
+        Command::Init(args) => block_on(init::run(args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Explain(args) => block_on(explain::run(*args)),
         Command::Plan(args) => block_on(plan::run(args)),

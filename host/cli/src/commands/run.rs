@@ -14,6 +14,7 @@ use super::gate::{GateArgs, Opened};
 use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
 use super::platform::PlatformArgs;
+use super::provider::{MetricsArgs, ProviderArgs};
 use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
@@ -71,15 +72,39 @@ pub struct RunArgs {
     #[command(flatten)]
     gate: GateArgs,
 
-    /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port
-    #[arg(long, env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS")]
-    metrics_listen: Option<SocketAddr>,
+    /// Where to answer /metrics (Prometheus), /healthz and /readyz: IP:port, :port for all IPv4 addresses, or 0 for nowhere
+    #[arg(long, visible_alias = "metrics-bind-address", env = "OPENMCP_DNS_METRICS_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen)]
+    metrics_listen: Option<Listen>,
+
+    #[command(flatten)]
+    metrics: MetricsArgs,
 
     #[command(flatten)]
     sources: SourceArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
+
+    #[command(flatten)]
+    pub provider: ProviderArgs,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listen {
+    Nowhere,
+    At(SocketAddr),
+}
+
+/// As Go programs have it, too.
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    match full.parse() {
+        Ok(address) => Ok(Listen::At(address)),
+        Err(_) if text == "0" => Ok(Listen::Nowhere),
+        Err(_) => Err("an address is IP:port, for example 0.0.0.0:8080".to_owned()),
+    }
 }
 
 /// Where policy modules may come from.
@@ -129,9 +154,13 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         leader,
         gate,
         metrics_listen,
+        metrics: metrics_args,
         sources,
         limits,
+        provider: ProviderArgs { provider_name, environment, verbosity: _ },
     } = args;
+    metrics_args.warn();
+    let deploy = deploy.named(provider_name);
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let in_cluster =
         platform_args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
@@ -204,7 +233,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         tracing::info!("ending");
         ending.cancel();
     });
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "running");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), environment, "running");
     tokio::select! {
         ended = run_service(service, cancel) => match ended {
             Ok(()) => Ok(ExitCode::SUCCESS),
@@ -220,12 +249,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Answers questions about the service, where that is asked for.
 async fn serve_metrics(
-    address: Option<SocketAddr>,
+    listen: Option<Listen>,
     metrics: &Metrics,
     readiness: &Readiness,
 ) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let mut server = None;
-    if let Some(address) = address {
+    if let Some(Listen::At(address)) = listen {
         let bound = MetricsServer::bind(address, metrics.clone(), readiness.clone())
             .await
             .with_context(|| format!("failed to listen on {address}"))
