@@ -110,13 +110,14 @@ fn voters(listed: &[ListedMember]) -> impl Iterator<Item = &ListedMember> {
     listed.iter().filter(|member| !member.is_learner)
 }
 
-/// All are well, and they are too many or too few.
+/// All are well, and they are too many, too few, or not in the first pods. Whoever is missing joins before another one
+/// leaves: the pods of a StatefulSet are taken from the end, and one that has lost its data may be the first.
 fn change(wanted: Members, cluster: &EtcdCluster, listed: &[ListedMember]) -> Option<MemberAction> {
-    let surplus = listed.iter().filter(|member| member.pod >= wanted.count());
-    if let Some(last) = surplus.max_by_key(|member| member.pod) {
-        return (listed.len() > 1).then_some(MemberAction::Remove(last.id));
+    if let Some(missing) = (0..wanted.count()).find(|pod| !cluster.members.contains(pod)) {
+        return Some(MemberAction::Add(missing));
     }
-    (0..wanted.count()).find(|pod| !cluster.members.contains(pod)).map(MemberAction::Add)
+    let surplus = listed.iter().filter(|member| member.pod >= wanted.count());
+    surplus.max_by_key(|member| member.pod).map(|last| MemberAction::Remove(last.id))
 }
 
 /// Not all are well: a learner that answers may have all records; whoever has lost its data never comes back as it was.
@@ -222,6 +223,21 @@ mod tests {
         assert_eq!(cluster, EtcdCluster::new(Members::Three));
         assert_eq!(until_done(Members::One, &mut cluster, &mut listed), [Remove(20), Remove(10)]);
         assert_eq!(cluster, EtcdCluster::new(Members::One));
+    }
+
+    #[test]
+    fn the_first_member_comes_again_before_the_others_leave() {
+        use MemberAction::{Add, Promote, Remove};
+        for (pods, expected) in [
+            ([1].as_slice(), [Add(0), Promote(0), Remove(10)].as_slice()),
+            (&[1, 2], &[Add(0), Promote(0), Remove(20), Remove(10)]),
+        ] {
+            let members = pods.iter().copied().collect();
+            let mut cluster = EtcdCluster { pods: 3, members, begins: false };
+            let mut listed = all(pods);
+            assert_eq!(until_done(Members::One, &mut cluster, &mut listed), expected, "{pods:?}");
+            assert_eq!(cluster, EtcdCluster::new(Members::One));
+        }
     }
 
     #[test]
