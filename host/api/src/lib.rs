@@ -5,6 +5,7 @@
 
 #![allow(unreachable_pub, reason = "what kube's derives write beside the types is not ours to name")]
 
+mod access_request;
 pub mod agents;
 pub mod cluster;
 pub mod cluster_dns;
@@ -18,6 +19,10 @@ mod schemas;
 pub mod selector;
 pub mod sources;
 
+pub use access_request::{
+    ACCESS_REQUEST_FINALIZER, AccessRequest, AccessRequestSpec, AccessRequestStatus,
+    OPENMCP_MANAGED_BY_LABEL, OPENMCP_MANAGED_PURPOSE_LABEL,
+};
 pub use cluster::{Cluster, cluster_id};
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
 pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};

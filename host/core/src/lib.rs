@@ -34,6 +34,7 @@ pub mod limits;
 pub mod mirror;
 pub mod name;
 pub mod objects;
+pub mod openmcp_names;
 pub mod plan;
 pub mod policy;
 pub mod probing;

@@ -8,10 +8,15 @@
 //! keep the service from running: see [`parse`].
 
 use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use openmcp_dns_core::deployment::MANAGER;
+use openmcp_dns_service::inventory::{AccessRequestInventory, Insecure, Inventory};
+
+use super::platform::PlatformArgs;
 
 /// Who the operator says that we are.
 #[derive(clap::Args, Clone, Debug)]
@@ -69,6 +74,35 @@ impl MetricsArgs {
         if self.metrics_secure == Some(true) {
             tracing::warn!("--metrics-secure: metrics are served without TLS all the same");
         }
+    }
+}
+
+/// How the service gets into clusters for which nobody gives it a kubeconfig.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "As a platform service of openMCP")]
+pub struct AccessArgs {
+    /// Ask for access to clusters by AccessRequests, with the rights in deploy/cluster-access.yaml, where no Secret has a
+    /// kubeconfig [default: with --provider-name]
+    #[arg(long, env = "OPENMCP_DNS_ACCESS_REQUESTS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    access_requests: Option<bool>,
+}
+
+impl AccessArgs {
+    /// How to get into the clusters.
+    pub fn inventory(
+        &self,
+        platform_args: &PlatformArgs,
+        platform: &kube::Client,
+        provider_name: Option<&str>,
+    ) -> Arc<dyn Inventory> {
+        let given = platform_args.inventory(platform);
+        if !self.access_requests.unwrap_or(provider_name.is_some()) {
+            return Arc::new(given);
+        }
+        let insecure = Insecure::allowed_if(platform_args.allow_insecure_kubeconfigs);
+        let name = provider_name.unwrap_or(MANAGER);
+        Arc::new(AccessRequestInventory::new(platform.clone(), name, given, insecure))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +13,7 @@ use super::gate::{GateArgs, Opened};
 use super::leading::{LeaderArgs, leader_key};
 use super::limits::LimitArgs;
 use super::platform::PlatformArgs;
-use super::provider::{MetricsArgs, ProviderArgs};
+use super::provider::{AccessArgs, MetricsArgs, ProviderArgs};
 use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
@@ -87,6 +86,9 @@ pub struct RunArgs {
     limits: LimitArgs,
 
     #[command(flatten)]
+    access: AccessArgs,
+
+    #[command(flatten)]
     pub provider: ProviderArgs,
 }
 
@@ -157,10 +159,11 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         metrics: metrics_args,
         sources,
         limits,
+        access,
         provider: ProviderArgs { provider_name, environment, verbosity: _ },
     } = args;
     metrics_args.warn();
-    let deploy = deploy.named(provider_name);
+    let deploy = deploy.named(provider_name.clone());
     let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
     let in_cluster =
         platform_args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
@@ -204,7 +207,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let service = Service {
-        inventory: Arc::new(platform_args.inventory(&platform)),
+        inventory: access.inventory(&platform_args, &platform, provider_name.as_deref()),
         platform,
         leadership,
         leader_key,

@@ -148,6 +148,8 @@ impl ClusterController {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to set the finalizer");
             return Next::Again(RETRY);
         }
+        // After the finalizer: who asks for access gives it back before that goes.
+        self.settings.inventory.want(&self.id);
         if let Err(error) = self.note_left_zones(cluster, &policy.module.context.base_domain).await {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zone that the cluster leaves");
             return Next::Again(RETRY);

@@ -17,6 +17,9 @@ use crate::report::cluster_dns;
 /// How long to wait between two attempts.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long a provider may take to take back access, from the beginning of the clean-up.
+const LONGEST_GIVING_BACK: Duration = Duration::from_secs(300);
+
 /// A clean-up that is under way.
 pub(super) struct Leaving {
     /// What should have been for the cluster when it began to leave.
@@ -52,6 +55,9 @@ impl ClusterController {
         if !self.settings.agents.forget(&self.id).await {
             return Next::Again(AGAIN);
         }
+        if !self.give_access_back(context.elapsed).await {
+            return Next::Again(AGAIN);
+        }
         match self.release(desired).await {
             Ok(()) => self.end(),
             Err(error) => {
@@ -59,6 +65,22 @@ impl ClusterController {
                 Next::Again(AGAIN)
             }
         }
+    }
+
+    /// Gives whether the access is given back, or nobody takes it. Before our finalizer goes: who has granted it needs the
+    /// `Cluster` to take back what it has made there.
+    async fn give_access_back(&self, elapsed: Duration) -> bool {
+        let given_back = self.settings.inventory.give_back(&self.id).await;
+        let why = match given_back {
+            Ok(true) => return true,
+            Ok(false) => "it is still there".to_owned(),
+            Err(error) => chain(&error),
+        };
+        let is_over = elapsed > LONGEST_GIVING_BACK;
+        if is_over {
+            tracing::warn!(cluster = %self.id, why, "the Cluster is released although the access to it is not given back");
+        }
+        is_over
     }
 
     /// Removes the status and, last, our finalizer.

@@ -5,6 +5,7 @@
 //! ```
 //! An inventory says which [`Access`] there is; whoever works in a cluster makes a client of it.
 
+mod access_requests;
 mod kubeconfig;
 mod secrets;
 
@@ -16,6 +17,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::watch::Update;
+pub use access_requests::AccessRequestInventory;
 pub use kubeconfig::KubeconfigError;
 pub use secrets::SecretInventory;
 
@@ -27,6 +29,17 @@ pub trait Inventory: Send + Sync + 'static {
 
     /// What to do where a cluster has none, for people.
     fn advice(&self, cluster: &ClusterId) -> String;
+
+    /// The service is responsible for a cluster, and needs a way into it.
+    fn want(&self, _cluster: &ClusterId) {}
+
+    /// The service leaves a cluster, and has done there what it had to. Gives whether nothing of the access is left.
+    ///
+    /// # Errors
+    /// When the platform cluster does not let it.
+    async fn give_back(&self, _cluster: &ClusterId) -> kube::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// What grants access to one cluster. Two that are equal lead to the same place in the same way, so a

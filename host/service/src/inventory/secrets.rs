@@ -186,7 +186,7 @@ fn origin(secret: &Secret) -> String {
 }
 
 /// The kubeconfig as text, or why there is none.
-fn kubeconfig(secret: &Secret) -> Result<String, String> {
+pub(super) fn kubeconfig(secret: &Secret) -> Result<String, String> {
     let data = secret.data.as_ref().and_then(|data| data.get(KUBECONFIG_KEY));
     match data.map(|data| String::from_utf8(data.0.clone())) {
         Some(Ok(text)) => Ok(text),

@@ -1,0 +1,228 @@
+//! Clusters into which the service gets by openMCP's AccessRequests, on real servers. What openMCP's operator and the provider
+//! of the clusters do is done here by hand.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+use kube::api::PostParams;
+use openmcp_dns_tests::conditions::wait_condition;
+use openmcp_dns_tests::dns::Answer;
+use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
+use openmcp_dns_tests::landscape::Landscape;
+use openmcp_dns_tests::manifests::{
+    CLUSTERS, accept, cluster_dns_reference, cluster_reference, namespace, route,
+};
+use openmcp_dns_tests::service::Service;
+use openmcp_dns_tests::wait::wait_until;
+use serde_json::{Value, json};
+
+const LATER: Duration = Duration::from_secs(90);
+
+const API: &str = "clusters.openmcp.cloud/v1alpha1";
+
+/// As openMCP's own DNS service calls the request for workload01.
+const NAME: &str = "dnscluster--workload01--cluster";
+
+/// Of the provider.
+const FINALIZER: &str = "clusters.openmcp.cloud/finalizer";
+
+/// Where a provider has its accounts in a cluster.
+const ACCOUNTS: &str = "accessrequests";
+
+fn request(name: &str) -> Reference<'_> {
+    Reference { api_version: API, kind: "AccessRequest", namespace: CLUSTERS, name }
+}
+
+/// The real definition where it is at hand, else the part of it that counts here.
+fn definition() -> String {
+    let folder = std::env::var("OPENMCP_DNS_OPENMCP_CRDS").unwrap_or_default();
+    let file = format!("{folder}/clusters.openmcp.cloud_accessrequests.yaml");
+    std::fs::read_to_string(file).unwrap_or_else(|_| {
+        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "accessrequests.clusters.openmcp.cloud"},
+            "spec": {
+                "group": "clusters.openmcp.cloud",
+                "names": {"kind": "AccessRequest", "plural": "accessrequests", "singular": "accessrequest"},
+                "scope": "Namespaced",
+                "versions": [{
+                    "name": "v1alpha1", "served": true, "storage": true,
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": {"type": "object",
+                        "properties": {"spec": anything, "status": anything}}},
+                }],
+            },
+        })
+        .to_string()
+    })
+}
+
+/// What a provider does in the cluster: an account with exactly the rights that were asked for, and a token of it.
+async fn account(landscape: &Landscape, asked: &Value, name: &str) -> anyhow::Result<String> {
+    let cluster = &landscape.workload01;
+    let client = cluster.client();
+    apply(&client, &namespace(ACCOUNTS)).await?;
+    let metadata = json!({"name": name, "namespace": ACCOUNTS});
+    apply(&client, &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})).await?;
+    let rbac = "rbac.authorization.k8s.io/v1";
+    for permission in asked["spec"]["token"]["permissions"].as_array().context("no permissions")? {
+        let (prefix, mut metadata) = match permission["namespace"].as_str() {
+            Some(namespace) => ("", json!({"name": name, "namespace": namespace})),
+            None => ("Cluster", json!({"name": name})),
+        };
+        metadata["labels"] = json!({"access": name});
+        let role = format!("{prefix}Role");
+        let rules = &permission["rules"];
+        apply(&client, &json!({"apiVersion": rbac, "kind": role, "metadata": metadata, "rules": rules}))
+            .await?;
+        let binding = json!({
+            "apiVersion": rbac, "kind": format!("{role}Binding"), "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": ACCOUNTS}],
+        });
+        apply(&client, &binding).await?;
+    }
+    let accounts = Api::<ServiceAccount>::namespaced(client, ACCOUNTS);
+    let token = accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await?;
+    let token = token.status.and_then(|status| status.token).context("no token")?;
+    let kubeconfig = cluster.api.kubeconfig();
+    let own = kubeconfig.lines().find(|line| line.contains("token: ")).context("a kubeconfig has a token")?;
+    Ok(kubeconfig.replace(own, &format!("    token: {token}")))
+}
+
+async fn give(landscape: &Landscape, kubeconfig: &str) -> anyhow::Result<()> {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": format!("{NAME}.kubeconfig"), "namespace": CLUSTERS},
+        "stringData": {"kubeconfig": kubeconfig},
+    });
+    apply(&landscape.platform.client(), &secret).await
+}
+
+async fn asked(landscape: &Landscape, name: &str) -> Value {
+    let platform = landscape.platform.client();
+    wait_until("access is asked for", LATER, async || {
+        Ok(request(name).get(&platform).await?.ok_or_else(|| "no AccessRequest".to_owned()))
+    })
+    .await
+    .unwrap()
+}
+
+async fn say(landscape: &Landscape, name: &str, mut status: Value) {
+    let platform = landscape.platform.client();
+    let now = request(name).get(&platform).await.unwrap().unwrap();
+    status["observedGeneration"] = now["metadata"]["generation"].clone();
+    request(name).merge_status(&platform, &status).await.unwrap();
+}
+
+/// The name of a new route is answered.
+async fn resolves(landscape: &Landscape, name: &str) {
+    let client = landscape.workload01.client();
+    let host = format!("{name}.workload01.openmcp.cluster");
+    apply(&client, &route(name, &[&host])).await.unwrap();
+    accept(&client, name).await.unwrap();
+    landscape.central.udp.wait_a(&host, &Answer::of(["172.18.201.1"]), LATER).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_served_with_what_an_access_request_grants() {
+    let landscape = Landscape::start_with_gateway("172.18.201.1").await.unwrap();
+    let platform = landscape.platform.client();
+    apply_crds(&platform, &[definition()]).await.unwrap();
+    for cluster in ["workload01", "workload02"] {
+        let name = format!("{cluster}-kubeconfig");
+        let secret = Reference { api_version: "v1", kind: "Secret", namespace: CLUSTERS, name: &name };
+        secret.delete(&platform).await.unwrap();
+    }
+    let mut service =
+        Service::start_with(&landscape, "openmcp-dns", &["--provider-name=dns".to_owned()]).unwrap();
+    let status = cluster_dns_reference("workload01");
+
+    // As openMCP's own service asks, but for the rights.
+    let object = asked(&landscape, NAME).await;
+    let metadata = &object["metadata"];
+    assert_eq!(metadata["labels"]["openmcp.cloud/managed-by"], "dns.DNSCluster", "{metadata}");
+    assert_eq!(metadata["labels"]["openmcp.cloud/managed-purpose"], "workload01", "{metadata}");
+    assert_eq!(metadata["finalizers"], json!(["clusters.openmcp.cloud/clusteraccess"]));
+    assert_eq!(object["spec"]["clusterRef"], json!({"name": "workload01", "namespace": CLUSTERS}));
+    assert!(object["spec"]["token"]["roleRefs"].is_null(), "{object}");
+    let said =
+        wait_condition(&platform, status, "Reachable", "False", "KubeconfigInvalid", LATER).await.unwrap();
+    assert!(said.contains(NAME) && said.contains("not been looked at"), "{said}");
+    // None for whom there is a kubeconfig, or for the platform itself.
+    assert!(request("dnscluster--platform--cluster").get(&platform).await.unwrap().is_none());
+
+    // The provider's part.
+    let finalizers = json!(["clusters.openmcp.cloud/clusteraccess", FINALIZER]);
+    request(NAME).merge(&platform, &json!({"metadata": {"finalizers": finalizers}})).await.unwrap();
+    let first = account(&landscape, &object, "first").await.unwrap();
+    give(&landscape, &first).await.unwrap();
+    let secret = json!({"name": format!("{NAME}.kubeconfig")});
+    say(&landscape, NAME, json!({"phase": "Granted", "secretRef": secret})).await;
+    wait_condition(&platform, status, "Reachable", "True", "Succeeded", LATER).await.unwrap();
+    wait_condition(&platform, status, "Forwarded", "True", "Succeeded", LATER).await.unwrap();
+    resolves(&landscape, "granted").await;
+
+    // The token is rotated in place: only the Secret says so. The old one is good for nothing any more.
+    let second = account(&landscape, &object, "second").await.unwrap();
+    give(&landscape, &second).await.unwrap();
+    let old = Reference { api_version: "v1", kind: "ServiceAccount", namespace: ACCOUNTS, name: "first" };
+    old.delete(&landscape.workload01.client()).await.unwrap();
+    resolves(&landscape, "rotated").await;
+
+    // Another one is denied, and told.
+    let other = "dnscluster--workload02--cluster";
+    asked(&landscape, other).await;
+    let condition = json!([{"type": "Granted", "status": "False", "reason": "NotAllowed",
+        "message": "not in this landscape", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+    say(&landscape, other, json!({"phase": "Denied", "conditions": condition})).await;
+    wait_until("the denial is told", LATER, async || {
+        let status = cluster_dns_reference("workload02").get(&platform).await?;
+        let status = status.map(|object| object["status"].to_string()).unwrap_or_default();
+        Ok(if status.contains("is denied (not in this landscape)") { Ok(()) } else { Err(status) })
+    })
+    .await
+    .unwrap();
+
+    // Rights that somebody has widened are narrowed.
+    let wide = json!({"spec": {"token": {"roleRefs": [{"kind": "ClusterRole", "name": "cluster-admin"}]}}});
+    request(NAME).merge(&platform, &wide).await.unwrap();
+    wait_until("it asks for no more than it needs", LATER, async || {
+        let token = request(NAME).get(&platform).await?.map(|object| object["spec"]["token"].clone());
+        let token = token.unwrap_or_default();
+        Ok(if token["roleRefs"].is_null() { Ok(()) } else { Err(token.to_string()) })
+    })
+    .await
+    .unwrap();
+
+    say(&landscape, NAME, json!({"phase": "Granted"})).await;
+    wait_condition(&platform, status, "Reachable", "True", "Succeeded", LATER).await.unwrap();
+
+    // A Cluster that leaves: its provider still finds it when the access is given back, and then it goes.
+    cluster_reference("workload01").delete(&platform).await.unwrap();
+    wait_until("the request is given back", LATER, async || {
+        let object = request(NAME).get(&platform).await?.context("the provider has not let it go")?;
+        let is_left = object["metadata"]["deletionTimestamp"].is_string()
+            && object["metadata"]["finalizers"] == json!([FINALIZER]);
+        Ok(if is_left { Ok(()) } else { Err(object["metadata"].to_string()) })
+    })
+    .await
+    .unwrap();
+    let held = cluster_reference("workload01").get(&platform).await.unwrap();
+    assert!(held.is_some(), "the provider needs the Cluster");
+    request(NAME).merge(&platform, &json!({"metadata": {"finalizers": null}})).await.unwrap();
+    wait_until("the Cluster is gone", LATER, async || {
+        let object = cluster_reference("workload01").get(&platform).await?;
+        Ok(object.map_or(Ok(()), |object| Err(object["metadata"].to_string())))
+    })
+    .await
+    .unwrap();
+    service.stop().await.unwrap();
+}
