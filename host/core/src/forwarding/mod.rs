@@ -11,6 +11,8 @@
 //! can be set and taken back to the byte. What stands in a place of another strategy is taken back first, so that no zone is
 //! served twice. What is not understood is refused, and stays as it is.
 
+mod answers;
+mod asking;
 mod change;
 mod config_map;
 mod corefile;
@@ -38,9 +40,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::HostName;
 
+pub use self::answers::{Asked, Forwards, Heard, OUTSIDE, Said, judge};
+pub use self::asking::{DnsPods, DnsService, dns_service, pause};
 pub use self::change::{Action, Change};
 pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
-pub use self::guard::{Guard, Own, Verdict};
+pub use self::guard::{Guard, Names, Resolution, Verdict};
 pub use self::refusal::Refusal;
 
 /// A way to change a cluster's DNS.

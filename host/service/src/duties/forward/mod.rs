@@ -4,11 +4,12 @@
 //! the cluster ──facts──► core::forwarding: strategy, changes ──write──► its DNS configuration ──► its DNS ◄──verify
 //! ```
 //! What a cluster has of DNS is its [`Layout`]; the pure core says how it is changed, and refuses what it does not
-//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is. A change
-//! after which the cluster's own names fail is taken back, once.
+//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is, from each of
+//! its pods. A change after which names fail that resolved before is taken back, once.
 
 mod finding;
 mod layout;
+mod pods;
 mod verify;
 mod write;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::forwarding::{
-    Change, Facts, Guard, Order, Own, Plan, Strategy, Verdict, own_name, plan, removal,
+    Change, Facts, Guard, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan, removal,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -35,7 +36,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
 
 use finding::{Seen, finding};
 use layout::Layout;
-use verify::Verifier;
+use verify::{Verifier, Wanted};
 use write::write;
 
 pub use layout::{LayoutView, follow, layout};
@@ -99,8 +100,8 @@ impl Forward {
             Way::Open { client, layout, .. } => (client, layout),
             // Somebody else has it forward; it can be asked all the same.
             Way::None if context.has_agent => {
-                let own_name = own_name(&Facts::default());
-                return Seen::NoAccess(self.verifier.check(context.cluster, context.zone, &own_name));
+                let wanted = wanted(context.zone, &upstreams, &Facts::default());
+                return Seen::NoAccess(self.verifier.check(context.cluster, None, wanted));
             }
             Way::None | Way::Unusable(_) => return Seen::NoWay,
         };
@@ -121,10 +122,12 @@ impl Forward {
             }
         };
         let Plan { strategy, because, places, mut changes, notes, by_hand } = plan;
-        let own_name = own_name(&facts);
-        let check = self.verifier.check(context.cluster, context.zone, &own_name);
-        let Some(own) = self.verifier.own() else {
-            return Seen::Reading("what the cluster's DNS answers for the cluster's own names");
+        let wanted = wanted(context.zone, &upstreams, &facts);
+        let own_name = wanted.own_name.clone();
+        let pods = dns_service(&facts).map(|service| (client, service));
+        let check = self.verifier.check(context.cluster, pods, wanted);
+        let Some(names) = self.verifier.names() else {
+            return Seen::Reading("what the cluster's DNS answers");
         };
         // Another wish of a person is another configuration.
         let configuration = format!("{} {}", facts.digest(), wish.map_or("", Strategy::as_str));
@@ -133,34 +136,38 @@ impl Forward {
             Ok(guard) => guard,
             Err(error) => return Seen::Trouble(format!("unable to read the ClusterDNS: {}", chain(&error))),
         };
-        let verdict = guard.look(&own, &configuration, removal.is_empty(), now);
+        let verdict = guard.look(&names, &configuration, removal.is_empty(), now);
         let taken_back = guard.taken_back().map(str::to_owned);
+        let is_worried = guard.is_worried();
         let strategy_name = strategy.to_string();
         self.forwarding =
             Some(Forwarding { strategy: strategy_name, because, places: places.clone(), taken_back });
         if verdict == Verdict::StayAway {
             changes = removal;
+        } else if !changes.is_empty() && !self.verifier.is_fresh() {
+            return Seen::Reading("what the cluster's DNS answers before it is changed");
         }
-        let before = (strategy != Strategy::Manual).then_some(&own);
+        let before = (strategy != Strategy::Manual).then_some(&names);
         if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
             return seen;
         }
         match by_hand {
-            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, own },
+            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, names },
+            _ if is_worried => Seen::Worried { own_name, names },
             Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
             Some(_) | None => Seen::Configured { places, notes, check },
         }
     }
 
-    /// Makes the changes, if there are any, and has everything read again; `own` is what the cluster answered before, if they are to be
-    /// taken back when it no longer does.
+    /// Makes the changes, if there are any, and has everything read again; `before` is what the cluster's DNS answers now, if they are
+    /// to be taken back when it no longer does.
     async fn write(
         &mut self,
         client: &kube::Client,
         layout: &LayoutView,
         facts: &Arc<Facts>,
         changes: Vec<Change>,
-        own: Option<&Own>,
+        before: Option<&Names>,
     ) -> Result<(), Seen> {
         // What was written is read again already.
         if self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts)) {
@@ -175,17 +182,23 @@ impl Forward {
             }
             self.written_on = Some(Arc::clone(facts));
             layout.again();
+            self.verifier.ask_again(true);
             if written.is_err() {
                 return Err(Seen::Reading(
                     "the cluster's DNS configuration, which somebody else has changed,",
                 ));
             }
-            if let (Some(guard), Some(own)) = (&mut self.guard, own) {
-                guard.written(own, self.started.elapsed());
+            if let (Some(guard), Some(before)) = (&mut self.guard, before) {
+                guard.written(before, self.started.elapsed());
             }
         }
         Ok(())
     }
+}
+
+/// What a cluster's DNS is to answer.
+fn wanted(zone: &HostName, upstreams: &[SocketAddr], facts: &Facts) -> Wanted {
+    Wanted { zone: zone.clone(), upstreams: upstreams.to_vec(), own_name: own_name(facts) }
 }
 
 #[async_trait]
