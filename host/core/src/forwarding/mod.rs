@@ -30,6 +30,7 @@ mod node_local;
 mod owned_zones;
 mod pods;
 mod refusal;
+mod rollout;
 mod stub_domains;
 
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ pub use self::change::{Action, Change};
 pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
 pub use self::guard::{Guard, Names, Resolution, Verdict};
 pub use self::refusal::Refusal;
+pub use self::rollout::{Health, Rollout, Wait};
 
 /// A way to change a cluster's DNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]

@@ -11,6 +11,7 @@ use openmcp_dns_kube_memory::{Effect, Fault, Server};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::objects::{COREFILE, POLICY, ZONE, dns_pods, dns_slice, policy};
 use crate::world::{World, corefile, forwards, message, until};
@@ -68,6 +69,7 @@ impl PodDns {
             "." if is(&self.outside) => Ok(RData::NS(NS(parse("a.root-servers.net.")))),
             OWN_NAME | "." => Err(ResponseCode::ServFail),
             _ if !forwards(&self.cluster) => Err(ResponseCode::NXDomain),
+            _ if has_wrong_address(&self.cluster) => Err(ResponseCode::ServFail),
             _ if is(&self.reaches_central) => Ok(of_the_zone()),
             _ => Err(ResponseCode::ServFail),
         };
@@ -77,6 +79,13 @@ impl PodDns {
         }
         question
     }
+}
+
+/// Where no central DNS answers.
+const WRONG: &str = "192.0.2.9";
+
+fn has_wrong_address(cluster: &Server) -> bool {
+    corefile(cluster).contains(WRONG)
 }
 
 fn parse(name: &str) -> Name {
@@ -91,14 +100,20 @@ fn set(flag: &AtomicBool, is: bool) {
 async fn two_pods() -> (World, Server, [PodDns; 2]) {
     let world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();
-    let w1 = world.add_cluster("w1");
+    let (w1, pods) = add_cluster(&world, "w1").await;
+    (world, w1, pods)
+}
+
+/// A cluster with two pods of a DNS comes.
+async fn add_cluster(world: &World, name: &str) -> (Server, [PodDns; 2]) {
+    let w1 = world.add_cluster(name);
     dns_pods().into_iter().for_each(|object| drop(w1.put(object).unwrap()));
     w1.put(dns_slice(&[("coredns-a", true), ("coredns-b", true), ("coredns-c", false)])).unwrap();
     let no_address =
         json!({ "metadata": { "annotations": { "dns.openmcp.cloud/cluster-dns-address": null } } });
-    world.change_cluster("w1", no_address).await;
+    world.change_cluster(name, no_address).await;
     let pods = [PodDns::start(&w1, "coredns-a").await, PodDns::start(&w1, "coredns-b").await];
-    (world, w1, pods)
+    (w1, pods)
 }
 
 /// Waits until this is said of the cluster's DNS.
@@ -173,4 +188,38 @@ async fn a_change_after_which_names_outside_fail_is_taken_back() {
     let said = world.condition("w1", "Forwarded", "False", "TakenBack").await;
     assert!(said.contains("forwards elsewhere fails (pod coredns-a, asked for the name servers"), "{said}");
     until("the block is gone", || corefile(&w1) == COREFILE).await;
+}
+
+#[tokio::test]
+async fn another_address_of_the_central_dns_goes_to_one_cluster_first_and_to_no_other_when_that_breaks() {
+    let (mut world, w1, _pods) = two_pods().await;
+    let (w2, _pods) = add_cluster(&world, "w2").await;
+    let mut service = world.own_service();
+    let (addresses, upstreams) = watch::channel(service.upstreams.borrow().clone());
+    let right = std::mem::replace(&mut service.upstreams, upstreams).borrow().clone();
+    world.access.say_something();
+    world.start_service(service);
+    for cluster in ["w1", "w2"] {
+        world.condition(cluster, "Forwarded", "True", "Succeeded").await;
+    }
+    addresses.send_replace(vec![SocketAddr::new(WRONG.parse().unwrap(), 53)]);
+    let waits = |cluster: &str, first: &str| {
+        let text = format!(
+            "is forwarded as before: a change of many clusters goes to a few first: now to openmcp/{first}"
+        );
+        message(&world.status(cluster), "Forwarded").ends_with(&text)
+    };
+    until("one of them waits for the other", || waits("w1", "w2") || waits("w2", "w1")).await;
+    let first = if waits("w1", "w2") { "w2" } else { "w1" };
+    world
+        .status_is(first, "the first one is broken", |status| {
+            message(status, "Forwarded").contains("so it gets no answer from 192.0.2.9")
+        })
+        .await;
+    assert!(has_wrong_address(&w1) != has_wrong_address(&w2), "it is in one of them");
+    addresses.send_replace(right);
+    until("the address is in none of them", || !has_wrong_address(&w1) && !has_wrong_address(&w2)).await;
+    for cluster in ["w1", "w2"] {
+        world.condition(cluster, "Forwarded", "True", "Succeeded").await;
+    }
 }

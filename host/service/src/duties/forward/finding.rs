@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use openmcp_dns_core::forwarding::{Names, Resolution};
+use openmcp_dns_core::forwarding::{Names, Resolution, Wait};
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -27,6 +27,8 @@ pub(super) enum Seen {
     Reading(&'static str),
     /// It cannot be read, and why.
     Trouble(String),
+    /// It is not changed yet, because others are changed first.
+    Waiting(Wait),
     /// Names fail since the change; if that lasts, it is taken back.
     Worried {
         /// A name of the cluster itself.
@@ -75,6 +77,10 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         Seen::NoAccess(check) => no_access(check, zone, upstreams),
         Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
+        Seen::Waiting(why) => Finding::unknown(
+            Reason::InProgress,
+            format!("{zone} is to be forwarded to {}, and is forwarded as before: {why}", list(upstreams)),
+        ),
         Seen::Worried { own_name, names } => Finding::unknown(
             Reason::InProgress,
             format!(
@@ -190,6 +196,8 @@ fn list(upstreams: &[SocketAddr]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use openmcp_dns_core::cluster::ClusterId;
+
     use super::*;
 
     fn say(seen: &Seen) -> Finding {
@@ -237,6 +245,12 @@ mod tests {
                 Some(false),
                 Reason::TakenBack,
                 "now kubernetes fails (SERVFAIL)",
+            ),
+            (
+                Seen::Waiting(Wait::Stopped(ClusterId::new("openmcp", "w1"))),
+                None,
+                Reason::InProgress,
+                "as before: the same change has broken the DNS of openmcp/w1: it goes on when",
             ),
             (
                 Seen::Worried { own_name: "kubernetes".to_owned(), names: Names::default() },

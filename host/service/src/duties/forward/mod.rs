@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::forwarding::{
-    Change, Facts, Guard, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan, removal,
+    Change, Facts, Guard, Health, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan, removal,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
 use crate::report::cluster_dns;
 use crate::service_config::ServiceConfig;
-use crate::settings::Settings;
+use crate::settings::{Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
@@ -54,6 +54,8 @@ pub struct Forward {
     guard: Option<Guard>,
     /// How long a name of the cluster itself may fail after a change.
     limit: Duration,
+    /// Whether it is this cluster's turn, where a change touches many.
+    rollout: SharedRollout,
     started: Instant,
     /// What was known when something was written: until it is read again, nothing more is.
     written_on: Option<Arc<Facts>>,
@@ -65,7 +67,7 @@ impl Forward {
     /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
     /// something else than before, and when the central DNS server has another address. Ends with the value.
     pub fn start(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
-        let Settings { platform, upstreams, config, take_back_after, .. } = settings;
+        let Settings { platform, upstreams, config, take_back_after, rollout, .. } = settings;
         wake_on_change(upstreams.clone(), wake, tasks, cancel);
         wake_on_change(config.subscribe(), wake, tasks, cancel);
         Self {
@@ -75,6 +77,7 @@ impl Forward {
             platform: platform.clone(),
             guard: None,
             limit: *take_back_after,
+            rollout: rollout.clone(),
             started: Instant::now(),
             written_on: None,
             forwarding: None,
@@ -142,10 +145,14 @@ impl Forward {
         let strategy_name = strategy.to_string();
         self.forwarding =
             Some(Forwarding { strategy: strategy_name, because, places: places.clone(), taken_back });
+        let is_moved = strategy != Strategy::Manual && !removal.is_empty();
         if verdict == Verdict::StayAway {
+            self.rollout.with(|rollout, _| rollout.taken_back(context.zone, context.id));
             changes = removal;
         } else if !changes.is_empty() && !self.verifier.is_fresh() {
             return Seen::Reading("what the cluster's DNS answers before it is changed");
+        } else if let Err(seen) = self.turn(context, order, &changes, is_moved, check.health()) {
+            return seen;
         }
         let before = (strategy != Strategy::Manual).then_some(&names);
         if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
@@ -157,6 +164,33 @@ impl Forward {
             Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
             Some(_) | None => Seen::Configured { places, notes, check },
         }
+    }
+
+    /// Says how the cluster stands in a change of many clusters, and whether it is its turn where what forwards the zone is moved.
+    fn turn(
+        &self,
+        context: &Context<'_>,
+        order: Order<'_>,
+        changes: &[Change],
+        is_moved: bool,
+        health: Health,
+    ) -> Result<(), Seen> {
+        // While it is held, nobody can go by another address.
+        let now = self.upstreams.borrow();
+        if *now != order.upstreams {
+            return Err(Seen::Reading("the address of the central DNS server"));
+        }
+        let (zone, id) = (order.zone, context.id);
+        // Another version may write other blocks.
+        let goal = format!("{:?} {}", order.upstreams, env!("CARGO_PKG_VERSION"));
+        self.rollout.with(|rollout, now| {
+            if changes.is_empty() {
+                rollout.changed(zone, &goal, id, health, now);
+            } else if is_moved {
+                rollout.may_change(zone, &goal, id, health, now).map_err(Seen::Waiting)?;
+            }
+            Ok(())
+        })
     }
 
     /// Makes the changes, if there are any, and has everything read again; `before` is what the cluster's DNS answers now, if they are
@@ -213,6 +247,7 @@ impl Duty for Forward {
     }
 
     async fn leave(&mut self, context: &Context<'_>, zone: &HostName) -> bool {
+        self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         if self.upstreams.borrow().is_empty() {
             return true;
         }
@@ -232,6 +267,7 @@ impl Duty for Forward {
     /// Takes our block out of the cluster's DNS configuration.
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
+        self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         let removed = match context.way {
             Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
             Way::Unusable(why) => Err(why.to_owned()),

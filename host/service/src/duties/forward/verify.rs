@@ -7,7 +7,7 @@ use std::time::Duration;
 use hickory_resolver::proto::rr::RecordType;
 use kube::ResourceExt as _;
 use openmcp_dns_core::forwarding::{
-    Asked, DnsService, Forwards, Heard, Names, OUTSIDE, Order, Said, judge, pause,
+    Asked, DnsService, Forwards, Health, Heard, Names, OUTSIDE, Order, Said, judge, pause,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -106,6 +106,17 @@ pub(super) enum Check {
         /// For how long that has been so.
         lasts: Duration,
     },
+}
+
+impl Check {
+    /// For who decides whether others may be changed in the same way.
+    pub(super) const fn health(&self) -> Health {
+        match self {
+            Self::Forwards(_) => Health::Good,
+            Self::Otherwise { .. } => Health::Bad,
+            Self::BadAddress(_) | Self::NoAddress | Self::NotAsked | Self::Unknown(_) => Health::Unknown,
+        }
+    }
 }
 
 /// Asks one cluster's DNS, beside everything else; ends with the value.
