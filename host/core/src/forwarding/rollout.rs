@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn cluster(number: usize) -> ClusterId {
-        ClusterId::new("openmcp", &format!("w{number:03}"))
+        ClusterId::new("openmcp", format!("w{number:03}"))
     }
 
     impl World {

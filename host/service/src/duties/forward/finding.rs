@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use openmcp_dns_core::forwarding::{Names, Resolution, Wait};
+use openmcp_dns_core::forwarding::{MOST_REVERTS, Names, REVERTS_WINDOW, Resolution, Wait};
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -29,6 +29,13 @@ pub(super) enum Seen {
     Trouble(String),
     /// It is not changed yet, because others are changed first.
     Waiting(Wait),
+    /// Somebody changes it back again and again.
+    ChangedBack {
+        /// What.
+        object: String,
+        /// Who; `None` where the API server does not say.
+        by: Option<String>,
+    },
     /// Names fail since the change; if that lasts, it is taken back.
     Worried {
         /// A name of the cluster itself.
@@ -80,6 +87,15 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         Seen::Waiting(why) => Finding::unknown(
             Reason::InProgress,
             format!("{zone} is to be forwarded to {}, and is forwarded as before: {why}", list(upstreams)),
+        ),
+        Seen::ChangedBack { object, by } => Finding::bad(
+            Reason::ChangedBack,
+            format!(
+                "{object} was changed back {MOST_REVERTS} times within {} minutes, last by {}, so nothing more is written to it. Have what \
+                 forwards {zone} kept there, or choose another strategy in the DNSServiceConfig; then it is tried again",
+                REVERTS_WINDOW.as_secs() / 60,
+                by.as_deref().unwrap_or("somebody whom the API server does not name"),
+            ),
         ),
         Seen::Worried { own_name, names } => Finding::unknown(
             Reason::InProgress,
@@ -251,6 +267,12 @@ mod tests {
                 None,
                 Reason::InProgress,
                 "as before: the same change has broken the DNS of openmcp/w1: it goes on when",
+            ),
+            (
+                Seen::ChangedBack { object: "it".to_owned(), by: Some("an-operator".to_owned()) },
+                Some(false),
+                Reason::ChangedBack,
+                "it was changed back 5 times within 30 minutes, last by an-operator, so nothing more",
             ),
             (
                 Seen::Worried { own_name: "kubernetes".to_owned(), names: Names::default() },

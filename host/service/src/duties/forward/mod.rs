@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::forwarding::{
-    Change, Facts, Guard, Health, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan, removal,
+    Change, Facts, Fight, Guard, Health, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan,
+    removal,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -57,6 +58,8 @@ pub struct Forward {
     /// Whether it is this cluster's turn, where a change touches many.
     rollout: SharedRollout,
     started: Instant,
+    /// Gives way to who changes it back again and again.
+    fight: Fight,
     /// What was known when something was written: until it is read again, nothing more is.
     written_on: Option<Arc<Facts>>,
     /// How the zone is forwarded.
@@ -79,6 +82,7 @@ impl Forward {
             limit: *take_back_after,
             rollout: rollout.clone(),
             started: Instant::now(),
+            fight: Fight::default(),
             written_on: None,
             forwarding: None,
         }
@@ -154,6 +158,16 @@ impl Forward {
         } else if let Err(seen) = self.turn(context, order, &changes, is_moved, check.health()) {
             return seen;
         }
+        let goal = format!("{order:?} {wish:?}");
+        if verdict == Verdict::GoOn
+            && !self.is_written(&facts)
+            && !self.fight.may_write(&goal, changes.is_empty(), now)
+            // As long as it stands there, all is well.
+            && let Some(Change { object, .. }) = changes.first()
+        {
+            let by = facts.last_writer(object).map(str::to_owned);
+            return Seen::ChangedBack { object: object.to_string(), by };
+        }
         let before = (strategy != Strategy::Manual).then_some(&names);
         if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
             return seen;
@@ -193,6 +207,11 @@ impl Forward {
         })
     }
 
+    /// Whether something was written since, so that all is being read again.
+    fn is_written(&self, facts: &Arc<Facts>) -> bool {
+        self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts))
+    }
+
     /// Makes the changes, if there are any, and has everything read again; `before` is what the cluster's DNS answers now, if they are
     /// to be taken back when it no longer does.
     async fn write(
@@ -203,8 +222,7 @@ impl Forward {
         changes: Vec<Change>,
         before: Option<&Names>,
     ) -> Result<(), Seen> {
-        // What was written is read again already.
-        if self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts)) {
+        if self.is_written(facts) {
             return Ok(());
         }
         for change in changes {
@@ -222,6 +240,7 @@ impl Forward {
                     "the cluster's DNS configuration, which somebody else has changed,",
                 ));
             }
+            self.fight.written();
             if let (Some(guard), Some(before)) = (&mut self.guard, before) {
                 guard.written(before, self.started.elapsed());
             }
