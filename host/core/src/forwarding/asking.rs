@@ -28,14 +28,19 @@ const WATCHFUL: Duration = Duration::from_secs(15);
 /// How often while all is well. A question costs the API server a connection through kubelet for each pod.
 const CALM: Duration = Duration::from_secs(300);
 
+/// Whether the guard looks on: what is asked is asked because the configuration was changed, and that is not long ago.
+#[must_use]
+pub const fn is_guarded(is_written: bool, asked_for: Duration) -> bool {
+    is_written && asked_for.as_secs() < YOUNG.as_secs()
+}
+
 /// How long to wait until the pods of a cluster's DNS are asked again. `asked_for` is since when they are asked this, and `is_written`
 /// whether that is because their configuration was changed.
 #[must_use]
 pub const fn pause(heard: &Heard, is_written: bool, asked_for: Duration) -> Duration {
     let is_young = asked_for.as_secs() < YOUNG.as_secs();
-    let is_guarded = is_young && is_written;
-    match (heard.is_well(is_guarded), is_young) {
-        (true, _) if is_guarded => WATCHFUL,
+    match (heard.is_well(is_guarded(is_written, asked_for)), is_young) {
+        (true, true) if is_written => WATCHFUL,
         (true, _) => CALM,
         (false, true) if asked_for.as_secs() < IMPATIENT.0.as_secs() => IMPATIENT.1,
         (false, true) => ATTENTIVE,

@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::HostName;
 
 pub use self::answers::{Asked, Forwards, Heard, OUTSIDE, Said, judge};
-pub use self::asking::{DnsPods, DnsService, dns_service, pause};
+pub use self::asking::{DnsPods, DnsService, dns_service, is_guarded, pause};
 pub use self::change::{Action, Change};
 pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
 pub use self::fight::{Fight, MOST as MOST_REVERTS, WINDOW as REVERTS_WINDOW};

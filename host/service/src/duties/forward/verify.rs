@@ -7,7 +7,7 @@ use std::time::Duration;
 use hickory_resolver::proto::rr::RecordType;
 use kube::ResourceExt as _;
 use openmcp_dns_core::forwarding::{
-    Asked, DnsService, Forwards, Health, Heard, Names, OUTSIDE, Order, Said, judge, pause,
+    Asked, DnsService, Forwards, Health, Heard, Names, OUTSIDE, Order, Said, is_guarded, judge, pause,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -273,11 +273,12 @@ fn take(result: &watch::Sender<Option<Answered>>, new: Answered) -> bool {
 
 /// How long to wait until the next time. Clusters that were met together are not asked together for ever.
 fn pause_of(asked: &Question, heard: &Heard) -> Duration {
+    let asked_for = asked.since.elapsed();
     match asked.servers {
-        Servers::At(_) if heard.is_well(asked.is_written) => CALM,
+        Servers::At(_) if heard.is_well(is_guarded(asked.is_written, asked_for)) => CALM,
         Servers::At(_) => IMPATIENT,
         Servers::Pods { .. } => {
-            pause(heard, asked.is_written, asked.since.elapsed()).mul_f64(0.8 + 0.4 * fastrand::f64())
+            pause(heard, asked.is_written, asked_for).mul_f64(0.8 + 0.4 * fastrand::f64())
         }
     }
 }
