@@ -44,8 +44,10 @@ reasons! {
     DomainConflict,
     /// Someone else has set the annotation.
     ForeignValue,
-    /// Our change broke the cluster's own names, and was taken back.
+    /// After our change, names failed that had resolved before; it was taken back.
     TakenBack,
+    /// Somebody changes the cluster's DNS back again and again.
+    ChangedBack,
     /// A person has to do something that cannot be done from inside the cluster.
     ManualStep,
     /// The DNS configuration is not understood, so it is left alone.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what is written here can be read")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::deployment::Reference;
 use openmcp_dns_core::forwarding::{
-    Action, Change, Facts, LISTS, Order, Plan, Seen, Strategy, plan, removal,
+    Action, Change, Facts, LISTS, Order, Plan, Seen, Strategy, dns_service, plan, removal,
 };
 use openmcp_dns_core::name::HostName;
 use serde_json::{Value, json};
@@ -225,6 +225,26 @@ fn of_a_cluster_only_what_counts_is_watched() {
     assert_eq!(watched("k3s"), ["ConfigMap kube-system/coredns", "ConfigMap kube-system/coredns-custom"]);
     assert_eq!(watched("openshift"), ["DNS default", "ConfigMap kube-system/coredns"]);
     assert_eq!(watched("rights_of_before"), ["ConfigMap kube-system/coredns"]);
+}
+
+#[test]
+fn a_clusters_account_may_ask_the_pods_wherever_the_dns_of_a_flavour_runs() {
+    let services = flavours().into_iter().filter_map(|flavour| dns_service(&Cluster::read(&flavour).facts()));
+    let runs: BTreeSet<String> = services.map(|service| service.namespace).collect();
+    let mut allowed = BTreeSet::new();
+    for file in ["cluster-access.yaml", "cluster-access-openshift.yaml"] {
+        let text = std::fs::read_to_string(folder().join("../../../../deploy").join(file)).unwrap();
+        let roles: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        for role in &roles {
+            let rules = role["rules"].as_array().unwrap().iter();
+            for rule in rules.filter(|rule| rule["resources"] == json!(["pods/portforward"])) {
+                assert_eq!((&rule["apiGroups"], &rule["verbs"]), (&json!([""]), &json!(["get", "create"])));
+                assert_eq!(role["kind"], "Role", "nowhere else");
+                allowed.insert(role["metadata"]["namespace"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(allowed, runs);
 }
 
 #[test]

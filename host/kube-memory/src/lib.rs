@@ -12,7 +12,7 @@
 //!
 //! What it does is what a real server does with the requests that this service makes: lists in pages,
 //! watches that expire, merge patches, server-side apply with field ownership, the status as a
-//! subresource, finalizers, versions and generations, discovery. The battery of tests (feature
+//! subresource, finalizers, versions and generations, discovery, port-forwards to what is said to listen there. The battery of tests (feature
 //! `battery`) runs against this one and against real ones. What it does not do: access rules,
 //! admission, schemas and their defaults (a kind may be given a [`Validator`]), strategic merge
 //! patches, dry runs, and the work of controllers (no garbage collection of owned objects), but that of
@@ -52,6 +52,7 @@ mod metadata;
 mod namespace;
 mod patch;
 mod path;
+mod port_forward;
 mod query;
 mod refusal;
 mod resource;

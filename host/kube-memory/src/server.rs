@@ -1,6 +1,7 @@
 //! The server as others hold it: a client for those inside, and a handle for whoever plays the outside.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use crate::faults::{Fault, FaultId, Faults};
 use crate::managers::{self, Manager, Writer};
 use crate::metadata;
 use crate::path::{Place, Verb};
+use crate::port_forward::Ports;
 use crate::refusal::Refusal;
 use crate::resource::{Resource, Validator};
 use crate::service::Api;
@@ -32,6 +34,7 @@ pub struct Server {
 pub(crate) struct Inner {
     state: Mutex<State>,
     pub(crate) faults: Mutex<Faults>,
+    pub(crate) ports: Mutex<Ports>,
     requests: Mutex<Requests>,
     changed: watch::Sender<()>,
     now: Box<dyn Fn() -> Timestamp + Send + Sync>,
@@ -56,6 +59,7 @@ impl Server {
             inner: Arc::new(Inner {
                 state: Mutex::new(State::new(name, HISTORY)),
                 faults: Mutex::default(),
+                ports: Mutex::default(),
                 requests: Mutex::default(),
                 changed: watch::Sender::new(()),
                 now: Box::new(now),
@@ -161,6 +165,16 @@ impl Server {
         let state = self.state();
         let Some(kind) = state.kind_of(api_version, kind) else { return Vec::new() };
         kind.objects().map(|(_, object)| (**object).clone()).collect()
+    }
+
+    /// What listens on a port of a pod, for port-forwards; from now on another one, or nothing.
+    pub fn listen(&self, namespace: &str, pod: &str, port: u16, address: Option<SocketAddr>) {
+        let key = (namespace.to_owned(), pod.to_owned(), port);
+        let mut ports = lock(&self.inner.ports);
+        match address {
+            Some(address) => drop(ports.insert(key, address)),
+            None => drop(ports.remove(&key)),
+        }
     }
 
     /// Makes trouble until it is healed, or for as many requests as it says.

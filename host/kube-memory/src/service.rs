@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::faults::{self, Effect};
 use crate::path::Path;
+use crate::port_forward;
 use crate::refusal::Refusal;
 use crate::server::{Server, lock};
 use crate::state::{Answer, Call};
@@ -28,7 +29,7 @@ const LONGEST_BODY: usize = 3 * 1024 * 1024;
 /// How often a watch is told how far it has read, if it wants to be.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 
-type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// The service that a client calls.
 #[derive(Clone)]
@@ -66,7 +67,9 @@ async fn answer(server: Server, request: Request<Body>) -> io::Result<Response<R
         Ok(call) => call,
         Err(refusal) => return Ok(refused(&refusal)),
     };
+    let pod = port_forward::asked(&call);
     let served = match &call.path {
+        _ if pod.is_some() => true,
         Path::Objects(at) => server.state().kind(at).is_ok(),
         _ => true,
     };
@@ -78,6 +81,11 @@ async fn answer(server: Server, request: Request<Body>) -> io::Result<Response<R
         Some(Effect::Refuse(code)) => return Ok(refused(&faults::refusal(code, &call))),
         Some(Effect::Hang) => return std::future::pending().await,
         Some(Effect::Delay(delay)) => tokio::time::sleep(delay).await,
+    }
+    if let Some(pod) = pod {
+        let ports = lock(&server.inner.ports).clone();
+        let answer = port_forward::answer(parts, pod, &ports).await?;
+        return Ok(answer.unwrap_or_else(|refusal| refused(&refusal)));
     }
     let body = match Limited::new(body, LONGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),

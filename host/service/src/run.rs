@@ -39,7 +39,7 @@ use crate::probe::{Central, Pace, Prober};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
 use crate::service_config::ServiceConfig;
-use crate::settings::Settings;
+use crate::settings::{Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
@@ -241,6 +241,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         upstreams,
         config,
         take_back_after,
+        rollout: SharedRollout::default(),
         enrolment,
         zones,
         commands,

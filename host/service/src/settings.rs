@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use openmcp_dns_core::forwarding::Rollout;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub config: ServiceConfig,
     /// How long a name of a cluster itself may fail after a change of its DNS.
     pub take_back_after: Duration,
+    /// Whose DNS may be changed now, where a change touches many.
+    pub rollout: SharedRollout,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Told the zones of the policies in force; `None` until they are known.
@@ -61,4 +64,26 @@ pub struct Settings {
     pub tasks: Tasks,
     /// Ends everything.
     pub cancel: CancellationToken,
+}
+
+/// Whose DNS may be changed now. Clones share it.
+#[derive(Clone, Debug)]
+pub struct SharedRollout {
+    machine: Arc<Mutex<Rollout>>,
+    /// From where the machine's time counts.
+    began: Instant,
+}
+
+impl Default for SharedRollout {
+    fn default() -> Self {
+        Self { machine: Arc::default(), began: Instant::now() }
+    }
+}
+
+impl SharedRollout {
+    /// Asks or tells it something; it is also given the time.
+    pub fn with<T>(&self, asked: impl FnOnce(&mut Rollout, Duration) -> T) -> T {
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        asked(&mut machine, self.began.elapsed())
+    }
 }

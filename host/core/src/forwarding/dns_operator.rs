@@ -14,6 +14,10 @@ pub(super) const GROUP: &str = "operator.openshift.io";
 pub(super) const KIND: KindOf =
     KindOf { api_version: "operator.openshift.io/v1", kind: "DNS", plural: "dnses", namespaced: false };
 
+/// Where its pods run, and the Service before them.
+pub(super) const PODS: &str = "openshift-dns";
+pub(super) const SERVICE: &str = "dns-default";
+
 /// The only one that the operator looks at.
 fn default() -> Reference {
     KIND.named("default")
@@ -23,8 +27,15 @@ pub(super) fn objects(_: &Facts) -> Vec<Reference> {
     vec![default()]
 }
 
+/// Whether the operator has the cluster's DNS.
+pub(super) fn is_there(facts: &Facts) -> bool {
+    facts.object(&default()).is_some()
+}
+
 pub(super) fn fits(facts: &Facts) -> Option<Fit> {
-    facts.object(&default())?;
+    if !is_there(facts) {
+        return None;
+    }
     let because = vec![format!("there is {} of {GROUP}, whose operator writes the cluster's DNS", default())];
     Some(Fit { because, places: traces(facts), ..Fit::default() })
 }

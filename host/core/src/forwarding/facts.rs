@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::pods::{self, Pods};
 use super::{custom_dns_config, dns_operator, helm_chart_config};
-use crate::deployment::{Reference, digest};
+use crate::deployment::{MANAGER, Reference, digest};
 
 /// Where a cluster's DNS runs, but for OpenShift's, whose operator is told.
 pub const NAMESPACE: &str = "kube-system";
@@ -65,6 +65,8 @@ pub struct Facts {
     services: Vec<Value>,
     workloads: Vec<Value>,
     objects: BTreeMap<Reference, Seen>,
+    /// Who has written an object last, of those that are not us.
+    writers: BTreeMap<Reference, String>,
     /// Kinds whose lists we may not read.
     refused: BTreeSet<&'static str>,
 }
@@ -116,6 +118,11 @@ impl Facts {
 
     /// Takes in an object that was read, or read again.
     pub fn take(&mut self, object: Reference, mut seen: Seen) {
+        if let Seen::There(value) = &seen
+            && let Some(writer) = last_writer(value)
+        {
+            self.writers.insert(object.clone(), writer.to_owned());
+        }
         if let Seen::There(value) = &mut seen
             && let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
             && object.name != "coredns"
@@ -145,6 +152,12 @@ impl Facts {
     #[must_use]
     pub fn resource_version(&self, object: &Reference) -> Option<&str> {
         self.object(object)?.pointer("/metadata/resourceVersion")?.as_str()
+    }
+
+    /// Who has written an object last, of those that are not us.
+    #[must_use]
+    pub fn last_writer(&self, object: &Reference) -> Option<&str> {
+        self.writers.get(object).map(String::as_str)
     }
 
     /// A digest of the configuration, of ours and of others, without what changes by itself.
@@ -215,6 +228,13 @@ impl Facts {
         let selector = self.dns_service().and_then(|service| service.pointer("/spec/selector")?.as_object());
         pods::has_labels(workload, selector)
     }
+}
+
+/// The field manager that has written an object last, but for ours.
+fn last_writer(object: &Value) -> Option<&str> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?.iter();
+    let others = entries.filter_map(|entry| Some((entry["time"].as_str()?, entry["manager"].as_str()?)));
+    others.filter(|(_, manager)| *manager != MANAGER).max().map(|(_, manager)| manager)
 }
 
 /// A ConfigMap of [`NAMESPACE`].

@@ -11,6 +11,8 @@
 //! can be set and taken back to the byte. What stands in a place of another strategy is taken back first, so that no zone is
 //! served twice. What is not understood is refused, and stays as it is.
 
+mod answers;
+mod asking;
 mod change;
 mod config_map;
 mod corefile;
@@ -18,6 +20,7 @@ mod custom_dns_config;
 mod dns_operator;
 mod eks;
 mod facts;
+mod fight;
 mod guard;
 mod helm_chart_config;
 mod helm_values;
@@ -28,6 +31,7 @@ mod node_local;
 mod owned_zones;
 mod pods;
 mod refusal;
+mod rollout;
 mod stub_domains;
 
 use std::collections::BTreeSet;
@@ -38,10 +42,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::HostName;
 
+pub use self::answers::{Asked, Forwards, Heard, OUTSIDE, Said, judge};
+pub use self::asking::{DnsPods, DnsService, dns_service, is_guarded, pause};
 pub use self::change::{Action, Change};
 pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
-pub use self::guard::{Guard, Own, Verdict};
+pub use self::fight::{Fight, MOST as MOST_REVERTS, WINDOW as REVERTS_WINDOW};
+pub use self::guard::{Guard, Names, Resolution, Verdict};
 pub use self::refusal::Refusal;
+pub use self::rollout::{Health, Rollout, Wait};
 
 /// A way to change a cluster's DNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]

@@ -75,8 +75,8 @@ impl<'w> Pods<'w> {
 
     /// The mounts of all containers, each with its volume.
     fn mounts(self) -> impl Iterator<Item = (&'w Value, &'w Value)> {
-        let volumes = list(self.0, "/spec/template/spec/volumes");
-        let mounts = containers(self.0).flat_map(|container| list(container, "/volumeMounts"));
+        let volumes = elements(self.0, "/spec/template/spec/volumes");
+        let mounts = containers(self.0).flat_map(|container| elements(container, "/volumeMounts"));
         mounts.filter_map(move |mount| {
             Some((mount, volumes.iter().find(|volume| volume["name"] == mount["name"])?))
         })
@@ -85,7 +85,7 @@ impl<'w> Pods<'w> {
 
 /// The names of all ConfigMaps that are mounted.
 pub(super) fn config_maps(workload: &Value) -> impl Iterator<Item = &str> {
-    let volumes = list(workload, "/spec/template/spec/volumes").iter();
+    let volumes = elements(workload, "/spec/template/spec/volumes").iter();
     volumes.filter_map(|volume| volume.pointer("/configMap/name")?.as_str())
 }
 
@@ -117,13 +117,13 @@ pub(super) fn has_labels(workload: &Value, wanted: Option<&Map<String, Value>>) 
 }
 
 fn containers(workload: &Value) -> impl Iterator<Item = &Value> {
-    list(workload, "/spec/template/spec/containers").iter()
+    elements(workload, "/spec/template/spec/containers").iter()
 }
 
 fn flag<'c>(container: &'c Value, name: &str) -> Option<&'c str> {
     let words: Vec<&str> = ["/command", "/args"]
         .into_iter()
-        .flat_map(|at| list(container, at))
+        .flat_map(|at| elements(container, at))
         .filter_map(Value::as_str)
         .collect();
     words.iter().enumerate().find_map(|(at, word)| {
@@ -135,6 +135,7 @@ fn flag<'c>(container: &'c Value, name: &str) -> Option<&'c str> {
     })
 }
 
-fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+/// The elements of a list; none where there is none.
+pub(super) fn elements<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -6,6 +6,7 @@
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
 mod of_leader;
+mod port_forward;
 mod served;
 mod watches;
 
@@ -22,6 +23,7 @@ use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
 pub use of_leader::of_leader;
+pub use port_forward::{PortForward, PortForwardError};
 pub use served::served_plurals;
 pub use watches::Watches;
 

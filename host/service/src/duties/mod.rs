@@ -217,6 +217,7 @@ mod tests {
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
             config: ServiceConfig::none(),
             take_back_after: Duration::from_secs(60),
+            rollout: crate::settings::SharedRollout::default(),
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,

@@ -10,11 +10,13 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts}
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::xfer::DnsHandle as _;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::op::{DnsRequestOptions, Query};
+use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use openmcp_dns_core::expectation::Answer;
 use thiserror::Error;
+
+use super::message::{complete, failure, read};
 
 /// How long one attempt may take. Longer than CoreDNS needs without etcd (5 s would be), short
 /// enough for a person who waits.
@@ -104,36 +106,16 @@ impl Asker {
 
     /// Asks one question.
     pub async fn ask(&self, name: &str, record_type: RecordType) -> Answer {
-        // A trailing dot: the name is complete, nothing is appended to it.
-        let name = match Name::from_ascii(format!("{}.", name.trim_end_matches('.'))) {
+        let name = match complete(name) {
             Ok(name) => name,
-            Err(error) => return Answer::Silence(format!("{name:?} cannot be asked for: {error}")),
+            Err(why) => return Answer::Silence(why),
         };
         let query = Query::query(name, record_type);
         match self.connections.lookup(query, DnsRequestOptions::default()).next().await {
             None => Answer::Silence("the connection was closed".to_owned()),
-            Some(Ok(response)) => {
-                let mut values = BTreeSet::new();
-                let mut cnames = BTreeSet::new();
-                for record in &response.answers {
-                    match &record.data {
-                        RData::CNAME(target) if record_type != RecordType::CNAME => {
-                            cnames.insert(undotted(&target.0));
-                        }
-                        data if record.record_type() == record_type => {
-                            values.insert(text(data));
-                        }
-                        _ => {}
-                    }
-                }
-                Answer::Records { values, cnames }
-            }
-            Some(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => match none.response_code {
-                ResponseCode::NXDomain => Answer::NoSuchName,
-                ResponseCode::NoError => Answer::NoData,
-                code => Answer::Failure(mnemonic(code)),
-            },
-            Some(Err(NetError::Dns(DnsError::ResponseCode(code)))) => Answer::Failure(mnemonic(code)),
+            Some(Ok(response)) => read(&response, record_type),
+            Some(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => failure(none.response_code),
+            Some(Err(NetError::Dns(DnsError::ResponseCode(code)))) => failure(code),
             Some(Err(error)) => Answer::Silence(error.to_string()),
         }
     }
@@ -149,31 +131,4 @@ pub const fn wire_type(record_type: openmcp_dns_core::record::RecordType) -> Rec
         Published::Cname => RecordType::CNAME,
         Published::Txt => RecordType::TXT,
     }
-}
-
-/// Codes as `dig` shows them.
-fn mnemonic(code: ResponseCode) -> String {
-    match code {
-        ResponseCode::ServFail => "SERVFAIL".to_owned(),
-        ResponseCode::Refused => "REFUSED".to_owned(),
-        ResponseCode::FormErr => "FORMERR".to_owned(),
-        ResponseCode::NotImp => "NOTIMP".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// A value in the form in which record values are shown everywhere else.
-fn text(data: &RData) -> String {
-    match data {
-        RData::CNAME(target) => undotted(&target.0),
-        RData::TXT(txt) => {
-            let bytes: Vec<u8> = txt.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
-            format!("{:?}", String::from_utf8_lossy(&bytes))
-        }
-        other => other.to_string(),
-    }
-}
-
-fn undotted(name: &Name) -> String {
-    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod central;
+pub mod message;
 mod prober;
 
 pub use ask::{Asker, wire_type};

@@ -46,6 +46,7 @@ pub(crate) const SECRET: Kind = kind("", "v1", "Secret", "secrets");
 pub(crate) const SERVICE: Kind = kind("", "v1", "Service", "services");
 pub(crate) const OPENSHIFT_DNS: Kind = kind("operator.openshift.io", "v1", "DNS", "dnses");
 pub(crate) const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
+const ENDPOINT_SLICE: Kind = kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
 pub(crate) const EVENT: Kind = kind("events.k8s.io", "v1", "Event", "events");
 
 impl Kind {
@@ -233,6 +234,23 @@ pub(crate) fn dns_pods() -> [Value; 2] {
         with(SERVICE.object(metadata("kube-dns")), json!({ "spec": { "selector": label } })),
         with(DEPLOYMENT.object(metadata("coredns")), json!({ "spec": { "template": template } })),
     ]
+}
+
+/// The pods behind the DNS Service, and whether they are ready; they listen on port 8053.
+pub(crate) fn dns_slice(pods: &[(&str, bool)]) -> Value {
+    let endpoint = |(name, ready): &(&str, bool)| {
+        json!({
+            "addresses": ["10.0.0.1"], "conditions": { "ready": ready },
+            "targetRef": { "kind": "Pod", "namespace": "kube-system", "name": name },
+        })
+    };
+    let port = |name: &str, protocol: &str| json!({ "name": name, "port": 8053, "protocol": protocol });
+    let endpoints: Vec<Value> = pods.iter().map(endpoint).collect();
+    let labels = json!({ "kubernetes.io/service-name": "kube-dns" });
+    with(
+        ENDPOINT_SLICE.object(json!({ "namespace": "kube-system", "name": "kube-dns-1", "labels": labels })),
+        json!({ "addressType": "IPv4", "endpoints": endpoints, "ports": [port("dns", "UDP"), port("dns-tcp", "TCP")] }),
+    )
 }
 
 /// The DNSServiceConfig that counts, with this in its spec.

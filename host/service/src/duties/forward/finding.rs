@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use openmcp_dns_core::forwarding::Own;
+use openmcp_dns_core::forwarding::{MOST_REVERTS, Names, REVERTS_WINDOW, Resolution, Wait};
 use openmcp_dns_core::name::HostName;
 
 use super::verify::Check;
@@ -27,12 +27,28 @@ pub(super) enum Seen {
     Reading(&'static str),
     /// It cannot be read, and why.
     Trouble(String),
+    /// It is not changed yet, because others are changed first.
+    Waiting(Wait),
+    /// Somebody changes it back again and again.
+    ChangedBack {
+        /// What.
+        object: String,
+        /// Who; `None` where the API server does not say.
+        by: Option<String>,
+    },
+    /// Names fail since the change; if that lasts, it is taken back.
+    Worried {
+        /// A name of the cluster itself.
+        own_name: String,
+        /// What resolves now.
+        names: Names,
+    },
     /// The change broke something, and was taken back.
     TakenBack {
         /// A name of the cluster itself.
         own_name: String,
-        /// Whether it resolves now.
-        own: Own,
+        /// What resolves now.
+        names: Names,
     },
     /// A person has to do it.
     ByHand {
@@ -68,23 +84,42 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         Seen::NoAccess(check) => no_access(check, zone, upstreams),
         Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
-        Seen::TakenBack { own_name, own } => {
-            let now = match own {
-                Own::Resolves => "resolves again".to_owned(),
-                Own::Fails(answer) => format!("still fails ({answer})"),
-                Own::Unknown => "is not asked for".to_owned(),
-            };
-            Finding::bad(
-                Reason::TakenBack,
-                format!(
-                    "after the change that forwards {zone}, {own_name} failed, so it was taken back; the name {now}. Look at the logs of \
-                     the cluster's DNS; it is tried again when its configuration, or the strategy in the DNSServiceConfig, is another one"
-                ),
-            )
-        }
-        Seen::ByHand { check: Check::Forwards, .. } => {
-            Finding::good(format!("the cluster's DNS forwards {zone}, as somebody has set it up by hand"))
-        }
+        Seen::Waiting(why) => Finding::unknown(
+            Reason::InProgress,
+            format!("{zone} is to be forwarded to {}, and is forwarded as before: {why}", list(upstreams)),
+        ),
+        Seen::ChangedBack { object, by } => Finding::bad(
+            Reason::ChangedBack,
+            format!(
+                "{object} was changed back {MOST_REVERTS} times within {} minutes, last by {}, so nothing more is written to it. Have what \
+                 forwards {zone} kept there, or choose another strategy in the DNSServiceConfig; then it is tried again",
+                REVERTS_WINDOW.as_secs() / 60,
+                by.as_deref().unwrap_or("somebody whom the API server does not name"),
+            ),
+        ),
+        Seen::Worried { own_name, names } => Finding::unknown(
+            Reason::InProgress,
+            format!(
+                "since the change that forwards {zone}, names fail that resolved before; it is taken back if that lasts: now {own_name} {}, \
+                 and what the cluster's DNS forwards elsewhere {}",
+                now(&names.own),
+                now(&names.outside),
+            ),
+        ),
+        Seen::TakenBack { own_name, names } => Finding::bad(
+            Reason::TakenBack,
+            format!(
+                "after the change that forwards {zone}, names failed that had resolved before, so it was taken back; now {own_name} {}, and \
+                 what the cluster's DNS forwards elsewhere {}. Look at the logs of the cluster's DNS; it is tried again when its \
+                 configuration, or the strategy in the DNSServiceConfig, is another one",
+                now(&names.own),
+                now(&names.outside),
+            ),
+        ),
+        Seen::ByHand { check: Check::Forwards(pods), .. } => Finding::good(format!(
+            "the cluster's DNS forwards {zone}, as somebody has set it up by hand{}",
+            said_by(*pods)
+        )),
         Seen::ByHand { what, check: _ } => {
             Finding::bad(Reason::ManualStep, format!("a person has to do this: {what}"))
         }
@@ -105,7 +140,9 @@ fn no_access(check: &Check, zone: &HostName, upstreams: &[SocketAddr]) -> Findin
     let to_do =
         format!("the service has no access to the cluster: forward {zone} to {} there", list(upstreams));
     match check {
-        Check::Forwards | Check::NotAsked | Check::BadAddress(_) => checked(check, zone, ""),
+        Check::Forwards(_) | Check::NotAsked | Check::BadAddress(_) | Check::Unknown(_) => {
+            checked(check, zone, "")
+        }
         Check::NoAddress => Finding::unknown(
             Reason::NotProbed,
             format!("{to_do}, and annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"),
@@ -126,12 +163,21 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         Check::NoAddress => Finding::unknown(
             Reason::NotProbed,
             format!(
-                "the configuration forwards {zone}{note}, but it is not known where to ask the cluster's DNS: \
+                "the configuration forwards {zone}{note}, but there is no Service of the cluster's DNS in kube-system whose pods could be asked: \
                  annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"
             ),
         ),
         Check::NotAsked => Finding::unknown(Reason::InProgress, "the cluster's DNS is being asked"),
-        Check::Forwards => Finding::good(format!("the cluster's DNS forwards {zone}{note}")),
+        Check::Unknown(why) => Finding::unknown(
+            Reason::NotProbed,
+            format!(
+                "the configuration forwards {zone}{note}, but not every pod of the cluster's DNS could be asked: {why}. Where there is an \
+                 address to ask at, annotate the Cluster with {CLUSTER_DNS_ANNOTATION}=<IP or IP:port>"
+            ),
+        ),
+        Check::Forwards(pods) => {
+            Finding::good(format!("the cluster's DNS forwards {zone}{note}{}", said_by(*pods)))
+        }
         Check::Otherwise { answer, lasts } if *lasts < TAKE_UP => Finding::unknown(
             Reason::InProgress,
             format!("waiting for the cluster's DNS to act on its configuration: {answer}"),
@@ -143,12 +189,31 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
     }
 }
 
+/// Who has said so, where that is known.
+fn said_by(pods: Option<usize>) -> String {
+    match pods {
+        Some(1) => ", says its only pod".to_owned(),
+        Some(pods) => format!(", say all of its {pods} pods"),
+        None => String::new(),
+    }
+}
+
+fn now(name: &Resolution) -> String {
+    match name {
+        Resolution::Resolves => "resolves".to_owned(),
+        Resolution::Fails(answer) => format!("fails ({answer})"),
+        Resolution::Unknown => "is not asked for".to_owned(),
+    }
+}
+
 fn list(upstreams: &[SocketAddr]) -> String {
     upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
+    use openmcp_dns_core::cluster::ClusterId;
+
     use super::*;
 
     fn say(seen: &Seen) -> Finding {
@@ -160,8 +225,9 @@ mod tests {
         Seen::Configured { places: vec!["a block".to_owned()], notes, check }
     }
 
-    fn taken_back(own: Own) -> Seen {
-        Seen::TakenBack { own_name: "kubernetes".to_owned(), own }
+    fn taken_back(own: Resolution) -> Seen {
+        let names = Names { own, outside: Resolution::Unknown };
+        Seen::TakenBack { own_name: "kubernetes".to_owned(), names }
     }
 
     fn by_hand(check: Check) -> Seen {
@@ -185,19 +251,37 @@ mod tests {
             (Seen::Reading("it"), None, Reason::InProgress, "it is being read"),
             (Seen::Trouble("refused".into()), None, Reason::Unreachable, "refused"),
             (
-                taken_back(Own::Resolves),
+                taken_back(Resolution::Resolves),
                 Some(false),
                 Reason::TakenBack,
-                "kubernetes failed, so it was taken back",
+                "so it was taken back; now kubernetes resolves, and what the cluster's DNS forwards elsewhere is not asked for",
             ),
             (
-                taken_back(Own::Fails("SERVFAIL".into())),
+                taken_back(Resolution::Fails("SERVFAIL".into())),
                 Some(false),
                 Reason::TakenBack,
-                "still fails (SERVFAIL)",
+                "now kubernetes fails (SERVFAIL)",
+            ),
+            (
+                Seen::Waiting(Wait::Stopped(ClusterId::new("openmcp", "w1"))),
+                None,
+                Reason::InProgress,
+                "as before: the same change has broken the DNS of openmcp/w1: it goes on when",
+            ),
+            (
+                Seen::ChangedBack { object: "it".to_owned(), by: Some("an-operator".to_owned()) },
+                Some(false),
+                Reason::ChangedBack,
+                "it was changed back 5 times within 30 minutes, last by an-operator, so nothing more",
+            ),
+            (
+                Seen::Worried { own_name: "kubernetes".to_owned(), names: Names::default() },
+                None,
+                Reason::InProgress,
+                "it is taken back if that lasts: now kubernetes is not asked for",
             ),
             (by_hand(Check::NoAddress), Some(false), Reason::ManualStep, "a person has to do this: this"),
-            (by_hand(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+            (by_hand(Check::Forwards(None)), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
                 Seen::NotUnderstood("line 3: nonsense".into()),
                 Some(false),
@@ -207,8 +291,15 @@ mod tests {
             (Seen::NotWritten("refused".into()), Some(false), Reason::WriteFailed, "refused"),
             (configured(Check::NoAddress), None, Reason::NotProbed, "annotate the Cluster with"),
             (configured(Check::BadAddress("no IP".into())), None, Reason::NotProbed, "of the Cluster: no IP"),
+            (
+                configured(Check::Unknown("pod a cannot be asked: 403".into())),
+                None,
+                Reason::NotProbed,
+                "could be asked: pod a cannot be asked: 403. Where there is an address",
+            ),
+            (configured(Check::Forwards(Some(2))), Some(true), Reason::Succeeded, ", say all of its 2 pods"),
             (configured(Check::NotAsked), None, Reason::InProgress, "being asked"),
-            (configured(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+            (configured(Check::Forwards(None)), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
                 Seen::NoAccess(Check::NoAddress),
                 None,
@@ -221,7 +312,12 @@ mod tests {
                 Reason::Mismatch,
                 "forward openmcp.cluster to 10.0.0.53:53 there; its DNS does not: NXDOMAIN",
             ),
-            (Seen::NoAccess(Check::Forwards), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
+            (
+                Seen::NoAccess(Check::Forwards(None)),
+                Some(true),
+                Reason::Succeeded,
+                "forwards openmcp.cluster",
+            ),
         ] {
             let finding = say(&seen);
             assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");
@@ -240,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_may_surprise_is_said_also_where_all_is_well() {
-        let finding = say(&configured(Check::Forwards));
+        let finding = say(&configured(Check::Forwards(None)));
         assert!(finding.message.contains("plugin rewrite on line 7 is no longer asked"), "{finding:?}");
     }
 }

@@ -4,11 +4,12 @@
 //! the cluster ──facts──► core::forwarding: strategy, changes ──write──► its DNS configuration ──► its DNS ◄──verify
 //! ```
 //! What a cluster has of DNS is its [`Layout`]; the pure core says how it is changed, and refuses what it does not
-//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is. A change
-//! after which the cluster's own names fail is taken back, once.
+//! understand: that stays as it is. That the API server took a change is no success: only an answer from the cluster's DNS is, from each of
+//! its pods. A change after which names fail that resolved before is taken back, once.
 
 mod finding;
 mod layout;
+mod pods;
 mod verify;
 mod write;
 
@@ -19,7 +20,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::forwarding::{
-    Change, Facts, Guard, Order, Own, Plan, Strategy, Verdict, own_name, plan, removal,
+    Change, Facts, Fight, Guard, Health, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan,
+    removal,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -28,14 +30,14 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
 use crate::report::cluster_dns;
 use crate::service_config::ServiceConfig;
-use crate::settings::Settings;
+use crate::settings::{Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
 use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
 
 use finding::{Seen, finding};
 use layout::Layout;
-use verify::Verifier;
+use verify::{Verifier, Wanted};
 use write::write;
 
 pub use layout::{LayoutView, follow, layout};
@@ -53,7 +55,11 @@ pub struct Forward {
     guard: Option<Guard>,
     /// How long a name of the cluster itself may fail after a change.
     limit: Duration,
+    /// Whether it is this cluster's turn, where a change touches many.
+    rollout: SharedRollout,
     started: Instant,
+    /// Gives way to who changes it back again and again.
+    fight: Fight,
     /// What was known when something was written: until it is read again, nothing more is.
     written_on: Option<Arc<Facts>>,
     /// How the zone is forwarded.
@@ -64,7 +70,7 @@ impl Forward {
     /// Begins to ask the cluster's DNS as soon as it is known where; `wake` is told when it answers
     /// something else than before, and when the central DNS server has another address. Ends with the value.
     pub fn start(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Self {
-        let Settings { platform, upstreams, config, take_back_after, .. } = settings;
+        let Settings { platform, upstreams, config, take_back_after, rollout, .. } = settings;
         wake_on_change(upstreams.clone(), wake, tasks, cancel);
         wake_on_change(config.subscribe(), wake, tasks, cancel);
         Self {
@@ -74,7 +80,9 @@ impl Forward {
             platform: platform.clone(),
             guard: None,
             limit: *take_back_after,
+            rollout: rollout.clone(),
             started: Instant::now(),
+            fight: Fight::default(),
             written_on: None,
             forwarding: None,
         }
@@ -99,8 +107,8 @@ impl Forward {
             Way::Open { client, layout, .. } => (client, layout),
             // Somebody else has it forward; it can be asked all the same.
             Way::None if context.has_agent => {
-                let own_name = own_name(&Facts::default());
-                return Seen::NoAccess(self.verifier.check(context.cluster, context.zone, &own_name));
+                let wanted = wanted(context.zone, &upstreams, &Facts::default());
+                return Seen::NoAccess(self.verifier.check(context.cluster, None, wanted));
             }
             Way::None | Way::Unusable(_) => return Seen::NoWay,
         };
@@ -121,10 +129,12 @@ impl Forward {
             }
         };
         let Plan { strategy, because, places, mut changes, notes, by_hand } = plan;
-        let own_name = own_name(&facts);
-        let check = self.verifier.check(context.cluster, context.zone, &own_name);
-        let Some(own) = self.verifier.own() else {
-            return Seen::Reading("what the cluster's DNS answers for the cluster's own names");
+        let wanted = wanted(context.zone, &upstreams, &facts);
+        let own_name = wanted.own_name.clone();
+        let pods = dns_service(&facts).map(|service| (client, service));
+        let check = self.verifier.check(context.cluster, pods, wanted);
+        let Some(names) = self.verifier.names() else {
+            return Seen::Reading("what the cluster's DNS answers");
         };
         // Another wish of a person is another configuration.
         let configuration = format!("{} {}", facts.digest(), wish.map_or("", Strategy::as_str));
@@ -133,37 +143,86 @@ impl Forward {
             Ok(guard) => guard,
             Err(error) => return Seen::Trouble(format!("unable to read the ClusterDNS: {}", chain(&error))),
         };
-        let verdict = guard.look(&own, &configuration, removal.is_empty(), now);
+        let verdict = guard.look(&names, &configuration, removal.is_empty(), now);
         let taken_back = guard.taken_back().map(str::to_owned);
+        let is_worried = guard.is_worried();
         let strategy_name = strategy.to_string();
         self.forwarding =
             Some(Forwarding { strategy: strategy_name, because, places: places.clone(), taken_back });
+        let is_moved = strategy != Strategy::Manual && !removal.is_empty();
         if verdict == Verdict::StayAway {
+            self.rollout.with(|rollout, _| rollout.taken_back(context.zone, context.id));
             changes = removal;
+        } else if !changes.is_empty() && !self.verifier.is_fresh() {
+            return Seen::Reading("what the cluster's DNS answers before it is changed");
+        } else if let Err(seen) = self.turn(context, order, &changes, is_moved, check.health()) {
+            return seen;
         }
-        let before = (strategy != Strategy::Manual).then_some(&own);
+        let goal = format!("{order:?} {wish:?}");
+        if verdict == Verdict::GoOn
+            && !self.is_written(&facts)
+            && !self.fight.may_write(&goal, changes.is_empty(), now)
+            // As long as it stands there, all is well.
+            && let Some(Change { object, .. }) = changes.first()
+        {
+            let by = facts.last_writer(object).map(str::to_owned);
+            return Seen::ChangedBack { object: object.to_string(), by };
+        }
+        let before = (strategy != Strategy::Manual).then_some(&names);
         if let Err(seen) = self.write(client, layout, &facts, changes, before).await {
             return seen;
         }
         match by_hand {
-            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, own },
+            _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, names },
+            _ if is_worried => Seen::Worried { own_name, names },
             Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
             Some(_) | None => Seen::Configured { places, notes, check },
         }
     }
 
-    /// Makes the changes, if there are any, and has everything read again; `own` is what the cluster answered before, if they are to be
-    /// taken back when it no longer does.
+    /// Says how the cluster stands in a change of many clusters, and whether it is its turn where what forwards the zone is moved.
+    fn turn(
+        &self,
+        context: &Context<'_>,
+        order: Order<'_>,
+        changes: &[Change],
+        is_moved: bool,
+        health: Health,
+    ) -> Result<(), Seen> {
+        // While it is held, nobody can go by another address.
+        let now = self.upstreams.borrow();
+        if *now != order.upstreams {
+            return Err(Seen::Reading("the address of the central DNS server"));
+        }
+        let (zone, id) = (order.zone, context.id);
+        // Another version may write other blocks.
+        let goal = format!("{:?} {}", order.upstreams, env!("CARGO_PKG_VERSION"));
+        self.rollout.with(|rollout, now| {
+            if changes.is_empty() {
+                rollout.changed(zone, &goal, id, health, now);
+            } else if is_moved {
+                rollout.may_change(zone, &goal, id, health, now).map_err(Seen::Waiting)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether something was written since, so that all is being read again.
+    fn is_written(&self, facts: &Arc<Facts>) -> bool {
+        self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts))
+    }
+
+    /// Makes the changes, if there are any, and has everything read again; `before` is what the cluster's DNS answers now, if they are
+    /// to be taken back when it no longer does.
     async fn write(
         &mut self,
         client: &kube::Client,
         layout: &LayoutView,
         facts: &Arc<Facts>,
         changes: Vec<Change>,
-        own: Option<&Own>,
+        before: Option<&Names>,
     ) -> Result<(), Seen> {
-        // What was written is read again already.
-        if self.written_on.as_ref().is_some_and(|written_on| Arc::ptr_eq(written_on, facts)) {
+        if self.is_written(facts) {
             return Ok(());
         }
         for change in changes {
@@ -175,17 +234,24 @@ impl Forward {
             }
             self.written_on = Some(Arc::clone(facts));
             layout.again();
+            self.verifier.ask_again(true);
             if written.is_err() {
                 return Err(Seen::Reading(
                     "the cluster's DNS configuration, which somebody else has changed,",
                 ));
             }
-            if let (Some(guard), Some(own)) = (&mut self.guard, own) {
-                guard.written(own, self.started.elapsed());
+            self.fight.written();
+            if let (Some(guard), Some(before)) = (&mut self.guard, before) {
+                guard.written(before, self.started.elapsed());
             }
         }
         Ok(())
     }
+}
+
+/// What a cluster's DNS is to answer.
+fn wanted(zone: &HostName, upstreams: &[SocketAddr], facts: &Facts) -> Wanted {
+    Wanted { zone: zone.clone(), upstreams: upstreams.to_vec(), own_name: own_name(facts) }
 }
 
 #[async_trait]
@@ -200,6 +266,7 @@ impl Duty for Forward {
     }
 
     async fn leave(&mut self, context: &Context<'_>, zone: &HostName) -> bool {
+        self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         if self.upstreams.borrow().is_empty() {
             return true;
         }
@@ -219,6 +286,7 @@ impl Duty for Forward {
     /// Takes our block out of the cluster's DNS configuration.
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
+        self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         let removed = match context.way {
             Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
             Way::Unusable(why) => Err(why.to_owned()),
