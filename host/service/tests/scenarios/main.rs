@@ -10,6 +10,7 @@ mod agents;
 mod annotate;
 mod clusters;
 mod conformance;
+mod details;
 mod forward;
 mod gate;
 mod landscape;
