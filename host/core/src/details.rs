@@ -158,6 +158,16 @@ impl NameCounts {
         }
     }
 
+    /// The same for these namespaces only, and the whole cluster.
+    #[must_use]
+    pub fn of<'n>(&self, namespaces: impl IntoIterator<Item = &'n str>) -> Self {
+        let counts = namespaces.into_iter().filter_map(|namespace| {
+            let (namespace, count) = self.in_namespace.get_key_value(namespace)?;
+            Some((namespace.clone(), *count))
+        });
+        Self { in_namespace: counts.collect(), in_cluster: self.in_cluster }
+    }
+
     /// What a claim of an object in this namespace finds.
     #[must_use]
     pub fn found_in(&self, namespace: &str) -> PublishedNames {

@@ -85,7 +85,8 @@ typedef struct exports_openmcp_dns_policy_policy_source_object_t {
   // Kind in its Kubernetes spelling, for example `HTTPRoute` or `Ingress`; later services may know
   // more kinds.
   dns_policy_string_t   kind;
-  // Namespace of the object: an RFC 1123 label, 1 to 63 bytes.
+  // Namespace of the object: an RFC 1123 label, 1 to 63 bytes. Empty for kind `ExternalDNS`: a name
+  // that the cluster's own external-dns records, and of whose object nothing is known.
   dns_policy_string_t   namespace_;
   // Name of the object: an RFC 1123 subdomain, 1 to 253 bytes, dots are possible.
   dns_policy_string_t   name;
@@ -148,7 +149,7 @@ typedef struct exports_openmcp_dns_policy_policy_backend_t {
 // that came later, so a limit takes nothing from those who were there first. Once names go, claims
 // that are denied are asked about anew.
 typedef struct exports_openmcp_dns_policy_policy_published_names_t {
-  // By objects in the namespace of the claim's.
+  // By objects in the namespace of the claim's; by the cluster's own external-dns, where that is empty.
   uint32_t   in_namespace;
   // By all objects of the cluster.
   uint32_t   in_cluster;

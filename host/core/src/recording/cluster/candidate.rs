@@ -70,8 +70,8 @@ impl ClusterRecords {
             ticket,
             module: candidate.module.clone(),
             allowed,
+            counts: self.name_counts(&candidate.module, &claims, around),
             claims,
-            counts: self.name_counts(&candidate.module, around),
             questions_per_second: limits.questions_per_second,
         }));
     }

@@ -146,8 +146,8 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: Some(Arc::clone(allowed)),
+            counts: self.name_counts(&policy.module, &claims, around),
             claims,
-            counts: self.name_counts(&policy.module, around),
             questions_per_second: policy.limits.questions_per_second,
         }));
     }

@@ -107,18 +107,19 @@ impl ClusterModule {
 }
 
 impl ClusterRecords {
-    /// How many names are published, if a module asks for it. While not all is known that claims names, those count
-    /// that the store holds.
+    /// How many names are published, for claims that a module is asked about and if it asks for it. While not all is
+    /// known that claims names, those count that the store holds.
     pub(super) fn name_counts(
         &self,
         module: &ClusterModule,
+        claims: &[AskedClaim],
         around: &Surroundings<'_>,
     ) -> Option<NameCounts> {
         module.counts_names().then(|| {
             let known = self.index.names();
             match self.stored_counts(module, around) {
                 Some(stored) => stored.or_more(known),
-                None => known.clone(),
+                None => known.of(claims.iter().map(|asked| asked.source.namespace.as_str())),
             }
         })
     }

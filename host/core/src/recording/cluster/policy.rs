@@ -49,8 +49,8 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: None,
+            counts: self.name_counts(&policy.module, &claims, around),
             claims,
-            counts: self.name_counts(&policy.module, around),
             questions_per_second: policy.limits.questions_per_second,
         }));
         self.incoming = Some(Incoming { policy, ticket, decided: None });
