@@ -84,6 +84,11 @@ pub struct DNSPolicySpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_names: Vec<SharedName>,
 
+    /// Domains in the zone that lie outside a cluster's own domain, and below which the listed clusters may publish
+    /// all the same; the policy module says which namespaces may. Addresses of several clusters are united.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_suffixes: Vec<SharedSuffix>,
+
     /// Which objects claim host names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Sources>,
@@ -128,6 +133,17 @@ pub struct SharedName {
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Which clusters may publish it.
+    pub clusters: Vec<ClusterIdentity>,
+}
+
+/// A domain below which clusters may publish outside their own domains.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SharedSuffix {
+    /// The domain, within the base domain. It is none of the names itself.
+    #[schemars(length(min = 1, max = 253))]
+    pub suffix: String,
+    /// Which clusters may publish below it.
     pub clusters: Vec<ClusterIdentity>,
 }
 

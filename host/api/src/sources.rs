@@ -40,6 +40,11 @@ pub struct Sources {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 3))]
     pub ignored_host_names: Vec<HostNamesIn>,
+    /// Annotations of objects that the policy module is told, by their keys, if it asks for annotations (contract
+    /// 0.2.0). Those with values of more than 256 bytes it is not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 317)))]
+    pub module_annotations: Vec<String>,
     /// Host names for routes and Ingresses that have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name_template: Option<HostNameTemplate>,
@@ -109,6 +114,7 @@ impl Sources {
             gateways,
             ingress_classes,
             ignored_host_names,
+            module_annotations,
             host_name_template,
         } = self.clone();
         let gateways = gateways.map(|GatewaySelector { namespaces, names, selector }| GatewayRules {
@@ -125,6 +131,7 @@ impl Sources {
             gateways: gateways.unwrap_or_default(),
             ingress_classes: ingress_classes.into_iter().collect(),
             ignored_host_names: ignored_host_names.into_iter().map(HostNamePlace::from).collect(),
+            module_annotations: module_annotations.into_iter().collect(),
             template: host_name_template.map(|HostNameTemplate { text, combine }| Template { text, combine }),
         }
     }

@@ -75,6 +75,7 @@ impl ClusterModule {
     #[must_use]
     pub fn allowed(&self, domain: HostName) -> AllowedNames {
         let shared_names = self.context.shared_names.iter().cloned().collect();
-        AllowedNames { domain, shared_names, wildcards: self.wildcards }
+        let shared_suffixes = self.context.shared_suffixes.iter().cloned().collect();
+        AllowedNames { domain, shared_names, shared_suffixes, wildcards: self.wildcards }
     }
 }

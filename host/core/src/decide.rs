@@ -6,15 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::cluster::SourceRef;
 use crate::codes;
-use crate::labels::Labels;
+use crate::details::AskedClaim;
 use crate::name::{HostName, NameError};
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use crate::record::{RecordSet, RecordType, RecordValue, lines};
-use crate::resolve::Claim;
 use crate::service_names::is_service_name;
 
 /// Shortest time to live in seconds that is published.
@@ -36,8 +34,18 @@ pub struct AllowedNames {
     pub domain: HostName,
     /// Names elsewhere in the zone that the DNSPolicy grants to the cluster.
     pub shared_names: BTreeSet<HostName>,
+    /// Domains elsewhere in the zone below which the DNSPolicy lets the cluster publish.
+    pub shared_suffixes: BTreeSet<HostName>,
     /// Whether the store can serve wildcards.
     pub wildcards: bool,
+}
+
+impl AllowedNames {
+    fn has(&self, name: &HostName) -> bool {
+        name.is_within(&self.domain)
+            || self.shared_names.contains(name)
+            || self.shared_suffixes.iter().any(|suffix| name.is_below(suffix))
+    }
 }
 
 /// What becomes of a claim.
@@ -75,10 +83,9 @@ pub fn decide(
     policy: &dyn Policy,
     context: &Context,
     allowed: &AllowedNames,
-    source: &SourceRef,
-    labels: &Labels,
-    wanted: &Claim,
+    asked: &AskedClaim,
 ) -> Decision {
+    let AskedClaim { source, labels, claim: wanted, details, published_names } = asked;
     let host_name = match check_name(&wanted.host_name, context, allowed) {
         Ok(name) => name,
         Err(denial) => return Decision::Deny(denial),
@@ -87,7 +94,14 @@ pub fn decide(
         Ok(targets) => targets,
         Err(denial) => return Decision::Deny(denial),
     };
-    let claim = CheckedClaim { host_name, source: source.clone(), labels: labels.clone(), targets };
+    let claim = CheckedClaim {
+        host_name,
+        source: source.clone(),
+        labels: labels.clone(),
+        targets,
+        details: details.clone(),
+        published_names: published_names.unwrap_or_default(),
+    };
     match policy.validate_hostname(context, &allowed.domain, &claim) {
         Ok(Verdict::Allow) => {}
         Ok(Verdict::Deny(denial)) => return Decision::Deny(tidy(denial)),
@@ -133,7 +147,7 @@ fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<H
         Ok(name) => name,
         Err(error) => return deny(codes::INVALID_HOST_NAME, format!("{text:?} is no host name: {error}")),
     };
-    if !name.is_within(&allowed.domain) && !allowed.shared_names.contains(&name) {
+    if !allowed.has(&name) {
         return deny(
             codes::OUTSIDE_DOMAIN,
             format!(
@@ -263,8 +277,10 @@ fn tidy(denial: Denial) -> Denial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{ClusterFacts, ClusterId};
+    use crate::cluster::{ClusterFacts, ClusterId, SourceRef};
     use crate::kinds::Kind;
+    use crate::labels::Labels;
+    use crate::resolve::Claim;
 
     /// A policy that answers as told.
     struct Answers {
@@ -306,6 +322,7 @@ mod tests {
             cluster: ClusterFacts { id, purposes: vec!["workload".into()], labels: BTreeMap::new() },
             configuration: "{}".into(),
             shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
         }
     }
 
@@ -318,6 +335,7 @@ mod tests {
         let allowed = AllowedNames {
             domain: name("workload01.openmcp.cluster"),
             shared_names: [name("shared.openmcp.cluster")].into(),
+            shared_suffixes: [name("team.openmcp.cluster")].into(),
             wildcards: false,
         };
         let source = SourceRef::new(Kind::HttpRoute, "default", "r");
@@ -326,7 +344,7 @@ mod tests {
             targets: targets.iter().map(ToString::to_string).collect(),
             ttl_seconds: None,
         };
-        decide(answers, &context(), &allowed, &source, &Labels::default(), &wanted)
+        decide(answers, &context(), &allowed, &AskedClaim::new(source, Labels::default(), wanted))
     }
 
     fn allow(records: Vec<ProposedRecordSet>) -> Answers {
@@ -382,6 +400,23 @@ mod tests {
             match run(GOOD, &["10.0.0.1"], &allow(sets.clone())) {
                 Decision::Undecided(failure) => assert_eq!(failure.kind, FailureKind::InvalidAnswer),
                 other => panic!("{sets:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn below_a_shared_suffix_a_cluster_may_publish_what_the_policy_allows() {
+        let below = "a.team.openmcp.cluster";
+        let answers = allow(vec![proposed(below, RecordType::A, &["10.0.0.1"])]);
+        assert!(matches!(run(below, &["10.0.0.1"], &answers), Decision::Publish(_)));
+        for (host, code) in [
+            ("team.openmcp.cluster", codes::OUTSIDE_DOMAIN),
+            ("a.steam.openmcp.cluster", codes::OUTSIDE_DOMAIN),
+            ("any.team.openmcp.cluster", codes::RESERVED_NAME),
+        ] {
+            match run(host, &["10.0.0.1"], &answers) {
+                Decision::Deny(denial) => assert_eq!(denial.code, code, "{host}"),
+                other => panic!("{host}: {other:?}"),
             }
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::cluster::SourceRef;
 use crate::decide::Decision;
+use crate::details::NameCounts;
 use crate::name::HostName;
 use crate::policy::{Denial, PolicyFailure};
 use crate::record::RecordSet;
@@ -93,8 +94,6 @@ pub struct Counts {
     pub undecided: usize,
     /// Claims that point nowhere.
     pub unresolved: usize,
-    /// Names that objects publish, counted for each object.
-    pub names: usize,
 }
 
 /// What a decision on an object changed.
@@ -112,6 +111,7 @@ pub struct Redecided {
 pub struct Index {
     outcomes: BTreeMap<SourceRef, Outcomes>,
     counts: Counts,
+    names: NameCounts,
     /// Objects with a claim that is neither published nor waits for its first answer.
     problems: BTreeSet<SourceRef>,
 }
@@ -174,8 +174,10 @@ impl Index {
 
     fn replace(&mut self, source: SourceRef, old: &Outcomes, new: Outcomes) -> Redecided {
         let (before, mut offers) = (offers(old), offers(&new));
-        self.count(old, &before, |count, by| *count -= by);
-        self.count(&new, &offers, |count, by| *count += by);
+        self.count(old, |count, by| *count -= by);
+        self.count(&new, |count, by| *count += by);
+        self.names.remove(&source.namespace, published_names(&before));
+        self.names.add(&source.namespace, published_names(&offers));
         let given_up = before.keys().filter(|name| !offers.contains_key(*name)).cloned();
         let given_up: Vec<HostName> = given_up.collect();
         // What is offered as before is nothing to look at.
@@ -197,9 +199,7 @@ impl Index {
         Redecided { offers, changed }
     }
 
-    fn count(&mut self, outcomes: &Outcomes, offers: &Offers, change: impl Fn(&mut usize, usize)) {
-        let names = offers.values().filter(|offer| matches!(offer, Offer::Records(_))).count();
-        change(&mut self.counts.names, names);
+    fn count(&mut self, outcomes: &Outcomes, change: impl Fn(&mut usize, usize)) {
         for (_, outcome) in outcomes.iter() {
             match &outcome.state {
                 State::Published => change(&mut self.counts.published, 1),
@@ -215,6 +215,12 @@ impl Index {
     #[must_use]
     pub const fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How many names objects publish.
+    #[must_use]
+    pub const fn names(&self) -> &NameCounts {
+        &self.names
     }
 
     /// Objects with a claim that is neither published nor waits for its first answer, with all their outcomes.
@@ -248,6 +254,11 @@ impl State {
             Self::Unresolved(_) | Self::Asked => false,
         }
     }
+}
+
+/// At how many names something is published.
+fn published_names(offers: &Offers) -> usize {
+    offers.values().filter(|offer| matches!(offer, Offer::Records(_))).count()
 }
 
 /// What is published at which name, and where that is open.

@@ -22,6 +22,7 @@ pub mod corefile;
 pub mod decide;
 pub mod deletion_guard;
 pub mod deployment;
+pub mod details;
 mod error;
 pub mod expectation;
 pub mod few;

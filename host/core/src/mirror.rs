@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::cluster::{ClusterId, SourceRef};
+use crate::details::NameCounts;
 use crate::few::Few;
 use crate::name::HostName;
 use crate::record::{RecordSet, RecordType, RecordValue, Values};
@@ -267,6 +268,17 @@ impl Mirror {
     #[must_use]
     pub fn count_of(&self, owner: &Owner) -> usize {
         self.owners.get(owner).map_or(0, |owned| owned.names.len())
+    }
+
+    /// At how many names the objects of an owner have values.
+    #[must_use]
+    pub fn names_by_object(&self, owner: &Owner) -> NameCounts {
+        let mut counts = NameCounts::default();
+        for (source, names) in self.owners.get(owner).into_iter().flat_map(|owned| &owned.by_source) {
+            // Kind, namespace and name, with slashes between them.
+            counts.add(source.split('/').nth(1).unwrap_or_default(), names.len());
+        }
+        counts
     }
 
     /// At how many of an owner's names something stands that nobody of ours has written.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, Deref};
 
 use crate::cluster::SourceRef;
-use crate::kinds::{Attachment, Kind, Lookup, ObjectKey, Role, SourceRules, Watched};
+use crate::details::Detail;
+use crate::kinds::{Attachment, Kind, Lookup, ObjectDetails, ObjectKey, Role, SourceRules, Watched};
 use crate::labels::Labels;
 use crate::resolve::Resolution;
 use kept::{Kept, Named};
@@ -84,6 +85,20 @@ impl Objects {
     #[must_use]
     pub fn labels(&self, source: &SourceRef) -> Option<&Labels> {
         Some(&self.get(source)?.meta.labels)
+    }
+
+    /// What a module that asks for this is told of a source.
+    #[must_use]
+    pub fn details<'o>(
+        &'o self,
+        source: &SourceRef,
+        rules: &'o SourceRules,
+        wanted: &[Detail],
+    ) -> Option<ObjectDetails<'o>> {
+        if wanted.is_empty() {
+            return None;
+        }
+        Some(self.get(source)?.details(self, rules, wanted))
     }
 
     /// Unique identifier of a source, for Events on it.

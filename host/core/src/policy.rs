@@ -3,9 +3,12 @@
 //! The WebAssembly engine implements [`Policy`]; nothing here knows of WebAssembly. What a policy
 //! answers is a proposal: [`crate::decide`] checks it before anything is published.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::cluster::{ClusterFacts, SourceRef};
+use crate::details::{Detail, Details, PublishedNames};
 use crate::labels::Labels;
 use crate::name::HostName;
 use crate::record::RecordType;
@@ -21,6 +24,8 @@ pub struct Context {
     pub configuration: String,
     /// Names elsewhere in the zone that the DNSPolicy grants to this cluster, sorted.
     pub shared_names: Vec<HostName>,
+    /// Domains elsewhere in the zone below which the DNSPolicy lets this cluster publish, sorted.
+    pub shared_suffixes: Vec<HostName>,
 }
 
 /// One host name that one object of one cluster asks for.
@@ -34,6 +39,10 @@ pub struct CheckedClaim {
     pub labels: Labels,
     /// Addresses and host names of the Gateway or Ingress: sorted, without duplicates, not empty.
     pub targets: Vec<String>,
+    /// What the module has asked for.
+    pub details: Option<Arc<Details>>,
+    /// How many names are published already; 0 where the module has not asked for it.
+    pub published_names: PublishedNames,
 }
 
 /// Why a host name is refused.
@@ -127,6 +136,11 @@ pub struct PolicyFailure {
 
 /// Makes the three decisions. Every method is pure: the same question gives the same answer.
 pub trait Policy: Send + Sync {
+    /// What the policy has to be told of each claim besides what every policy is told.
+    fn details(&self) -> &[Detail] {
+        &[]
+    }
+
     /// Which domain belongs to the cluster? The text has not been checked.
     ///
     /// # Errors

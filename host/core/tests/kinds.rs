@@ -145,6 +145,10 @@ fn whatever_a_change_leads_to_is_said_to_be_affected() {
 fn every_kind_needs_the_kinds_that_its_fixture_cannot_do_without() {
     for (kind, fixture) in fixtures() {
         let mut needed = BTreeSet::from([kind]);
+        if kind.is_watched() {
+            // A module can ask for the labels of the namespace.
+            needed.insert(Kind::Namespace);
+        }
         for case in &fixture.cases {
             let all: Vec<Watched> = fixture.objects.iter().chain(&case.objects).map(object).collect();
             let claims = |without: Option<Kind>| {

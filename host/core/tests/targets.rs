@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
@@ -58,15 +59,21 @@ fn published(target: &str) -> String {
         },
         configuration: "{}".into(),
         shared_names: Vec::new(),
+        shared_suffixes: Vec::new(),
     };
-    let allowed = AllowedNames { domain, shared_names: BTreeSet::new(), wildcards: false };
+    let allowed = AllowedNames {
+        domain,
+        shared_names: BTreeSet::new(),
+        shared_suffixes: BTreeSet::new(),
+        wildcards: false,
+    };
     let source = SourceRef::new(Kind::Ingress, "web", "shop");
     let claim = Claim {
         host_name: "a.w1.openmcp.cluster".into(),
         targets: vec![target.to_owned()],
         ttl_seconds: None,
     };
-    match decide(&AsItComes, &context, &allowed, &source, &Labels::default(), &claim) {
+    match decide(&AsItComes, &context, &allowed, &AskedClaim::new(source, Labels::default(), claim)) {
         Decision::Publish(sets) => {
             let value = sets[0].values.iter().next().unwrap();
             format!("{} {value}", value.record_type())

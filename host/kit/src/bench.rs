@@ -1,12 +1,13 @@
 //! How long a module takes to decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::decide::{AllowedNames, Decision, cluster_domain, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::NameError;
@@ -73,8 +74,7 @@ pub struct Bench {
     module: Arc<Module>,
     context: Context,
     allowed: AllowedNames,
-    source: SourceRef,
-    claim: Claim,
+    asked: AskedClaim,
 }
 
 impl Bench {
@@ -86,7 +86,13 @@ impl Bench {
         let id = ClusterId::new("default", "workload01");
         let cluster = ClusterFacts { id, purposes: vec!["workload".to_owned()], labels: BTreeMap::new() };
         let base_domain = DEFAULT_BASE_DOMAIN.parse()?;
-        let context = Context { base_domain, cluster, configuration, shared_names: Vec::new() };
+        let context = Context {
+            base_domain,
+            cluster,
+            configuration,
+            shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
+        };
         let domain = cluster_domain(&*module, &context).map_err(BenchError::NoDomain)?;
         let claim = Claim {
             host_name: format!("shop.{domain}"),
@@ -94,9 +100,13 @@ impl Bench {
             ttl_seconds: None,
         };
         let source = SourceRef::new(Kind::HttpRoute, "default", "shop");
-        let allowed =
-            AllowedNames { domain, shared_names: std::collections::BTreeSet::new(), wildcards: true };
-        Ok(Self { module, context, allowed, source, claim })
+        let allowed = AllowedNames {
+            domain,
+            shared_names: BTreeSet::new(),
+            shared_suffixes: BTreeSet::new(),
+            wildcards: true,
+        };
+        Ok(Self { module, context, allowed, asked: AskedClaim::new(source, Labels::default(), claim) })
     }
 
     /// Times each question by itself on the calling thread.
@@ -152,8 +162,8 @@ impl Bench {
     }
 
     fn decide(&self, policy: &dyn Policy) -> Decision {
-        let Self { module: _, context, allowed, source, claim } = self;
-        decide(policy, context, allowed, source, &Labels::default(), claim)
+        let Self { module: _, context, allowed, asked } = self;
+        decide(policy, context, allowed, asked)
     }
 }
 

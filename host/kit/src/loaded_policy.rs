@@ -129,6 +129,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             mode: Mode::default(),
             configuration: None,
             shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
             sources: None,
             deletion_guard: DeletionGuard::default(),
             limits: Limits::default(),

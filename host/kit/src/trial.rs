@@ -6,11 +6,11 @@ use openmcp_dns_api::Cluster;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::PolicyFailure;
 use openmcp_dns_policy::metered::{Metered, Question};
 
-use crate::claims::Asked;
 use crate::loaded_policy::LoadedPolicy;
 use crate::questions::Questions;
 
@@ -28,7 +28,7 @@ pub struct Trial {
 #[derive(Debug)]
 pub struct Decided {
     /// The claim.
-    pub asked: Asked,
+    pub asked: AskedClaim,
     /// The decision on it.
     pub decision: Decision,
     /// Whether the module was asked: the host's own rules come first.
@@ -49,10 +49,9 @@ impl Trial {
 
     /// Has one claim decided in a cluster of this domain.
     #[must_use]
-    pub fn decide(&self, domain: &HostName, asked: Asked) -> Decided {
+    pub fn decide(&self, domain: &HostName, asked: AskedClaim) -> Decided {
         let allowed = self.policy.module.allowed(domain.clone());
-        let Asked { source, labels, claim } = &asked;
-        let decision = decide(&self.module, &self.policy.module.context, &allowed, source, labels, claim);
+        let decision = decide(&self.module, &self.policy.module.context, &allowed, &asked);
         let questions = self.module.meter().take();
         Decided { asked, decision, by_module: !questions.is_empty(), questions }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Module;
+use openmcp_dns_core::details::Detail;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
     CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
@@ -59,6 +60,10 @@ impl<W: Meter> Metered<W> {
 }
 
 impl<W: Meter> Policy for Metered<W> {
+    fn details(&self) -> &[Detail] {
+        self.module.details()
+    }
+
     fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
         self.ask("domain-filter", |module| module.domain_filter_with_fuel(context))
     }

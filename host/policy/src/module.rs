@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use openmcp_dns_core::details::Detail;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{
     CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use thiserror::Error;
 
-use crate::bindings::{Guest, Version};
+use crate::bindings::{Guest, Introduction, Version};
 use crate::call::{Caller, Outcome};
 use crate::engine::Engine;
 use crate::limits::CONFIGURATION_BYTES;
@@ -24,6 +25,7 @@ pub struct Module {
     guest: Arc<dyn Guest>,
     digest: String,
     description: Description,
+    details: Vec<Detail>,
 }
 
 /// What a module says it is. Without control characters, each text at most 256 bytes.
@@ -80,9 +82,10 @@ impl Module {
                 message: "describe does not give the same answer to the same question".to_owned(),
             });
         }
-        let Description { name, version: number, summary } = first.answer?;
+        let Introduction { description: Description { name, version: number, summary }, details } =
+            first.answer?;
         let description = Description { name: tidy(name), version: tidy(number), summary: tidy(summary) };
-        Ok(Self { caller, version, guest, digest, description })
+        Ok(Self { caller, version, guest, digest, description, details })
     }
 
     /// SHA-256 of the module's bytes as 64 hexadecimal digits.
@@ -190,6 +193,10 @@ impl Module {
 }
 
 impl Policy for Module {
+    fn details(&self) -> &[Detail] {
+        &self.details
+    }
+
     fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
         self.domain_filter_with_fuel(context).0
     }
@@ -215,11 +222,12 @@ impl Policy for Module {
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { caller: _, guest: _, version, digest, description } = self;
+        let Self { caller: _, guest: _, version, digest, description, details } = self;
         f.debug_struct("Module")
             .field("contract_version", &version.number)
             .field("digest", digest)
             .field("description", description)
+            .field("details", details)
             .finish()
     }
 }

@@ -147,7 +147,7 @@ mod tests {
     fn the_standard_module_says_what_it_is_built_from_and_imports_nothing() {
         let survey = Survey::of(crate::STANDARD).unwrap();
         assert_eq!(survey.imports, [""; 0]);
-        assert_eq!(survey.contract_versions, ["0.1.0"]);
+        assert_eq!(survey.contract_versions, ["0.2.0"]);
         assert_eq!(survey.annotations["openmcp:source-sha256"].len(), 64);
         assert!(survey.compile_work < Limits::default().compile_work);
         assert!(survey.functions > 0 && survey.memory_bytes > 0);

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use common::{ENGINE, Guest, claim, context, domain};
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::policy::FailureKind;
 use openmcp_dns_core::record::{RecordSet, RecordType, RecordValue};
@@ -66,12 +67,18 @@ fn module(answer: &Answer<'_>) -> Module {
 }
 
 fn allowed() -> AllowedNames {
-    AllowedNames { domain: domain(), shared_names: BTreeSet::new(), wildcards: false }
+    AllowedNames {
+        domain: domain(),
+        shared_names: BTreeSet::new(),
+        shared_suffixes: BTreeSet::new(),
+        wildcards: false,
+    }
 }
 
 fn decision(module: &Module, wanted: &Claim) -> Decision {
     let claim = claim("evil");
-    decide(module, &context(), &allowed(), &claim.source, &claim.labels, wanted)
+    let asked = AskedClaim::new(claim.source, claim.labels, wanted.clone());
+    decide(module, &context(), &allowed(), &asked)
 }
 
 fn wanted() -> Claim {

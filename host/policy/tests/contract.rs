@@ -64,7 +64,9 @@ fn a_module_of_every_released_contract_of_this_track_fits_the_contract_of_today(
             number
         })
         .collect();
-    assert_eq!(compared.first().map(String::as_str), Some("0.1.0"));
+    // A track has no released contract until the service is released with it.
+    let newest = released().pop().unwrap().0;
+    assert!(compared.last().is_none_or(|last| *last == newest), "{compared:?}");
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn the_check_lets_pass_what_breaks_no_module() {
         ("a comment", "/// The cluster that asks.", "/// Who asks."),
         (
             "a function that is no longer asked",
-            "  @since(version = 0.1.0)\n  describe: func() -> description;\n",
+            "  @since(version = 0.2.0)\n  describe: func() -> description;\n",
             "",
         ),
     ] {

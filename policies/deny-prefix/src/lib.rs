@@ -46,6 +46,7 @@ impl Guest for DenyPrefix {
             name: "deny-prefix".to_string(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             summary: format!("Allows every name of a cluster that does not start with {PREFIX}."),
+            details: Vec::new(),
         }
     }
 

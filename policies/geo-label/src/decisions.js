@@ -17,6 +17,7 @@ export const policy = {
       name: NAME,
       version: VERSION,
       summary: 'Records each name a second time below a label of its cluster, such as the region.',
+      details: [],
     };
   },
 

@@ -17,7 +17,7 @@ VERSION = "0.1.0"
 
 class Policy(exports.Policy):
     def describe(self):
-        return Description(NAME, VERSION, "Allows the names that match the patterns of its configuration.")
+        return Description(NAME, VERSION, "Allows the names that match the patterns of its configuration.", [])
 
     def check_configuration(self, configuration):
         read(configuration)

@@ -1,6 +1,7 @@
 //! May a host name be published?
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bindings::exports::openmcp::dns_policy::policy::{Claim, Context, Denial};
@@ -57,7 +58,11 @@ fn objection_to_name(
     domain: &str,
     claim: &Claim,
 ) -> Option<Denial> {
-    let Some(labels) = labels_below(&claim.host_name, domain) else {
+    // The rules hold below a suffix that the operator granted as they do below the cluster's domain.
+    let suffixes = context.shared_suffixes.iter().map(String::as_str);
+    let labels =
+        core::iter::once(domain).chain(suffixes).find_map(|within| labels_below(&claim.host_name, within));
+    let Some(labels) = labels else {
         return denial(
             "outside-domain",
             format!(
@@ -67,7 +72,8 @@ fn objection_to_name(
         );
     };
     // The rightmost of the labels is the one directly below the domain.
-    if let Some(last) = labels.last()
+    if labels_below(&claim.host_name, domain).is_some()
+        && let Some(last) = labels.last()
         && configuration.reserved_names.iter().any(|reserved| reserved == last)
     {
         return denial(

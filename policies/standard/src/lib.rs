@@ -54,6 +54,7 @@ impl Guest for Standard {
             version: env!("CARGO_PKG_VERSION").to_string(),
             summary: "One domain for each cluster; host names, lengths, prefixes, aliases and TTLs by rules."
                 .to_string(),
+            details: Vec::new(),
         }
     }
 

@@ -17,6 +17,8 @@ void exports_openmcp_dns_policy_policy_describe(exports_openmcp_dns_policy_polic
   ret->name = JOIN(of(NAME));
   ret->version = JOIN(of(VERSION));
   ret->summary = JOIN(of("Gives each namespace the names that start with its own."));
+  ret->details.ptr = NULL;
+  ret->details.len = 0;
 }
 
 static bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }

@@ -99,6 +99,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
             cluster: ClusterFacts { id: cluster.clone(), purposes: Vec::new(), labels: BTreeMap::new() },
             configuration: "{}".to_owned(),
             shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
         }),
         wildcards: false,
     };

@@ -14,7 +14,7 @@ use crate::resolve::{Collector, UnresolvedReason};
 const PREFIXES: [&str; 2] = ["external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/"];
 
 /// Values of other annotations that are longer are not kept: tools put whole manifests there.
-const LONGEST_VALUE: usize = 256;
+pub(super) const LONGEST_VALUE: usize = 256;
 
 /// Whose annotations `controller` has to name, where it names anybody.
 const CONTROLLER: &str = "dns-controller";

@@ -19,6 +19,8 @@ pub(super) const ROW: Row = Row {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewaySpec {
+    /// Which controller it is for.
+    pub gateway_class_name: Box<str>,
     /// Where the Gateway accepts traffic.
     #[serde(deserialize_with = "or_default")]
     pub listeners: Box<[Listener]>,

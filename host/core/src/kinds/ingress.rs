@@ -1,12 +1,16 @@
 //! Ingresses: they claim host names at the addresses of their load balancers.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::annotations::{HostNameSource, collector, host_name_source};
+use super::backends::{self, Backends};
 use super::load_balancer::LoadBalancerStatus;
 use super::meta::{Meta, or_default};
 use super::rules::{HostNamePlace, SourceRules};
 use super::{Kind, Row, Shape};
+use crate::details::Backend;
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 
 pub(super) const ROW: Row = Row {
@@ -28,6 +32,9 @@ pub struct IngressSpec {
     /// Rules by host name.
     #[serde(deserialize_with = "or_default")]
     pub rules: Box<[IngressRule]>,
+    /// What serves the hosts without a rule.
+    #[serde(deserialize_with = "backends::of_default_backend")]
+    pub default_backend: Backends,
     /// TLS by host names.
     #[serde(deserialize_with = "or_default")]
     pub tls: Box<[IngressTls]>,
@@ -40,6 +47,9 @@ pub struct IngressRule {
     /// Host name; empty means any.
     #[serde(deserialize_with = "or_default")]
     pub host: Box<str>,
+    /// What its paths lead to.
+    #[serde(rename = "http", deserialize_with = "backends::of_ingress_rule")]
+    pub backends: Backends,
 }
 
 /// One TLS section of an Ingress.
@@ -91,6 +101,16 @@ pub(super) fn resolve(
         }
     }
     collector.finish()
+}
+
+/// What a host name leads to: what the rules for it, or for every host, say, else the default backend.
+pub(super) fn backends(meta: &Meta, spec: &IngressSpec, host_name: &str) -> Vec<Backend> {
+    let is_for = |rule: &&IngressRule| rule.host.is_empty() || rule.host.eq_ignore_ascii_case(host_name);
+    let mut rules = spec.rules.iter().filter(is_for).map(|rule| &rule.backends).peekable();
+    let default = rules.peek().is_none().then_some(&spec.default_backend);
+    let found: BTreeSet<Backend> =
+        rules.chain(default).flat_map(|backends| backends.of_object_in(&meta.namespace)).collect();
+    found.into_iter().collect()
 }
 
 fn host_names(

@@ -7,7 +7,9 @@
 
 mod annotations;
 mod attachment;
+mod backends;
 mod condition;
+mod details;
 mod dns_endpoint;
 mod endpoint_slice;
 mod endpoints;
@@ -38,6 +40,7 @@ use std::fmt;
 
 pub use annotations::Annotations;
 pub use attachment::{Attachment, ListenerStanding, ListenerVerdict, Misfit};
+pub use details::ObjectDetails;
 pub use endpoints::{Endpoint, EndpointsSpec};
 pub use external_dns::endpoint;
 pub use meta::{Meta, ObjectKey};
@@ -248,12 +251,10 @@ impl Kind {
         let others: &[Self] = match self.row().shape {
             Shape::Route { .. } => &[Self::Gateway, Self::ListenerSet, Self::Namespace],
             Shape::ListenerSet => &[Self::Gateway, Self::Namespace],
-            Shape::Service => &[Self::EndpointSlice],
-            Shape::Gateway
-            | Shape::Ingress
-            | Shape::EndpointSlice
-            | Shape::Endpoints { .. }
-            | Shape::MetadataOnly => &[],
+            Shape::Service => &[Self::EndpointSlice, Self::Namespace],
+            // A module may decide by the labels of the namespace.
+            Shape::Gateway | Shape::Ingress | Shape::Endpoints { is_watched: true } => &[Self::Namespace],
+            Shape::EndpointSlice | Shape::Endpoints { is_watched: false } | Shape::MetadataOnly => &[],
         };
         std::iter::once(self).chain(others.iter().copied())
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::attachment::Attachment;
+use super::details::ObjectDetails;
 use super::endpoint_slice::{self, SliceEndpoints};
 use super::endpoints::{self, EndpointsSpec};
 use super::gateway::{GatewaySpec, GatewayStatus};
@@ -23,6 +24,7 @@ use super::route::{self, Route, RouteSpec, RouteStatus};
 use super::rules::SourceRules;
 use super::service::{self, ServiceSpec, ServiceStatus};
 use super::{Kind, Shape};
+use crate::details::Detail;
 use crate::resolve::Resolution;
 
 /// An object of which only `Spec` and `Status` are read.
@@ -188,6 +190,17 @@ impl Watched {
         })
     }
 
+    /// What a module that asks for this is told of the object.
+    #[must_use]
+    pub fn details<'o>(
+        &'o self,
+        lookup: &'o impl Lookup,
+        rules: &'o SourceRules,
+        wanted: &[Detail],
+    ) -> ObjectDetails<'o> {
+        ObjectDetails::new(self, lookup, rules, wanted)
+    }
+
     /// Whether the rules, or an annotation of its own, leave the object out: it asks for nothing then.
     #[must_use]
     pub fn is_left_out(&self, rules: &SourceRules) -> bool {
@@ -203,7 +216,7 @@ impl Watched {
         }
     }
 
-    const fn route<'a, L: Lookup>(
+    pub(super) const fn route<'a, L: Lookup>(
         &'a self,
         spec: &'a RouteSpec,
         status: &'a RouteStatus,

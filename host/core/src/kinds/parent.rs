@@ -13,6 +13,8 @@ use crate::resolve::UnresolvedReason;
 
 /// A Gateway or ListenerSet with what routes need of it.
 pub(super) struct Parent<'a> {
+    /// The Gateway, or that of the ListenerSet.
+    pub(super) gateway: (&'a Meta, &'a GatewaySpec),
     meta: &'a Meta,
     listeners: &'a [Listener],
     statuses: &'a [ListenerStatus],
@@ -43,6 +45,7 @@ pub(super) fn of<'a>(
     let meta = &object.meta;
     match &object.fields {
         Fields::Gateway(spec, status) if rules.select_parent(object) => Ok(Parent {
+            gateway: (meta, spec),
             meta,
             listeners: &spec.listeners,
             statuses: &status.listeners,
@@ -84,6 +87,7 @@ fn of_set<'a>(
     }
     let own = meta.annotations.targets();
     Ok(Parent {
+        gateway: above.gateway,
         meta,
         listeners: &spec.listeners,
         statuses: &status.listeners,

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use super::Kind;
 use super::annotations::{HostNameSource, collector, host_name_source};
 use super::attachment::{Attachment, ListenerStanding, Misfit};
+use super::backends::{self, Backends};
 use super::condition::{Condition, said};
+use super::details;
 use super::hostname::intersect;
 use super::listener::{Listener, Serving};
 use super::meta::{Meta, ObjectKey, or_default};
@@ -15,6 +17,7 @@ use super::object::Lookup;
 use super::parent::{self, Parent};
 use super::reference::{ParentRef, is_of_gateway_api};
 use super::rules::{HostNamePlace, SourceRules};
+use crate::details::ServingListener;
 use crate::resolve::{Collector, Resolution, UnresolvedReason};
 
 /// `spec` of a route.
@@ -27,6 +30,9 @@ pub struct RouteSpec {
     /// What the route wants to attach to.
     #[serde(deserialize_with = "or_default")]
     pub parent_refs: Box<[ParentRef]>,
+    /// What the rules lead to.
+    #[serde(rename = "rules", deserialize_with = "backends::of_route_rules")]
+    pub backends: Backends,
 }
 
 /// `status` of a route.
@@ -69,8 +75,8 @@ pub(super) struct Route<'a, L> {
 struct Attached<'a> {
     /// Those that let it in, and whether they serve it.
     listeners: Vec<(&'a Listener, Serving)>,
-    /// Where they are reachable.
-    targets: Vec<String>,
+    /// What has them, and where it is reachable.
+    parent: Parent<'a>,
 }
 
 impl Attached<'_> {
@@ -111,7 +117,7 @@ impl<'a, L: Lookup> Route<'a, L> {
                 let found = match &attached {
                     Ok(attached) => {
                         let names = attached.names(host_name, || parent_ref.describe(&meta.namespace));
-                        names.map(|names| (names, &attached.targets))
+                        names.map(|names| (names, &attached.parent.targets))
                     }
                     Err(reason) => Err(reason.clone()),
                 };
@@ -132,6 +138,15 @@ impl<'a, L: Lookup> Route<'a, L> {
             }
         }
         collector.finish()
+    }
+
+    /// The listeners that serve the route, each with the host name that restricts it.
+    pub(super) fn serving(&self, listeners: &mut Vec<(&'a str, ServingListener)>) {
+        for parent_ref in self.parent_refs() {
+            let Ok(attached) = self.attach(parent_ref) else { continue };
+            let serving = attached.listeners.iter().filter(|(_, serving)| *serving == Serving::Yes);
+            listeners.extend(serving.map(|(listener, _)| details::of(&attached.parent, listener)));
+        }
     }
 
     /// How the route stands to each listener of the Gateways and ListenerSets that it names.
@@ -175,7 +190,7 @@ impl<'a, L: Lookup> Route<'a, L> {
         if parent.targets.is_empty() && listeners.iter().any(|(_, serving)| *serving != Serving::No) {
             return Err(UnresolvedReason::NoAddress(describe()));
         }
-        Ok(Attached { listeners, targets: parent.targets })
+        Ok(Attached { listeners, parent })
     }
 
     /// The parent, if it accepts the route.

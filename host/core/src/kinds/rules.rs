@@ -23,6 +23,8 @@ pub struct SourceRules {
     pub ingress_classes: BTreeSet<String>,
     /// Host names from here do not count.
     pub ignored_host_names: BTreeSet<HostNamePlace>,
+    /// The annotations of objects that modules may be told, by their keys.
+    pub module_annotations: BTreeSet<String>,
     /// Host names of objects that name none.
     pub template: Option<Template>,
 }

@@ -39,7 +39,7 @@ use std::time::Instant;
 pub use messages::{
     ClusterCommand, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
 };
-pub use question::{Answer, Answering, AskedClaim, Decisions, Job, QuestionId, Role, Ticket};
+pub use question::{Answer, Answering, Decisions, Job, QuestionId, Role, Ticket};
 pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
 
 use crate::cluster::ClusterId;

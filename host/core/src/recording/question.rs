@@ -8,10 +8,9 @@ use std::sync::{Arc, LazyLock};
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterModule;
 use crate::decide::{AllowedNames, Decision, cluster_domain, decide};
-use crate::labels::Labels;
+use crate::details::{AskedClaim, NameCounts, PublishedNames, names_of};
 use crate::name::HostName;
 use crate::policy::{FailureKind, PolicyFailure};
-use crate::resolve::Claim;
 
 /// Whether what a module answers is acted upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,17 +21,6 @@ pub enum Role {
     Incoming,
     /// The module is only compared with the one that decides.
     Candidate,
-}
-
-/// A claim with all that a module is told of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AskedClaim {
-    /// The object that asks.
-    pub source: SourceRef,
-    /// Its labels.
-    pub labels: Labels,
-    /// What it asks for.
-    pub claim: Claim,
 }
 
 /// Stands for everything that a decision depends on: module, context, domain and claim.
@@ -78,11 +66,19 @@ impl Scope {
 pub struct Decisions {
     by_question: HashMap<QuestionId, Decision>,
     claims: Vec<(SourceRef, String, QuestionId)>,
+    /// What was told of published names, where that was counted while the module was asked.
+    counted: HashMap<SourceRef, Vec<(String, PublishedNames)>>,
 }
 
 impl Decisions {
     pub(super) fn get(&self, question: QuestionId) -> Option<&Decision> {
         self.by_question.get(&question)
+    }
+
+    /// What the module was told of published names when it was asked about this claim, where that was counted then.
+    pub(super) fn counted(&self, source: &SourceRef, host_name: &str) -> Option<PublishedNames> {
+        let counted = self.counted.get(source)?;
+        counted.iter().find(|(other, _)| other == host_name).map(|(_, published)| *published)
     }
 
     /// The objects that were asked about, one after another; each may be there several times.
@@ -96,10 +92,15 @@ impl Decisions {
 
     /// Object, host name and decision.
     pub(super) fn into_claims(self) -> impl Iterator<Item = (SourceRef, String, Decision)> {
-        let Self { by_question, claims } = self;
+        let Self { by_question, claims, counted: _ } = self;
         claims.into_iter().filter_map(move |(source, host_name, question)| {
             Some((source, host_name, by_question.get(&question)?.clone()))
         })
+    }
+
+    fn count(&mut self, AskedClaim { source, claim, published_names, .. }: &AskedClaim) {
+        let counted = published_names.map(|published| (claim.host_name.clone(), published));
+        self.counted.entry(source.clone()).or_default().extend(counted);
     }
 
     fn add(&mut self, question: QuestionId, asked: AskedClaim, decision: Decision) {
@@ -134,6 +135,9 @@ pub struct Job {
     pub allowed: Option<Arc<AllowedNames>>,
     /// The claims.
     pub claims: Vec<AskedClaim>,
+    /// How many names are published, where the module asks for it. Claims that bring no count of their own find
+    /// these, and those that were published before them in the job.
+    pub counts: Option<NameCounts>,
     /// How many questions per second the cluster may have asked, on average.
     pub questions_per_second: u32,
 }
@@ -187,11 +191,19 @@ impl Answering {
             self.domain = Some(domain);
             return goes_on;
         };
-        let Some(asked) = self.claims.find(|asked| is_wanted(asked)) else { return false };
+        let Some(mut asked) = self.claims.find(|asked| is_wanted(asked)) else { return false };
         let scope = *self.scope.get_or_insert_with(|| Scope::new(module, allowed));
-        let AskedClaim { source, labels, claim } = &asked;
-        let decision = guarded(|| decide(&*module.policy, &module.context, allowed, source, labels, claim));
+        let counts = self.job.counts.as_mut().filter(|_| asked.published_names.is_none());
+        asked.published_names =
+            asked.published_names.or_else(|| Some(counts.as_deref()?.found_in(&asked.source.namespace)));
+        let decision = guarded(|| decide(&*module.policy, &module.context, allowed, &asked));
         let decision = decision.unwrap_or_else(Decision::Undecided);
+        if let Some(counts) = counts {
+            if let Decision::Publish(record_sets) = &decision {
+                counts.add(&asked.source.namespace, names_of(record_sets));
+            }
+            self.decisions.count(&asked);
+        }
         self.decisions.add(scope.question(&asked), asked, decision);
         self.claims.len() > 0
     }

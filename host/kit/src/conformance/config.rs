@@ -68,6 +68,7 @@ impl Config {
                 .into_iter()
                 .filter_map(|(is_set, place)| is_set.then_some(place))
                 .collect(),
+            module_annotations: BTreeSet::new(),
             template: template(fqdn_template, *combine_fqdn_annotation)?,
         })
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
+use openmcp_dns_core::details::{AskedClaim, Detail, NameCounts, names_of};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
+use openmcp_dns_core::policy::{FailureKind, Policy as _, PolicyFailure};
 use openmcp_dns_landscape::Landscape;
 
 use crate::loaded_policy::LoadedPolicy;
@@ -43,11 +44,24 @@ impl Verdicts {
             let Ok(objects) = &member.objects else { continue };
             let cluster_policy = policy.cluster_policy(&member.id, &member.cluster);
             let allowed = domain.clone().map(|domain| cluster_policy.module.allowed(domain));
+            let wanted = policy.module.details();
+            // Claims are asked about one after another; each finds what was published before it.
+            let mut counts = NameCounts::default();
             for source in objects.sources() {
                 let labels = objects.labels(&source).cloned().unwrap_or_default();
                 let resolution = objects.resolve(&source, &cluster_policy.sources).unwrap_or_default();
                 verdicts.unresolved += resolution.unresolved.len();
+                let details = objects.details(&source, &cluster_policy.sources, wanted);
                 for claim in resolution.wanted {
+                    let host_name = claim.host_name.clone();
+                    let counted = wanted.contains(&Detail::PublishedNames);
+                    let asked = AskedClaim {
+                        source: source.clone(),
+                        labels: labels.clone(),
+                        details: details.as_ref().map(|details| details.of(&host_name)),
+                        published_names: counted.then(|| counts.found_in(&source.namespace)),
+                        claim,
+                    };
                     let decision = match &allowed {
                         Err(why) => Decision::Undecided(PolicyFailure {
                             kind: FailureKind::Refused,
@@ -55,10 +69,13 @@ impl Verdicts {
                         }),
                         Ok(allowed) => {
                             let context = &cluster_policy.module.context;
-                            decide(&*policy.module, context, allowed, &source, &labels, &claim)
+                            decide(&*policy.module, context, allowed, &asked)
                         }
                     };
-                    verdicts.claims.insert((member.id.clone(), source.clone(), claim.host_name), decision);
+                    if let Decision::Publish(record_sets) = &decision {
+                        counts.add(&source.namespace, names_of(record_sets));
+                    }
+                    verdicts.claims.insert((member.id.clone(), source.clone(), host_name), decision);
                 }
             }
         }

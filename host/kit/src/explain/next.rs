@@ -67,7 +67,7 @@ pub(super) fn denied(source: &SourceRef, host_name: &str, denial: &Denial) -> St
         ),
         codes::OUTSIDE_DOMAIN => format!(
             "give {source} a name within its cluster's domain, or share {host_name} with the cluster by \
-             spec.sharedNames of the DNSPolicy"
+             spec.sharedNames or spec.sharedSuffixes of the DNSPolicy"
         ),
         codes::RESERVED_NAME => format!("take another name than {host_name} in {source}"),
         codes::WILDCARD_UNSUPPORTED => format!(
@@ -141,7 +141,8 @@ pub(super) fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&Cluste
             "create a route or an Ingress with the host name {name} in cluster {cluster}, which has the domain {domain}"
         ),
         None if name.is_within(zone) => format!(
-            "{name} lies in no cluster's domain: take a name that does, or share it by spec.sharedNames of the DNSPolicy"
+            "{name} lies in no cluster's domain: take a name that does, or share it by \
+             spec.sharedNames or spec.sharedSuffixes of the DNSPolicy"
         ),
         None => format!("{name} lies outside of the zone {zone}: take a name that ends in it"),
     }

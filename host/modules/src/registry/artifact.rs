@@ -1,12 +1,15 @@
 //! What a policy module looks like in a registry.
 
-use openmcp_dns_policy::{CONTRACT, Description};
+use openmcp_dns_policy::Description;
 use serde_json::{Value, json};
 
 use super::hex_digest;
 
 /// Annotation of the manifest: the contract that the module fits.
 const CONTRACT_ANNOTATION: &str = "dns.openmcp.cloud/contract";
+
+/// The package of the contract, in whichever version.
+const PACKAGE: &str = "openmcp:dns-policy";
 
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
@@ -27,18 +30,16 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Describes a module. The same module always gives the same artifact.
-    pub fn new(module: Vec<u8>, description: &Description) -> Self {
+    /// Describes a module that speaks this version of the contract. The same module always gives the same artifact.
+    pub fn new(module: Vec<u8>, description: &Description, contract_version: &str) -> Self {
         let Description { name, version, summary } = description;
-        let contract = contract();
         // The layout of CNCF's guidance for WebAssembly in registries.
-        let (package, number) = contract.split_once('@').unwrap_or((contract, ""));
         let config = json!({
             "created": CREATED,
             "architecture": "wasm",
             "os": "wasip2",
             "layerDigests": [format!("sha256:{}", hex_digest(&module))],
-            "component": { "exports": [format!("{package}/policy@{number}")], "imports": [] },
+            "component": { "exports": [format!("{PACKAGE}/policy@{contract_version}")], "imports": [] },
         });
         let config = config.to_string().into_bytes();
         let manifest = json!({
@@ -51,7 +52,7 @@ impl Artifact {
                 "org.opencontainers.image.title": name,
                 "org.opencontainers.image.version": version,
                 "org.opencontainers.image.description": summary,
-                CONTRACT_ANNOTATION: contract,
+                CONTRACT_ANNOTATION: format!("{PACKAGE}@{contract_version}"),
             },
         });
         Self { manifest: manifest.to_string().into_bytes(), config, module }
@@ -71,12 +72,6 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
     })
 }
 
-/// Package and version of the contract, for example `openmcp:dns-policy@0.1.0`.
-fn contract() -> &'static str {
-    let line = CONTRACT.lines().find_map(|line| line.strip_prefix("package "));
-    line.map(|line| line.trim_end_matches(';')).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,9 +83,10 @@ mod tests {
             version: "1.0.0".to_owned(),
             summary: "Says \"yes\".".to_owned(),
         };
-        let artifact = Artifact::new(b"module".to_vec(), &description);
-        assert_eq!(artifact, Artifact::new(b"module".to_vec(), &description));
-        assert_ne!(artifact.digest(), Artifact::new(b"other".to_vec(), &description).digest());
+        let of = |module: &[u8]| Artifact::new(module.to_vec(), &description, "0.1.0");
+        let artifact = of(b"module");
+        assert_eq!(artifact, of(b"module"));
+        assert_ne!(artifact.digest(), of(b"other").digest());
         let manifest: Value = serde_json::from_slice(&artifact.manifest).unwrap();
         let annotation = |name: &str| manifest["annotations"][name].as_str().unwrap();
         assert_eq!(annotation(CONTRACT_ANNOTATION), "openmcp:dns-policy@0.1.0");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
+use openmcp_dns_core::details::PublishedNames;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Verdict};
 
@@ -79,10 +80,14 @@ fn case(host_name: &str, namespace: &str, targets: &[&str]) -> Case {
         },
         configuration: RULES.to_owned(),
         shared_names: vec!["ab.openmcp.cluster".parse().unwrap()],
+        shared_suffixes: Vec::new(),
     };
     let source = SourceRef::new(Kind::HttpRoute, namespace, "shop");
     let mut targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
     targets.sort();
     let labels = [("app", "shop")].into_iter().collect();
-    Case { context, claim: CheckedClaim { host_name: host_name.parse().unwrap(), source, labels, targets } }
+    let host_name = host_name.parse().unwrap();
+    let published_names = PublishedNames::default();
+    let claim = CheckedClaim { host_name, source, labels, targets, details: None, published_names };
+    Case { context, claim }
 }

@@ -1,9 +1,11 @@
 //! Many decisions at once, and many modules at once.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_policy::{Engine, Module, STANDARD};
@@ -19,6 +21,7 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
     let allowed = AllowedNames {
         domain: DOMAIN.parse().unwrap(),
         shared_names: cases[0].context.shared_names.iter().cloned().collect(),
+        shared_suffixes: BTreeSet::new(),
         wildcards: true,
     };
     let undecided = AtomicUsize::new(0);
@@ -34,8 +37,8 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
                         targets: claim.targets.clone(),
                         ttl_seconds: None,
                     };
-                    let decision =
-                        decide(module, context, allowed, &claim.source, &Labels::default(), &wanted);
+                    let asked = AskedClaim::new(claim.source.clone(), Labels::default(), wanted);
+                    let decision = decide(module, context, allowed, &asked);
                     // On a machine that stalls for a second, a call meets its deadline.
                     if let Decision::Undecided(_) = decision {
                         undecided.fetch_add(1, Ordering::Relaxed);

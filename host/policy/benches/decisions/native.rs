@@ -29,6 +29,7 @@ impl Question {
                 },
                 configuration: context.configuration.clone(),
                 shared_names: context.shared_names.iter().map(ToString::to_string).collect(),
+                shared_suffixes: Vec::new(),
             },
             claim: contract::Claim {
                 host_name: claim.host_name.to_string(),
@@ -41,8 +42,14 @@ impl Question {
                         .iter()
                         .map(|(key, value)| (key.to_owned(), value.to_owned()))
                         .collect(),
+                    // The standard module asks for no details.
+                    namespace_labels: Vec::new(),
+                    annotations: Vec::new(),
                 },
                 targets: claim.targets.clone(),
+                listeners: Vec::new(),
+                backends: Vec::new(),
+                published_names: contract::PublishedNames { in_namespace: 0, in_cluster: 0 },
             },
         }
     }

@@ -2,21 +2,23 @@
 //!
 //! ```text
 //! openmcp_dns_core::policy ──► bindings/v0_1 ──► a module of 0.1
-//!   the host's own types  └──► bindings/v0_2 ──► a module of 0.2 (made up, tests/contracts)
+//!   the host's own types  └──► bindings/v0_2 ──► a module of 0.2
 //! ```
 //!
 //! The rest of the crate knows the host's own types and [`Guest`] only. A new version of the contract is a
 //! new file here and a line in [`SPOKEN`]; `wit/README.md` says when there has to be one.
 
 mod v0_1;
+mod v0_2;
 
 #[cfg(test)]
 #[path = "../../tests/contracts/mod.rs"]
-mod two_versions;
+mod one_more_version;
 
 use std::fmt;
 use std::sync::Arc;
 
+use openmcp_dns_core::details::Detail;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, ProposedRecordSet, Verdict};
 use wasmtime::component::InstancePre;
@@ -28,7 +30,7 @@ use crate::module::Description;
 pub(crate) const INTERFACE: &str = "openmcp:dns-policy/policy@";
 
 /// What the engine speaks, oldest first.
-pub(crate) const SPOKEN: &[Version] = &[v0_1::VERSION];
+pub(crate) const SPOKEN: &[Version] = &[v0_1::VERSION, v0_2::VERSION];
 
 /// A version of the contract.
 pub(crate) struct Version {
@@ -55,10 +57,18 @@ impl fmt::Display for Version {
     }
 }
 
+/// What a module says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Introduction {
+    pub(crate) description: Description,
+    /// What it has to be told of each claim: sorted, each once.
+    pub(crate) details: Vec<Detail>,
+}
+
 /// A compiled module of one version: takes questions and gives answers in the host's own types. Each
 /// question is a call in an instance of its own. The inner error is the module's own text.
 pub(crate) trait Guest: Send + Sync {
-    fn describe(&self, caller: &Caller) -> Outcome<Description>;
+    fn describe(&self, caller: &Caller) -> Outcome<Introduction>;
 
     fn check_configuration(&self, caller: &Caller, configuration: &str) -> Outcome<Result<(), String>>;
 

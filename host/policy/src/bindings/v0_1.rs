@@ -8,20 +8,24 @@ use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet,
 use openmcp_dns_core::record::RecordType;
 use wasmtime::component::InstancePre;
 
-use super::{Guest, Version};
+use super::{Guest, Introduction, Version};
 use crate::call::{Caller, Outcome, State};
 use crate::module::Description;
 
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/policy.wit")]
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/released/0.1.0")]
 mod generated {
-    wasmtime::component::bindgen!({ path: "../../wit", world: "dns-policy" });
+    wasmtime::component::bindgen!({ path: "../../wit/released/0.1.0", world: "dns-policy" });
 }
 
 use generated::DnsPolicyPre;
 use generated::exports::openmcp::dns_policy::policy as contract;
 
-pub(super) const VERSION: Version =
-    Version { number: "0.1.0", track: "0.1.", wit: crate::CONTRACT, bind: Policy::bind };
+pub(super) const VERSION: Version = Version {
+    number: "0.1.0",
+    track: "0.1.",
+    wit: include_str!("../../../../wit/released/0.1.0/policy.wit"),
+    bind: Policy::bind,
+};
 
 /// A compiled module.
 struct Policy(DnsPolicyPre<State>);
@@ -33,11 +37,14 @@ impl Policy {
 }
 
 impl Guest for Policy {
-    fn describe(&self, caller: &Caller) -> Outcome<Description> {
+    fn describe(&self, caller: &Caller) -> Outcome<Introduction> {
         let outcome = caller.call("describe", |store| {
             self.0.instantiate(&mut *store)?.openmcp_dns_policy_policy().call_describe(store)
         });
-        outcome.map(|contract::Description { name, version, summary }| Description { name, version, summary })
+        outcome.map(|contract::Description { name, version, summary }| {
+            let description = Description { name, version, summary };
+            Introduction { description, details: Vec::new() }
+        })
     }
 
     fn check_configuration(&self, caller: &Caller, configuration: &str) -> Outcome<Result<(), String>> {
@@ -89,7 +96,7 @@ impl Guest for Policy {
 }
 
 fn context(context: &Context) -> contract::Context {
-    let Context { base_domain, cluster, configuration, shared_names } = context;
+    let Context { base_domain, cluster, configuration, shared_names, shared_suffixes: _ } = context;
     contract::Context {
         base_domain: base_domain.as_str().to_owned(),
         cluster: contract::Cluster {
@@ -104,7 +111,8 @@ fn context(context: &Context) -> contract::Context {
 }
 
 fn claim(claim: &CheckedClaim) -> contract::Claim {
-    let CheckedClaim { host_name, source, labels, targets } = claim;
+    // What came with later versions, a module of this one is not told.
+    let CheckedClaim { host_name, source, labels, targets, details: _, published_names: _ } = claim;
     contract::Claim {
         host_name: host_name.as_str().to_owned(),
         source: contract::SourceObject {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
+use openmcp_dns_core::details::{self, Details};
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
@@ -33,6 +34,8 @@ struct Entry {
     configuration: Option<serde_json::Value>,
     #[serde(default)]
     shared_names: Vec<HostName>,
+    #[serde(default)]
+    shared_suffixes: Vec<HostName>,
     claim: Option<Claim>,
     #[serde(default)]
     expect: Expect,
@@ -64,6 +67,58 @@ struct Claim {
     labels: Labels,
     #[serde(default = "default_targets")]
     targets: Vec<String>,
+    #[serde(default)]
+    namespace_labels: Labels,
+    #[serde(default)]
+    annotations: Labels,
+    #[serde(default)]
+    listeners: Vec<Listener>,
+    #[serde(default)]
+    backends: Vec<Backend>,
+    #[serde(default)]
+    published_names: PublishedNames,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Listener {
+    gateway: Gateway,
+    name: String,
+    port: u16,
+    protocol: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Gateway {
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    name: String,
+    class: String,
+    #[serde(default)]
+    labels: Labels,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Backend {
+    #[serde(default)]
+    group: String,
+    #[serde(default = "default_backend_kind")]
+    kind: String,
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    name: String,
+    port: Option<u16>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PublishedNames {
+    #[serde(default)]
+    in_namespace: u32,
+    #[serde(default)]
+    in_cluster: u32,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,6 +156,10 @@ fn default_namespace() -> String {
 
 fn default_object() -> String {
     "shop".to_owned()
+}
+
+fn default_backend_kind() -> String {
+    "Service".to_owned()
 }
 
 fn default_kind() -> Kind {
@@ -155,21 +214,51 @@ fn vector(
     }
     let mut shared_names = entry.shared_names;
     shared_names.sort();
+    let mut shared_suffixes = entry.shared_suffixes;
+    shared_suffixes.sort();
     Ok(Vector {
         name,
         base_domain: own_base.unwrap_or_else(|| base_domain.clone()),
         cluster: ClusterFacts { id: ClusterId::new(namespace, cluster_name), purposes, labels },
         configuration: own.as_ref().or(configuration).map(serde_json::Value::to_string),
         shared_names,
+        shared_suffixes,
         claim,
         expected,
     })
 }
 
 fn claim(claim: Claim) -> ClaimOf {
-    let Claim { host_name, kind, namespace, object, labels, mut targets } = claim;
+    let Claim { host_name, kind, namespace, object, labels, mut targets, .. } = claim;
     targets.sort();
-    ClaimOf { host_name, source: SourceRef::new(kind, namespace, object), labels, targets }
+    let mut backends: Vec<details::Backend> = claim.backends.into_iter().map(backend).collect();
+    backends.sort_unstable();
+    let PublishedNames { in_namespace, in_cluster } = claim.published_names;
+    ClaimOf {
+        host_name,
+        source: SourceRef::new(kind, namespace, object),
+        labels,
+        targets,
+        details: Details {
+            namespace_labels: claim.namespace_labels,
+            annotations: claim.annotations,
+            listeners: claim.listeners.into_iter().map(listener).collect(),
+            backends,
+        },
+        published_names: details::PublishedNames { in_namespace, in_cluster },
+    }
+}
+
+fn listener(listener: Listener) -> details::ServingListener {
+    let Listener { gateway: Gateway { namespace, name: gateway, class, labels }, name, port, protocol } =
+        listener;
+    let gateway = details::ServingGateway { namespace, name: gateway, class, labels };
+    details::ServingListener { gateway, name, port, protocol }
+}
+
+fn backend(backend: Backend) -> details::Backend {
+    let Backend { group, kind, namespace, name, port } = backend;
+    details::Backend { group, kind, namespace, name, port }
 }
 
 fn expected(expect: Expect) -> Result<Expected, String> {

@@ -11,10 +11,14 @@
 mod file;
 mod run;
 
+use std::sync::Arc;
+
 use openmcp_dns_core::cluster::ClusterFacts;
 use openmcp_dns_core::cluster::SourceRef;
+use openmcp_dns_core::details::{AskedClaim, Detail, Details, PublishedNames};
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::resolve::Claim;
 use thiserror::Error;
 
 pub use run::{Answered, Mismatch, Problem};
@@ -48,6 +52,7 @@ struct Vector {
     /// JSON text; what the caller configures when it is not given.
     configuration: Option<String>,
     shared_names: Vec<HostName>,
+    shared_suffixes: Vec<HostName>,
     claim: Option<ClaimOf>,
     expected: Expected,
 }
@@ -62,6 +67,10 @@ pub struct ClaimOf {
     pub labels: Labels,
     /// Where the name is to lead.
     pub targets: Vec<String>,
+    /// What a module is told of it where it asks for that.
+    pub details: Details,
+    /// How many names are published already.
+    pub published_names: PublishedNames,
 }
 
 impl ClaimOf {
@@ -71,6 +80,16 @@ impl ClaimOf {
     /// Says what is wrong, and where.
     pub fn parse(yaml: &str) -> Result<Self, SuiteError> {
         file::parse_claim(yaml).map_err(SuiteError)
+    }
+
+    /// The claim in a cluster of this domain, for a module that asks for these details.
+    #[must_use]
+    pub fn asked_in(&self, domain: &HostName, wanted: &[Detail]) -> AskedClaim {
+        let Self { host_name: _, source, labels, targets, details, published_names } = self.clone();
+        let claim = Claim { host_name: self.host_name_in(domain), targets, ttl_seconds: None };
+        let published_names = wanted.contains(&Detail::PublishedNames).then_some(published_names);
+        let details = (!wanted.is_empty()).then(|| Arc::new(details.only(wanted)));
+        AskedClaim { source, labels, claim, details, published_names }
     }
 
     /// The host name for a cluster of this domain. It has not been checked.

@@ -8,7 +8,6 @@ use openmcp_dns_core::policy::{
     CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use openmcp_dns_core::record::lines;
-use openmcp_dns_core::resolve::Claim;
 use thiserror::Error;
 
 use super::{ClaimOf, Expected, Suite, Vector};
@@ -125,6 +124,7 @@ impl Vector {
             cluster: self.cluster.clone(),
             configuration: configuration.to_owned(),
             shared_names: self.shared_names.clone(),
+            shared_suffixes: self.shared_suffixes.clone(),
         };
         let domain = match same_twice("domain-filter", || module.domain_filter_with_fuel(&context))? {
             Ok(domain) => domain,
@@ -147,13 +147,18 @@ fn ask_claim(
     claim: &ClaimOf,
     mut answers: Answers,
 ) -> Result<Answer, Problem> {
-    let ClaimOf { host_name: _, source, labels, targets } = claim;
-    let Ok(host_name) = claim.host_name_in(&domain).parse::<HostName>() else {
+    let asked = claim.asked_in(&domain, module.details());
+    let Ok(host_name) = asked.claim.host_name.parse::<HostName>() else {
         return Ok(Answer::NoName);
     };
-    let wanted = Claim { host_name: host_name.to_string(), targets: targets.clone(), ttl_seconds: None };
-    let claim =
-        CheckedClaim { host_name, source: source.clone(), labels: labels.clone(), targets: targets.clone() };
+    let claim = CheckedClaim {
+        host_name,
+        source: asked.source.clone(),
+        labels: asked.labels.clone(),
+        targets: asked.claim.targets.clone(),
+        details: asked.details.clone(),
+        published_names: asked.published_names.unwrap_or_default(),
+    };
     let verdict =
         same_twice("validate-hostname", || module.validate_hostname_with_fuel(context, &domain, &claim))?;
     answers.verdict = match verdict {
@@ -174,8 +179,9 @@ fn ask_claim(
         Err(failure) => return Ok(Answer::Refused(failure)),
     };
     let shared_names = context.shared_names.iter().cloned().collect();
-    let allowed = AllowedNames { domain, shared_names, wildcards: true };
-    match decide(&answers, context, &allowed, source, labels, &wanted) {
+    let shared_suffixes = context.shared_suffixes.iter().cloned().collect();
+    let allowed = AllowedNames { domain, shared_names, shared_suffixes, wildcards: true };
+    match decide(&answers, context, &allowed, &asked) {
         Decision::Undecided(failure) => Err(Problem::NotPermitted(failure.message)),
         decision => Ok(Answer::Decision(decision)),
     }

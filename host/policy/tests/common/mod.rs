@@ -7,13 +7,17 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
+use openmcp_dns_core::details::PublishedNames;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context};
-use openmcp_dns_policy::{CONTRACT, Engine, Limits};
+use openmcp_dns_policy::{Engine, Limits};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
+
+/// The contract that the guests are of: the memory of a question lies there as it always will.
+pub(crate) const CONTRACT: &str = include_str!("../../../../wit/released/0.1.0/policy.wit");
 
 /// An engine with the limits of production.
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits::default()).unwrap());
@@ -151,6 +155,7 @@ pub(crate) fn context() -> Context {
         cluster: ClusterFacts { id, purposes: vec!["workload".to_owned()], labels: BTreeMap::new() },
         configuration: "{}".to_owned(),
         shared_names: Vec::new(),
+        shared_suffixes: Vec::new(),
     }
 }
 
@@ -161,6 +166,8 @@ pub(crate) fn claim(label: &str) -> CheckedClaim {
         source: SourceRef::new(Kind::HttpRoute, "default", "shop"),
         labels: Labels::default(),
         targets: vec!["10.0.0.1".to_owned()],
+        details: None,
+        published_names: PublishedNames::default(),
     }
 }
 

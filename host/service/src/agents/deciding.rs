@@ -7,6 +7,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterModule;
 use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::{AllowedNames, Decision, decide};
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::Denial;
@@ -87,11 +88,11 @@ async fn deciding(cluster: &ClusterId, means: &Means) -> Result<(ClusterModule, 
 
 /// Asks the module; gives what is denied.
 fn all(module: &ClusterModule, allowed: &AllowedNames, wanted: Vec<Wanted>) -> Vec<(Wanted, Denial)> {
-    let no_labels = Labels::default();
     let denied = wanted.into_iter().filter_map(|(name, target)| {
         let claim = Claim { host_name: name.to_string(), targets: vec![target.clone()], ttl_seconds: None };
-        let source = source(&name);
-        match decide(&*module.policy, &module.context, allowed, &source, &no_labels, &claim) {
+        // An agent says nothing of the object that the name is from.
+        let asked = AskedClaim::new(source(&name), Labels::default(), claim);
+        match decide(&*module.policy, &module.context, allowed, &asked) {
             Decision::Deny(denial) => Some(((name, target), denial)),
             // Where a module fails, the recorder asks it again.
             Decision::Publish(_) | Decision::Undecided(_) => None,

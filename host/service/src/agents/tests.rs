@@ -84,6 +84,7 @@ impl Life {
                 cluster: ClusterFacts { id: w1(), purposes: Vec::new(), labels: BTreeMap::new() },
                 configuration: "{}".to_owned(),
                 shared_names: Vec::new(),
+                shared_suffixes: Vec::new(),
             };
             let context = Arc::new(context);
             while let Some(Command::Deciding(_, answer)) = asked.recv().await {
@@ -91,7 +92,12 @@ impl Life {
                 let module =
                     ClusterModule { policy, module_digest: "picky".into(), context, wildcards: false };
                 let domain = "w1.openmcp.cluster".parse().unwrap();
-                let allowed = AllowedNames { domain, shared_names: BTreeSet::new(), wildcards: false };
+                let allowed = AllowedNames {
+                    domain,
+                    shared_names: BTreeSet::new(),
+                    shared_suffixes: BTreeSet::new(),
+                    wildcards: false,
+                };
                 let _ = answer.send(Some((module, Arc::new(allowed))));
             }
         });

@@ -99,6 +99,7 @@ mod tests {
             cluster,
             configuration: "{}".to_owned(),
             shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
         };
         Governed::By(Box::new(ClusterPolicy {
             policy_name: "landscape".to_owned(),

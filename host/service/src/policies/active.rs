@@ -1,5 +1,6 @@
 //! A policy whose module is admitted, and what it means for one cluster.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 
-use openmcp_dns_api::dns_policy::{self, DeletionGuard, SharedName};
+use openmcp_dns_api::dns_policy::{self, DeletionGuard, SharedName, SharedSuffix};
+use openmcp_dns_api::selector::ClusterIdentity;
 use openmcp_dns_api::sources::Sources;
 use openmcp_dns_api::{Cluster, DNSPolicySpec};
 
@@ -46,12 +48,16 @@ impl ActivePolicy<'_> {
     #[must_use]
     pub fn for_cluster(&self, id: &ClusterId, cluster: &Cluster) -> ClusterPolicy {
         let Self { name, spec, zone, module, candidate, wildcards } = self;
-        let mut shared: Vec<HostName> = shared_names(spec, zone)
-            .filter(|(shared, _)| shared.clusters.iter().any(|identity| identity.names(id)))
-            .filter_map(|(_, name)| name.ok())
-            .collect();
-        shared.sort_unstable();
-        shared.dedup();
+        let granted = |granted: Vec<Granted<'_>>| {
+            let to_cluster = |granted: Granted<'_>| {
+                let is_meant = granted.clusters.iter().any(|identity| identity.names(id));
+                granted.name.ok().filter(|_| is_meant)
+            };
+            let names: BTreeSet<HostName> = granted.into_iter().filter_map(to_cluster).collect();
+            names.into_iter().collect::<Vec<_>>()
+        };
+        let shared_names = granted(shared_names(spec, zone));
+        let shared_suffixes = granted(shared_suffixes(spec, zone));
         let facts = ClusterFacts {
             id: id.clone(),
             purposes: cluster.spec.purposes.clone(),
@@ -63,7 +69,8 @@ impl ActivePolicy<'_> {
                 base_domain: zone.clone(),
                 cluster: facts.clone(),
                 configuration: configuration.clone(),
-                shared_names: shared.clone(),
+                shared_names: shared_names.clone(),
+                shared_suffixes: shared_suffixes.clone(),
             };
             ClusterModule {
                 policy: Arc::clone(policy),
@@ -98,22 +105,42 @@ impl ActivePolicy<'_> {
     }
 }
 
-/// Each shared name of a policy, or what is wrong with it.
-pub(super) fn shared_names<'s>(
-    spec: &'s DNSPolicySpec,
-    zone: &'s HostName,
-) -> impl Iterator<Item = (&'s SharedName, Result<HostName, String>)> {
-    spec.shared_names.iter().map(move |shared| {
-        let text = &shared.name;
-        let name = match text.parse::<HostName>() {
-            Err(error) => Err(format!("spec.sharedNames: {text:?}: {error}")),
-            Ok(name) if !name.is_below(zone) => {
-                Err(format!("spec.sharedNames: {name} does not lie below {zone}"))
-            }
-            Ok(name) => Ok(name),
-        };
-        (shared, name)
-    })
+/// A name, or the end of names, that a policy grants to clusters.
+pub(super) struct Granted<'s> {
+    clusters: &'s [ClusterIdentity],
+    /// What is granted, or what is wrong with it.
+    pub(super) name: Result<HostName, String>,
+}
+
+/// The shared names of a policy.
+pub(super) fn shared_names<'s>(spec: &'s DNSPolicySpec, zone: &HostName) -> Vec<Granted<'s>> {
+    let granted = |SharedName { name, clusters }: &'s SharedName| Granted {
+        clusters,
+        name: granted("spec.sharedNames", name, zone),
+    };
+    spec.shared_names.iter().map(granted).collect()
+}
+
+/// The shared suffixes of a policy.
+pub(super) fn shared_suffixes<'s>(spec: &'s DNSPolicySpec, zone: &HostName) -> Vec<Granted<'s>> {
+    let granted = |SharedSuffix { suffix, clusters }: &'s SharedSuffix| {
+        let name = granted("spec.sharedSuffixes", suffix, zone).and_then(|suffix| {
+            let is_plain = !suffix.is_wildcard();
+            is_plain.then(|| suffix.clone()).ok_or_else(|| {
+                format!("spec.sharedSuffixes: {suffix} is a wildcard: name the domain, all names below it are meant")
+            })
+        });
+        Granted { clusters, name }
+    };
+    spec.shared_suffixes.iter().map(granted).collect()
+}
+
+fn granted(field: &str, text: &str, zone: &HostName) -> Result<HostName, String> {
+    match text.parse::<HostName>() {
+        Err(error) => Err(format!("{field}: {text:?}: {error}")),
+        Ok(name) if !name.is_below(zone) => Err(format!("{field}: {name} does not lie below {zone}")),
+        Ok(name) => Ok(name),
+    }
 }
 
 /// The module's configuration as JSON text.

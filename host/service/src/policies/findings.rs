@@ -2,7 +2,7 @@
 
 use openmcp_dns_policy::Description;
 
-use super::active::shared_names;
+use super::active::{shared_names, shared_suffixes};
 use super::life_cycle::PolicyLifeCycle;
 use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
@@ -18,8 +18,9 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             Ok(base_domain) => base_domain,
             Err(error) => return Finding::bad(Reason::InvalidSpec, error),
         };
-        let bad_names: Vec<String> =
-            shared_names(&self.policy.spec, &base_domain).filter_map(|(_, name)| name.err()).collect();
+        let spec = &self.policy.spec;
+        let granted = shared_names(spec, &base_domain).into_iter().chain(shared_suffixes(spec, &base_domain));
+        let bad_names: Vec<String> = granted.filter_map(|granted| granted.name.err()).collect();
         match &self.modules.active {
             None => self.without_module(),
             Some(_) if !bad_names.is_empty() => Finding::bad(

@@ -106,6 +106,7 @@ fn module(cluster: &str, policy: &Denies) -> ClusterModule {
             cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
             configuration: "{}".to_owned(),
             shared_names: Vec::new(),
+            shared_suffixes: Vec::new(),
         }),
         wildcards: false,
     }

@@ -11,6 +11,7 @@ mod annotate;
 mod clusters;
 mod conformance;
 mod dns_pods;
+mod details;
 mod forward;
 mod gate;
 mod landscape;

@@ -41,6 +41,7 @@ pub(crate) const DNS_SERVICE_CONFIG: Kind =
 pub(crate) const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub(crate) const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 pub(crate) const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+pub(crate) const NAMESPACE: Kind = kind("", "v1", "Namespace", "namespaces");
 pub(crate) const CONFIG_MAP: Kind = kind("", "v1", "ConfigMap", "configmaps");
 pub(crate) const SECRET: Kind = kind("", "v1", "Secret", "secrets");
 pub(crate) const SERVICE: Kind = kind("", "v1", "Service", "services");

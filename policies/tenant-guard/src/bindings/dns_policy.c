@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Exported Functions from `openmcp:dns-policy/policy@0.1.0`
+// Exported Functions from `openmcp:dns-policy/policy@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.2.0#describe")))
 void __wasm_export_exports_openmcp_dns_policy_policy_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -16,9 +16,18 @@ void __wasm_export_exports_openmcp_dns_policy_policy_describe_post_return(uint8_
   if ((*((size_t*) (arg0 + (5*sizeof(void*))))) > 0) {
     free(*((uint8_t **) (arg0 + (4*sizeof(void*)))));
   }
+  size_t len = *((size_t*) (arg0 + (7*sizeof(void*))));
+  if (len > 0) {
+    uint8_t *ptr = *((uint8_t **) (arg0 + (6*sizeof(void*))));
+    for (size_t i = 0; i < len; i++) {
+      uint8_t *base = ptr + i * 1;
+      (void) base;
+    }
+    free(ptr);
+  }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.1.0#check-configuration")))
+__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.2.0#check-configuration")))
 void __wasm_export_exports_openmcp_dns_policy_policy_check_configuration_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -33,7 +42,7 @@ void __wasm_export_exports_openmcp_dns_policy_policy_check_configuration_post_re
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.1.0#domain-filter")))
+__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.2.0#domain-filter")))
 void __wasm_export_exports_openmcp_dns_policy_policy_domain_filter_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -51,7 +60,7 @@ void __wasm_export_exports_openmcp_dns_policy_policy_domain_filter_post_return(u
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.1.0#validate-hostname")))
+__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.2.0#validate-hostname")))
 void __wasm_export_exports_openmcp_dns_policy_policy_validate_hostname_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -80,7 +89,7 @@ void __wasm_export_exports_openmcp_dns_policy_policy_validate_hostname_post_retu
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.1.0#name-records")))
+__attribute__((__weak__, __export_name__("cabi_post_openmcp:dns-policy/policy@0.2.0#name-records")))
 void __wasm_export_exports_openmcp_dns_policy_policy_name_records_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -131,7 +140,7 @@ void *cabi_realloc(void *ptr, size_t old_size, size_t align, size_t new_size) {
 }
 
 __attribute__((__aligned__(sizeof(void*))))
-static uint8_t RET_AREA[(6*sizeof(void*))];
+static uint8_t RET_AREA[(8*sizeof(void*))];
 
 // Helper Functions
 
@@ -174,6 +183,7 @@ void exports_openmcp_dns_policy_policy_context_free(exports_openmcp_dns_policy_p
   exports_openmcp_dns_policy_policy_cluster_free(&ptr->cluster);
   dns_policy_string_free(&ptr->configuration);
   dns_policy_list_string_free(&ptr->shared_names);
+  dns_policy_list_string_free(&ptr->shared_suffixes);
 }
 
 void exports_openmcp_dns_policy_policy_source_object_free(exports_openmcp_dns_policy_policy_source_object_t *ptr) {
@@ -181,12 +191,64 @@ void exports_openmcp_dns_policy_policy_source_object_free(exports_openmcp_dns_po
   dns_policy_string_free(&ptr->namespace_);
   dns_policy_string_free(&ptr->name);
   exports_openmcp_dns_policy_policy_list_label_free(&ptr->labels);
+  exports_openmcp_dns_policy_policy_list_label_free(&ptr->namespace_labels);
+  exports_openmcp_dns_policy_policy_list_label_free(&ptr->annotations);
+}
+
+void exports_openmcp_dns_policy_policy_gateway_free(exports_openmcp_dns_policy_policy_gateway_t *ptr) {
+  dns_policy_string_free(&ptr->namespace_);
+  dns_policy_string_free(&ptr->name);
+  dns_policy_string_free(&ptr->class_);
+  exports_openmcp_dns_policy_policy_list_label_free(&ptr->labels);
+}
+
+void exports_openmcp_dns_policy_policy_listener_free(exports_openmcp_dns_policy_policy_listener_t *ptr) {
+  exports_openmcp_dns_policy_policy_gateway_free(&ptr->gateway);
+  dns_policy_string_free(&ptr->name);
+  dns_policy_string_free(&ptr->protocol);
+}
+
+void dns_policy_option_u16_free(dns_policy_option_u16_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void exports_openmcp_dns_policy_policy_backend_free(exports_openmcp_dns_policy_policy_backend_t *ptr) {
+  dns_policy_string_free(&ptr->group);
+  dns_policy_string_free(&ptr->kind);
+  dns_policy_string_free(&ptr->namespace_);
+  dns_policy_string_free(&ptr->name);
+  dns_policy_option_u16_free(&ptr->port);
+}
+
+void exports_openmcp_dns_policy_policy_list_listener_free(exports_openmcp_dns_policy_policy_list_listener_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_openmcp_dns_policy_policy_listener_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_openmcp_dns_policy_policy_listener_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_openmcp_dns_policy_policy_list_backend_free(exports_openmcp_dns_policy_policy_list_backend_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_openmcp_dns_policy_policy_backend_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_openmcp_dns_policy_policy_backend_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
 }
 
 void exports_openmcp_dns_policy_policy_claim_free(exports_openmcp_dns_policy_policy_claim_t *ptr) {
   dns_policy_string_free(&ptr->host_name);
   exports_openmcp_dns_policy_policy_source_object_free(&ptr->source);
   dns_policy_list_string_free(&ptr->targets);
+  exports_openmcp_dns_policy_policy_list_listener_free(&ptr->listeners);
+  exports_openmcp_dns_policy_policy_list_backend_free(&ptr->backends);
 }
 
 void exports_openmcp_dns_policy_policy_denial_free(exports_openmcp_dns_policy_policy_denial_t *ptr) {
@@ -208,10 +270,21 @@ void exports_openmcp_dns_policy_policy_record_set_free(exports_openmcp_dns_polic
   dns_policy_list_string_free(&ptr->values);
 }
 
+void exports_openmcp_dns_policy_policy_list_detail_free(exports_openmcp_dns_policy_policy_list_detail_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_openmcp_dns_policy_policy_detail_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
 void exports_openmcp_dns_policy_policy_description_free(exports_openmcp_dns_policy_policy_description_t *ptr) {
   dns_policy_string_free(&ptr->name);
   dns_policy_string_free(&ptr->version);
   dns_policy_string_free(&ptr->summary);
+  exports_openmcp_dns_policy_policy_list_detail_free(&ptr->details);
 }
 
 void exports_openmcp_dns_policy_policy_result_void_string_free(exports_openmcp_dns_policy_policy_result_void_string_t *ptr) {
@@ -283,7 +356,7 @@ void dns_policy_string_free(dns_policy_string_t *ret) {
 
 // Component Adapters
 
-__attribute__((__export_name__("openmcp:dns-policy/policy@0.1.0#describe")))
+__attribute__((__export_name__("openmcp:dns-policy/policy@0.2.0#describe")))
 uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_describe(void) {
   exports_openmcp_dns_policy_policy_description_t ret;
   exports_openmcp_dns_policy_policy_describe(&ret);
@@ -294,10 +367,12 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_describe(void) {
   *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((ret).version).ptr;
   *((size_t*)(ptr + (5*sizeof(void*)))) = ((ret).summary).len;
   *((uint8_t **)(ptr + (4*sizeof(void*)))) = (uint8_t *) ((ret).summary).ptr;
+  *((size_t*)(ptr + (7*sizeof(void*)))) = ((ret).details).len;
+  *((uint8_t **)(ptr + (6*sizeof(void*)))) = (uint8_t *) ((ret).details).ptr;
   return ptr;
 }
 
-__attribute__((__export_name__("openmcp:dns-policy/policy@0.1.0#check-configuration")))
+__attribute__((__export_name__("openmcp:dns-policy/policy@0.2.0#check-configuration")))
 uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_check_configuration(uint8_t * arg, size_t arg0) {
   dns_policy_string_t arg1 = (dns_policy_string_t) { (uint8_t*)(arg), (arg0) };
   exports_openmcp_dns_policy_policy_result_void_string_t ret;
@@ -317,9 +392,9 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_check_configuration(ui
   return ptr;
 }
 
-__attribute__((__export_name__("openmcp:dns-policy/policy@0.1.0#domain-filter")))
-uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_domain_filter(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6, uint8_t * arg7, size_t arg8, uint8_t * arg9, size_t arg10, uint8_t * arg11, size_t arg12) {
-  exports_openmcp_dns_policy_policy_context_t arg13 = (exports_openmcp_dns_policy_policy_context_t) {
+__attribute__((__export_name__("openmcp:dns-policy/policy@0.2.0#domain-filter")))
+uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_domain_filter(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2, uint8_t * arg3, size_t arg4, uint8_t * arg5, size_t arg6, uint8_t * arg7, size_t arg8, uint8_t * arg9, size_t arg10, uint8_t * arg11, size_t arg12, uint8_t * arg13, size_t arg14) {
+  exports_openmcp_dns_policy_policy_context_t arg15 = (exports_openmcp_dns_policy_policy_context_t) {
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(arg), (arg0) },
     (exports_openmcp_dns_policy_policy_cluster_t) (exports_openmcp_dns_policy_policy_cluster_t) {
       (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(arg1), (arg2) },
@@ -329,11 +404,12 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_domain_filter(uint8_t 
     },
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(arg9), (arg10) },
     (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(arg11), (arg12) },
+    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(arg13), (arg14) },
   };
   exports_openmcp_dns_policy_policy_result_string_string_t ret;
   dns_policy_string_t ok;
   dns_policy_string_t err;
-  ret.is_err = !exports_openmcp_dns_policy_policy_domain_filter(&arg13, &ok, &err);
+  ret.is_err = !exports_openmcp_dns_policy_policy_domain_filter(&arg15, &ok, &err);
   if (ret.is_err) {
     ret.val.err = err;
   }
@@ -342,9 +418,9 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_domain_filter(uint8_t 
   }
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
-    const dns_policy_string_t *payload14 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
-    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload14).len;
-    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload14).ptr;
+    const dns_policy_string_t *payload16 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload16).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload16).ptr;
   } else {
     const dns_policy_string_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
     *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload).len;
@@ -353,7 +429,7 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_domain_filter(uint8_t 
   return ptr;
 }
 
-__attribute__((__export_name__("openmcp:dns-policy/policy@0.1.0#validate-hostname")))
+__attribute__((__export_name__("openmcp:dns-policy/policy@0.2.0#validate-hostname")))
 uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_validate_hostname(uint8_t * arg) {
   exports_openmcp_dns_policy_policy_context_t arg0 = (exports_openmcp_dns_policy_policy_context_t) {
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + 0))), (*((size_t*) (arg + sizeof(void*)))) },
@@ -365,17 +441,26 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_validate_hostname(uint
     },
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (10*sizeof(void*))))), (*((size_t*) (arg + (11*sizeof(void*))))) },
     (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (12*sizeof(void*))))), (*((size_t*) (arg + (13*sizeof(void*))))) },
+    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (14*sizeof(void*))))), (*((size_t*) (arg + (15*sizeof(void*))))) },
   };
-  dns_policy_string_t arg1 = (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (14*sizeof(void*))))), (*((size_t*) (arg + (15*sizeof(void*))))) };
+  dns_policy_string_t arg1 = (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (16*sizeof(void*))))), (*((size_t*) (arg + (17*sizeof(void*))))) };
   exports_openmcp_dns_policy_policy_claim_t arg2 = (exports_openmcp_dns_policy_policy_claim_t) {
-    (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (16*sizeof(void*))))), (*((size_t*) (arg + (17*sizeof(void*))))) },
+    (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (18*sizeof(void*))))), (*((size_t*) (arg + (19*sizeof(void*))))) },
     (exports_openmcp_dns_policy_policy_source_object_t) (exports_openmcp_dns_policy_policy_source_object_t) {
-      (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (18*sizeof(void*))))), (*((size_t*) (arg + (19*sizeof(void*))))) },
       (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (20*sizeof(void*))))), (*((size_t*) (arg + (21*sizeof(void*))))) },
       (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (22*sizeof(void*))))), (*((size_t*) (arg + (23*sizeof(void*))))) },
-      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (24*sizeof(void*))))), (*((size_t*) (arg + (25*sizeof(void*))))) },
+      (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (24*sizeof(void*))))), (*((size_t*) (arg + (25*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (26*sizeof(void*))))), (*((size_t*) (arg + (27*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (28*sizeof(void*))))), (*((size_t*) (arg + (29*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (30*sizeof(void*))))), (*((size_t*) (arg + (31*sizeof(void*))))) },
     },
-    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (26*sizeof(void*))))), (*((size_t*) (arg + (27*sizeof(void*))))) },
+    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (32*sizeof(void*))))), (*((size_t*) (arg + (33*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_list_listener_t) (exports_openmcp_dns_policy_policy_list_listener_t) { (exports_openmcp_dns_policy_policy_listener_t*)(*((uint8_t **) (arg + (34*sizeof(void*))))), (*((size_t*) (arg + (35*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_list_backend_t) (exports_openmcp_dns_policy_policy_list_backend_t) { (exports_openmcp_dns_policy_policy_backend_t*)(*((uint8_t **) (arg + (36*sizeof(void*))))), (*((size_t*) (arg + (37*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_published_names_t) (exports_openmcp_dns_policy_policy_published_names_t) {
+      (uint32_t) (uint32_t) (*((int32_t*) (arg + (38*sizeof(void*))))),
+      (uint32_t) (uint32_t) (*((int32_t*) (arg + (4+38*sizeof(void*))))),
+    },
   };
   exports_openmcp_dns_policy_policy_result_verdict_string_t ret;
   exports_openmcp_dns_policy_policy_verdict_t ok;
@@ -414,7 +499,7 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_validate_hostname(uint
   return ptr;
 }
 
-__attribute__((__export_name__("openmcp:dns-policy/policy@0.1.0#name-records")))
+__attribute__((__export_name__("openmcp:dns-policy/policy@0.2.0#name-records")))
 uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_name_records(uint8_t * arg) {
   exports_openmcp_dns_policy_policy_context_t arg0 = (exports_openmcp_dns_policy_policy_context_t) {
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + 0))), (*((size_t*) (arg + sizeof(void*)))) },
@@ -426,17 +511,26 @@ uint8_t * __wasm_export_exports_openmcp_dns_policy_policy_name_records(uint8_t *
     },
     (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (10*sizeof(void*))))), (*((size_t*) (arg + (11*sizeof(void*))))) },
     (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (12*sizeof(void*))))), (*((size_t*) (arg + (13*sizeof(void*))))) },
+    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (14*sizeof(void*))))), (*((size_t*) (arg + (15*sizeof(void*))))) },
   };
-  dns_policy_string_t arg1 = (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (14*sizeof(void*))))), (*((size_t*) (arg + (15*sizeof(void*))))) };
+  dns_policy_string_t arg1 = (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (16*sizeof(void*))))), (*((size_t*) (arg + (17*sizeof(void*))))) };
   exports_openmcp_dns_policy_policy_claim_t arg2 = (exports_openmcp_dns_policy_policy_claim_t) {
-    (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (16*sizeof(void*))))), (*((size_t*) (arg + (17*sizeof(void*))))) },
+    (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (18*sizeof(void*))))), (*((size_t*) (arg + (19*sizeof(void*))))) },
     (exports_openmcp_dns_policy_policy_source_object_t) (exports_openmcp_dns_policy_policy_source_object_t) {
-      (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (18*sizeof(void*))))), (*((size_t*) (arg + (19*sizeof(void*))))) },
       (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (20*sizeof(void*))))), (*((size_t*) (arg + (21*sizeof(void*))))) },
       (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (22*sizeof(void*))))), (*((size_t*) (arg + (23*sizeof(void*))))) },
-      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (24*sizeof(void*))))), (*((size_t*) (arg + (25*sizeof(void*))))) },
+      (dns_policy_string_t) (dns_policy_string_t) { (uint8_t*)(*((uint8_t **) (arg + (24*sizeof(void*))))), (*((size_t*) (arg + (25*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (26*sizeof(void*))))), (*((size_t*) (arg + (27*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (28*sizeof(void*))))), (*((size_t*) (arg + (29*sizeof(void*))))) },
+      (exports_openmcp_dns_policy_policy_list_label_t) (exports_openmcp_dns_policy_policy_list_label_t) { (exports_openmcp_dns_policy_policy_label_t*)(*((uint8_t **) (arg + (30*sizeof(void*))))), (*((size_t*) (arg + (31*sizeof(void*))))) },
     },
-    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (26*sizeof(void*))))), (*((size_t*) (arg + (27*sizeof(void*))))) },
+    (dns_policy_list_string_t) (dns_policy_list_string_t) { (dns_policy_string_t*)(*((uint8_t **) (arg + (32*sizeof(void*))))), (*((size_t*) (arg + (33*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_list_listener_t) (exports_openmcp_dns_policy_policy_list_listener_t) { (exports_openmcp_dns_policy_policy_listener_t*)(*((uint8_t **) (arg + (34*sizeof(void*))))), (*((size_t*) (arg + (35*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_list_backend_t) (exports_openmcp_dns_policy_policy_list_backend_t) { (exports_openmcp_dns_policy_policy_backend_t*)(*((uint8_t **) (arg + (36*sizeof(void*))))), (*((size_t*) (arg + (37*sizeof(void*))))) },
+    (exports_openmcp_dns_policy_policy_published_names_t) (exports_openmcp_dns_policy_policy_published_names_t) {
+      (uint32_t) (uint32_t) (*((int32_t*) (arg + (38*sizeof(void*))))),
+      (uint32_t) (uint32_t) (*((int32_t*) (arg + (4+38*sizeof(void*))))),
+    },
   };
   exports_openmcp_dns_policy_policy_result_list_record_set_string_t ret;
   exports_openmcp_dns_policy_policy_list_record_set_t ok;

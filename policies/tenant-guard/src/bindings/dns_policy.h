@@ -14,7 +14,8 @@ typedef struct dns_policy_string_t {
   size_t len;
 } dns_policy_string_t;
 
-// A name and a value, for example a Kubernetes label.
+// A name and a value. Kubernetes labels: a key of 1 to 317 bytes (`prefix/name`), and a value of 0 to
+// 63 bytes.
 typedef struct exports_openmcp_dns_policy_policy_label_t {
   dns_policy_string_t   f0;
   dns_policy_string_t   f1;
@@ -36,37 +37,133 @@ typedef struct exports_openmcp_dns_policy_policy_cluster_t {
   dns_policy_string_t   name;
   // Namespace of the `Cluster` object: an RFC 1123 label, at most 63 bytes.
   dns_policy_string_t   namespace_;
-  // `spec.purposes` of the `Cluster`, for example `workload`. Any string is possible.
+  // `spec.purposes` of the `Cluster` in their order, for example `workload`. Any number of them, none
+  // included, and any text, the empty one included.
   dns_policy_list_string_t   purposes;
-  // Labels of the `Cluster` object, sorted by key.
+  // Labels of the `Cluster` object, sorted by key; any number, each key once.
   exports_openmcp_dns_policy_policy_list_label_t   labels;
 } exports_openmcp_dns_policy_policy_cluster_t;
 
 // What every decision may know besides its own subject.
 typedef struct exports_openmcp_dns_policy_policy_context_t {
-  // The landscape's zone: lower case, without a trailing dot, for example `openmcp.cluster`.
+  // The landscape's zone: an RFC 1123 host name of 1 to 253 bytes in lower case, without a trailing
+  // dot, for example `openmcp.cluster`.
   dns_policy_string_t   base_domain;
   // The cluster that asks.
   exports_openmcp_dns_policy_policy_cluster_t   cluster;
-  // `DNSPolicy.spec.configuration` as JSON text; `{}` when it is not set. At most 64 KiB.
+  // `DNSPolicy.spec.configuration` as JSON text; `{}` when it is not set. An object; at
+  // most 64 KiB.
   dns_policy_string_t   configuration;
   // Names outside the cluster's domain that the DNSPolicy grants to this cluster, in the form
-  // of `base-domain`, sorted. A claim of one of them has been granted by the operator already:
-  // a module denies it only when it has a reason that has nothing to do with domains.
+  // of `base-domain`, sorted; any number, none included. A claim of one of them has been granted by
+  // the operator already: a module denies it only when it has a reason that has nothing to do with
+  // domains.
   dns_policy_list_string_t   shared_names;
+  // Domains outside the cluster's domain that the DNSPolicy grants to this cluster with all names
+  // below them, in the form of `base-domain`, sorted; any number, none included. Which namespaces may
+  // use them is for the module to say; other clusters may have been granted the same.
+  dns_policy_list_string_t   shared_suffixes;
 } exports_openmcp_dns_policy_policy_context_t;
+
+// What a module is told of a claim only where its description asks for it: the host reads, counts and
+// asks anew for no module that does not look at it. What a module has not asked for is empty, or 0.
+typedef uint8_t exports_openmcp_dns_policy_policy_detail_t;
+
+// `source-object.namespace-labels`.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_DETAIL_NAMESPACE_LABELS 0
+// `source-object.annotations`.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_DETAIL_ANNOTATIONS 1
+// `claim.listeners`.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_DETAIL_LISTENERS 2
+// `claim.backends`.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_DETAIL_BACKENDS 3
+// `claim.published-names`.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_DETAIL_PUBLISHED_NAMES 4
 
 // The object that asks for a host name.
 typedef struct exports_openmcp_dns_policy_policy_source_object_t {
-  // Kind in its Kubernetes spelling, for example `HTTPRoute` or `Ingress`.
+  // Kind in its Kubernetes spelling, for example `HTTPRoute` or `Ingress`; later services may know
+  // more kinds.
   dns_policy_string_t   kind;
-  // Namespace of the object.
+  // Namespace of the object: an RFC 1123 label, 1 to 63 bytes. Empty for kind `ExternalDNS`: a name
+  // that the cluster's own external-dns records, and of whose object nothing is known.
   dns_policy_string_t   namespace_;
-  // Name of the object.
+  // Name of the object: an RFC 1123 subdomain, 1 to 253 bytes, dots are possible.
   dns_policy_string_t   name;
-  // Labels of the object, sorted by key.
+  // Labels of the object, sorted by key; any number, each key once.
   exports_openmcp_dns_policy_policy_list_label_t   labels;
+  // Labels of the object's namespace, in the same form.
+  exports_openmcp_dns_policy_policy_list_label_t   namespace_labels;
+  // Those annotations of the object that `spec.sources.moduleAnnotations` of the DNSPolicy names,
+  // in the same form, with values of at most 256 bytes: an annotation with a longer one is left out.
+  exports_openmcp_dns_policy_policy_list_label_t   annotations;
 } exports_openmcp_dns_policy_policy_source_object_t;
+
+// A Gateway of the Gateway API.
+typedef struct exports_openmcp_dns_policy_policy_gateway_t {
+  // Namespace of the Gateway: an RFC 1123 label, 1 to 63 bytes.
+  dns_policy_string_t   namespace_;
+  // Name of the Gateway: an RFC 1123 subdomain, 1 to 253 bytes.
+  dns_policy_string_t   name;
+  // `spec.gatewayClassName`.
+  dns_policy_string_t   class_;
+  // Labels of the Gateway, sorted by key; any number, each key once.
+  exports_openmcp_dns_policy_policy_list_label_t   labels;
+} exports_openmcp_dns_policy_policy_gateway_t;
+
+// A listener that serves a name for the object that claims it.
+typedef struct exports_openmcp_dns_policy_policy_listener_t {
+  // The Gateway that has the listener, itself or by a ListenerSet.
+  exports_openmcp_dns_policy_policy_gateway_t   gateway;
+  // Name of the listener, unique in the Gateway or ListenerSet.
+  dns_policy_string_t   name;
+  // 1 to 65535.
+  uint16_t   port;
+  // For example `HTTPS`.
+  dns_policy_string_t   protocol;
+} exports_openmcp_dns_policy_policy_listener_t;
+
+typedef struct {
+  bool is_some;
+  uint16_t val;
+} dns_policy_option_u16_t;
+
+// Where an object sends what it serves.
+typedef struct exports_openmcp_dns_policy_policy_backend_t {
+  // API group of the backend; empty for the core group.
+  dns_policy_string_t   group;
+  // Kind in its Kubernetes spelling, for example `Service`.
+  dns_policy_string_t   kind;
+  // Namespace of the backend: of the object, where it names no other one.
+  dns_policy_string_t   namespace_;
+  // Name of the backend.
+  dns_policy_string_t   name;
+  // Its port; none where the object names none, or by its name only.
+  dns_policy_option_u16_t   port;
+} exports_openmcp_dns_policy_policy_backend_t;
+
+// How many names were published when a claim was first asked about. Without a claim's own; a name
+// that two objects claim counts twice, and a second name that a module makes for a claim counts, too.
+// 
+// It stays what it was as long as the claim is published: a claim that came earlier sees none of those
+// that came later, so a limit takes nothing from those who were there first. Once names go, claims
+// that are denied are asked about anew.
+typedef struct exports_openmcp_dns_policy_policy_published_names_t {
+  // By objects in the namespace of the claim's; by the cluster's own external-dns, where that is empty.
+  uint32_t   in_namespace;
+  // By all objects of the cluster.
+  uint32_t   in_cluster;
+} exports_openmcp_dns_policy_policy_published_names_t;
+
+typedef struct {
+  exports_openmcp_dns_policy_policy_listener_t *ptr;
+  size_t len;
+} exports_openmcp_dns_policy_policy_list_listener_t;
+
+typedef struct {
+  exports_openmcp_dns_policy_policy_backend_t *ptr;
+  size_t len;
+} exports_openmcp_dns_policy_policy_list_backend_t;
 
 // One host name that one object of one cluster asks for.
 typedef struct exports_openmcp_dns_policy_policy_claim_t {
@@ -76,8 +173,17 @@ typedef struct exports_openmcp_dns_policy_policy_claim_t {
   // The object that asks.
   exports_openmcp_dns_policy_policy_source_object_t   source;
   // Addresses of the Gateway or Ingress: IPv4 and IPv6 addresses in their canonical text form,
-  // and host names. Sorted, without duplicates, never empty.
+  // and host names. At least one; sorted, without duplicates. More than a record set may have values
+  // are possible.
   dns_policy_list_string_t   targets;
+  // The listeners whose Gateways serve the name for the object, in the order in which it refers to
+  // them; none where the object is no route, ListenerSet or Gateway.
+  exports_openmcp_dns_policy_policy_list_listener_t   listeners;
+  // What a route or an Ingress leads to under the name, sorted, without duplicates; none for other
+  // objects. Whether it exists has not been looked at.
+  exports_openmcp_dns_policy_policy_list_backend_t   backends;
+  // How many names are published already.
+  exports_openmcp_dns_policy_policy_published_names_t   published_names;
 } exports_openmcp_dns_policy_policy_claim_t;
 
 // Why a host name is refused.
@@ -85,7 +191,8 @@ typedef struct exports_openmcp_dns_policy_policy_denial_t {
   // For machines: 1 to 63 bytes of `[a-z0-9-]`, stable between versions of the module, of few
   // distinct values (it becomes a metric label).
   dns_policy_string_t   code;
-  // For people: one sentence that says what to change. At most 512 bytes; longer text is cut.
+  // For people: one sentence that says what to change. At most 512 bytes; longer text is cut, and
+  // control characters are left out.
   dns_policy_string_t   message;
 } exports_openmcp_dns_policy_policy_denial_t;
 
@@ -116,25 +223,34 @@ typedef uint8_t exports_openmcp_dns_policy_policy_record_type_t;
 
 // All values of one type at one name.
 typedef struct exports_openmcp_dns_policy_policy_record_set_t {
-  // Fully qualified without a trailing dot; must lie in the cluster's domain, or be a name that
-  // the DNSPolicy shares with this cluster.
+  // Fully qualified without a trailing dot; must lie in the cluster's domain, be a name that the
+  // DNSPolicy shares with this cluster, or lie below a suffix that it shares with it.
   dns_policy_string_t   name;
   // Type of all the values.
   exports_openmcp_dns_policy_policy_record_type_t   record_type;
   // Time to live in seconds, 1 to 86400. The host clamps other values into this range.
   uint32_t   ttl_seconds;
-  // 1 to 64 values in their text form.
+  // 1 to 64 values in their text form: an address, a host name, or a text, as the type says. Order
+  // and duplicates mean nothing.
   dns_policy_list_string_t   values;
 } exports_openmcp_dns_policy_policy_record_set_t;
 
-// What the module is.
+typedef struct {
+  exports_openmcp_dns_policy_policy_detail_t *ptr;
+  size_t len;
+} exports_openmcp_dns_policy_policy_list_detail_t;
+
+// What the module is. Each text has at most 256 bytes; longer text is cut, and control characters are
+// left out.
 typedef struct exports_openmcp_dns_policy_policy_description_t {
   // For example `standard`.
   dns_policy_string_t   name;
-  // A semantic version.
+  // A semantic version, for example `1.2.0`. It changes when an answer changes.
   dns_policy_string_t   version;
-  // One sentence.
+  // For people: one sentence that says what the module does.
   dns_policy_string_t   summary;
+  // What the module has to be told of a claim. Order and duplicates mean nothing.
+  exports_openmcp_dns_policy_policy_list_detail_t   details;
 } exports_openmcp_dns_policy_policy_description_t;
 
 typedef struct {
@@ -173,7 +289,7 @@ typedef struct {
   } val;
 } exports_openmcp_dns_policy_policy_result_list_record_set_string_t;
 
-// Exported Functions from `openmcp:dns-policy/policy@0.1.0`
+// Exported Functions from `openmcp:dns-policy/policy@0.2.0`
 void exports_openmcp_dns_policy_policy_describe(exports_openmcp_dns_policy_policy_description_t *ret);
 bool exports_openmcp_dns_policy_policy_check_configuration(dns_policy_string_t *configuration, dns_policy_string_t *err);
 bool exports_openmcp_dns_policy_policy_domain_filter(exports_openmcp_dns_policy_policy_context_t *context, dns_policy_string_t *ret, dns_policy_string_t *err);
@@ -194,6 +310,18 @@ void exports_openmcp_dns_policy_policy_context_free(exports_openmcp_dns_policy_p
 
 void exports_openmcp_dns_policy_policy_source_object_free(exports_openmcp_dns_policy_policy_source_object_t *ptr);
 
+void exports_openmcp_dns_policy_policy_gateway_free(exports_openmcp_dns_policy_policy_gateway_t *ptr);
+
+void exports_openmcp_dns_policy_policy_listener_free(exports_openmcp_dns_policy_policy_listener_t *ptr);
+
+void dns_policy_option_u16_free(dns_policy_option_u16_t *ptr);
+
+void exports_openmcp_dns_policy_policy_backend_free(exports_openmcp_dns_policy_policy_backend_t *ptr);
+
+void exports_openmcp_dns_policy_policy_list_listener_free(exports_openmcp_dns_policy_policy_list_listener_t *ptr);
+
+void exports_openmcp_dns_policy_policy_list_backend_free(exports_openmcp_dns_policy_policy_list_backend_t *ptr);
+
 void exports_openmcp_dns_policy_policy_claim_free(exports_openmcp_dns_policy_policy_claim_t *ptr);
 
 void exports_openmcp_dns_policy_policy_denial_free(exports_openmcp_dns_policy_policy_denial_t *ptr);
@@ -201,6 +329,8 @@ void exports_openmcp_dns_policy_policy_denial_free(exports_openmcp_dns_policy_po
 void exports_openmcp_dns_policy_policy_verdict_free(exports_openmcp_dns_policy_policy_verdict_t *ptr);
 
 void exports_openmcp_dns_policy_policy_record_set_free(exports_openmcp_dns_policy_policy_record_set_t *ptr);
+
+void exports_openmcp_dns_policy_policy_list_detail_free(exports_openmcp_dns_policy_policy_list_detail_t *ptr);
 
 void exports_openmcp_dns_policy_policy_description_free(exports_openmcp_dns_policy_policy_description_t *ptr);
 

@@ -44,7 +44,7 @@ pub(super) fn run(args: &PushArgs) -> anyhow::Result<Outcome> {
     let admitted = module.admit(&engine(&[module])?, &configuration::text(config.as_deref())?)?;
     let bytes = module.read()?.into_owned();
     let (size, sha256) = (bytes.len(), hex_digest(&bytes));
-    let artifact = Artifact::new(bytes, admitted.description());
+    let artifact = Artifact::new(bytes, admitted.description(), admitted.contract_version());
     if reference.digest().is_some_and(|digest| digest != artifact.digest()) {
         anyhow::bail!("the module would have the digest {}, not that of {reference}", artifact.digest());
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use openmcp_dns_core::decide::Decision;
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Denial, PolicyFailure};
 use openmcp_dns_core::record::{RecordSet, RecordType, lines};
-use openmcp_dns_kit::claims::Asked;
 use openmcp_dns_kit::{Decided, Trial};
 use openmcp_dns_policy::metered::Question;
 use openmcp_dns_policy::{Description, digest};
@@ -76,7 +76,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let trial = Trial::begin(&active, &id, &cluster);
     let mut decided = Vec::new();
     if let Ok(domain) = &trial.domain {
-        for asked in subject.claims(domain)? {
+        for asked in subject.claims(domain, &active)? {
             decided.push(trial.decide(domain, asked));
         }
     }
@@ -118,7 +118,7 @@ fn text(report: &Report) -> String {
         Ok(domain) => rows.push(("domain", domain.to_string())),
         Err(failure) => rows.push(("domain", format!("none: {failure}"))),
     }
-    for Decided { asked: Asked { source, labels: _, claim }, decision, by_module, questions: _ } in decided {
+    for Decided { asked: AskedClaim { source, claim, .. }, decision, by_module, questions: _ } in decided {
         rows.push(("", String::new()));
         rows.push(("claim", format!("{} -> {} ({source})", claim.host_name, claim.targets.join(", "))));
         let by = if *by_module { "the module" } else { "the host" };
@@ -175,7 +175,7 @@ fn json_text(report: &Report) -> serde_json::Result<String> {
 }
 
 fn decision_json(decided: &Decided) -> serde_json::Value {
-    let Decided { asked: Asked { source, labels: _, claim }, decision, by_module, questions: _ } = decided;
+    let Decided { asked: AskedClaim { source, claim, .. }, decision, by_module, questions: _ } = decided;
     let (verdict, code, message, records) = match decision {
         Decision::Publish(sets) => {
             ("allowed", None, None, Some(sets.iter().map(record_json).collect::<Vec<_>>()))

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use openmcp_dns_api::sources::Sources;
 use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_kit::DEFAULT_BASE_DOMAIN;
-use openmcp_dns_kit::claims::{self, Asked, Claims};
+use openmcp_dns_core::policy::Policy as _;
+use openmcp_dns_kit::claims::{self, Claims};
+use openmcp_dns_kit::{DEFAULT_BASE_DOMAIN, LoadedPolicy};
 use openmcp_dns_landscape::folder::Object;
 use openmcp_dns_policy::vectors::ClaimOf;
 
@@ -116,11 +119,11 @@ impl PolicyOptions {
 }
 
 impl SubjectArgs {
-    /// The claims, in a cluster of this domain.
+    /// The claims, in a cluster of this domain under this policy.
     ///
     /// # Errors
     /// When nothing is claimed.
-    pub(super) fn claims(&self, domain: &HostName) -> anyhow::Result<Vec<Asked>> {
+    pub(super) fn claims(&self, domain: &HostName, policy: &LoadedPolicy) -> anyhow::Result<Vec<AskedClaim>> {
         let Self { what: What { claim, object, host }, gateway, target } = self;
         match (claim, object, host) {
             (Some(file), ..) => {
@@ -128,9 +131,9 @@ impl SubjectArgs {
                 let hint = "write `hostName: shop.{domain}`, and the other fields of a claim in wit/vectors/README.md";
                 let yaml = std::fs::read_to_string(file).with_context(what).hint(hint)?;
                 let vector = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
-                Ok(vec![claims::of_vector(vector, domain)])
+                Ok(vec![vector.asked_in(domain, policy.module.details())])
             }
-            (None, Some(file), _) => from_objects(file, gateway, target),
+            (None, Some(file), _) => from_objects(file, gateway, target, policy),
             (None, None, Some(host)) => Ok(vec![claims::of_host(host, target, domain)]),
             // Clap sees to it that one is given.
             (None, None, None) => Ok(Vec::new()),
@@ -139,7 +142,12 @@ impl SubjectArgs {
 }
 
 /// The host names of all routes and ingresses in a file.
-fn from_objects(file: &Path, others: &[PathBuf], targets: &[String]) -> anyhow::Result<Vec<Asked>> {
+fn from_objects(
+    file: &Path,
+    others: &[PathBuf],
+    targets: &[String],
+    policy: &LoadedPolicy,
+) -> anyhow::Result<Vec<AskedClaim>> {
     let mut objects = Vec::new();
     for file in others.iter().map(PathBuf::as_path).chain([file]) {
         objects.extend(manifests::read(file)?.into_iter().filter_map(|object| match object {
@@ -147,7 +155,8 @@ fn from_objects(file: &Path, others: &[PathBuf], targets: &[String]) -> anyhow::
             Object::Cluster(_) | Object::Policy(_) => None,
         }));
     }
-    let Claims { asked, unresolved } = claims::of_objects(objects, targets);
+    let rules = policy.spec().sources.as_ref().map(Sources::rules).unwrap_or_default();
+    let Claims { asked, unresolved } = claims::of_objects(objects, targets, &rules, policy.module.details());
     if asked.is_empty() {
         let message = if unresolved.is_empty() {
             format!("{} holds no HTTPRoute or Ingress with a host name", file.display())

@@ -42,6 +42,13 @@ impl<T: Ord + Clone> Again<T> {
         self.waiting.insert(what, attempts);
     }
 
+    /// It may go otherwise now. Where an attempt is awaited anyway, that is the one.
+    pub(super) fn soon(&mut self, what: T, now: Instant) {
+        if !self.waiting.contains_key(&what) {
+            self.set(what, Attempts { failed: 0, at: now + FIRST });
+        }
+    }
+
     /// It needs no attempt any more.
     pub(super) fn forget(&mut self, what: &T) {
         if let Some(Attempts { at, .. }) = self.waiting.remove(what) {

@@ -10,6 +10,7 @@ use crate::labels::Labels;
 use crate::limits::{Limits, MAX_LABELS_BYTES};
 use crate::policy::Denial;
 use crate::resolve::Resolution;
+use crate::skydns::Owner;
 
 /// What is looked at of all that an object asks for.
 pub(super) struct WithinBudget {
@@ -64,21 +65,29 @@ impl ClusterRecords {
         let limits = self.limits();
         let owner = self.policy.as_ref().map(crate::cluster_policy::ClusterPolicy::owner);
         let stored = owner.as_ref().map_or(0, |owner| around.store.count_of(owner));
-        let used = self.index.counts().names.max(stored);
+        let used = self.index.names().in_cluster().max(stored);
         let left = limits.names_per_cluster.saturating_sub(used);
-        let standing = (left < wanted).then(|| {
-            let known = self.index.outcomes(source);
-            let known = known.into_iter().flat_map(|outcomes| outcomes.iter());
-            let known = known.filter(|(_, outcome)| !outcome.record_sets.is_empty());
-            let mut standing: BTreeSet<String> = known.map(|(host_name, _)| host_name.to_owned()).collect();
-            if let Some(owner) = &owner {
-                // After a restart only the store knows.
-                let published = around.store.published(owner, source);
-                standing.extend(published.iter().map(|set| set.name.to_string()));
-            }
-            standing
-        });
+        let standing = (left < wanted).then(|| self.standing(source, owner.as_ref(), around));
         Room { left, standing, limits, is_short: false }
+    }
+
+    /// Host names of an object at which something stands.
+    pub(super) fn standing(
+        &self,
+        source: &SourceRef,
+        owner: Option<&Owner>,
+        around: &Surroundings<'_>,
+    ) -> BTreeSet<String> {
+        let known = self.index.outcomes(source);
+        let known = known.into_iter().flat_map(|outcomes| outcomes.iter());
+        let known = known.filter(|(_, outcome)| !outcome.record_sets.is_empty());
+        let mut standing: BTreeSet<String> = known.map(|(host_name, _)| host_name.to_owned()).collect();
+        if let Some(owner) = owner {
+            // After a restart only the store knows.
+            let published = around.store.published(owner, source);
+            standing.extend(published.iter().map(|set| set.name.to_string()));
+        }
+        standing
     }
 }
 

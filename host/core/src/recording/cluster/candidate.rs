@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{ClusterEffect, ClusterRecords, Surroundings};
 use crate::cluster::SourceRef;
+use crate::cluster_policy::ClusterPolicy;
 use crate::decide::AllowedNames;
 use crate::recording::candidate::Candidate;
 use crate::recording::question::{Answer, Decisions, Job, Role};
@@ -24,7 +25,8 @@ impl ClusterRecords {
         self.drop_candidate(around);
         let Some(module) = module else { return };
         let candidate = Candidate::new(module, around.ticket());
-        self.have_compared(&candidate, candidate.ticket, None, &self.objects.sources(), around);
+        let sources = self.objects.sources();
+        self.have_compared(&candidate, candidate.ticket, None, &sources, around);
         self.candidate = Some(candidate);
     }
 
@@ -50,23 +52,27 @@ impl ClusterRecords {
     }
 
     fn have_compared<'s>(
-        &self,
+        &mut self,
         candidate: &Candidate,
         ticket: u64,
         allowed: Option<Arc<AllowedNames>>,
         sources: impl IntoIterator<Item = &'s SourceRef>,
         around: &mut Surroundings<'_>,
     ) {
-        let Some(policy) = &self.policy else { return };
+        let Some(ClusterPolicy { policy_name, sources: rules, limits, .. }) = self.policy.clone() else {
+            return;
+        };
+        let claims = self.asked(sources, &candidate.module, &rules, around);
         around.effects.push(ClusterEffect::Ask(Job {
-            policy_name: policy.policy_name.clone(),
+            policy_name,
             role: Role::Candidate,
             cluster: self.id.clone(),
             ticket,
             module: candidate.module.clone(),
             allowed,
-            claims: self.asked(sources, &policy.sources),
-            questions_per_second: policy.limits.questions_per_second,
+            counts: self.name_counts(&candidate.module, &claims, around),
+            claims,
+            questions_per_second: limits.questions_per_second,
         }));
     }
 

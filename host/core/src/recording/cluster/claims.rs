@@ -9,11 +9,12 @@ use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
 use crate::decide::Decision;
 use crate::deletion_guard::Reason;
+use crate::details::{AskedClaim, NameCounts};
 use crate::kinds::{Kind, SourceRules};
 use crate::objects::Change;
 use crate::policy::{FailureKind, PolicyFailure};
 use crate::recording::messages::{Observation, WatchState};
-use crate::recording::question::{Answer, AskedClaim, Decisions, Job, Role, Scope, Ticket};
+use crate::recording::question::{Answer, Decisions, Job, Role, Scope, Ticket};
 use crate::resolve::Claim;
 
 impl ClusterRecords {
@@ -107,13 +108,17 @@ impl ClusterRecords {
             (Some(policy), Some(Ok(allowed))) => Some(Scope::new(&policy.module, allowed)),
             _ => None,
         };
-        let (mut touched, mut open) = (false, Vec::new());
+        let stored = self.policy.as_ref().and_then(|policy| self.stored_counts(&policy.module, around));
+        // With a list, what was counted in the store may be counted otherwise.
+        let (mut touched, mut freed, mut open) = (false, inferred, Vec::new());
         for source in sources {
             touched = true;
             let waiting = self.waiting.remove(&source);
             // A seen deletion stays one when a list mentions the object before the module has answered.
             let inferred = inferred && waiting.is_none_or(|waiting| waiting.inferred);
-            let asked = self.redecide_one(&source, inferred, scope, given, around);
+            let before = self.index.names().found_in(&source.namespace);
+            let asked = self.redecide_one(&source, inferred, scope, stored.as_ref(), given, around);
+            freed |= before.exceeds(self.index.names().found_in(&source.namespace));
             if !asked.is_empty() {
                 self.waiting.insert(source, Waiting { ticket, inferred });
                 open.extend(asked);
@@ -121,6 +126,9 @@ impl ClusterRecords {
         }
         if touched {
             self.touch(around);
+        }
+        if freed {
+            self.ask_denied_again(around);
         }
         self.ask(ticket, open, around);
     }
@@ -138,6 +146,7 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: Some(Arc::clone(allowed)),
+            counts: self.name_counts(&policy.module, &claims, around),
             claims,
             questions_per_second: policy.limits.questions_per_second,
         }));
@@ -172,6 +181,7 @@ impl ClusterRecords {
         source: &SourceRef,
         inferred: bool,
         scope: Option<Scope>,
+        stored: Option<&NameCounts>,
         given: &Decisions,
         around: &mut Surroundings<'_>,
     ) -> Vec<AskedClaim> {
@@ -197,6 +207,13 @@ impl ClusterRecords {
             within.map_or((None, None), |within| (Some(within.resolution), within.surplus));
         let labels = self.labels(source);
         let mut room = self.room(source, wanted, around);
+        let module = self.policy.as_ref().map(|policy| &policy.module);
+        let counting = module.and_then(|module| self.counting(source, module, stored, around));
+        let rules = self.policy.as_ref().map(|policy| &*policy.sources);
+        let details = module
+            .zip(rules)
+            .and_then(|(module, rules)| self.objects.details(source, rules, module.policy.details()));
+        let told = &mut self.told;
         let (memo, store, mut open, mut fails) = (&mut *around.memo, around.store, Vec::new(), false);
         let domain = self.domain.as_ref();
         let decide = |claim: &Claim| {
@@ -212,18 +229,34 @@ impl ClusterRecords {
                 return Some(Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message }));
             };
             let Some(labels) = &labels else { return Some(labels_too_large()) };
-            let labels = labels.clone();
-            let asked = AskedClaim { source: source.clone(), labels, claim: claim.clone() };
+            let published_names =
+                counting.as_ref().and_then(|counting| counting.told(source, &claim.host_name, given, told));
+            let mut asked = AskedClaim {
+                source: source.clone(),
+                labels: labels.clone(),
+                claim: claim.clone(),
+                details: details.as_ref().map(|details| details.of(&claim.host_name)),
+                published_names,
+            };
             let question = scope.question(&asked);
             let Some(known) = given.get(question).cloned().or_else(|| memo.get(question)) else {
                 open.push(asked);
                 return None;
             };
+            if counting.as_ref().is_some_and(|counting| counting.is_outdated(&asked, &known)) {
+                asked.published_names = None;
+                open.push(asked);
+                return None;
+            }
+            if let Some(published_names) = published_names {
+                told.set(source, &claim.host_name, published_names);
+            }
             fails |= matches!(&known, Decision::Undecided(failure) if failure.kind.can_pass());
             Some(room.admit(&claim.host_name, known))
         };
         let published = || owner.as_ref().map(|owner| store.published(owner, source)).unwrap_or_default();
         let redecided = self.index.redecide(source, resolution, decide, published);
+        self.forget_told(source);
         if fails || room.is_short {
             self.again.failed(source.clone(), around.now);
         } else if open.is_empty() {

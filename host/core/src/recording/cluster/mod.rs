@@ -4,6 +4,7 @@ mod again;
 mod budget;
 mod candidate;
 mod claims;
+mod counting;
 mod policy;
 mod summary;
 mod untold;
@@ -13,18 +14,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use again::Again;
+use counting::Told;
 
 use super::candidate::Candidate;
 use super::memo::Memo;
 use super::messages::{ClusterCommand, NoDomain, Observation, Report, WatchState, Watches};
 use super::names::{Deletions, Member};
-use super::question::{Answer, AskedClaim, Decisions, Job, Role, Ticket};
+use super::question::{Answer, Decisions, Job, Role, Ticket};
 use super::zone::Wish;
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
 use crate::deletion_guard::{DeletionGuard, Reason};
+use crate::details::AskedClaim;
 use crate::index::{Index, Offers};
 use crate::kinds::{Kind, SourceRules};
 use crate::mirror::{Mirror, Stored, StoredName};
@@ -57,6 +60,8 @@ pub(super) struct ClusterRecords {
     untold: BTreeSet<SourceRef>,
     /// Kinds of which all objects have been known once since the cluster is watched, or that are not served.
     listed: BTreeSet<Kind>,
+    /// What modules were told of how many names are published.
+    told: Told,
     candidate: Option<Candidate>,
     guard: DeletionGuard,
     /// The zone of the policy, or of the last one.
@@ -165,6 +170,7 @@ impl ClusterRecords {
             domain_again: Again::default(),
             untold: BTreeSet::new(),
             listed: BTreeSet::new(),
+            told: Told::default(),
             candidate: None,
             guard: DeletionGuard::default(),
             zone: None,
@@ -322,21 +328,31 @@ impl ClusterRecords {
 
     /// What the objects ask for, with all that a module is told of it.
     fn asked<'s>(
-        &self,
+        &mut self,
         sources: impl IntoIterator<Item = &'s SourceRef>,
+        module: &ClusterModule,
         rules: &SourceRules,
+        around: &Surroundings<'_>,
     ) -> Vec<AskedClaim> {
         let mut asked = Vec::new();
+        let (details, stored) = (module.policy.details(), self.stored_counts(module, around));
         for source in sources {
             let resolution = self.objects.resolve(source, rules).unwrap_or_default();
             let wanted = self.within_budget(source, resolution);
             let Some(labels) = self.labels(source) else { continue };
+            let counting = self.counting(source, module, stored.as_ref(), around);
+            let details = self.objects.details(source, rules, details);
             let surplus = wanted.surplus.map(|(host_name, _)| host_name);
             let claims = wanted.resolution.wanted.into_iter();
             let claims = claims.filter(|claim| surplus.as_ref() != Some(&claim.host_name));
+            let told = &mut self.told;
             asked.extend(claims.map(|claim| AskedClaim {
                 source: source.clone(),
                 labels: labels.clone(),
+                details: details.as_ref().map(|details| details.of(&claim.host_name)),
+                published_names: counting.as_ref().and_then(|counting| {
+                    counting.told(source, &claim.host_name, &Decisions::default(), told)
+                }),
                 claim,
             }));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::again::Again;
+use super::counting::Told;
 use super::{ClusterEffect, ClusterRecords, Incoming, Surroundings};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
@@ -40,6 +41,7 @@ impl ClusterRecords {
     pub(super) fn have_decided(&mut self, policy: ClusterPolicy, around: &mut Surroundings<'_>) {
         self.drop_incoming(around);
         let ticket = around.ticket();
+        let claims = self.asked(&self.objects.sources(), &policy.module, &policy.sources, around);
         around.effects.push(ClusterEffect::Ask(Job {
             policy_name: policy.policy_name.clone(),
             role: Role::Incoming,
@@ -47,7 +49,8 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: None,
-            claims: self.asked(&self.objects.sources(), &policy.sources),
+            counts: self.name_counts(&policy.module, &claims, around),
+            claims,
             questions_per_second: policy.limits.questions_per_second,
         }));
         self.incoming = Some(Incoming { policy, ticket, decided: None });
@@ -136,6 +139,7 @@ impl ClusterRecords {
     /// known of its objects is no longer current. Its domain is free.
     pub(super) fn ungovern(&mut self, around: &mut Surroundings<'_>) {
         self.policy = None;
+        self.told = Told::default();
         self.drop_incoming(around);
         self.drop_candidate(around);
         self.watches.clear();

@@ -30,7 +30,7 @@ impl ClusterRecords {
                 .map(|candidate| candidate.compare(self.wanted_domain.as_ref(), self.index.iter())),
             ..Summary::default()
         };
-        let Counts { published, denied, undecided, unresolved, names: _ } = self.index.counts();
+        let Counts { published, denied, undecided, unresolved } = self.index.counts();
         summary = Summary { published, denied, undecided, unresolved, ..summary };
         let problems = self.index.problems().flat_map(|(source, outcomes)| {
             let explained = outcomes.iter().map(|(host_name, outcome)| (host_name, explain(&outcome.state)));

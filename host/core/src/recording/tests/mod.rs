@@ -2,6 +2,7 @@
 
 mod agents;
 mod clusters;
+mod counting;
 mod history;
 mod policies;
 mod reports;
@@ -9,6 +10,8 @@ mod rules;
 mod service;
 mod store;
 mod world;
+
+use std::time::Duration;
 
 use super::{NoDomain, Report, Role};
 use rules::{HOLD, Rules, SHARED, ZONE, id, ingress, routed};

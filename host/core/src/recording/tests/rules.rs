@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cluster::{ClusterFacts, ClusterId};
 use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::deletion_guard::DeletionLimits;
+use crate::details::Detail;
 use crate::kinds::{Kind, Watched};
 use crate::limits::Limits;
 use crate::name::HostName;
@@ -27,6 +28,8 @@ pub(super) struct Rules {
     pub(super) denies: Option<&'static str>,
     /// Label of the domain; else the cluster's name.
     pub(super) domain: Option<&'static str>,
+    /// How many names a namespace may have.
+    pub(super) at_most: Option<u32>,
     pub(super) fails: bool,
     /// How it fails; a trap where it is not set.
     pub(super) failure: Option<FailureKind>,
@@ -49,6 +52,7 @@ impl Rules {
                 cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
                 configuration: "{}".to_owned(),
                 shared_names: vec![SHARED.parse().unwrap()],
+                shared_suffixes: Vec::new(),
             }),
             wildcards: false,
         }
@@ -70,6 +74,10 @@ impl Rules {
 }
 
 impl Policy for Rules {
+    fn details(&self) -> &[Detail] {
+        if self.at_most.is_some() { &[Detail::PublishedNames] } else { &[] }
+    }
+
     fn domain_filter(&self, context: &Context) -> Result<String, PolicyFailure> {
         Ok(format!("{}.{}", self.domain.unwrap_or(&context.cluster.id.name), context.base_domain))
     }
@@ -86,7 +94,9 @@ impl Policy for Rules {
                 message: String::new(),
             });
         }
-        let denied = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
+        let is_full = self.at_most.is_some_and(|most| claim.published_names.in_namespace >= most);
+        let is_evil = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
+        let denied = is_full || is_evil;
         let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
         Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
     }

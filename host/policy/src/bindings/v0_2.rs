@@ -1,34 +1,29 @@
-//! Version 0.2 of the contract, which does not exist: made up for the tests.
+//! Version 0.2 of the contract.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use openmcp_dns_core::details::{Backend, Detail, ServingGateway, ServingListener};
+use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::RecordType;
 use wasmtime::component::InstancePre;
 
-use super::super::{Guest, Version};
+use super::{Guest, Introduction, Version};
 use crate::call::{Caller, Outcome, State};
 use crate::module::Description;
 
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from 0.2.0/policy.wit")]
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/policy.wit")]
 mod generated {
-    wasmtime::component::bindgen!({ path: "tests/contracts/0.2.0", world: "dns-policy" });
+    wasmtime::component::bindgen!({ path: "../../wit", world: "dns-policy" });
 }
 
 use generated::DnsPolicyPre;
 use generated::exports::openmcp::dns_policy::policy as contract;
 
-pub(super) const CONTRACT: &str = include_str!("0.2.0/policy.wit");
-
 pub(super) const VERSION: Version =
-    Version { number: "0.2.0", track: "0.2.", wit: CONTRACT, bind: Policy::bind };
-
-/// The host knows no generation; a guest that gets this one has read the field.
-const GENERATION: u64 = 7;
-/// What the host takes where a module leaves the time to live to it.
-const TTL_SECONDS: u32 = 300;
+    Version { number: "0.2.0", track: "0.2.", wit: crate::CONTRACT, bind: Policy::bind };
 
 /// A compiled module.
 struct Policy(DnsPolicyPre<State>);
@@ -40,11 +35,17 @@ impl Policy {
 }
 
 impl Guest for Policy {
-    fn describe(&self, caller: &Caller) -> Outcome<Description> {
-        let outcome = caller.call("introduce", |store| {
-            self.0.instantiate(&mut *store)?.openmcp_dns_policy_policy().call_introduce(store)
+    fn describe(&self, caller: &Caller) -> Outcome<Introduction> {
+        let outcome = caller.call("describe", |store| {
+            self.0.instantiate(&mut *store)?.openmcp_dns_policy_policy().call_describe(store)
         });
-        outcome.map(|contract::Description { name, version, summary }| Description { name, version, summary })
+        outcome.map(|contract::Description { name, version, summary, details }| {
+            let description = Description { name, version, summary };
+            let mut details: Vec<Detail> = details.into_iter().map(detail).collect();
+            details.sort_unstable();
+            details.dedup();
+            Introduction { description, details }
+        })
     }
 
     fn check_configuration(&self, caller: &Caller, configuration: &str) -> Outcome<Result<(), String>> {
@@ -75,7 +76,7 @@ impl Guest for Policy {
             let policy = instance.openmcp_dns_policy_policy();
             policy.call_validate_hostname(store, &asked, domain.as_str(), &claimed)
         });
-        outcome.map(|answer| answer.and_then(verdict))
+        outcome.map(|answer| answer.map(verdict))
     }
 
     fn name_records(
@@ -96,7 +97,8 @@ impl Guest for Policy {
 }
 
 fn context(context: &Context) -> contract::Context {
-    let Context { base_domain, cluster, configuration, shared_names } = context;
+    let Context { base_domain, cluster, configuration, shared_names, shared_suffixes } = context;
+    let texts = |names: &[HostName]| names.iter().map(|name| name.as_str().to_owned()).collect();
     contract::Context {
         base_domain: base_domain.as_str().to_owned(),
         cluster: contract::Cluster {
@@ -106,39 +108,68 @@ fn context(context: &Context) -> contract::Context {
             labels: pairs(&cluster.labels),
         },
         configuration: configuration.clone(),
-        shared_names: shared_names.iter().map(|name| name.as_str().to_owned()).collect(),
+        shared_names: texts(shared_names),
+        shared_suffixes: texts(shared_suffixes),
     }
 }
 
 fn claim(claim: &CheckedClaim) -> contract::Claim {
-    let CheckedClaim { host_name, source, labels, targets } = claim;
+    let CheckedClaim { host_name, source, labels, targets, details, published_names } = claim;
+    let details = details.as_deref().cloned().unwrap_or_default();
     contract::Claim {
         host_name: host_name.as_str().to_owned(),
         source: contract::SourceObject {
             kind: source.kind.as_str().to_owned(),
             namespace: source.namespace.clone(),
             name: source.name.clone(),
-            labels: labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            labels: labels_of(labels),
+            namespace_labels: labels_of(&details.namespace_labels),
+            annotations: labels_of(&details.annotations),
         },
         targets: targets.clone(),
-        generation: GENERATION,
+        listeners: details.listeners.into_iter().map(listener).collect(),
+        backends: details.backends.into_iter().map(backend).collect(),
+        published_names: contract::PublishedNames {
+            in_namespace: published_names.in_namespace,
+            in_cluster: published_names.in_cluster,
+        },
     }
 }
 
-/// What the host's own type cannot express is no decision.
-fn verdict(verdict: contract::Verdict) -> Result<Verdict, String> {
+fn listener(listener: ServingListener) -> contract::Listener {
+    let ServingListener { gateway, name, port, protocol } = listener;
+    let ServingGateway { namespace, name: gateway, class, labels } = gateway;
+    let gateway = contract::Gateway { namespace, name: gateway, class, labels: labels_of(&labels) };
+    contract::Listener { gateway, name, port, protocol }
+}
+
+fn backend(backend: Backend) -> contract::Backend {
+    let Backend { group, kind, namespace, name, port } = backend;
+    contract::Backend { group, kind, namespace, name, port }
+}
+
+const fn detail(detail: contract::Detail) -> Detail {
+    match detail {
+        contract::Detail::NamespaceLabels => Detail::NamespaceLabels,
+        contract::Detail::Annotations => Detail::Annotations,
+        contract::Detail::Listeners => Detail::Listeners,
+        contract::Detail::Backends => Detail::Backends,
+        contract::Detail::PublishedNames => Detail::PublishedNames,
+    }
+}
+
+fn verdict(verdict: contract::Verdict) -> Verdict {
     match verdict {
-        contract::Verdict::Allow => Ok(Verdict::Allow),
+        contract::Verdict::Allow => Verdict::Allow,
         contract::Verdict::Deny(contract::Denial { code, message }) => {
-            Ok(Verdict::Deny(Denial { code, message }))
+            Verdict::Deny(Denial { code, message })
         }
-        contract::Verdict::Postpone(why) => Err(format!("postponed: {why}")),
     }
 }
 
 fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
     sets.into_iter()
-        .map(|contract::RecordSet { name, record_type, ttl, values }| ProposedRecordSet {
+        .map(|contract::RecordSet { name, record_type, ttl_seconds, values }| ProposedRecordSet {
             name,
             record_type: match record_type {
                 contract::RecordType::A => RecordType::A,
@@ -146,7 +177,7 @@ fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
                 contract::RecordType::Cname => RecordType::Cname,
                 contract::RecordType::Txt => RecordType::Txt,
             },
-            ttl_seconds: ttl.unwrap_or(TTL_SECONDS),
+            ttl_seconds,
             values,
         })
         .collect()
@@ -154,4 +185,8 @@ fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
 
 fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
     map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn labels_of(labels: &Labels) -> Vec<(String, String)> {
+    labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
