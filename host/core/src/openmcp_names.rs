@@ -44,10 +44,9 @@ pub fn label_value(text: &str) -> String {
 /// The name of the AccessRequest by which a controller gets into a `Cluster` of this name.
 #[must_use]
 pub fn access_request(controller: &str, cluster: &str) -> String {
-    const SUFFIX: &str = "cluster";
-    let controller = controller.to_lowercase();
-    let most = LABEL.saturating_sub(controller.len() + SUFFIX.len() + 4);
-    format!("{controller}--{}--{SUFFIX}", shorten(&cluster.to_lowercase(), most))
+    const SUFFIX: &str = "--cluster";
+    let name = format!("{}--{}", controller.to_lowercase(), cluster.to_lowercase());
+    shorten(&name, LABEL - SUFFIX.len()) + SUFFIX
 }
 
 #[cfg(test)]
