@@ -5,6 +5,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
+use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
 use crate::{LATER, SOON, World};
@@ -232,7 +233,11 @@ pub(crate) async fn a_kind_whose_stable_version_goes_is_read_in_another_one(
     serve_stable_tls_routes(&client, false).await?;
     let outcome = async {
         let route = route(ALPHA, "TLSRoute", "older", "older");
-        apply(&client, &route).await?;
+        // An API server serves nothing of a kind for a moment after its versions have changed.
+        wait_until("the older version is served", SOON, async || {
+            Ok(apply(&client, &route).await.map_err(|error| format!("{error:#}")))
+        })
+        .await?;
         Reference::of(&route).merge_status(&client, &accepted_by_the_gateway()).await?;
         world.answers("older", &[ADDRESS]).await
     }
@@ -240,9 +245,12 @@ pub(crate) async fn a_kind_whose_stable_version_goes_is_read_in_another_one(
     // Whatever happened, the next steps need it as it was.
     serve_stable_tls_routes(&client, true).await?;
     outcome?;
-    Reference { api_version: STABLE, kind: "TLSRoute", namespace: "default", name: "older" }
-        .delete(&client)
-        .await?;
+    let route = Reference { api_version: STABLE, kind: "TLSRoute", namespace: "default", name: "older" };
+    wait_until("the stable version is served again", SOON, async || {
+        Ok(route.get(&client).await?.map(drop).ok_or_else(|| "it is not there".to_owned()))
+    })
+    .await?;
+    route.delete(&client).await?;
     world.answers_no_more("older").await?;
     let gateway = Reference { api_version: STABLE, kind: "Gateway", namespace: "default", name: GATEWAY };
     gateway.delete(&client).await?;

@@ -8,8 +8,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How often it may be changed back within [`WINDOW`]. An upgrade does so once or twice; an add-on manager, every minute.
-pub const MOST: usize = 5;
+/// How often it may be changed back within [`WINDOW`]. An upgrade does so once or twice, and a person who tries something some
+/// times; an add-on manager, every minute.
+pub const MOST: usize = 10;
 
 /// How long each time counts.
 pub const WINDOW: Duration = Duration::from_secs(30 * 60);
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn who_changes_it_back_again_and_again_is_given_way() {
-        assert_eq!(reverted_every(&mut Fight::default(), 60, 100), Some(5));
+        assert_eq!(reverted_every(&mut Fight::default(), 60, 100), Some(10));
         assert_eq!(reverted_every(&mut Fight::default(), 600, 100), None, "it is put back for ever");
     }
 
@@ -82,20 +83,20 @@ mod tests {
             fight.written();
             may
         });
-        assert_eq!(writes.count(), 5);
+        assert_eq!(writes.count(), 10);
     }
 
     #[test]
     fn it_goes_on_when_a_person_wants_something_else_or_has_ended_it() {
         let mut fight = Fight::default();
-        reverted_every(&mut fight, 60, 5);
+        reverted_every(&mut fight, 60, 10);
         assert!(!fight.may_write("a", false, at(1_000_000)), "it is not tried again by itself");
         assert!(fight.may_write("b", false, at(1_000_001)));
         let mut fight = Fight::default();
-        reverted_every(&mut fight, 60, 5);
-        assert!(!fight.may_write("a", true, at(310)));
-        assert!(!fight.may_write("a", false, at(320)));
-        assert!(fight.may_write("a", true, at(310 + WINDOW.as_secs() * 2)));
-        assert!(fight.may_write("a", false, at(320 + WINDOW.as_secs() * 2)));
+        reverted_every(&mut fight, 60, 10);
+        assert!(!fight.may_write("a", true, at(610)));
+        assert!(!fight.may_write("a", false, at(620)));
+        assert!(fight.may_write("a", true, at(610 + WINDOW.as_secs() * 2)));
+        assert!(fight.may_write("a", false, at(620 + WINDOW.as_secs() * 2)));
     }
 }

@@ -75,7 +75,7 @@ async fn who_removes_the_block_again_and_again_is_named_and_given_way_until_a_pe
         CONFIG_MAP.merge(&w1, "kube-system", "coredns", &json!({ "data": { "Corefile": COREFILE } })).await;
     }
     let message = world.condition("w1", "Forwarded", "False", "ChangedBack").await;
-    assert!(message.starts_with("ConfigMap kube-system/coredns was changed back 5 times"), "{message}");
+    assert!(message.starts_with("ConfigMap kube-system/coredns was changed back 10 times"), "{message}");
     assert!(message.contains("last by a-person, so nothing more is written"), "{message}");
     assert_eq!(corefile(&w1), COREFILE);
     let chosen = json!({ "clusters": [{ "forward": { "strategy": "corefile" } }] });

@@ -272,7 +272,7 @@ mod tests {
                 Seen::ChangedBack { object: "it".to_owned(), by: Some("an-operator".to_owned()) },
                 Some(false),
                 Reason::ChangedBack,
-                "it was changed back 5 times within 30 minutes, last by an-operator, so nothing more",
+                "it was changed back 10 times within 30 minutes, last by an-operator, so nothing more",
             ),
             (
                 Seen::Worried { own_name: "kubernetes".to_owned(), names: Names::default() },
