@@ -62,7 +62,7 @@ impl ClusterRecords {
         let Some(ClusterPolicy { policy_name, sources: rules, limits, .. }) = self.policy.clone() else {
             return;
         };
-        let claims = self.asked(sources, &candidate.module, &rules, around);
+        let (claims, counts) = self.asked(sources, &candidate.module, &rules, around);
         around.effects.push(ClusterEffect::Ask(Job {
             policy_name,
             role: Role::Candidate,
@@ -70,8 +70,8 @@ impl ClusterRecords {
             ticket,
             module: candidate.module.clone(),
             allowed,
-            counts: self.name_counts(&candidate.module, &claims, around),
             claims,
+            counts,
             questions_per_second: limits.questions_per_second,
         }));
     }

@@ -130,11 +130,17 @@ impl ClusterRecords {
         if freed {
             self.ask_denied_again(around);
         }
-        self.ask(ticket, open, around);
+        self.ask(ticket, open, stored, around);
     }
 
     /// Has the module that decides for the cluster asked about claims.
-    fn ask(&self, ticket: Ticket, claims: Vec<AskedClaim>, around: &mut Surroundings<'_>) {
+    fn ask(
+        &self,
+        ticket: Ticket,
+        claims: Vec<AskedClaim>,
+        stored: Option<NameCounts>,
+        around: &mut Surroundings<'_>,
+    ) {
         let (Some(policy), Some(Ok(allowed))) = (&self.policy, &self.domain) else { return };
         if claims.is_empty() {
             return;
@@ -146,7 +152,7 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: Some(Arc::clone(allowed)),
-            counts: self.name_counts(&policy.module, &claims, around),
+            counts: self.name_counts(&policy.module, &claims, stored),
             claims,
             questions_per_second: policy.limits.questions_per_second,
         }));

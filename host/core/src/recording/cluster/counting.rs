@@ -108,23 +108,23 @@ impl ClusterModule {
 
 impl ClusterRecords {
     /// How many names are published, for claims that a module is asked about and if it asks for it. While not all is
-    /// known that claims names, those count that the store holds.
+    /// known that claims names, those count that are `stored`, as [`Self::stored_counts`] gives them.
     pub(super) fn name_counts(
         &self,
         module: &ClusterModule,
         claims: &[AskedClaim],
-        around: &Surroundings<'_>,
+        stored: Option<NameCounts>,
     ) -> Option<NameCounts> {
         module.counts_names().then(|| {
             let known = self.index.names();
-            match self.stored_counts(module, around) {
+            match stored {
                 Some(stored) => stored.or_more(known),
                 None => known.of(claims.iter().map(|asked| asked.source.namespace.as_str())),
             }
         })
     }
 
-    /// What the store holds, while not all is known that claims names.
+    /// What the store holds, while not all is known that claims names. All that the cluster has there is looked at.
     pub(super) fn stored_counts(
         &self,
         module: &ClusterModule,

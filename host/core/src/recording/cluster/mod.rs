@@ -27,7 +27,7 @@ use crate::cluster_policy::{ClusterModule, ClusterPolicy};
 use crate::conflict::Conflict;
 use crate::decide::AllowedNames;
 use crate::deletion_guard::{DeletionGuard, Reason};
-use crate::details::AskedClaim;
+use crate::details::{AskedClaim, NameCounts};
 use crate::index::{Index, Offers};
 use crate::kinds::{Kind, SourceRules};
 use crate::mirror::{Mirror, Stored, StoredName};
@@ -326,14 +326,14 @@ impl ClusterRecords {
         around.tell(Report::Touched(self.id.clone()));
     }
 
-    /// What the objects ask for, with all that a module is told of it.
+    /// What the objects ask for, with all that a module is told of it; and how many names are published, if it asks for that.
     fn asked<'s>(
         &mut self,
         sources: impl IntoIterator<Item = &'s SourceRef>,
         module: &ClusterModule,
         rules: &SourceRules,
         around: &Surroundings<'_>,
-    ) -> Vec<AskedClaim> {
+    ) -> (Vec<AskedClaim>, Option<NameCounts>) {
         let mut asked = Vec::new();
         let (details, stored) = (module.policy.details(), self.stored_counts(module, around));
         for source in sources {
@@ -356,6 +356,7 @@ impl ClusterRecords {
                 claim,
             }));
         }
-        asked
+        let counts = self.name_counts(module, &asked, stored);
+        (asked, counts)
     }
 }

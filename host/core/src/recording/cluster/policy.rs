@@ -41,7 +41,7 @@ impl ClusterRecords {
     pub(super) fn have_decided(&mut self, policy: ClusterPolicy, around: &mut Surroundings<'_>) {
         self.drop_incoming(around);
         let ticket = around.ticket();
-        let claims = self.asked(&self.objects.sources(), &policy.module, &policy.sources, around);
+        let (claims, counts) = self.asked(&self.objects.sources(), &policy.module, &policy.sources, around);
         around.effects.push(ClusterEffect::Ask(Job {
             policy_name: policy.policy_name.clone(),
             role: Role::Incoming,
@@ -49,8 +49,8 @@ impl ClusterRecords {
             ticket,
             module: policy.module.clone(),
             allowed: None,
-            counts: self.name_counts(&policy.module, &claims, around),
             claims,
+            counts,
             questions_per_second: policy.limits.questions_per_second,
         }));
         self.incoming = Some(Incoming { policy, ticket, decided: None });
