@@ -5,6 +5,7 @@
 //! are of the request; of a watch only its beginning is limited, and how long one event may be. Watches
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
+mod finalizers;
 mod of_leader;
 mod port_forward;
 mod served;
@@ -22,6 +23,7 @@ use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
+pub use finalizers::set_finalizers;
 pub use of_leader::of_leader;
 pub use port_forward::{PortForward, PortForwardError};
 pub use served::served_plurals;

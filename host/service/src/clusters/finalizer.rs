@@ -1,10 +1,9 @@
 //! Our finalizer: keeps a `Cluster` until everything that was done for it is undone.
 
-use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
-use serde_json::json;
 
-use openmcp_dns_api::{Cluster, FIELD_MANAGER, FINALIZER};
+use crate::api_client::set_finalizers;
+use openmcp_dns_api::{Cluster, FINALIZER};
 
 /// Whether our finalizer stands on the `Cluster`.
 #[must_use]
@@ -19,7 +18,7 @@ pub fn is_held(cluster: &Cluster) -> bool {
 pub(super) async fn hold(api: &Api<Cluster>, cluster: &Cluster) -> kube::Result<()> {
     let mut finalizers = cluster.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
-    set(api, cluster, &finalizers).await
+    set_finalizers(api, cluster, &finalizers).await
 }
 
 /// Removes our finalizer, unless the `Cluster` is gone and another one has its name.
@@ -31,15 +30,5 @@ pub(crate) async fn release(api: &Api<Cluster>, cluster: &Cluster) -> kube::Resu
     let Some(current) = current else { return Ok(()) };
     let mut finalizers = current.finalizers().to_vec();
     finalizers.retain(|finalizer| finalizer != FINALIZER);
-    set(api, &current, &finalizers).await
-}
-
-/// Fails with a conflict when somebody else has changed the `Cluster`, so that no finalizer of
-/// others is lost.
-async fn set(api: &Api<Cluster>, cluster: &Cluster, finalizers: &[String]) -> kube::Result<()> {
-    let patch = Patch::Merge(json!({
-        "metadata": { "resourceVersion": cluster.resource_version(), "finalizers": finalizers },
-    }));
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_metadata(&cluster.name_any(), &params, &patch).await.map(drop)
+    set_finalizers(api, &current, &finalizers).await
 }

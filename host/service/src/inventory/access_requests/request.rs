@@ -10,6 +10,8 @@ use openmcp_dns_core::deployment::covers;
 use openmcp_dns_core::openmcp_names::{access_request, label_value};
 use serde_json::{Value, json};
 
+use crate::api_client::set_finalizers;
+
 /// What openMCP's own DNS service calls the part of it that asks: what that one has left behind is taken over.
 const CONTROLLER: &str = "DNSCluster";
 
@@ -90,32 +92,19 @@ impl Requester {
     /// it needs the `Cluster`.
     pub(super) async fn give_back(&self, cluster: &ClusterId) -> kube::Result<bool> {
         let (api, name) = (self.api(cluster), access_request(CONTROLLER, &cluster.name));
-        let request = match api.get_opt(&name).await {
-            Ok(Some(request)) if request.labels().get(OPENMCP_MANAGED_BY_LABEL) == Some(&self.managed_by) => {
-                request
-            }
-            Ok(_) => return Ok(true),
-            // Nothing was ever asked for where there is no such kind.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(true),
-            Err(error) => return Err(error),
+        // There is none either where openMCP's kinds are not served.
+        let is_ours = |request: &AccessRequest| {
+            request.labels().get(OPENMCP_MANAGED_BY_LABEL) == Some(&self.managed_by)
         };
+        let Some(request) = api.get_opt(&name).await?.filter(is_ours) else { return Ok(true) };
+        let mut finalizers = request.finalizers().to_vec();
+        finalizers.retain(|finalizer| finalizer != ACCESS_REQUEST_FINALIZER);
+        if finalizers != request.finalizers() {
+            set_finalizers(&api, &request, &finalizers).await?;
+        }
         if request.metadata.deletion_timestamp.is_none() {
             let this = Preconditions { uid: request.uid(), resource_version: None };
             api.delete(&name, &DeleteParams { preconditions: Some(this), ..DeleteParams::default() }).await?;
-        }
-        if request.finalizers().iter().any(|finalizer| finalizer == ACCESS_REQUEST_FINALIZER) {
-            let left: Vec<&String> = request
-                .finalizers()
-                .iter()
-                .filter(|finalizer| *finalizer != ACCESS_REQUEST_FINALIZER)
-                .collect();
-            // Not over what somebody else has written meanwhile.
-            let patch = json!({"metadata": {"finalizers": left, "uid": request.uid()}});
-            match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-                Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.code == 404 => return Ok(true),
-                Err(error) => return Err(error),
-            }
         }
         Ok(api.get_metadata_opt(&name).await?.is_none())
     }
