@@ -6,8 +6,10 @@
 //! ```
 //!
 //! The rest of the crate knows the host's own types and [`Guest`] only. A new version of the contract is a
-//! new file here and a line in [`SPOKEN`]; `wit/README.md` says when there has to be one.
+//! new file here and a line in [`SPOKEN`]; `wit/README.md` says when there has to be one. What all versions call in the same
+//! way stands once, in `guest`.
 
+mod guest;
 mod v0_1;
 mod v0_2;
 

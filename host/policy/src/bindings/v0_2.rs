@@ -1,17 +1,11 @@
 //! Version 0.2 of the contract.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use openmcp_dns_core::details::{Backend, Detail, ServingGateway, ServingListener};
-use openmcp_dns_core::labels::Labels;
+use openmcp_dns_core::details::{Backend, Detail, Details, ServingGateway, ServingListener};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet, Verdict};
-use openmcp_dns_core::record::RecordType;
-use wasmtime::component::InstancePre;
 
-use super::{Guest, Introduction, Version};
-use crate::call::{Caller, Outcome, State};
+use super::guest::{guest, label_pairs};
+use super::{Introduction, Version};
 use crate::module::Description;
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/policy.wit")]
@@ -19,81 +13,19 @@ mod generated {
     wasmtime::component::bindgen!({ path: "../../wit", world: "dns-policy" });
 }
 
-use generated::DnsPolicyPre;
 use generated::exports::openmcp::dns_policy::policy as contract;
 
 pub(super) const VERSION: Version =
     Version { number: "0.2.0", track: "0.2.", wit: crate::CONTRACT, bind: Policy::bind };
 
-/// A compiled module.
-struct Policy(DnsPolicyPre<State>);
+guest!("describe", call_describe, map);
 
-impl Policy {
-    fn bind(linked: InstancePre<State>) -> wasmtime::Result<Arc<dyn Guest>> {
-        Ok(Arc::new(Self(DnsPolicyPre::new(linked)?)))
-    }
-}
-
-impl Guest for Policy {
-    fn describe(&self, caller: &Caller) -> Outcome<Introduction> {
-        let outcome = caller.call("describe", |store| {
-            self.0.instantiate(&mut *store)?.openmcp_dns_policy_policy().call_describe(store)
-        });
-        outcome.map(|contract::Description { name, version, summary, details }| {
-            let description = Description { name, version, summary };
-            let mut details: Vec<Detail> = details.into_iter().map(detail).collect();
-            details.sort_unstable();
-            details.dedup();
-            Introduction { description, details }
-        })
-    }
-
-    fn check_configuration(&self, caller: &Caller, configuration: &str) -> Outcome<Result<(), String>> {
-        caller.call("check-configuration", |store| {
-            let instance = self.0.instantiate(&mut *store)?;
-            instance.openmcp_dns_policy_policy().call_check_configuration(store, configuration)
-        })
-    }
-
-    fn domain_filter(&self, caller: &Caller, asked: &Context) -> Outcome<Result<String, String>> {
-        let asked = context(asked);
-        caller.call("domain-filter", |store| {
-            let instance = self.0.instantiate(&mut *store)?;
-            instance.openmcp_dns_policy_policy().call_domain_filter(store, &asked)
-        })
-    }
-
-    fn validate_hostname(
-        &self,
-        caller: &Caller,
-        asked: &Context,
-        domain: &HostName,
-        claimed: &CheckedClaim,
-    ) -> Outcome<Result<Verdict, String>> {
-        let (asked, claimed) = (context(asked), claim(claimed));
-        let outcome = caller.call("validate-hostname", |store| {
-            let instance = self.0.instantiate(&mut *store)?;
-            let policy = instance.openmcp_dns_policy_policy();
-            policy.call_validate_hostname(store, &asked, domain.as_str(), &claimed)
-        });
-        outcome.map(|answer| answer.map(verdict))
-    }
-
-    fn name_records(
-        &self,
-        caller: &Caller,
-        asked: &Context,
-        domain: &HostName,
-        claimed: &CheckedClaim,
-    ) -> Outcome<Result<Vec<ProposedRecordSet>, String>> {
-        let (asked, claimed) = (context(asked), claim(claimed));
-        let outcome = caller.call("name-records", |store| {
-            let instance = self.0.instantiate(&mut *store)?;
-            let policy = instance.openmcp_dns_policy_policy();
-            policy.call_name_records(store, &asked, domain.as_str(), &claimed)
-        });
-        outcome.map(|answer| answer.map(record_sets))
-    }
+fn introduction(description: contract::Description) -> Introduction {
+    let contract::Description { name, version, summary, details } = description;
+    let mut details: Vec<Detail> = details.into_iter().map(detail).collect();
+    details.sort_unstable();
+    details.dedup();
+    Introduction { description: Description { name, version, summary }, details }
 }
 
 fn context(context: &Context) -> contract::Context {
@@ -101,12 +33,7 @@ fn context(context: &Context) -> contract::Context {
     let texts = |names: &[HostName]| names.iter().map(|name| name.as_str().to_owned()).collect();
     contract::Context {
         base_domain: base_domain.as_str().to_owned(),
-        cluster: contract::Cluster {
-            name: cluster.id.name.clone(),
-            namespace: cluster.id.namespace.clone(),
-            purposes: cluster.purposes.clone(),
-            labels: pairs(&cluster.labels),
-        },
+        cluster: self::cluster(cluster),
         configuration: configuration.clone(),
         shared_names: texts(shared_names),
         shared_suffixes: texts(shared_suffixes),
@@ -115,20 +42,21 @@ fn context(context: &Context) -> contract::Context {
 
 fn claim(claim: &CheckedClaim) -> contract::Claim {
     let CheckedClaim { host_name, source, labels, targets, details, published_names } = claim;
-    let details = details.as_deref().cloned().unwrap_or_default();
+    let nothing = Details::default();
+    let details = details.as_deref().unwrap_or(&nothing);
     contract::Claim {
         host_name: host_name.as_str().to_owned(),
         source: contract::SourceObject {
             kind: source.kind.as_str().to_owned(),
             namespace: source.namespace.clone(),
             name: source.name.clone(),
-            labels: labels_of(labels),
-            namespace_labels: labels_of(&details.namespace_labels),
-            annotations: labels_of(&details.annotations),
+            labels: label_pairs(labels),
+            namespace_labels: label_pairs(&details.namespace_labels),
+            annotations: label_pairs(&details.annotations),
         },
         targets: targets.clone(),
-        listeners: details.listeners.into_iter().map(listener).collect(),
-        backends: details.backends.into_iter().map(backend).collect(),
+        listeners: details.listeners.iter().map(listener).collect(),
+        backends: details.backends.iter().map(backend).collect(),
         published_names: contract::PublishedNames {
             in_namespace: published_names.in_namespace,
             in_cluster: published_names.in_cluster,
@@ -136,15 +64,20 @@ fn claim(claim: &CheckedClaim) -> contract::Claim {
     }
 }
 
-fn listener(listener: ServingListener) -> contract::Listener {
+fn listener(listener: &ServingListener) -> contract::Listener {
     let ServingListener { gateway, name, port, protocol } = listener;
     let ServingGateway { namespace, name: gateway, class, labels } = gateway;
-    let gateway = contract::Gateway { namespace, name: gateway, class, labels: labels_of(&labels) };
-    contract::Listener { gateway, name, port, protocol }
+    let gateway = contract::Gateway {
+        namespace: namespace.clone(),
+        name: gateway.clone(),
+        class: class.clone(),
+        labels: label_pairs(labels),
+    };
+    contract::Listener { gateway, name: name.clone(), port: *port, protocol: protocol.clone() }
 }
 
-fn backend(backend: Backend) -> contract::Backend {
-    let Backend { group, kind, namespace, name, port } = backend;
+fn backend(backend: &Backend) -> contract::Backend {
+    let Backend { group, kind, namespace, name, port } = backend.clone();
     contract::Backend { group, kind, namespace, name, port }
 }
 
@@ -171,22 +104,9 @@ fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
     sets.into_iter()
         .map(|contract::RecordSet { name, record_type, ttl_seconds, values }| ProposedRecordSet {
             name,
-            record_type: match record_type {
-                contract::RecordType::A => RecordType::A,
-                contract::RecordType::Aaaa => RecordType::Aaaa,
-                contract::RecordType::Cname => RecordType::Cname,
-                contract::RecordType::Txt => RecordType::Txt,
-            },
+            record_type: self::record_type(record_type),
             ttl_seconds,
             values,
         })
         .collect()
-}
-
-fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-fn labels_of(labels: &Labels) -> Vec<(String, String)> {
-    labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
