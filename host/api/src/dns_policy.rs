@@ -79,6 +79,13 @@ pub struct DNSPolicySpec {
     #[schemars(schema_with = "schemas::free_json")]
     pub configuration: Option<serde_json::Value>,
 
+    /// Modules that are asked before `module`, in this order, whether a host name is allowed: each can deny it, and
+    /// none can do more. They change together with `module`, also on a rollback. Each denial says which one gave it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub guards: Vec<Guard>,
+
     /// Names in the zone that lie outside a cluster's own domain and that the listed clusters may
     /// publish all the same. Addresses of several clusters are united.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,6 +108,21 @@ pub struct DNSPolicySpec {
     /// object concerned.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// A module that can only deny.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guard {
+    /// Stands in the message of each denial that the guard gives: an RFC 1123 label, unique among the guards.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Where it comes from.
+    pub module: ModuleSource,
+    /// Its configuration, as the module defines it. The module checks it before it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::free_json")]
+    pub configuration: Option<serde_json::Value>,
 }
 
 /// Whether the module in the spec decides.
@@ -280,6 +302,9 @@ pub struct ModuleStatus {
     /// Name and version of the active module, as it describes itself.
     #[serde(default)]
     pub description: String,
+    /// The guards of the active module.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardStatus>,
     /// What the last download resolved an OCI reference to: the reference with the digest of the
     /// manifest. Empty for other sources.
     #[serde(default)]
@@ -308,6 +333,18 @@ pub struct ModuleStatus {
     pub previous: Option<ModuleChoice>,
 }
 
+/// A guard that is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardStatus {
+    /// Its name in the spec.
+    pub name: String,
+    /// SHA-256 of its module.
+    pub sha256: String,
+    /// Name and version of its module, as it describes itself.
+    pub description: String,
+}
+
 /// A module with its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -316,6 +353,27 @@ pub struct ModuleChoice {
     pub sha256: String,
     /// Where it comes from, as `spec.module` says it. Text of another version of the service may hold
     /// what this one does not know.
+    #[schemars(schema_with = "schemas::free_json")]
+    pub module: serde_json::Value,
+    /// Its configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schemas::free_json")]
+    pub configuration: Option<serde_json::Value>,
+    /// Its guards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardChoice>,
+}
+
+/// A guard with its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardChoice {
+    /// Its name in the spec.
+    pub name: String,
+    /// SHA-256 of its module.
+    pub sha256: String,
+    /// Where it comes from, as the spec says it. Text of another version of the service may hold what this one
+    /// does not know.
     #[schemars(schema_with = "schemas::free_json")]
     pub module: serde_json::Value,
     /// Its configuration.

@@ -52,10 +52,12 @@ impl ClusterPolicy {
 /// A module for one cluster: whom to ask, and what it is told in every question.
 #[derive(Clone)]
 pub struct ClusterModule {
-    /// The module.
+    /// The module, behind its guards.
     pub policy: Arc<dyn Policy>,
     /// SHA-256 of the module, as hexadecimal digits.
     pub module_digest: Arc<str>,
+    /// What the guards are, for telling two sets of them apart; empty where there are none.
+    pub guards: Arc<str>,
     /// What the module is told besides the claim.
     pub context: Arc<Context>,
     /// Whether the DNS server in use can serve wildcards.
@@ -67,6 +69,7 @@ impl ClusterModule {
     #[must_use]
     pub fn answers_like(&self, other: &Self) -> bool {
         self.module_digest == other.module_digest
+            && self.guards == other.guards
             && self.context == other.context
             && self.wildcards == other.wildcards
     }

@@ -27,6 +27,7 @@ mod error;
 pub mod expectation;
 pub mod few;
 pub mod forwarding;
+pub mod guards;
 pub mod index;
 pub mod kinds;
 pub mod labels;

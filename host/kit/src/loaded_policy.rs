@@ -6,9 +6,11 @@ use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
+use openmcp_dns_core::guards::Guarded;
 use openmcp_dns_core::name::{HostName, NameError};
+use openmcp_dns_core::policy::Policy;
 use openmcp_dns_policy::{Engine, LoadError, Module};
-use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, configuration};
+use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, LoadedGuard, configuration, fingerprint};
 use thiserror::Error;
 
 /// The zone where no DNSPolicy names another.
@@ -42,6 +44,8 @@ pub struct LoadedPolicy {
     pub zone: HostName,
     /// The module, loaded with the policy's configuration.
     pub module: Arc<Module>,
+    /// The policy's guards.
+    guards: Vec<LoadedGuard>,
     spec: DNSPolicySpec,
     configuration: String,
     wildcards: bool,
@@ -56,7 +60,7 @@ impl LoadedPolicy {
     pub fn load(engine: &Engine, module: &[u8], policy: Option<&DNSPolicy>) -> Result<Self, PolicyError> {
         // What costs nothing to find out comes before the compiler.
         Self::zone_of(policy)?;
-        let module = engine.load(module, &configuration(&spec_of(policy)))?;
+        let module = engine.load(module, &configuration(spec_of(policy).configuration.as_ref()))?;
         Self::with_module(Arc::new(module), policy)
     }
 
@@ -69,8 +73,8 @@ impl LoadedPolicy {
         let name = policy.map(kube::ResourceExt::name_any);
         let zone = Self::zone_of(policy)?;
         let spec = spec_of(policy);
-        let configuration = configuration(&spec);
-        Ok(Self { name, zone, module, spec, configuration, wildcards: true })
+        let configuration = configuration(spec.configuration.as_ref());
+        Ok(Self { name, zone, module, guards: Vec::new(), spec, configuration, wildcards: true })
     }
 
     /// The zone under a policy.
@@ -80,6 +84,33 @@ impl LoadedPolicy {
     pub fn zone_of(policy: Option<&DNSPolicy>) -> Result<HostName, PolicyError> {
         let text = policy.map_or(DEFAULT_BASE_DOMAIN, |policy| &policy.spec.base_domain);
         text.parse().map_err(|source| PolicyError::BaseDomain { text: text.to_owned(), source })
+    }
+
+    /// The same behind guards.
+    #[must_use]
+    pub fn behind(self, guards: Vec<LoadedGuard>) -> Self {
+        Self { guards, ..self }
+    }
+
+    /// The module behind its guards.
+    #[must_use]
+    pub fn policy(&self) -> Arc<dyn Policy> {
+        self.asked_through(|module| Arc::clone(module) as Arc<dyn Policy>)
+    }
+
+    /// The module behind its guards, where each of them is asked through what `ask` makes of it.
+    #[must_use]
+    pub fn asked_through(&self, ask: impl Fn(&Arc<Module>) -> Arc<dyn Policy>) -> Arc<dyn Policy> {
+        let guards = self.guards.iter().map(|guard| guard.asked_through(ask(&guard.module)));
+        Guarded::around(ask(&self.module), guards.collect())
+    }
+
+    /// Whether `other` decides alike.
+    #[must_use]
+    pub fn decides_like(&self, other: &Self) -> bool {
+        self.module.digest() == other.module.digest()
+            && fingerprint(&self.guards) == fingerprint(&other.guards)
+            && self.spec == other.spec
     }
 
     /// The same where the DNS server in use cannot serve wildcards.
@@ -108,8 +139,9 @@ impl LoadedPolicy {
             spec: &self.spec,
             zone: self.zone.clone(),
             module: ActiveModule {
-                policy: self.module.clone(),
+                policy: self.policy(),
                 digest: self.module.digest().into(),
+                guards: fingerprint(&self.guards),
                 configuration: self.configuration.clone(),
             },
             candidate: None,
@@ -128,6 +160,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             module: ModuleSource::default(),
             mode: Mode::default(),
             configuration: None,
+            guards: Vec::new(),
             shared_names: Vec::new(),
             shared_suffixes: Vec::new(),
             sources: None,

@@ -1,12 +1,12 @@
 //! The questions that have been asked, to be shown.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openmcp_dns_policy::metered::{Meter, Question};
 
-/// Keeps every question until it is taken.
-#[derive(Debug, Default)]
-pub(crate) struct Questions(Mutex<Vec<Question>>);
+/// Keeps every question until it is taken; clones keep them together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Questions(Arc<Mutex<Vec<Question>>>);
 
 impl Questions {
     /// The questions since the last call.

@@ -8,7 +8,7 @@ use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::PolicyFailure;
+use openmcp_dns_core::policy::{Policy, PolicyFailure};
 use openmcp_dns_policy::metered::{Metered, Question};
 
 use crate::loaded_policy::LoadedPolicy;
@@ -21,7 +21,8 @@ pub struct Trial {
     /// What was asked for the domain.
     pub domain_questions: Vec<Question>,
     policy: ClusterPolicy,
-    module: Metered<Questions>,
+    module: Arc<dyn Policy>,
+    questions: Questions,
 }
 
 /// What became of a claim.
@@ -41,18 +42,20 @@ impl Trial {
     /// Asks for the domain of the cluster, without which nothing is decided.
     #[must_use]
     pub fn begin(policy: &LoadedPolicy, id: &ClusterId, cluster: &Cluster) -> Self {
-        let module = Metered::new(Arc::clone(&policy.module), Questions::default());
+        let questions = Questions::default();
+        let module =
+            policy.asked_through(|module| Arc::new(Metered::new(Arc::clone(module), questions.clone())));
         let policy = policy.cluster_policy(id, cluster);
-        let domain = cluster_domain(&module, &policy.module.context);
-        Self { domain, domain_questions: module.meter().take(), policy, module }
+        let domain = cluster_domain(&*module, &policy.module.context);
+        Self { domain, domain_questions: questions.take(), policy, module, questions }
     }
 
     /// Has one claim decided in a cluster of this domain.
     #[must_use]
     pub fn decide(&self, domain: &HostName, asked: AskedClaim) -> Decided {
         let allowed = self.policy.module.allowed(domain.clone());
-        let decision = decide(&self.module, &self.policy.module.context, &allowed, &asked);
-        let questions = self.module.meter().take();
+        let decision = decide(&*self.module, &self.policy.module.context, &allowed, &asked);
+        let questions = self.questions.take();
         Decided { asked, decision, by_module: !questions.is_empty(), questions }
     }
 }

@@ -110,16 +110,31 @@ pub enum ModuleError {
     /// The module is refused.
     #[error("{0}{step}", step = operators_step(.0).map(|step| format!("; {step}")).unwrap_or_default())]
     Refused(#[from] LoadError),
+    /// A guard is not used.
+    #[error("guard {name}: {}", openmcp_dns_core::chain(&**.error).replace("spec.module", "its module"))]
+    OfGuard {
+        /// Its name.
+        name: String,
+        /// Why; no source, so that the field that it names is the guard's.
+        error: Box<ModuleError>,
+    },
     /// A bug of ours.
     #[error("the task that loads modules ended early")]
     Internal(#[from] tokio::task::JoinError),
 }
 
 impl ModuleError {
+    /// The same of a guard.
+    #[must_use]
+    pub fn of_guard(self, name: &str) -> Self {
+        Self::OfGuard { name: name.to_owned(), error: Box::new(self) }
+    }
+
     /// Whether another attempt may go better although nothing has changed in the spec. Much of what
     /// looks final is not: a Secret, a permission or a push may come later.
-    pub const fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
+            Self::OfGuard { error, .. } => error.is_transient(),
             Self::Object(..)
             | Self::Missing(_)
             | Self::PullSecret { .. }
@@ -147,8 +162,9 @@ impl ModuleError {
     }
 
     /// The reason of the condition.
-    pub const fn reason(&self) -> Reason {
+    pub fn reason(&self) -> Reason {
         match self {
+            Self::OfGuard { error, .. } => error.reason(),
             Self::Digest { .. } | Self::Registry { source: RegistryError::Digest { .. }, .. } => {
                 Reason::ModuleDigestMismatch
             }

@@ -92,6 +92,22 @@ impl ModuleLoader {
         self.tag_check
     }
 
+    /// As [`ModuleLoader::load`]; a module that decided before, with this digest, is taken as it is kept on the
+    /// platform cluster, where it is.
+    pub async fn load_kept_or(
+        &self,
+        kept: Option<&str>,
+        source: &ModuleSource,
+        configuration: &str,
+    ) -> Loaded {
+        if let Some(digest) = kept
+            && let Some(loaded) = self.load_kept(digest, configuration.to_owned()).await
+        {
+            return loaded;
+        }
+        self.load(source, configuration.to_owned()).await
+    }
+
     /// Fetches a module and has it admitted with its configuration.
     pub async fn load(&self, source: &ModuleSource, configuration: String) -> Loaded {
         let mut facts = Facts::default();
@@ -107,7 +123,7 @@ impl ModuleLoader {
 
     /// Has the module with this digest admitted, as it is kept on the platform cluster; `None` where it is not, or
     /// cannot be read.
-    pub async fn load_kept(&self, digest: &str, configuration: String) -> Option<Loaded> {
+    async fn load_kept(&self, digest: &str, configuration: String) -> Option<Loaded> {
         let kept = tokio::time::timeout(FETCH, Kept::new(&self.platform).read(digest)).await;
         let trouble = match kept {
             Ok(Ok(bytes)) if bytes.is_empty() => return None,

@@ -39,6 +39,13 @@ pub struct Description {
     pub summary: String,
 }
 
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, summary: _ } = self;
+        write!(f, "{name} {version}")
+    }
+}
+
 /// Why a configuration is not used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigurationError {

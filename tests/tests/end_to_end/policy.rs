@@ -86,6 +86,39 @@ pub(crate) async fn the_module_is_swapped_without_a_restart(world: &mut World) -
     wait_denied(world, 0).await
 }
 
+pub(crate) async fn a_guard_denies_what_the_module_allows_and_is_named(world: &World) -> anyhow::Result<()> {
+    let standard = active_digest(world).await?;
+    let digest = put_deny_prefix(world, "guard").await?;
+    let guard = |name: &str| {
+        let key = json!({ "namespace": CLUSTERS, "name": "guard", "key": "module.wasm" });
+        json!({ "name": name, "module": { "configMap": key, "sha256": digest } })
+    };
+    let twice = json!({ "spec": { "guards": [guard("no-deny"), guard("no-deny")] } });
+    ensure!(POLICY.merge(&world.platform(), &twice).await.is_err(), "two guards of one name were taken");
+    POLICY.merge(&world.platform(), &json!({ "spec": { "guards": [guard("no-deny")] } })).await?;
+    wait_object(&world.platform(), POLICY, "the guard is asked", SOON, |object| {
+        (object["status"]["module"]["guards"][0]["sha256"] == *digest).then_some(())
+    })
+    .await?;
+    ensure!(active_digest(world).await? == standard);
+
+    let (denied, allowed) = ("deny-me.workload01.openmcp.cluster", "allow-me.workload01.openmcp.cluster");
+    world.publish("guarded", &[denied, allowed]).await?;
+    let central = &world.landscape.central.udp;
+    central.wait_a(allowed, &Answer::of(["172.18.201.2"]), SOON).await?;
+    let source = "HTTPRoute/default/guarded";
+    let message =
+        wait_problem(&world.platform(), "workload01", source, denied, "prefix-denied", SOON).await?;
+    ensure!(message.starts_with("guard no-deny: "), "{message}");
+    ensure!(central.a(denied).await == Answer::NoSuchName);
+
+    POLICY.merge(&world.platform(), &json!({ "spec": { "guards": null } })).await?;
+    central.wait_a(denied, &Answer::of(["172.18.201.2"]), SOON).await?;
+    route_reference("guarded").delete(&world.landscape.workload01.client()).await?;
+    central.wait_a(denied, &Answer::NoSuchName, SOON).await?;
+    wait_denied(world, 0).await
+}
+
 /// The API server takes what is applied apart; a configuration that becomes empty must not get lost there.
 pub(crate) async fn a_configuration_that_is_taken_away_is_gone_from_the_status_too(
     world: &World,

@@ -50,13 +50,12 @@ pub(super) fn policies(
         if let Given::Module(path) = given {
             spec["module"] = json!({ "file": { "path": path } });
             spec["mode"] = json!("Enforce");
-        } else if let Some(path) = spec.pointer("/module/file/path").and_then(Value::as_str) {
-            let path = landscape.join(path);
-            let sha256 = modules.sha256(&path);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            spec["module"]["file"]["path"] = json!(path);
-            if let (None, Some(sha256)) = (spec.pointer("/module/sha256"), sha256) {
-                spec["module"]["sha256"] = json!(sha256);
+        } else if let Some(module) = spec.get_mut("module") {
+            modules.pin(module, landscape);
+        }
+        for guard in spec.get_mut("guards").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(module) = guard.get_mut("module") {
+                modules.pin(module, landscape);
             }
         }
     }
@@ -98,6 +97,18 @@ impl ModuleFiles {
     /// The files that have changed since the last call.
     pub(super) fn changed(&mut self) -> BTreeSet<PathBuf> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Gives a module in a file of the landscape's folder its absolute path and its digest.
+    fn pin(&mut self, module: &mut Value, landscape: &Path) {
+        let Some(path) = module.pointer("/file/path").and_then(Value::as_str) else { return };
+        let path = landscape.join(path);
+        let sha256 = self.sha256(&path);
+        let path = std::path::absolute(&path).unwrap_or(path);
+        module["file"]["path"] = json!(path);
+        if let (None, Some(sha256)) = (module.get("sha256"), sha256) {
+            module["sha256"] = json!(sha256);
+        }
     }
 
     /// The digest of a file; `None` where it is no module that can be read: the service says so.
@@ -158,6 +169,11 @@ mod tests {
         modules.leave(BTreeSet::new());
         assert_ne!(read(named.clone(), &mut modules)["sha256"], one);
         assert_eq!(modules.changed(), BTreeSet::from([file.clone()]));
+        let guard = json!({ "name": "g", "module": { "file": { "path": "policy.wasm" } } });
+        let wanted = policy(json!({ "baseDomain": "a.b", "guards": [guard] }));
+        let wanted = policies(wanted, &Given::Nothing, folder.path(), &mut modules);
+        assert_eq!(spec(&wanted)["guards"][0]["module"]["file"]["path"], json!(file));
+        assert!(spec(&wanted)["guards"][0]["module"]["sha256"].is_string());
         // Whoever names a digest means it.
         let pinned = json!({ "file": { "path": "policy.wasm" }, "sha256": "0" });
         assert_eq!(read(pinned, &mut modules)["sha256"], "0");

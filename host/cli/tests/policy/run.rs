@@ -58,6 +58,41 @@ fn run_says_who_denied_a_name() {
 }
 
 #[test]
+fn run_asks_the_guards_of_the_policy_and_names_the_one_that_denies() {
+    let folder = tempfile::tempdir().unwrap();
+    let guard = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/deny-prefix/deny-prefix.wasm");
+    std::fs::copy(guard, folder.path().join("guard.wasm")).unwrap();
+    let file = folder.path().join("policy.yaml");
+    let write = |guard: &str| {
+        let text = format!(
+            "apiVersion: dns.openmcp.cloud/v1alpha1\nkind: DNSPolicy\nmetadata: {{name: p}}\nspec:\n  \
+             baseDomain: openmcp.cluster\n  guards: [{{name: no-deny, {guard}}}]\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let policy_file = file.to_str().unwrap();
+        policy(&[
+            "run",
+            "standard",
+            "--host",
+            "deny-a.{domain}",
+            "--target",
+            "10.0.0.1",
+            "--policy",
+            policy_file,
+        ])
+    };
+    let done = write("module: {file: {path: guard.wasm}}");
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.stdout.contains("denied by the module: prefix-denied"), "{done:?}");
+    assert!(done.stdout.contains("message   guard no-deny: "), "{done:?}");
+    let done = write("module: {builtIn: standard}");
+    assert_eq!(done.code, 0, "{done:?}");
+    write("module: {file: {path: guard.wasm}}, configuration: {unknown: 1}").gave_up_because("guard no-deny");
+    write("module: {oci: {reference: \"r/g:1\"}, sha256: a}")
+        .gave_up_because("is a module that is somewhere else");
+}
+
+#[test]
 fn run_ends_with_2_when_the_module_does_not_decide() {
     let done =
         policy(&["run", "standard", "--host", "a.{domain}", "--target", "10.0.0.1", "--cluster", "a.b"]);

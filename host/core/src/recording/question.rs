@@ -46,7 +46,7 @@ pub(super) struct Scope(QuestionId);
 impl Scope {
     /// Questions to a module about a cluster with these names.
     pub(super) fn new(module: &ClusterModule, allowed: &AllowedNames) -> Self {
-        Self(QuestionId::of(&(&module.module_digest, &*module.context, allowed)))
+        Self(QuestionId::of(&(&module.module_digest, &module.guards, &*module.context, allowed)))
     }
 
     /// A question about a claim.

@@ -7,7 +7,7 @@ use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::details::{AskedClaim, Detail, NameCounts, names_of};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{FailureKind, Policy as _, PolicyFailure};
+use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use openmcp_dns_landscape::Landscape;
 
 use crate::loaded_policy::LoadedPolicy;
@@ -32,9 +32,8 @@ impl Verdicts {
     /// What the module makes under this policy of a landscape.
     #[must_use]
     pub fn of(policy: &LoadedPolicy, landscape: &Landscape) -> Self {
-        let description = policy.module.description();
         let mut verdicts = Self {
-            module: format!("{} {}", description.name, description.version),
+            module: policy.module.description().to_string(),
             domains: domains(policy, landscape),
             claims: BTreeMap::new(),
             unresolved: 0,
@@ -44,7 +43,8 @@ impl Verdicts {
             let Ok(objects) = &member.objects else { continue };
             let cluster_policy = policy.cluster_policy(&member.id, &member.cluster);
             let allowed = domain.clone().map(|domain| cluster_policy.module.allowed(domain));
-            let wanted = policy.module.details();
+            let module = &*cluster_policy.module.policy;
+            let wanted = module.details();
             // Claims are asked about one after another; each finds what was published before it.
             let mut counts = NameCounts::default();
             for source in objects.sources() {
@@ -69,7 +69,7 @@ impl Verdicts {
                         }),
                         Ok(allowed) => {
                             let context = &cluster_policy.module.context;
-                            decide(&*policy.module, context, allowed, &asked)
+                            decide(module, context, allowed, &asked)
                         }
                     };
                     if let Decision::Publish(record_sets) = &decision {

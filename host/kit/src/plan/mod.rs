@@ -148,7 +148,7 @@ fn gives_way(names: &published::Names, name: &HostName, cluster: &ClusterId) -> 
 
 /// Whether two policies decide alike, so that what goes does so because its objects do.
 fn same_rules(before: &LoadedPolicy, after: &LoadedPolicy) -> bool {
-    before.module.digest() == after.module.digest() && before.spec() == after.spec()
+    before.decides_like(after)
 }
 
 #[cfg(test)]

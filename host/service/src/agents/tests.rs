@@ -89,8 +89,13 @@ impl Life {
             let context = Arc::new(context);
             while let Some(Command::Deciding(_, answer)) = asked.recv().await {
                 let (policy, context) = (Arc::new(Picky), Arc::clone(&context));
-                let module =
-                    ClusterModule { policy, module_digest: "picky".into(), context, wildcards: false };
+                let module = ClusterModule {
+                    policy,
+                    module_digest: "picky".into(),
+                    guards: "".into(),
+                    context,
+                    wildcards: false,
+                };
                 let domain = "w1.openmcp.cluster".parse().unwrap();
                 let allowed = AllowedNames {
                     domain,

@@ -106,6 +106,7 @@ mod tests {
             module: ClusterModule {
                 policy: Arc::new(Unasked),
                 module_digest: "".into(),
+                guards: "".into(),
                 context: Arc::new(context),
                 wildcards: false,
             },

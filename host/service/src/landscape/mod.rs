@@ -19,4 +19,5 @@ mod tests;
 mod zones;
 
 pub use controller::LandscapeController;
+pub use loads::load_guards;
 pub use select::policy_for;

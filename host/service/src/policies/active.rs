@@ -35,10 +35,12 @@ pub struct ActivePolicy<'p> {
 
 /// A module that was admitted, with the configuration that it has accepted.
 pub struct ActiveModule {
-    /// Asks it.
+    /// Asks it, behind its guards.
     pub policy: Arc<dyn Policy>,
     /// Its SHA-256, as hexadecimal digits.
     pub digest: Arc<str>,
+    /// What its guards are, for telling two sets of them apart.
+    pub guards: Arc<str>,
     /// Its configuration, as JSON text.
     pub configuration: String,
 }
@@ -64,7 +66,7 @@ impl ActivePolicy<'_> {
             labels: cluster.labels().clone(),
         };
         let for_cluster = |module: &ActiveModule| {
-            let ActiveModule { policy, digest, configuration } = module;
+            let ActiveModule { policy, digest, guards, configuration } = module;
             let context = Context {
                 base_domain: zone.clone(),
                 cluster: facts.clone(),
@@ -75,6 +77,7 @@ impl ActivePolicy<'_> {
             ClusterModule {
                 policy: Arc::clone(policy),
                 module_digest: Arc::clone(digest),
+                guards: Arc::clone(guards),
                 context: Arc::new(context),
                 wildcards: *wildcards,
             }
@@ -143,7 +146,7 @@ fn granted(field: &str, text: &str, zone: &HostName) -> Result<HostName, String>
     }
 }
 
-/// The module's configuration as JSON text.
-pub fn configuration(spec: &DNSPolicySpec) -> String {
-    spec.configuration.as_ref().map_or_else(|| "{}".to_owned(), serde_json::Value::to_string)
+/// A module's configuration as JSON text.
+pub fn configuration(configuration: Option<&serde_json::Value>) -> String {
+    configuration.map_or_else(|| "{}".to_owned(), serde_json::Value::to_string)
 }

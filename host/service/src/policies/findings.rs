@@ -1,14 +1,12 @@
 //! What the status of a DNSPolicy says.
 
-use openmcp_dns_policy::Description;
-
 use super::active::{shared_names, shared_suffixes};
 use super::life_cycle::PolicyLifeCycle;
 use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
 use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
-use openmcp_dns_api::dns_policy::{CandidateStatus, DecisionDifference, Mode, ModuleStatus};
+use openmcp_dns_api::dns_policy::{CandidateStatus, DecisionDifference, GuardStatus, Mode, ModuleStatus};
 use openmcp_dns_modules::Facts;
 
 impl<M: PolicyModule> PolicyLifeCycle<M> {
@@ -28,7 +26,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
                 format!("the policy is in force, without these names: {}", bad_names.join("; ")),
             ),
             Some(active) => {
-                Finding::good(format!("module {} decides", describe(active.module.description())))
+                Finding::good(format!("module {} decides{}", active.module.description(), behind(active)))
             }
         }
     }
@@ -79,7 +77,8 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
                 ),
             ),
             (Some(active), None) if self.modules.decides(&self.choice()) => {
-                Finding::good(format!("module with SHA-256 {} decides", active.module.digest()))
+                let digest = active.module.digest();
+                Finding::good(format!("module with SHA-256 {digest} decides{}", behind(active)))
             }
             (None, None) if self.modules.candidate.is_some() => self.without_module(),
             (_, None) => Finding::unknown(Reason::InProgress, "the policy module is being loaded"),
@@ -100,7 +99,8 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             active_digest: active.map_or_else(String::new, |active| active.module.digest().to_string()),
             last_fetched_digest: fetched_digest.clone().unwrap_or_default(),
             resolved_reference: resolved.unwrap_or_default(),
-            description: active.map_or_else(String::new, |active| describe(active.module.description())),
+            description: active.map_or_else(String::new, |active| active.module.description().to_string()),
+            guards: active.map(|active| active.module.guards()).unwrap_or_default(),
             last_download_time: download_time.clone(),
             last_activation_time: active.map(|active| active.since.clone()),
             last_error: failure.or(self.check_trouble.as_ref()).cloned().unwrap_or_default(),
@@ -132,7 +132,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         });
         Some(CandidateStatus {
             sha256: candidate.module.digest().to_string(),
-            description: describe(candidate.module.description()),
+            description: candidate.module.description().to_string(),
             complete: counts.incomplete == 0,
             compared: count(counts.compared),
             differing: count(counts.differing),
@@ -141,7 +141,10 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 }
 
-fn describe(description: &Description) -> String {
-    let Description { name, version, summary: _ } = description;
-    format!("{name} {version}")
+/// The guards of a module, for people; empty where there are none.
+fn behind<M: PolicyModule>(active: &Admitted<M>) -> String {
+    let guards = active.module.guards().into_iter();
+    let guards: Vec<String> =
+        guards.map(|GuardStatus { name, description, .. }| format!("{name} ({description})")).collect();
+    if guards.is_empty() { String::new() } else { format!(", behind the guards {}", guards.join(", ")) }
 }

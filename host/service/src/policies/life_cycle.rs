@@ -1,5 +1,6 @@
 //! The life cycle of one policy as a machine: what happens goes in, what has to be done comes out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use openmcp_dns_modules::{Facts, Loaded, ModuleError};
 pub enum Input<M> {
     /// The object is another one.
     Changed(Arc<DNSPolicy>),
-    /// The ConfigMap that the module in the spec comes from was seen, with a module of this digest in it; `None`
-    /// where that is not known.
+    /// A ConfigMap that the module in the spec or one of its guards comes from was seen, with a module of this digest
+    /// in it; `None` where that is not known.
     ConfigMapSeen(Option<String>),
     /// A load has ended.
     Loaded(Load, Loaded<M>),
@@ -34,8 +35,8 @@ pub enum Input<M> {
 /// What has to be done for a policy.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Follow this ConfigMap, or none: the module in the spec comes from it.
-    Follow(Option<ConfigMapKey>),
+    /// Follow these ConfigMaps and no others: the module in the spec and its guards come from them.
+    Follow(BTreeSet<ConfigMapKey>),
     /// Load a module. An earlier load for the same one is of no use any more.
     Load(Load),
     /// See what a tag means now; the answer comes back with the number.
@@ -112,7 +113,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         let was_active = active.as_ref().is_some_and(|active| *active.choice == begun.choice());
         begun.to_restore = match begun.policy.spec.mode {
             // Nobody can take it away.
-            Mode::Enforce if was_active && begun.policy.spec.module.built_in.is_some() => None,
+            Mode::Enforce if was_active && active.as_ref().is_some_and(Remembered::is_built_in) => None,
             Mode::Rollback if was_active && begun.previous.is_some() => begun.take_previous(),
             // Also where the spec names the same: its source may be away.
             Mode::Enforce | Mode::Monitor | Mode::Rollback => active,
@@ -141,13 +142,13 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// service needs nobody to keep it.
     pub fn to_keep(&self) -> impl Iterator<Item = (String, bool)> {
         let ModuleStatus { active, previous, .. } = self.module_status();
-        let loaded = [&self.modules.active, &self.modules.previous];
-        let loaded = loaded.map(|module| module.as_ref().map(|module| module.module.digest().to_owned()));
+        let loaded = [&self.modules.active, &self.modules.previous].into_iter().flatten();
+        let loaded: BTreeSet<String> = loaded.flat_map(|module| module.digests().into_all()).collect();
         let remembered = [active, previous].into_iter().flatten();
         let remembered = remembered.filter_map(|choice| Remembered::of(&choice));
-        remembered.filter(|module| module.choice.source.built_in.is_none()).map(move |module| {
-            let is_loaded = loaded.iter().flatten().any(|digest| *digest == module.sha256);
-            (module.sha256, is_loaded)
+        remembered.flat_map(Remembered::into_foreign_digests).map(move |digest| {
+            let is_loaded = loaded.contains(&digest);
+            (digest, is_loaded)
         })
     }
 
@@ -157,13 +158,13 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         let name = self.policy.name_any();
         Some(ActivePolicy {
             zone: self.base_domain().ok()?,
-            module: active.to_active(name.clone()),
+            module: active.to_active(&name),
             // No DNSPolicy has a slash in its name.
             candidate: self
                 .modules
                 .candidate
                 .as_ref()
-                .map(|candidate| candidate.to_active(format!("{name}/candidate"))),
+                .map(|candidate| candidate.to_active(&format!("{name}/candidate"))),
             name,
             spec: &self.policy.spec,
             wildcards: self.landscape.wildcards,
@@ -206,7 +207,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 
     fn load_all(&mut self, all: [ChosenBy; 2]) -> Vec<Effect> {
-        let follow = Effect::Follow(self.policy.spec.module.config_map.clone());
+        let follow = Effect::Follow(self.choice().config_maps());
         let loads = all.into_iter().filter_map(|chosen_by| self.load(chosen_by));
         [follow].into_iter().chain(loads).collect()
     }

@@ -42,8 +42,8 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         let (choice, kept) = match chosen_by {
             ChosenBy::Spec => (Arc::new(self.choice()), None),
             ChosenBy::Status => {
-                let Remembered { choice, sha256 } = self.to_restore.clone()?;
-                (choice, Some(sha256))
+                let Remembered { choice, digests } = self.to_restore.clone()?;
+                (choice, Some(digests))
             }
         };
         let incoming = self.incoming(chosen_by);
@@ -52,10 +52,20 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         Some(Effect::Load(Load { chosen_by, number: incoming.number, choice, kept }))
     }
 
-    /// Loads the module in a ConfigMap, unless it is the one that was loaded last: each list shows it again.
+    /// Loads the module in a ConfigMap, unless it was loaded last: each list shows it again.
     pub(super) fn config_map_seen(&mut self, digest: Option<&String>) -> Option<Effect> {
-        let is_known = digest.is_some() && digest == self.facts.fetched_digest.as_ref();
+        let is_known = digest.is_some_and(|digest| {
+            self.facts.fetched_digest.as_ref() == Some(digest) || self.is_of_guard(digest)
+        });
         if is_known && self.spec.schedule.is_at_rest() { None } else { self.load(ChosenBy::Spec) }
+    }
+
+    /// Whether a guard in the spec has been admitted with this digest.
+    fn is_of_guard(&self, digest: &String) -> bool {
+        let choice = self.choice();
+        let admitted = [&self.modules.active, &self.modules.candidate].into_iter().flatten();
+        let mut admitted = admitted.filter(|module| *module.choice == choice);
+        admitted.any(|module| module.digests().guards.contains(digest))
     }
 
     const fn incoming(&mut self, chosen_by: ChosenBy) -> &mut Incoming {

@@ -10,6 +10,7 @@
 
 mod active;
 mod findings;
+mod guards;
 mod life_cycle;
 mod loading;
 mod module;
@@ -22,6 +23,7 @@ pub(crate) mod test_support;
 mod tests;
 
 pub use active::{ActiveModule, ActivePolicy, configuration};
+pub use guards::{LoadedGuard, fingerprint};
 pub use life_cycle::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle};
-pub use module::{Choice, ChosenBy, Load, MeteredModule, PolicyModule};
+pub use module::{Choice, ChosenBy, Digests, GuardSource, Load, MeteredModule, PolicyModule};
 pub use occurrence::ModuleOccurrence;

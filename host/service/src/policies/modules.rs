@@ -79,7 +79,7 @@ mod tests {
 
     /// Modules that differ in their configuration.
     fn module(name: &str) -> Named {
-        Named(Choice { source: ModuleSource::default(), configuration: name.to_owned() })
+        Named(Choice { source: ModuleSource::default(), configuration: name.to_owned(), guards: Vec::new() })
     }
 
     fn shown(modules: &Modules<Named>) -> [&str; 3] {

@@ -12,8 +12,9 @@ use openmcp_dns_core::policy::{
 use openmcp_dns_policy::Description;
 use serde_json::Value;
 
-use super::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
+use super::{ActiveModule, Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
 use openmcp_dns_api::DNSPolicy;
+use openmcp_dns_api::dns_policy::GuardStatus;
 use openmcp_dns_modules::{Facts, Loaded};
 
 /// How often tags are looked up.
@@ -26,13 +27,25 @@ pub(crate) const LANDSCAPE: LandscapeFacts = LandscapeFacts { tag_check: TAG_CHE
 pub(crate) struct Mock {
     digest: String,
     description: Description,
+    guards: Vec<GuardStatus>,
 }
 
 impl Mock {
     pub(crate) fn new(digest: &str) -> Self {
         let text = String::from;
         let description = Description { name: text("mock"), version: text("1.0.0"), summary: String::new() };
-        Self { digest: text(digest), description }
+        Self { digest: text(digest), description, guards: Vec::new() }
+    }
+
+    /// The same behind guards of these names and digests.
+    pub(crate) fn behind(mut self, guards: &[(&str, &str)]) -> Self {
+        let status = |&(name, sha256): &(&str, &str)| GuardStatus {
+            name: name.to_owned(),
+            sha256: sha256.to_owned(),
+            description: "mock 1.0.0".to_owned(),
+        };
+        self.guards = guards.iter().map(status).collect();
+        self
     }
 
     /// What the loader says of it when it was downloaded.
@@ -55,8 +68,17 @@ impl PolicyModule for Mock {
         &self.description
     }
 
-    fn decisions(&self, label: String) -> Arc<dyn Policy> {
-        Arc::new(Labelled(label))
+    fn guards(&self) -> Vec<GuardStatus> {
+        self.guards.clone()
+    }
+
+    fn active(&self, label: &str, configuration: &str) -> ActiveModule {
+        ActiveModule {
+            policy: Arc::new(Labelled(label.to_owned())),
+            digest: self.digest.as_str().into(),
+            guards: "".into(),
+            configuration: configuration.to_owned(),
+        }
     }
 }
 

@@ -101,6 +101,7 @@ fn module(cluster: &str, policy: &Denies) -> ClusterModule {
     ClusterModule {
         policy: Arc::new(policy.clone()),
         module_digest: digest.into(),
+        guards: "".into(),
         context: Arc::new(Context {
             base_domain: "openmcp.cluster".parse().unwrap(),
             cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },

@@ -142,6 +142,43 @@ async fn a_module_is_compared_then_enforced_then_taken_back() {
 }
 
 #[tokio::test]
+async fn a_guard_denies_by_its_name_also_after_a_restart_without_its_source() {
+    let mut world = World::empty().await;
+    world.platform.put(policy(POLICY, json!({ "module": { "builtIn": "standard", "file": null } }))).unwrap();
+    let w1 = world.add_cluster("w1");
+    w1.put(ingress("web", &[HOST, DENIED], "10.0.0.1")).unwrap();
+    world.start();
+    world.published(DENIED, &["10.0.0.1"]).await;
+    // It waits for its module: until then, what decided before does.
+    let guard = json!({ "name": "no-deny", "module": from_config_map() });
+    world.change_policy(POLICY, json!({ "guards": [guard] })).await;
+    let message = world.policy_condition(POLICY, "ModuleActive", "False", "ModuleUnavailable").await;
+    assert!(message.contains("guard no-deny: "), "{message}");
+    world.platform.put(module_in_config_map(DENY_PREFIX)).unwrap();
+    world.published(DENIED, &[]).await;
+    assert!(world.holds(HOST));
+    let told = world
+        .status_is("w1", "who denies is told", |status| status["problems"][0]["code"] == "prefix-denied");
+    let message = text(&told.await["problems"][0]["message"]);
+    assert!(message.starts_with("guard no-deny: "), "{message}");
+    let message = world.policy_condition(POLICY, "ModuleActive", "True", "Succeeded").await;
+    assert!(message.contains("behind the guards no-deny (deny-prefix"), "{message}");
+    until("the guard is kept", || kept(&world) == [digest(DENY_PREFIX)[..40].to_owned()]).await;
+
+    world.stop().await;
+    CONFIG_MAP.delete(&world.platform, "modules", "policy");
+    world.start();
+    let more = ["more.w1.openmcp.cluster", "deny-more.w1.openmcp.cluster"];
+    w1.put(ingress("more", &more, "10.0.0.1")).unwrap();
+    world.published(more[0], &["10.0.0.1"]).await;
+    assert!(!world.holds(more[1]));
+
+    world.change_policy(POLICY, json!({ "guards": null })).await;
+    world.published(more[1], &["10.0.0.1"]).await;
+    world.published(DENIED, &["10.0.0.1"]).await;
+}
+
+#[tokio::test]
 async fn a_service_that_starts_anew_goes_on_with_the_module_that_decided() {
     let (mut world, w1) = under_standard().await;
     world.stop().await;

@@ -14,6 +14,7 @@ use openmcp_dns_service::address::parse_server;
 use super::landscape::folder;
 use super::landscape::live::LiveArgs;
 use super::policy::choice::ModuleChoice;
+use super::policy::guards::Place;
 use super::policy::module::engine;
 use super::probe::servers::{self, Asked};
 use crate::terminal::ending::or_code;
@@ -103,7 +104,8 @@ async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
         None if loader.is_some() => ModuleChoice::Active,
         None => folder::module(folder.as_deref().unwrap_or(Path::new("")), &landscape)?,
     };
-    let policy = module.policy(&engine, None, &landscape, loader.as_ref()).await?;
+    let place = Place::of(folder.as_deref(), loader.as_ref());
+    let policy = module.policy(&engine, None, &landscape, place).await?;
     let store: Option<Mirror> = match etcd.is_empty() {
         true => None,
         false => Some(etcd_options.read(etcd_options.connect(etcd).await?).await?.1),

@@ -12,6 +12,7 @@ use openmcp_dns_policy::Engine;
 
 use super::landscape::folder;
 use super::policy::choice::ModuleChoice;
+use super::policy::guards::Place;
 use super::policy::module::engine;
 use crate::terminal::ending::or_code;
 use crate::terminal::output::print;
@@ -88,6 +89,6 @@ async fn side(path: &Path, module: Option<&ModuleChoice>) -> anyhow::Result<(Loa
         None => folder::module(path, &landscape)?,
     };
     let engine: Engine = engine(&module.given().into_iter().collect::<Vec<_>>())?;
-    let policy = module.policy(&engine, None, &landscape, None).await?;
+    let policy = module.policy(&engine, None, &landscape, Place::Folder(path)).await?;
     Ok((policy, landscape))
 }

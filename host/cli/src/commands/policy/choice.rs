@@ -11,6 +11,7 @@ use openmcp_dns_modules::{Loaded, ModuleLoader};
 use openmcp_dns_policy::Engine;
 use openmcp_dns_service::policies::configuration;
 
+use super::guards::Place;
 use super::module::ModuleArg;
 use super::{configuration, note};
 use crate::terminal::hint::{Hint as _, hinted};
@@ -45,7 +46,7 @@ impl ModuleChoice {
     }
 
     /// The policy of a landscape with this module; `config` takes the place of the landscape's
-    /// configuration. `loader` loads the module of a running landscape's policy.
+    /// configuration. The guards are those of the landscape's policy.
     ///
     /// # Errors
     /// When the module or the configuration is refused.
@@ -54,7 +55,7 @@ impl ModuleChoice {
         engine: &Engine,
         config: Option<&str>,
         landscape: &Landscape,
-        loader: Option<&ModuleLoader>,
+        place: Place<'_>,
     ) -> anyhow::Result<LoadedPolicy> {
         let mut policy = match landscape.policy() {
             Some(policy) => policy.clone(),
@@ -66,24 +67,29 @@ impl ModuleChoice {
         if let Some(config) = config {
             policy.spec.configuration = Some(configuration::read(config)?);
         }
-        let active = match (self, loader) {
+        let active = match (self, place) {
             (Self::Given(module), _) => module.under(engine, &module.read()?, &policy)?,
-            (Self::Active, Some(loader)) => active(loader, &policy).await?,
-            (Self::Active, None) => {
+            (Self::Active, Place::Live(loader)) => active(loader, &policy).await?,
+            (Self::Active, Place::Folder(_)) => {
                 let message = format!("{ACTIVE} is the module of a running landscape, and this is a folder");
                 return Err(hinted(message, "give --kubeconfig instead of the folder, or name the module"));
             }
         };
         // CoreDNS's etcd plugin finds a stored wildcard only by asking for `*` itself; the built-in DNS server of
         // the demo finds wildcards.
-        Ok(if loader.is_none() { active } else { active.without_wildcards() })
+        let active = active.behind(place.guards(engine, &policy).await?);
+        Ok(match place {
+            Place::Folder(_) => active,
+            Place::Live(_) => active.without_wildcards(),
+        })
     }
 }
 
 async fn active(loader: &ModuleLoader, policy: &DNSPolicy) -> anyhow::Result<LoadedPolicy> {
     let name = policy.name_any();
     note(&format!("loading the module of DNSPolicy {name} ..."));
-    let Loaded { facts: _, module } = loader.load(&policy.spec.module, configuration(&policy.spec)).await;
+    let Loaded { facts: _, module } =
+        loader.load(&policy.spec.module, configuration(policy.spec.configuration.as_ref())).await;
     let hint = "pull the module with `openmcp-dns policy pull`, and name its file instead of active";
     let module = module.map_err(anyhow::Error::from).hint(hint)?;
     let decides = policy.status.as_ref().map(|status| status.module.active_digest.as_str());

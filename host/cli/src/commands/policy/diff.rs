@@ -13,6 +13,7 @@ use super::super::landscape::folder;
 use super::super::landscape::live::LiveArgs;
 use super::Outcome;
 use super::choice::ModuleChoice;
+use super::guards::Place;
 use super::module::engine;
 use crate::terminal::output::{OutputFormat, print};
 
@@ -77,8 +78,9 @@ async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
             (landscape, Some(loader))
         }
     };
-    let old = old.policy(&engine, old_config.as_deref(), &landscape, loader.as_ref()).await?;
-    let new = new.policy(&engine, config.as_deref(), &landscape, loader.as_ref()).await?;
+    let place = Place::of(folder.as_deref(), loader.as_ref());
+    let old = old.policy(&engine, old_config.as_deref(), &landscape, place).await?;
+    let new = new.policy(&engine, config.as_deref(), &landscape, place).await?;
     let (old, new) = (Verdicts::of(&old, &landscape), Verdicts::of(&new, &landscape));
     let comparison = Comparison::of(&old, &new);
     print(&match output {

@@ -11,6 +11,7 @@ mod build;
 pub(super) mod choice;
 mod configuration;
 mod diff;
+pub(super) mod guards;
 mod inspect;
 mod login;
 mod manifests;

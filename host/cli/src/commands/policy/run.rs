@@ -12,6 +12,7 @@ use openmcp_dns_policy::metered::Question;
 use openmcp_dns_policy::{Description, digest};
 use serde_json::json;
 
+use super::guards;
 use super::module::{ModuleArg, engine, note_raised_options};
 use super::subject::{ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
@@ -62,13 +63,15 @@ struct Report {
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let RunArgs { module, subject, cluster, policy, output } = args;
     let bytes = module.read()?;
-    let policy = policy.policy()?;
+    let (folder, policy) = (policy.folder(), policy.policy()?);
     let sha256 = digest(&bytes);
     if policy.spec.module.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         note(&format!("spec.module.sha256 of the DNSPolicy names another module; this one has {sha256}"));
     }
     note_raised_options(&bytes)?;
-    let active = module.under(&engine(&[module])?, &bytes, &policy)?;
+    let engine = engine(&[module])?;
+    let guards = guards::in_folder(&engine, folder, &policy)?;
+    let active = module.under(&engine, &bytes, &policy)?.behind(guards);
     let (id, cluster) = cluster.resource();
     if !active.selects(&cluster) {
         note("the clusterSelector of the DNSPolicy does not select this cluster; it is asked all the same");

@@ -8,7 +8,6 @@ use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::details::AskedClaim;
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::Policy as _;
 use openmcp_dns_kit::claims::{self, Claims};
 use openmcp_dns_kit::{DEFAULT_BASE_DOMAIN, LoadedPolicy};
 use openmcp_dns_landscape::folder::Object;
@@ -101,6 +100,11 @@ impl ClusterArgs {
 }
 
 impl PolicyOptions {
+    /// Where its guards are looked for.
+    pub(super) fn folder(&self) -> &Path {
+        self.policy.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""))
+    }
+
     /// The policy that holds.
     pub(super) fn policy(&self) -> anyhow::Result<DNSPolicy> {
         let Self { policy, base_domain, config } = self;
@@ -131,7 +135,7 @@ impl SubjectArgs {
                 let hint = "write `hostName: shop.{domain}`, and the other fields of a claim in wit/vectors/README.md";
                 let yaml = std::fs::read_to_string(file).with_context(what).hint(hint)?;
                 let vector = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
-                Ok(vec![vector.asked_in(domain, policy.module.details())])
+                Ok(vec![vector.asked_in(domain, policy.policy().details())])
             }
             (None, Some(file), _) => from_objects(file, gateway, target, policy),
             (None, None, Some(host)) => Ok(vec![claims::of_host(host, target, domain)]),
@@ -156,7 +160,8 @@ fn from_objects(
         }));
     }
     let rules = policy.spec().sources.as_ref().map(Sources::rules).unwrap_or_default();
-    let Claims { asked, unresolved } = claims::of_objects(objects, targets, &rules, policy.module.details());
+    let Claims { asked, unresolved } =
+        claims::of_objects(objects, targets, &rules, policy.policy().details());
     if asked.is_empty() {
         let message = if unresolved.is_empty() {
             format!("{} holds no HTTPRoute or Ingress with a host name", file.display())

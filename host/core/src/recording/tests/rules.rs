@@ -47,6 +47,7 @@ impl Rules {
         ClusterModule {
             policy: Arc::new(self.clone()),
             module_digest: format!("{self:?}").into(),
+            guards: "".into(),
             context: Arc::new(Context {
                 base_domain: self.zone.unwrap_or(ZONE).parse().unwrap(),
                 cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },

@@ -82,7 +82,8 @@ fn a_config_map_is_followed_while_the_module_comes_from_it_and_a_change_loads_it
     let key = json!({ "namespace": "a", "name": "b" });
     let module = json!({ "configMap": key, "sha256": "a1" });
     let (mut scenario, effects) = Scenario::new(json!({ "baseDomain": "openmcp.cluster", "module": module }));
-    let Some(Effect::Follow(Some(followed))) = effects.first() else { panic!("{effects:?}") };
+    let Some(Effect::Follow(followed)) = effects.first() else { panic!("{effects:?}") };
+    let followed = followed.first().unwrap();
     assert_eq!((&*followed.namespace, &*followed.name, &*followed.key), ("a", "b", "module.wasm"));
 
     scenario.fail(load(&effects), missing());
@@ -90,7 +91,7 @@ fn a_config_map_is_followed_while_the_module_comes_from_it_and_a_change_loads_it
     assert_eq!(scenario.admit(again, "a1"), [Effect::TellClusters]);
 
     let effects = scenario.set(json!({ "module": { "builtIn": "standard" } }));
-    assert_eq!(effects.first(), Some(&Effect::Follow(None)));
+    assert_eq!(effects.first(), Some(&Effect::Follow(BTreeSet::new())));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The life cycle of a policy, as scenarios.
 
+mod guards;
 mod invalid_spec;
 mod loading;
 mod modes;
@@ -7,6 +8,7 @@ mod occurrences;
 mod restarts;
 mod tags;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use serde_json::{Value, json};
 
 use super::test_support::{LANDSCAPE, Mock, TAG_CHECK, moment, policy};
-use super::{ChosenBy, Effect, Input, Load, ModuleOccurrence, Moment, PolicyLifeCycle};
+use super::{ChosenBy, Digests, Effect, Input, Load, ModuleOccurrence, Moment, PolicyLifeCycle};
 use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::{Cluster, DNSPolicy};
