@@ -156,6 +156,20 @@ pub struct SharedName {
     pub name: String,
     /// Which clusters may publish it.
     pub clusters: Vec<ClusterIdentity>,
+    /// Whose addresses are answered.
+    #[serde(default)]
+    pub serve: Serve,
+}
+
+/// Whose addresses are answered at a name that several clusters publish. Clusters that are evacuated (annotation
+/// `dns.openmcp.cloud/evacuate`) come after all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Serve {
+    /// Those of all clusters that publish it.
+    #[default]
+    All,
+    /// Those of the first cluster in the list that publishes it; the next one takes over when that one does no more.
+    First,
 }
 
 /// A domain below which clusters may publish outside their own domains.

@@ -47,6 +47,10 @@ pub const ZONE_ANNOTATION: &str = "dns.openmcp.cloud/zone";
 /// platform reaches that cluster's own DNS, so that it can be probed.
 pub const CLUSTER_DNS_ANNOTATION: &str = "dns.openmcp.cloud/cluster-dns-address";
 
+/// Annotation that an operator sets on a `Cluster` to `true`: names that other clusters publish as well lead to those
+/// and not to this one, until it is removed.
+pub const EVACUATE_ANNOTATION: &str = "dns.openmcp.cloud/evacuate";
+
 /// Annotation that an operator sets on a `ClusterDNS` to let a held deletion go on.
 pub const CONFIRM_ANNOTATION: &str = "dns.openmcp.cloud/confirm-deletion";
 

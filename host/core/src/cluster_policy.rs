@@ -9,6 +9,7 @@ use crate::kinds::SourceRules;
 use crate::limits::Limits;
 use crate::name::HostName;
 use crate::policy::{Context, Policy};
+use crate::precedence::Precedence;
 use crate::skydns::Owner;
 
 /// Under which policy a cluster stands.
@@ -24,6 +25,8 @@ pub struct ClusterPolicy {
     pub sources: Arc<SourceRules>,
     /// What the cluster may ask for.
     pub limits: Limits,
+    /// How it stands at names that others publish as well.
+    pub precedence: Precedence,
     /// When a deletion is held.
     pub deletion_limits: DeletionLimits,
     /// After how long a held deletion goes on.

@@ -47,15 +47,20 @@ pub struct Winners {
     pub desired: Vec<Desired>,
     /// Who gave way.
     pub conflicts: Vec<Conflict>,
+    /// Clusters that others stand in for at this name.
+    pub stood_in_for: BTreeSet<ClusterId>,
 }
 
-/// Decides which of the claims on one name are published. `published_cname` is the CNAME that the store holds there now.
+/// Decides which of the claims on one name are published. Those of clusters that others stand in for do not count;
+/// `published_cname` is the CNAME that the store holds there now.
 #[must_use]
 pub fn resolve_conflicts<'a>(
     name: &HostName,
     claims: impl Iterator<Item = (&'a Claimant, &'a RecordSet)>,
+    stood_in_for: BTreeSet<ClusterId>,
     published_cname: Option<&HostName>,
 ) -> Winners {
+    let claims = claims.filter(|((cluster, _), _)| !stood_in_for.contains(cluster));
     let mut sets: Vec<(&Claimant, &RecordSet)> = claims.collect();
     sets.sort_by_key(|(claimant, _)| *claimant);
     let mut conflicts = Vec::new();
@@ -86,7 +91,7 @@ pub fn resolve_conflicts<'a>(
         }
     }
     let desired = bound(name, unite(&sets), &sets, &mut conflicts);
-    Winners { desired, conflicts }
+    Winners { desired, conflicts, stood_in_for }
 }
 
 /// Most values of all claims at one name: more do not fit into a DNS answer that people would want.
@@ -187,6 +192,7 @@ mod tests {
         resolve_conflicts(
             &host(),
             claims.iter().map(|(claimant, set)| (claimant, set)),
+            BTreeSet::new(),
             published_cname.as_ref(),
         )
     }

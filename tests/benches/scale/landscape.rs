@@ -110,6 +110,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         candidate: None,
         sources: Arc::default(),
         limits: Limits::default(),
+        precedence: openmcp_dns_core::precedence::Precedence::default(),
         deletion_limits: DeletionLimits::default(),
         hold: Duration::from_secs(600),
         created_unix_seconds: 0,

@@ -6,6 +6,7 @@
 mod cluster_dns;
 mod deletion;
 mod diff;
+mod evacuate;
 mod explain;
 mod kinds;
 mod kube_api;
@@ -149,6 +150,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(trouble::a_cluster_without_the_gateway_api_says_so_until_it_is_installed(&world));
         step!(trouble::a_kubeconfig_that_is_no_use_is_reported_and_what_is_published_stays(&world));
         step!(trouble::an_unreachable_cluster_keeps_its_records_and_the_others_go_on(&mut world));
+        step!(evacuate::a_dead_cluster_leaves_shared_names_to_others_and_comes_back(&mut world));
         step!(trouble::a_frozen_api_server_is_said_to_be_unreachable(&world));
         step!(restart::a_restarted_service_writes_nothing(&mut world));
         step!(restart::what_changed_while_the_service_was_down_is_caught_up_with(&mut world));

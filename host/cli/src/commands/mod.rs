@@ -11,6 +11,7 @@ mod crds;
 mod demo;
 mod deploy;
 mod etcd;
+mod evacuate;
 mod explain;
 mod gate;
 mod init;
@@ -56,6 +57,7 @@ enum Command {
     Explain(Box<explain::ExplainArgs>),
     Plan(plan::PlanArgs),
     Serve(Box<serve::ServeArgs>),
+    Evacuate(Box<evacuate::EvacuateArgs>),
     Withdraw(Box<withdraw::WithdrawArgs>),
     Export(Box<backup::export::ExportArgs>),
     Restore(Box<backup::restore::RestoreArgs>),
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         | Command::Probe(_)
         | Command::Explain(_)
         | Command::Plan(_)
+        | Command::Evacuate(_)
         | Command::Withdraw(_)
         | Command::Export(_)
         | Command::Restore(_)
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => block_on(explain::run(*args)),
         Command::Plan(args) => block_on(plan::run(args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
+        Command::Evacuate(args) => block_on(evacuate::run(*args)),
         Command::Withdraw(args) => block_on(withdraw::run(*args)),
         Command::Export(args) => block_on(backup::export::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Restore(args) => block_on(backup::restore::run(*args)).map(|()| ExitCode::SUCCESS),

@@ -46,6 +46,8 @@ pub struct Summary {
     pub held: Option<HeldDeletion>,
     /// Zones of earlier policies in which the cluster still has records.
     pub left_zones: BTreeSet<HostName>,
+    /// Whether an operator has taken the cluster out of the names that others publish as well.
+    pub is_evacuated: bool,
     /// How a candidate would decide; `None` where there is none.
     pub comparison: Option<Comparison>,
 }

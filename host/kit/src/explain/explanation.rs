@@ -1,12 +1,13 @@
 //! Puts the steps together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::conflict::Claimant;
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::mirror::Mirror;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::precedence::{Precedence, giving_way};
 use openmcp_dns_core::record::RecordSet;
 use openmcp_dns_core::resolve::Resolution;
 use openmcp_dns_landscape::Landscape;
@@ -60,7 +61,12 @@ impl Explanation {
         store: Option<&Mirror>,
     ) -> Self {
         let verdicts = Verdicts::of(policy, landscape);
-        let way = Way { landscape, verdicts: &verdicts, zone: &policy.zone, store };
+        let precedence = landscape
+            .clusters
+            .iter()
+            .map(|member| (&member.id, policy.cluster_policy(&member.id, &member.cluster).precedence));
+        let precedence = precedence.collect();
+        let way = Way { landscape, verdicts: &verdicts, precedence, zone: &policy.zone, store };
         let names = way.names(subject);
         let mut explanation = Self {
             subject: subject.to_string(),
@@ -144,6 +150,7 @@ impl Explanation {
 struct Way<'w> {
     landscape: &'w Landscape,
     verdicts: &'w Verdicts,
+    precedence: BTreeMap<&'w ClusterId, Precedence>,
     zone: &'w HostName,
     store: Option<&'w Mirror>,
 }
@@ -193,7 +200,9 @@ impl Way<'_> {
             })
             .collect();
         let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
-        NameStep::of(name, self.zone, claims, self.store)
+        let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
+        let standing_by = giving_way(name, &present, |cluster| self.precedence.get(cluster));
+        NameStep::of(name, self.zone, claims, standing_by, self.store)
     }
 
     /// What to do where nobody asks for anything.

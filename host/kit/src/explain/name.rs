@@ -1,6 +1,8 @@
 //! One name: whose values stand there, what the store holds, and what servers answer.
 
-use openmcp_dns_core::cluster::SourceRef;
+use std::collections::BTreeSet;
+
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::conflict::{Claimant, Conflict, Desired, Winners, resolve_conflicts};
 use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
@@ -20,6 +22,9 @@ pub struct NameStep {
     pub won: Vec<Won>,
     /// Claims that give way to others.
     pub gave_way: Vec<GaveWay>,
+    /// Clusters that ask for the name, too, and stand by: they are evacuated, or come after others in the order of the
+    /// DNSPolicy.
+    pub standing_by: Vec<String>,
     /// The keys, those that exist and those that are to.
     pub stored: Vec<StoredStep>,
     /// What servers answer.
@@ -141,10 +146,12 @@ impl NameStep {
         name: &HostName,
         zone: &HostName,
         claims: impl Iterator<Item = (&'c Claimant, &'c RecordSet)>,
+        standing_by: BTreeSet<ClusterId>,
         store: Option<&Mirror>,
     ) -> Self {
         let published = store.and_then(|store| store.published_cname(name));
-        let Winners { desired, conflicts } = resolve_conflicts(name, claims, published.as_ref());
+        let Winners { desired, conflicts, stood_in_for } =
+            resolve_conflicts(name, claims, standing_by, published.as_ref());
         let expectation = match store {
             Some(store) => Expectation::from_stored(name, store.at(name)),
             None => Expectation {
@@ -157,6 +164,7 @@ impl NameStep {
             stored: stored(name, zone, &desired, store),
             won: desired.iter().map(won).collect(),
             gave_way: conflicts.iter().map(gave_way).collect(),
+            standing_by: stood_in_for.iter().map(ToString::to_string).collect(),
             answers: Vec::new(),
             expectation,
         }

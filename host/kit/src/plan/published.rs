@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
+use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::codes;
 use openmcp_dns_core::conflict::{Claimant, Desired, Winners, resolve_conflicts};
 use openmcp_dns_core::index::Index;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::precedence::{Precedence, giving_way};
 use openmcp_dns_core::record::{RecordSet, RecordValue};
 use openmcp_dns_core::recording::explain;
 
@@ -15,7 +17,11 @@ use crate::diff::Verdicts;
 
 /// What has become of the claims of all clusters.
 #[derive(Debug, Default)]
-pub(super) struct Published(BTreeMap<ClusterId, Index>);
+pub(super) struct Published {
+    clusters: BTreeMap<ClusterId, Index>,
+    /// How each cluster stands at names that others publish as well.
+    precedence: BTreeMap<ClusterId, Precedence>,
+}
 
 /// What stands at each name.
 pub(super) type Names = BTreeMap<HostName, StandingName>;
@@ -35,12 +41,13 @@ impl Published {
             .filter(|member| verdicts.domains.contains_key(&member.id))
             .map(|member| (&member.id, member))
             .collect();
-        self.0.retain(|cluster, _| members.contains_key(cluster));
+        self.clusters.retain(|cluster, _| members.contains_key(cluster));
         for (id, member) in members {
+            let ClusterPolicy { sources: rules, precedence, .. } = policy.cluster_policy(id, &member.cluster);
+            self.precedence.insert(id.clone(), precedence);
             // Of a cluster that is not known, everything stays.
             let Ok(objects) = &member.objects else { continue };
-            let rules = policy.cluster_policy(id, &member.cluster).sources;
-            let index = self.0.entry(id.clone()).or_default();
+            let index = self.clusters.entry(id.clone()).or_default();
             let known = index.iter().map(|(source, _)| source.clone());
             let sources: BTreeSet<SourceRef> = known.chain(objects.sources()).collect();
             for source in sources {
@@ -55,7 +62,7 @@ impl Published {
 
     /// The claims that are not published, and why.
     pub(super) fn not_published(&self) -> Vec<NotPublished> {
-        let outcomes = self.0.iter().flat_map(|(cluster, index)| {
+        let outcomes = self.clusters.iter().flat_map(|(cluster, index)| {
             index.iter().flat_map(move |(source, outcomes)| {
                 outcomes.iter().map(move |(host_name, outcome)| (cluster, source, host_name, outcome))
             })
@@ -77,7 +84,7 @@ impl Published {
     /// What stands at each name; `published_cname` is the alias that stood there before.
     pub(super) fn names(&self, published_cname: impl Fn(&HostName) -> Option<HostName>) -> Names {
         let mut offers: BTreeMap<&HostName, Vec<(Claimant, &RecordSet)>> = BTreeMap::new();
-        for (cluster, index) in &self.0 {
+        for (cluster, index) in &self.clusters {
             for (source, outcomes) in index.iter() {
                 for set in outcomes.iter().flat_map(|(_, outcome)| outcome.record_sets.iter()) {
                     let claimant = (cluster.clone(), source.clone());
@@ -87,7 +94,9 @@ impl Published {
         }
         let standing = offers.into_iter().map(|(name, offers)| {
             let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
-            let winners = resolve_conflicts(name, claims, published_cname(name).as_ref());
+            let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
+            let stood_in_for = giving_way(name, &present, |cluster| self.precedence.get(cluster));
+            let winners = resolve_conflicts(name, claims, stood_in_for, published_cname(name).as_ref());
             (name.clone(), StandingName(winners))
         });
         standing.collect()
@@ -110,7 +119,8 @@ impl StandingName {
 
     /// Whether a claim of a cluster gives way there.
     pub(super) fn gives_way(&self, cluster: &ClusterId) -> bool {
-        self.0.conflicts.iter().any(|conflict| conflict.loser.0 == *cluster)
+        self.0.stood_in_for.contains(cluster)
+            || self.0.conflicts.iter().any(|conflict| conflict.loser.0 == *cluster)
     }
 
     /// The alias that stands there.

@@ -113,6 +113,7 @@ mod tests {
             candidate: None,
             sources: Arc::default(),
             limits: openmcp_dns_core::limits::Limits::default(),
+            precedence: openmcp_dns_core::precedence::Precedence::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 10 },
             hold: Duration::ZERO,
             created_unix_seconds: 0,

@@ -116,7 +116,11 @@ fn finding(summary: &Summary) -> Finding {
             ),
         };
     }
-    Finding::good(format!("{} claims are published", summary.published))
+    let evacuated = match summary.is_evacuated {
+        true => "; the cluster is evacuated: names that others publish as well lead to those",
+        false => "",
+    };
+    Finding::good(format!("{} claims are published{evacuated}", summary.published))
 }
 
 #[cfg(test)]
@@ -176,6 +180,7 @@ mod tests {
             (Summary { pending: 1, ..summary() }, None, Reason::InProgress, "decided on or written"),
             (Summary { foreign_names: 4, ..summary() }, Some(true), Reason::ForeignRecords, "at 4 names"),
             (summary(), Some(true), Reason::Succeeded, "3 claims are published"),
+            (Summary { is_evacuated: true, ..summary() }, Some(true), Reason::Succeeded, "is evacuated"),
         ] {
             let finding = finding(&summary);
             assert_eq!((finding.status, finding.reason), (status, reason), "{finding:?}");

@@ -11,11 +11,12 @@ use openmcp_dns_core::deletion_guard::DeletionLimits;
 use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
+use openmcp_dns_core::precedence::Precedence;
 
-use openmcp_dns_api::dns_policy::{self, DeletionGuard, SharedName, SharedSuffix};
+use openmcp_dns_api::dns_policy::{self, DeletionGuard, Serve, SharedName, SharedSuffix};
 use openmcp_dns_api::selector::ClusterIdentity;
 use openmcp_dns_api::sources::Sources;
-use openmcp_dns_api::{Cluster, DNSPolicySpec};
+use openmcp_dns_api::{Cluster, DNSPolicySpec, EVACUATE_ANNOTATION};
 
 /// A policy whose module is admitted: what is the same for all its clusters.
 pub struct ActivePolicy<'p> {
@@ -101,11 +102,23 @@ impl ActivePolicy<'_> {
                 questions_per_second,
                 changes_per_second,
             },
+            precedence: precedence(spec, zone, id, cluster),
             deletion_limits: DeletionLimits { share_percent: max_percent, free_names: count(free_names) },
             hold: Duration::from_secs(hold_seconds.into()),
             created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),
         }
     }
+}
+
+/// How a cluster stands at names that others publish as well.
+fn precedence(spec: &DNSPolicySpec, zone: &HostName, id: &ClusterId, cluster: &Cluster) -> Precedence {
+    let with_order = spec.shared_names.iter().filter(|shared| shared.serve == Serve::First);
+    let places = with_order.filter_map(|SharedName { name, clusters, serve: _ }| {
+        let place = clusters.iter().position(|identity| identity.names(id))?;
+        Some((granted("spec.sharedNames", name, zone).ok()?, place))
+    });
+    let is_evacuated = cluster.annotations().get(EVACUATE_ANNOTATION).is_some_and(|value| value == "true");
+    Precedence { is_evacuated, places: Arc::new(places.collect()) }
 }
 
 /// A name, or the end of names, that a policy grants to clusters.
@@ -117,7 +130,7 @@ pub(super) struct Granted<'s> {
 
 /// The shared names of a policy.
 pub(super) fn shared_names<'s>(spec: &'s DNSPolicySpec, zone: &HostName) -> Vec<Granted<'s>> {
-    let granted = |SharedName { name, clusters }: &'s SharedName| Granted {
+    let granted = |SharedName { name, clusters, serve: _ }: &'s SharedName| Granted {
         clusters,
         name: granted("spec.sharedNames", name, zone),
     };

@@ -146,6 +146,7 @@ impl Running {
             candidate: candidate.map(|candidate| module(cluster, candidate)),
             sources: Arc::default(),
             limits: Limits::default(),
+            precedence: openmcp_dns_core::precedence::Precedence::default(),
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: Duration::from_secs(600),
             created_unix_seconds: 0,

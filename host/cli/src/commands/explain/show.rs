@@ -95,7 +95,7 @@ fn claim(text: &mut String, claim: &ClaimStep) {
 }
 
 fn name(text: &mut String, name: &NameStep) {
-    let NameStep { name: _, won, gave_way, stored, answers, expectation: _ } = name;
+    let NameStep { name: _, won, gave_way, standing_by, stored, answers, expectation: _ } = name;
     if won.is_empty() {
         line(text, "wins", "nobody: nothing is to stand here");
     }
@@ -104,6 +104,9 @@ fn name(text: &mut String, name: &NameStep) {
     }
     for GaveWay { cluster, object, message } in gave_way {
         line(text, "gives way", &format!("{object} of cluster {cluster}: {message}"));
+    }
+    for cluster in standing_by {
+        line(text, "stands by", &format!("cluster {cluster}: others have the name, and come before it"));
     }
     for StoredStep { key, revision, record, owner: _, object: _, standing } in stored {
         let revision = revision.map_or_else(String::new, |revision| format!(" at revision {revision}"));

@@ -24,6 +24,7 @@ impl ClusterRecords {
             pending: self.waiting.len() + usize::from(incoming.is_some()),
             held: self.guard.held(),
             left_zones: self.left_zones.clone(),
+            is_evacuated: active.is_some_and(|policy| policy.precedence.is_evacuated),
             comparison: self
                 .candidate
                 .as_ref()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::kinds::Kind;
 use crate::name::HostName;
+use crate::precedence::Precedence;
 use crate::skydns::Owner;
 
 /// A cluster with records at the names.
@@ -23,6 +24,8 @@ pub(in crate::recording) struct Member {
     pub(in crate::recording) absent: BTreeSet<Kind>,
     /// The kinds of which all objects have been known once, or that are not served.
     pub(in crate::recording) listed: BTreeSet<Kind>,
+    /// How it stands at names that others publish as well; `None` while no policy says it.
+    pub(in crate::recording) precedence: Option<Precedence>,
     /// See [`crate::limits::Limits::changes_per_second`].
     pub(in crate::recording) changes_per_second: u32,
 }
@@ -33,6 +36,11 @@ impl Member {
         self.released_from.contains(zone)
     }
 
+    /// Whether a zone is, or was, that of the cluster's policy.
+    pub(super) fn has_zone(&self, zone: &HostName) -> bool {
+        self.zone.as_ref() == Some(zone) || self.left_zones.contains(zone)
+    }
+
     /// Whether enough is known of the cluster to withdraw a value of this owner that this source object
     /// is said to have led to.
     ///
@@ -41,14 +49,13 @@ impl Member {
     /// kind may want the value as well, and the store names one of them only: so each kind must have
     /// been listed, too.
     pub(super) fn knows_enough_of(&self, owner: &Owner, source: Option<&str>) -> bool {
-        let is_own = self.zone.as_ref() == Some(&owner.zone) || self.left_zones.contains(&owner.zone);
         let kind = source.and_then(|source| source.split('/').next()).and_then(Kind::parse);
         let needed = match kind.filter(|kind| kind.claims()) {
             Some(kind) => kind.needs().collect(),
             None => Kind::ALL.to_vec(),
         };
         self.is_governed
-            && is_own
+            && self.has_zone(&owner.zone)
             && needed.iter().all(|needed| {
                 self.in_sync.contains(needed) || kind != Some(*needed) && self.absent.contains(needed)
             })

@@ -8,7 +8,7 @@ mod store_events;
 mod trouble;
 mod under_way;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::index::{self, Offers};
 use crate::mirror::Mirror;
 use crate::name::HostName;
 use crate::plan::NamePlan;
+use crate::precedence::Precedence;
 use crate::record::RecordSet;
 use crate::service_names::ServiceNames;
 use crate::skydns::{Owner, Prefix};
@@ -42,6 +43,8 @@ pub(super) struct Names {
     store_is_known: bool,
     trouble: Trouble,
     members: BTreeMap<ClusterId, Member>,
+    /// How many of them stand behind or before others somewhere.
+    with_precedence: usize,
     offers: HashMap<HostName, Vec<Offer>>,
     /// What the service itself publishes; `None` until that is known.
     service: Option<ServiceNames>,
@@ -82,6 +85,7 @@ impl Names {
             store_is_known: false,
             trouble: Trouble::default(),
             members: BTreeMap::new(),
+            with_precedence: 0,
             offers: HashMap::new(),
             service: None,
             pending: BTreeMap::new(),
@@ -144,12 +148,39 @@ impl Names {
     pub(super) fn join(&mut self, cluster: &ClusterId, member: Member) {
         if self.members.get(cluster) != Some(&member) {
             self.ready.limit(cluster, member.changes_per_second);
-            self.members.insert(cluster.clone(), member);
+            let precedence = member.precedence.clone();
+            let old = self.members.insert(cluster.clone(), member);
+            if old.and_then(|old| old.precedence) != precedence {
+                let before = self.with_precedence;
+                self.count_precedence();
+                if before + self.with_precedence > 0 {
+                    self.look_at_all_of(cluster);
+                }
+            }
+        }
+    }
+
+    fn count_precedence(&mut self) {
+        let none = Precedence::default();
+        let members = self.members.values().filter_map(|member| member.precedence.as_ref());
+        self.with_precedence = members.filter(|precedence| **precedence != none).count();
+    }
+
+    /// What stands at the names of a cluster may have to change, because it stands there otherwise than before.
+    fn look_at_all_of(&mut self, cluster: &ClusterId) {
+        let is_of = |offers: &[Offer]| offers.iter().any(|offer| offer.claimant.0 == *cluster);
+        let offered = self.offers.iter().filter(|(_, offers)| is_of(offers)).map(|(name, _)| name.clone());
+        let owners = self.store.owners().filter(|owner| owner.cluster == *cluster);
+        let stored = owners.flat_map(|owner| self.store.names_of(owner)).cloned();
+        let names: BTreeSet<HostName> = offered.chain(stored).collect();
+        for name in names {
+            self.look_at(name, Reason::Missing);
         }
     }
 
     pub(super) fn leave(&mut self, cluster: &ClusterId) {
         self.members.remove(cluster);
+        self.count_precedence();
         self.ready.forget(cluster);
         self.conflicts.remove(cluster);
         self.refusals.remove(cluster);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::ready::MAX_WRITING;
-use super::{NameEffect, Names, Offer};
+use super::{Member, NameEffect, Names, Offer};
 use crate::cluster::ClusterId;
 use crate::conflict::{Conflict, Winners, resolve_conflicts};
 use crate::deletion_guard::Reason;
@@ -12,6 +12,7 @@ use crate::expectation::Expectation;
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::{self, MAX_CHANGES, NamePlan, Steps};
+use crate::precedence::giving_way;
 use crate::skydns::Owner;
 
 /// Names at which something would be deleted, before anybody has looked at how much that is.
@@ -99,34 +100,61 @@ impl Names {
 
     /// What is to stand at a name.
     fn winners(&self, name: &HostName) -> Winners {
+        let stood_in_for = self.stood_in_for(name);
         let offers = self.offers_at(name);
         let sets =
             offers.iter().flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
         let sets = sets.filter(|(_, set)| set.name == *name);
-        resolve_conflicts(name, sets, self.store.published_cname(name).as_ref())
+        resolve_conflicts(name, sets, stood_in_for, self.store.published_cname(name).as_ref())
+    }
+
+    /// The clusters that give way at a name because of how they stand there: somebody else has it, too, and will go on
+    /// having it.
+    fn stood_in_for(&self, name: &HostName) -> BTreeSet<ClusterId> {
+        if self.with_precedence == 0 {
+            return BTreeSet::new();
+        }
+        let offers = self.offers_at(name).iter().filter(|offer| !offer.record_sets.is_empty());
+        let mut present: BTreeMap<&ClusterId, bool> =
+            offers.map(|offer| (&offer.claimant.0, false)).collect();
+        // What stands there and cannot be withdrawn counts as well: its cluster has not been looked at yet.
+        for stored in self.store.at(name).into_iter().flat_map(StoredName::iter) {
+            let Some(owner) = stored.owner().filter(|owner| !owner.is_service()) else { continue };
+            if present.contains_key(&owner.cluster) || !self.may_go(name, owner, stored.source()) {
+                present.insert(&owner.cluster, true);
+            }
+        }
+        let precedence = |cluster: &ClusterId| self.members.get(cluster)?.precedence.as_ref();
+        giving_way(name, &present, precedence)
     }
 
     /// The way there for clusters, but nothing of those in `held` is deleted.
     fn steps<'w>(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &'w Winners) -> Steps<'w> {
-        let offers = self.offers_at(name);
-        let is_open = |cluster: &ClusterId| {
-            offers.iter().any(|offer| offer.claimant.0 == *cluster && offer.record_sets.is_empty())
+        let is_stood_in_for = |owner: &Owner| {
+            let is_of_zone = |member: &Member| member.has_zone(&owner.zone);
+            winners.stood_in_for.contains(&owner.cluster)
+                && self.members.get(&owner.cluster).is_some_and(is_of_zone)
         };
         let may_withdraw = |owner: &Owner, source: Option<&str>| {
-            let member = self.members.get(&owner.cluster);
-            !held.contains(&owner.cluster)
-                && member.is_some_and(|member| {
-                    member.is_released_from(&owner.zone)
-                        || member.knows_enough_of(owner, source) && !is_open(&owner.cluster)
-                })
+            !held.contains(&owner.cluster) && (is_stood_in_for(owner) || self.may_go(name, owner, source))
         };
         let zone_of = |cluster: &ClusterId| self.members.get(cluster)?.zone.as_ref();
         let mut steps = plan::steps(&winners.desired, self.store.at(name), zone_of, may_withdraw);
         // Whoever gives way still wants the name, and the name stays: nothing is lost that has to be held.
+        steps.withdrawn_from.retain(|cluster| {
+            !winners.stood_in_for.contains(cluster)
+                && winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster)
+        });
         steps
-            .withdrawn_from
-            .retain(|cluster| winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster));
-        steps
+    }
+
+    /// Whether a value that nobody wants at a name may be withdrawn.
+    fn may_go(&self, name: &HostName, owner: &Owner, source: Option<&str>) -> bool {
+        let is_open = |offer: &Offer| offer.claimant.0 == owner.cluster && offer.record_sets.is_empty();
+        self.members.get(&owner.cluster).is_some_and(|member| {
+            member.is_released_from(&owner.zone)
+                || member.knows_enough_of(owner, source) && !self.offers_at(name).iter().any(is_open)
+        })
     }
 
     fn look(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &Winners) -> Found {

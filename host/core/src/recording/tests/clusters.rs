@@ -1,6 +1,7 @@
 //! Histories of several clusters: domains, shared names, release.
 
 use super::*;
+use crate::objects::Change;
 use crate::recording::ClusterCommand;
 
 fn release(world: &mut World, cluster: &str) {
@@ -125,4 +126,93 @@ fn a_cname_gives_way_to_addresses_of_another_cluster_and_comes_back_after_them()
     world.remove("w2", "shop");
     world.rest();
     assert_eq!((values(&world), world.summary("w1").conflicts), (vec!["lb.example.com".to_owned()], 0));
+}
+
+fn at_shared(world: &World) -> Vec<String> {
+    world.stored().into_iter().filter(|(name, ..)| name == SHARED).map(|(.., value)| value).collect()
+}
+
+/// Two clusters have a name, and the first has names of its own.
+fn sharing(rules: [&Rules; 2]) -> World {
+    let mut world = World::new();
+    for (number, rules) in [1, 2].into_iter().zip(rules) {
+        let cluster = format!("w{number}");
+        world.govern(&cluster, rules);
+        let own = |label: &str| ingress(label, &format!("{label}.{cluster}.{ZONE}"), "10.0.0.9");
+        let shop = ingress("shop", SHARED, &format!("10.0.0.{number}"));
+        world.list(&cluster, vec![shop, own("a"), own("b"), own("c"), own("d")]);
+    }
+    world.rest();
+    world
+}
+
+#[test]
+fn an_evacuated_cluster_leaves_a_shared_name_to_others_and_comes_back() {
+    let evacuated = Rules { is_evacuated: true, ..Rules::default() };
+    let mut world = sharing([&Rules::default(), &Rules::default()]);
+    assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"]);
+    world.govern("w1", &evacuated);
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    let summary = world.summary("w1");
+    assert!(summary.is_evacuated && summary.held.is_none() && summary.problems.is_empty(), "{summary:?}");
+    assert_eq!(world.names_of("w1"), 4, "its own names stay: nobody else has them");
+
+    // Nobody else has it any more: a name that leads to a cluster in trouble is better than none.
+    world.remove("w2", "shop");
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+    world.observe("w2", Change::Set(ingress("shop", SHARED, "10.0.0.2")));
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+
+    world.govern("w1", &Rules::default());
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"]);
+}
+
+#[test]
+fn a_dead_cluster_is_evacuated_after_a_restart_though_nothing_is_known_of_its_objects() {
+    let evacuated = Rules { is_evacuated: true, ..Rules::default() };
+    for other_is_known in [false, true] {
+        let mut world = sharing([&Rules::default(), &Rules::default()]);
+        world.restart();
+        world.govern("w1", &evacuated);
+        world.rest();
+        assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"], "who has it, too, is not known yet");
+        world.govern("w2", &Rules::default());
+        if other_is_known {
+            world.list("w2", vec![ingress("shop", SHARED, "10.0.0.2")]);
+        }
+        world.rest();
+        assert_eq!(at_shared(&world), ["10.0.0.2"], "{other_is_known}");
+        assert_eq!(world.names_of("w1"), 4);
+    }
+    // Where all are taken out, none is better than another.
+    let mut world = sharing([&Rules::default(), &Rules::default()]);
+    world.govern("w1", &evacuated);
+    world.govern("w2", &evacuated);
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"]);
+}
+
+#[test]
+fn the_first_cluster_in_an_order_serves_a_name_and_the_next_takes_over() {
+    let [first, second] = [0, 1].map(|place| Rules { place: Some(place), ..Rules::default() });
+    let mut world = sharing([&first, &second]);
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+    world.remove("w1", "shop");
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    world.observe("w1", Change::Set(ingress("shop", SHARED, "10.0.0.1")));
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+    world.govern("w1", &Rules { is_evacuated: true, ..first });
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    // All of them again.
+    world.govern("w1", &Rules::default());
+    world.govern("w2", &Rules::default());
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"]);
 }

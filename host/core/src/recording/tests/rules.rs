@@ -15,6 +15,7 @@ use crate::objects::Change;
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
+use crate::precedence::Precedence;
 use crate::record::RecordType;
 
 pub(super) const ZONE: &str = "openmcp.cluster";
@@ -36,6 +37,9 @@ pub(super) struct Rules {
     /// Another zone than [`ZONE`].
     pub(super) zone: Option<&'static str>,
     pub(super) limits: Limits,
+    pub(super) is_evacuated: bool,
+    /// Its place in the order of the clusters that have the shared name.
+    pub(super) place: Option<usize>,
 }
 
 impl Rules {
@@ -46,7 +50,7 @@ impl Rules {
     pub(super) fn module(&self, cluster: &str) -> ClusterModule {
         ClusterModule {
             policy: Arc::new(self.clone()),
-            module_digest: format!("{self:?}").into(),
+            module_digest: format!("{:?}", Self { is_evacuated: false, place: None, ..self.clone() }).into(),
             guards: "".into(),
             context: Arc::new(Context {
                 base_domain: self.zone.unwrap_or(ZONE).parse().unwrap(),
@@ -67,6 +71,12 @@ impl Rules {
             candidate: None,
             sources: Arc::default(),
             limits: self.limits,
+            precedence: Precedence {
+                is_evacuated: self.is_evacuated,
+                places: Arc::new(
+                    self.place.map(|place| (SHARED.parse().unwrap(), place)).into_iter().collect(),
+                ),
+            },
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
             created_unix_seconds: 0,

@@ -1,6 +1,6 @@
 //! What there is, and how it becomes known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::rules::{HOLD, Rules, SHARED, ZONE, gateway, ingress, route};
@@ -53,6 +53,8 @@ pub(super) struct Cluster {
     pub(super) told: Objects,
     /// What its policy denies.
     pub(super) denies: Option<&'static str>,
+    /// Whether it is taken out.
+    pub(super) is_evacuated: bool,
     /// It stands or stood under a policy: before, nobody hears what is observed of it.
     pub(super) is_known: bool,
     /// It is being deleted.
@@ -108,8 +110,8 @@ impl Landscape {
 
     pub(super) fn govern_and_list(&mut self, world: &mut World, cluster: usize) {
         self.clusters[cluster].is_known = true;
-        let denies = self.clusters[cluster].denies;
-        world.govern(CLUSTERS[cluster], &Rules { denies, ..Rules::default() });
+        let Cluster { denies, is_evacuated, .. } = self.clusters[cluster];
+        world.govern(CLUSTERS[cluster], &Rules { denies, is_evacuated, ..Rules::default() });
         self.list(world, cluster);
     }
 
@@ -123,6 +125,15 @@ impl Landscape {
                 claims.map(|(_, host, address)| (host.to_owned(), (*name).to_owned(), address.to_owned())),
             );
         }
+        // Who is taken out leaves a name to others, where there are others.
+        let evacuated = CLUSTERS.iter().zip(&self.clusters).filter(|(_, cluster)| cluster.is_evacuated);
+        let evacuated: BTreeSet<&str> = evacuated.map(|(name, _)| *name).collect();
+        let is_left = |host: &str| {
+            wanted.iter().any(|(other, of, _)| other == host && !evacuated.contains(of.as_str()))
+        };
+        let left: BTreeSet<String> =
+            wanted.iter().map(|(host, ..)| host.clone()).filter(|host| is_left(host)).collect();
+        wanted.retain(|(host, of, _)| !left.contains(host) || !evacuated.contains(of.as_str()));
         wanted
     }
 
@@ -187,14 +198,16 @@ impl Landscape {
                 let id = super::super::id(CLUSTERS[cluster]);
                 world.tell(Input::Observation(id, trouble));
             }
-            Step::Govern { cluster, denies, fails } => {
-                (self.clusters[cluster].denies, self.clusters[cluster].is_known) = (DENIES[denies], true);
-                let rules = Rules { denies: DENIES[denies], fails, ..Rules::default() };
+            Step::Govern { cluster, denies, fails, evacuated: is_evacuated } => {
+                let of = &mut self.clusters[cluster];
+                (of.denies, of.is_known, of.is_evacuated) = (DENIES[denies], true, is_evacuated);
+                let rules = Rules { denies: DENIES[denies], fails, is_evacuated, ..Rules::default() };
                 world.govern(CLUSTERS[cluster], &rules);
             }
             Step::Compare { cluster, denies } => {
                 self.clusters[cluster].is_known = true;
-                let active = Rules { denies: self.clusters[cluster].denies, ..Rules::default() };
+                let Cluster { denies: active, is_evacuated, .. } = self.clusters[cluster];
+                let active = Rules { denies: active, is_evacuated, ..Rules::default() };
                 let candidate = Rules { denies: DENIES[denies], ..Rules::default() };
                 world.compare(CLUSTERS[cluster], &active, &candidate);
             }

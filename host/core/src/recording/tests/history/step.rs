@@ -44,6 +44,7 @@ pub(super) enum Step {
         cluster: usize,
         denies: usize,
         fails: bool,
+        evacuated: bool,
     },
     Compare {
         cluster: usize,
@@ -106,8 +107,9 @@ pub(super) fn steps(many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<S
         6 => of(|cluster| Step::List { cluster }),
         1 => of(|cluster| Step::ListNothing { cluster }),
         1 => (cluster.clone(), 0..4usize).prop_map(|(cluster, kind)| Step::Trouble { cluster, kind }),
-        6 => (cluster.clone(), denies.clone(), prop::bool::weighted(0.2))
-            .prop_map(|(cluster, denies, fails)| Step::Govern { cluster, denies, fails }),
+        6 => (cluster.clone(), denies.clone(), prop::bool::weighted(0.2), prop::bool::weighted(0.2)).prop_map(
+            |(cluster, denies, fails, evacuated)| Step::Govern { cluster, denies, fails, evacuated }
+        ),
         2 => (cluster.clone(), denies).prop_map(|(cluster, denies)| Step::Compare { cluster, denies }),
         1 => of(|cluster| Step::Ungovern { cluster }),
         1 => of(|cluster| Step::Release { cluster }),
