@@ -104,6 +104,11 @@ pub struct DNSPolicySpec {
     #[serde(default)]
     pub deletion_guard: DeletionGuard,
 
+    /// Within which times to live records are published, whoever asks for others: the annotation of an object, or the
+    /// module.
+    #[serde(default)]
+    pub ttl: Ttl,
+
     /// What each cluster may ask for, so that none keeps others waiting. What exceeds it is told on the
     /// object concerned.
     #[serde(default)]
@@ -200,6 +205,35 @@ pub struct DeletionGuard {
     #[serde(default = "default_hold_seconds")]
     #[schemars(with = "i32", range(min = 1, max = 604_800))]
     pub hold_seconds: u32,
+}
+
+/// Bounds of times to live.
+#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[x_kube(validation = Rule::new("self.minSeconds <= self.maxSeconds").message("minSeconds must not be more than maxSeconds"))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ttl {
+    /// In seconds (1 to 86400). A high one keeps questions away from the central DNS server.
+    #[serde(default = "default_min_ttl")]
+    #[schemars(with = "i32", range(min = 1, max = 86_400))]
+    pub min_seconds: u32,
+    /// In seconds (1 to 86400). A low one lets a change be seen everywhere soon.
+    #[serde(default = "default_max_ttl")]
+    #[schemars(with = "i32", range(min = 1, max = 86_400))]
+    pub max_seconds: u32,
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self { min_seconds: default_min_ttl(), max_seconds: default_max_ttl() }
+    }
+}
+
+const fn default_min_ttl() -> u32 {
+    1
+}
+/// A day, after which a wrong answer is gone.
+const fn default_max_ttl() -> u32 {
+    86_400
 }
 
 /// What one cluster may ask for.

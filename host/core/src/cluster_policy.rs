@@ -11,6 +11,7 @@ use crate::name::HostName;
 use crate::policy::{Context, Policy};
 use crate::precedence::Precedence;
 use crate::skydns::Owner;
+use crate::ttl::TtlBounds;
 
 /// Under which policy a cluster stands.
 #[derive(Clone)]
@@ -65,6 +66,8 @@ pub struct ClusterModule {
     pub context: Arc<Context>,
     /// Whether the DNS server in use can serve wildcards.
     pub wildcards: bool,
+    /// Within which times to live the cluster publishes.
+    pub ttl: TtlBounds,
 }
 
 impl ClusterModule {
@@ -75,6 +78,7 @@ impl ClusterModule {
             && self.guards == other.guards
             && self.context == other.context
             && self.wildcards == other.wildcards
+            && self.ttl == other.ttl
     }
 
     /// Where a cluster with this domain may publish.
@@ -82,6 +86,6 @@ impl ClusterModule {
     pub fn allowed(&self, domain: HostName) -> AllowedNames {
         let shared_names = self.context.shared_names.iter().cloned().collect();
         let shared_suffixes = self.context.shared_suffixes.iter().cloned().collect();
-        AllowedNames { domain, shared_names, shared_suffixes, wildcards: self.wildcards }
+        AllowedNames { domain, shared_names, shared_suffixes, wildcards: self.wildcards, ttl: self.ttl }
     }
 }

@@ -14,11 +14,8 @@ use crate::policy::{
 };
 use crate::record::{RecordSet, RecordType, RecordValue, lines};
 use crate::service_names::is_service_name;
+use crate::ttl::TtlBounds;
 
-/// Shortest time to live in seconds that is published.
-pub const MIN_TTL_SECONDS: u32 = 1;
-/// Longest time to live in seconds that is published: a day, after which a wrong answer is gone.
-pub const MAX_TTL_SECONDS: u32 = 86_400;
 /// Most values of one record set: more do not fit into a DNS answer that people would want, and
 /// one etcd transaction takes 128 operations by default.
 pub const MAX_VALUES: usize = 64;
@@ -38,6 +35,8 @@ pub struct AllowedNames {
     pub shared_suffixes: BTreeSet<HostName>,
     /// Whether the store can serve wildcards.
     pub wildcards: bool,
+    /// Within which times to live it publishes.
+    pub ttl: TtlBounds,
 }
 
 impl AllowedNames {
@@ -243,7 +242,7 @@ fn check_record_sets(
             return Err(format!("CNAME {name} has {} values, only one is possible", values.len()));
         }
         // What the author of an object says of it goes before what holds for all.
-        let ttl_seconds = ttl_seconds.unwrap_or(set.ttl_seconds).clamp(MIN_TTL_SECONDS, MAX_TTL_SECONDS);
+        let ttl_seconds = allowed.ttl.nearest(ttl_seconds.unwrap_or(set.ttl_seconds));
         let key = (name.clone(), set.record_type);
         let values = values.into_iter().collect();
         if checked.insert(key, RecordSet { name: name.clone(), ttl_seconds, values }).is_some() {
@@ -337,6 +336,7 @@ mod tests {
             shared_names: [name("shared.openmcp.cluster")].into(),
             shared_suffixes: [name("team.openmcp.cluster")].into(),
             wildcards: false,
+            ttl: TtlBounds::default(),
         };
         let source = SourceRef::new(Kind::HttpRoute, "default", "r");
         let wanted = Claim {
@@ -422,14 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn the_time_to_live_is_clamped_into_its_range() {
-        for (asked, published) in [(0, 1), (60, 60), (u32::MAX, 86_400)] {
-            let mut set = proposed(GOOD, RecordType::A, &["10.0.0.1"]);
-            set.ttl_seconds = asked;
-            match run(GOOD, &["10.0.0.1"], &allow(vec![set])) {
-                Decision::Publish(sets) => assert_eq!(sets[0].ttl_seconds, published),
-                other => panic!("{other:?}"),
-            }
+    fn the_time_to_live_is_brought_into_the_bounds_of_the_policy() {
+        let mut set = proposed(GOOD, RecordType::A, &["10.0.0.1"]);
+        set.ttl_seconds = 0;
+        match run(GOOD, &["10.0.0.1"], &allow(vec![set])) {
+            Decision::Publish(sets) => assert_eq!(sets[0].ttl_seconds, 1),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -49,6 +49,7 @@ pub mod resolve;
 pub mod service_names;
 pub mod skydns;
 mod store_event;
+pub mod ttl;
 pub mod version;
 pub mod withdrawal;
 

@@ -66,6 +66,7 @@ fn published(target: &str) -> String {
         shared_names: BTreeSet::new(),
         shared_suffixes: BTreeSet::new(),
         wildcards: false,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
     };
     let source = SourceRef::new(Kind::Ingress, "web", "shop");
     let claim = Claim {

@@ -105,6 +105,7 @@ impl Bench {
             shared_names: BTreeSet::new(),
             shared_suffixes: BTreeSet::new(),
             wildcards: true,
+            ttl: openmcp_dns_core::ttl::TtlBounds::default(),
         };
         Ok(Self { module, context, allowed, asked: AskedClaim::new(source, Labels::default(), claim) })
     }

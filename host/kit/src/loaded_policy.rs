@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource};
+use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource, Ttl};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -165,6 +165,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             shared_suffixes: Vec::new(),
             sources: None,
             deletion_guard: DeletionGuard::default(),
+            ttl: Ttl::default(),
             limits: Limits::default(),
         },
         |policy| policy.spec.clone(),

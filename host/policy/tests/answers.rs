@@ -72,6 +72,7 @@ fn allowed() -> AllowedNames {
         shared_names: BTreeSet::new(),
         shared_suffixes: BTreeSet::new(),
         wildcards: false,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
     }
 }
 

@@ -19,6 +19,9 @@ use serde_json::json;
 
 const ZONE: &str = "openmcp.cluster";
 
+/// Below this, every cluster may publish.
+const SHARED: &str = "everywhere.openmcp.cluster";
+
 /// The TTL of the first module.
 pub(crate) const TTL_SECONDS: u32 = 60;
 
@@ -100,9 +103,10 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
             cluster: ClusterFacts { id: cluster.clone(), purposes: Vec::new(), labels: BTreeMap::new() },
             configuration: "{}".to_owned(),
             shared_names: Vec::new(),
-            shared_suffixes: Vec::new(),
+            shared_suffixes: vec![SHARED.parse()?],
         }),
         wildcards: false,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
     };
     Ok(ClusterPolicy {
         policy_name: "landscape".to_owned(),
@@ -122,6 +126,12 @@ pub(crate) fn ingress(cluster: &ClusterId, number: usize, edition: u8) -> anyhow
     let name = object_name(number);
     let hosts = [host_name(cluster, &name)];
     object(&name, &hosts, &address(number, edition))
+}
+
+/// An Ingress whose name each cluster has.
+pub(crate) fn shared_ingress(number: usize, edition: u8) -> anyhow::Result<Watched> {
+    let name = object_name(number);
+    object(&name, &[format!("{name}.{SHARED}")], &address(number, edition))
 }
 
 /// An Ingress with many hosts.

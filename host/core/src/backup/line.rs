@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::decide::{MAX_TTL_SECONDS, MAX_VALUES, MIN_TTL_SECONDS, has_query_wildcard};
+use crate::decide::{MAX_VALUES, has_query_wildcard};
 use crate::name::HostName;
 use crate::record::{RecordType, RecordValue};
 use crate::service_names::is_service_name;
 use crate::skydns::{Owner, Prefix, value_id};
+use crate::ttl::{MAX_TTL_SECONDS, MIN_TTL_SECONDS};
 
 /// A value at a name, with its owner and the object from which it comes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,6 +23,7 @@ pub(crate) fn throughput(module: &Module, cases: &[Case]) {
         shared_names: cases[0].context.shared_names.iter().cloned().collect(),
         shared_suffixes: BTreeSet::new(),
         wildcards: true,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
     };
     let undecided = AtomicUsize::new(0);
     let started = Instant::now();

@@ -180,7 +180,13 @@ fn ask_claim(
     };
     let shared_names = context.shared_names.iter().cloned().collect();
     let shared_suffixes = context.shared_suffixes.iter().cloned().collect();
-    let allowed = AllowedNames { domain, shared_names, shared_suffixes, wildcards: true };
+    let allowed = AllowedNames {
+        domain,
+        shared_names,
+        shared_suffixes,
+        wildcards: true,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
+    };
     match decide(&answers, context, &allowed, &asked) {
         Decision::Undecided(failure) => Err(Problem::NotPermitted(failure.message)),
         decision => Ok(Answer::Decision(decision)),

@@ -95,6 +95,7 @@ impl Life {
                     guards: "".into(),
                     context,
                     wildcards: false,
+                    ttl: openmcp_dns_core::ttl::TtlBounds::default(),
                 };
                 let domain = "w1.openmcp.cluster".parse().unwrap();
                 let allowed = AllowedNames {
@@ -102,6 +103,7 @@ impl Life {
                     shared_names: BTreeSet::new(),
                     shared_suffixes: BTreeSet::new(),
                     wildcards: false,
+                    ttl: openmcp_dns_core::ttl::TtlBounds::default(),
                 };
                 let _ = answer.send(Some((module, Arc::new(allowed))));
             }

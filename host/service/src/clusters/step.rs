@@ -109,6 +109,7 @@ mod tests {
                 guards: "".into(),
                 context: Arc::new(context),
                 wildcards: false,
+                ttl: openmcp_dns_core::ttl::TtlBounds::default(),
             },
             candidate: None,
             sources: Arc::default(),

@@ -12,6 +12,7 @@ use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 use openmcp_dns_core::precedence::Precedence;
+use openmcp_dns_core::ttl::TtlBounds;
 
 use openmcp_dns_api::dns_policy::{self, DeletionGuard, Serve, SharedName, SharedSuffix};
 use openmcp_dns_api::selector::ClusterIdentity;
@@ -81,6 +82,7 @@ impl ActivePolicy<'_> {
                 guards: Arc::clone(guards),
                 context: Arc::new(context),
                 wildcards: *wildcards,
+                ttl: TtlBounds { min_seconds: spec.ttl.min_seconds, max_seconds: spec.ttl.max_seconds },
             }
         };
         let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;

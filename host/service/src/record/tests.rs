@@ -110,6 +110,7 @@ fn module(cluster: &str, policy: &Denies) -> ClusterModule {
             shared_suffixes: Vec::new(),
         }),
         wildcards: false,
+        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
     }
 }
 

@@ -60,6 +60,7 @@ impl Rules {
                 shared_suffixes: Vec::new(),
             }),
             wildcards: false,
+            ttl: crate::ttl::TtlBounds::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The life cycle of a policy, as scenarios.
 
+mod for_cluster;
 mod guards;
 mod invalid_spec;
 mod loading;
