@@ -30,10 +30,12 @@ pub(crate) enum Figure {
     StoreRestartTransactions,
     RestartSeconds,
     RestartTransactions,
+    EvacuationSeconds,
+    ReturnSeconds,
 }
 
 /// Each with what it says and how many digits of it mean something.
-pub(crate) const ALL: [(Figure, &str, usize); 25] = [
+pub(crate) const ALL: [(Figure, &str, usize); 27] = [
     (Figure::RawSeconds, "raw: the same keys in batches, s", 2),
     (Figure::RawTransactions, "raw: transactions", 0),
     (Figure::ColdSeconds, "cold start until all is settled, s", 2),
@@ -59,6 +61,8 @@ pub(crate) const ALL: [(Figure, &str, usize); 25] = [
     (Figure::StoreRestartTransactions, "restart of the store: transactions", 0),
     (Figure::RestartSeconds, "restart of the service until all is settled, s", 2),
     (Figure::RestartTransactions, "restart of the service: transactions", 0),
+    (Figure::EvacuationSeconds, "a cluster is taken out of at most 10,000 shared names, s", 2),
+    (Figure::ReturnSeconds, "and comes back, s", 2),
 ];
 
 /// All figures of one landscape.

@@ -18,6 +18,9 @@ use crate::stores::{Kind, Place};
 /// Changes one after the other.
 const CHANGES: usize = 1000;
 
+/// Most names that a cluster is taken out of.
+const EVACUATED: usize = 10_000;
+
 /// How long nothing happens, to see what that costs.
 const REST: Duration = Duration::from_secs(5);
 
@@ -69,7 +72,32 @@ pub(crate) async fn measure(kind: Kind, size: Size, folder: &Path) -> anyhow::Re
         Err(_) => eprintln!("  others were not recorded beside it within {HOSTILE_LIMIT:?}"),
     }
     running.end().await?;
+    eprintln!("  evacuation ...");
+    evacuation(kind, size, folder, &mut figures).await?;
     Ok(figures)
+}
+
+/// Two clusters have the same names, and one of them is taken out.
+async fn evacuation(kind: Kind, size: Size, folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
+    let names = size.names.min(EVACUATED);
+    let both = Size { names: 2 * names, clusters: 2 };
+    let place = Place::open(kind, &folder.join("evacuated")).await?;
+    let running = Running::start(place.store().await?);
+    running.govern(both, "first", TTL_SECONDS).await?;
+    for (edition, cluster) in [0, 1].into_iter().zip(both.clusters()) {
+        let all = (0..names).map(|number| landscape::shared_ingress(number, edition));
+        running.list(&cluster, all.collect::<anyhow::Result<_>>()?).await?;
+    }
+    running.settled(both).await?;
+    for (is_evacuated, figure) in [(true, Figure::EvacuationSeconds), (false, Figure::ReturnSeconds)] {
+        let written = running.store.names();
+        let started = Instant::now();
+        running.evacuate(&landscape::cluster(0), is_evacuated).await?;
+        running.written(written + names as u64).await?;
+        figures.add(figure, started.elapsed().as_secs_f64());
+        running.settled(both).await?;
+    }
+    running.end().await
 }
 
 /// Gives how much memory a store of our own takes.

@@ -22,7 +22,7 @@ use openmcp_dns_store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::landscape::{Size, policy};
+use crate::landscape::{Size, TTL_SECONDS, policy};
 use crate::stores::Counted;
 
 /// After this long, something is broken, and no figure would mean anything.
@@ -83,6 +83,23 @@ impl Running {
         for cluster in size.clusters() {
             let policy = policy(&cluster, digest, ttl_seconds)?;
             self.command(Command::Govern(cluster, Box::new(policy))).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a cluster out of the names that others have as well, or brings it back.
+    pub(crate) async fn evacuate(&self, cluster: &ClusterId, is_evacuated: bool) -> anyhow::Result<()> {
+        let mut policy = policy(cluster, "first", TTL_SECONDS)?;
+        policy.precedence.is_evacuated = is_evacuated;
+        self.command(Command::Govern(cluster.clone(), Box::new(policy))).await
+    }
+
+    /// Waits until so many names have been written in all.
+    pub(crate) async fn written(&self, names: u64) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while self.store.names() < names {
+            ensure!(started.elapsed() < TOO_LONG, "{} of {names} names are written", self.store.names());
+            tokio::time::sleep(LOOK_INTERVAL).await;
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ impl Place {
                 connect_etcd(&address, Prefix::default()).await?
             }
         };
-        Ok(Arc::new(Counted { inner, transactions: AtomicU64::new(0) }))
+        Ok(Arc::new(Counted { inner, transactions: AtomicU64::new(0), names: AtomicU64::new(0) }))
     }
 
     /// It answers nobody any more.
@@ -139,12 +139,19 @@ async fn write(mut client: Client, batch: &[NamePlan]) -> anyhow::Result<()> {
 pub(crate) struct Counted {
     inner: Arc<dyn Store>,
     transactions: AtomicU64,
+    /// Names that were written, each as often as it was.
+    names: AtomicU64,
 }
 
 impl Counted {
     /// Transactions since this was asked last.
     pub(crate) fn take(&self) -> u64 {
         self.transactions.swap(0, Ordering::Relaxed)
+    }
+
+    /// How many names have been written so far.
+    pub(crate) fn names(&self) -> u64 {
+        self.names.load(Ordering::Relaxed)
     }
 }
 
@@ -164,7 +171,11 @@ impl Store for Counted {
 
     async fn commit(&self, fence: &Fence, plans: &[NamePlan]) -> Result<Commit, StoreError> {
         self.transactions.fetch_add(1, Ordering::Relaxed);
-        self.inner.commit(fence, plans).await
+        let commit = self.inner.commit(fence, plans).await;
+        if matches!(commit, Ok(Commit::Done(_))) {
+            self.names.fetch_add(plans.len() as u64, Ordering::Relaxed);
+        }
+        commit
     }
 
     async fn kept(&self, below: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
