@@ -69,6 +69,15 @@ pub struct SecretReference {
     pub name: String,
 }
 
+/// Why nothing is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotGranted {
+    /// It will not be, unless a person does something; otherwise it may be soon.
+    pub is_denied: bool,
+    /// For people.
+    pub message: String,
+}
+
 impl AccessRequest {
     /// The cluster that it is for; the provider fills that in where somebody has asked otherwise.
     #[must_use]
@@ -80,12 +89,13 @@ impl AccessRequest {
     /// The Secret with the kubeconfig, or why there is none. What was granted to an older generation counts no more.
     ///
     /// # Errors
-    /// When nothing is granted, for people.
-    pub fn granted(&self) -> Result<&str, String> {
+    /// When nothing is granted.
+    pub fn granted(&self) -> Result<&str, NotGranted> {
         let status = self.status.clone().unwrap_or_default();
         let name = format!("AccessRequest {}/{}", self.namespace().unwrap_or_default(), self.name_any());
+        let pending = |message| Err(NotGranted { is_denied: false, message });
         if self.metadata.deletion_timestamp.is_some() {
-            return Err(format!("{name} is being deleted"));
+            return pending(format!("{name} is being deleted"));
         }
         let is_current = Some(status.observed_generation) == self.metadata.generation;
         let secret = self.status.as_ref().and_then(|status| status.secret_ref.as_ref());
@@ -99,17 +109,20 @@ impl AccessRequest {
                     .map(|condition| condition.message.as_str())
                     .collect();
                 let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
-                Err(format!(
-                    "{name} is denied{why}: ask the cluster's provider, or give a Secret with a kubeconfig"
-                ))
+                Err(NotGranted {
+                    is_denied: true,
+                    message: format!(
+                        "{name} is denied{why}: ask the cluster's provider, or give a Secret with a kubeconfig"
+                    ),
+                })
             }
             ("", _) => {
-                Err(format!("{name} has not been looked at yet: is there a provider for the cluster?"))
+                pending(format!("{name} has not been looked at yet: is there a provider for the cluster?"))
             }
             ("Granted", _) if !is_current => {
-                Err(format!("{name} has been changed, and not been granted anew yet"))
+                pending(format!("{name} has been changed, and not been granted anew yet"))
             }
-            (phase, _) => Err(format!("{name} has not been granted yet, its phase is {phase}")),
+            (phase, _) => pending(format!("{name} has not been granted yet, its phase is {phase}")),
         }
     }
 }
@@ -137,12 +150,19 @@ mod tests {
     fn only_what_was_granted_to_the_present_generation_counts() {
         let granted = json!({"phase": "Granted", "observedGeneration": 2, "secretRef": {"name": "s"}});
         assert_eq!(request(2, &granted).granted(), Ok("s"));
-        assert!(request(3, &granted).granted().unwrap_err().contains("n/r has been changed"));
+        let why_not = |generation, status: &Value| {
+            let NotGranted { is_denied, message } = request(generation, status).granted().unwrap_err();
+            format!("{}: {message}", if is_denied { "denied" } else { "pending" })
+        };
+        let is = |said: String, kind: &str, text: &str| {
+            assert!(said.starts_with(kind) && said.contains(text), "{said}")
+        };
+        is(why_not(3, &granted), "pending", "n/r has been changed");
         let pending = json!({"phase": "Pending", "observedGeneration": 2});
-        assert!(request(2, &pending).granted().unwrap_err().contains("its phase is Pending"));
+        is(why_not(2, &pending), "pending", "its phase is Pending");
         let denied = json!({"phase": "Denied", "observedGeneration": 2, "conditions": [{"type": "Granted",
             "status": "False", "reason": "No", "message": "no tenants", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
-        assert!(request(2, &denied).granted().unwrap_err().contains("is denied (no tenants)"));
-        assert!(request(1, &Value::Null).granted().unwrap_err().contains("not been looked at"));
+        is(why_not(2, &denied), "denied", "is denied (no tenants)");
+        is(why_not(1, &Value::Null), "pending", "not been looked at");
     }
 }

@@ -20,7 +20,7 @@ pub mod selector;
 pub mod sources;
 
 pub use access_request::{
-    ACCESS_REQUEST_FINALIZER, AccessRequest, AccessRequestSpec, AccessRequestStatus,
+    ACCESS_REQUEST_FINALIZER, AccessRequest, AccessRequestSpec, AccessRequestStatus, NotGranted,
     OPENMCP_MANAGED_BY_LABEL, OPENMCP_MANAGED_PURPOSE_LABEL,
 };
 pub use cluster::{Cluster, cluster_id};

@@ -32,6 +32,10 @@ reasons! {
     KubeconfigMissing,
     /// The kubeconfig cannot be used.
     KubeconfigInvalid,
+    /// Access has been asked for, and not been granted yet.
+    AccessPending,
+    /// The cluster's provider does not grant access.
+    AccessDenied,
     /// The API server does not answer, or refuses.
     Unreachable,
     /// A kind that is watched is not served, so nothing is recorded from it.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use openmcp_dns_core::agents::Step;
-use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +16,7 @@ use crate::inventory::Access;
 use crate::observe::{Observation, Watching, observe};
 use crate::settings::Settings;
 use crate::tasks::Tasks;
+use openmcp_dns_api::conditions::Finding;
 
 /// The way into one cluster, open or not.
 pub(super) struct Connection {
@@ -40,7 +40,7 @@ pub(super) struct Connection {
 struct Open {
     access: Access,
     /// The client, or why there is none.
-    client: Result<kube::Client, String>,
+    client: Result<kube::Client, Finding>,
     layout: LayoutView,
     pulse: watch::Receiver<Pulse>,
     /// The watches of what claims host names; `None` where the agent says that.
@@ -144,7 +144,7 @@ impl Connection {
         if self.open.as_ref().is_some_and(|open| open.access == *access) {
             return;
         }
-        let made = access.client().await.map_err(|error| chain(&error));
+        let made = access.client().await.map_err(|error| error.finding());
         let made = made.map(|client| Watches::of(of_leader(client, self.settings.leadership.clone())));
         let (client, watches) =
             made.map_or_else(|why| (Err(why), None), |(client, watches)| (Ok(client), Some(watches)));

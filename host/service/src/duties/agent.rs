@@ -313,7 +313,7 @@ impl Duty for ClusterAgent {
                 Ok(is_there) => self.take_away(&enrolment, context.id, client, is_there).await,
                 Err(error) => Err(chain(&error)),
             },
-            Way::Unusable(why) => Err(why.to_owned()),
+            Way::Unusable(why) => Err(why.message.clone()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
         let undone = Undone::of(removed, context.elapsed, "the agent");

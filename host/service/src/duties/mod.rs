@@ -139,7 +139,7 @@ pub enum Way<'c> {
     /// There is no access.
     None,
     /// There is one that is of no use, and why.
-    Unusable(&'c str),
+    Unusable(&'c Finding),
     /// There is one. The cluster may not answer all the same.
     Open {
         /// Asks its API server.

@@ -22,6 +22,8 @@ pub enum Pulse {
     Answers,
     /// Nothing, or that it is out of order; which.
     Silent(String),
+    /// That it does not know who asks.
+    Unauthorized,
 }
 
 /// Asks until nobody wants to know any more. When the server answers again, its watches go on anew.
@@ -45,6 +47,7 @@ pub async fn follow(client: kube::Client, watches: Watches, pulse: watch::Sender
 async fn ask(client: &kube::Client) -> Pulse {
     // The smallest answer that every user may have (ClusterRole `system:discovery`); no etcd is asked for it.
     match client.list_core_api_versions().await {
+        Err(kube::Error::Api(status)) if status.code == 401 => Pulse::Unauthorized,
         // A refusal is an answer too. The others are of a server that is out of order, or of a proxy before it.
         Err(kube::Error::Api(status)) if status.code < 500 => Pulse::Answers,
         Err(error) => Pulse::Silent(chain(&error)),

@@ -37,8 +37,14 @@ impl Duty for Reachable {
         match context.way {
             Way::None if context.has_agent => left_to_agent(&context.summary.watches),
             Way::None => Finding::bad(Reason::KubeconfigMissing, self.inventory.advice(context.id)),
-            Way::Unusable(why) => Finding::bad(Reason::KubeconfigInvalid, why),
-            Way::Open { pulse, .. } => finding(&pulse.borrow(), &context.summary.watches),
+            Way::Unusable(why) => why.clone(),
+            Way::Open { pulse, .. } => {
+                let pulse = pulse.borrow().clone();
+                if pulse == Pulse::Unauthorized {
+                    self.inventory.refused(context.id);
+                }
+                finding(&pulse, &context.summary.watches)
+            }
         }
     }
 }
@@ -66,6 +72,11 @@ fn is_left(watches: &BTreeMap<Kind, WatchState>) -> bool {
 fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
     if let Pulse::Silent(why) = pulse {
         let message = format!("the API server does not answer; what is published stays: {why}");
+        return Finding::bad(Reason::Unreachable, message);
+    }
+    if *pulse == Pulse::Unauthorized {
+        let message = "the API server does not know the service any more (401): the token of its kubeconfig has \
+                       expired or was revoked; what is published stays. The kubeconfig is read again";
         return Finding::bad(Reason::Unreachable, message);
     }
     let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
@@ -149,6 +160,13 @@ mod tests {
         assert_eq!((finding.status, finding.reason), (Some(true), Reason::Succeeded));
         let finding = left_to_agent(&BTreeMap::new());
         assert_eq!((finding.status, finding.reason), (None, Reason::AgentByHand));
+    }
+
+    #[test]
+    fn a_token_that_is_not_taken_any_more_is_told() {
+        let finding = finding(&Pulse::Unauthorized, &watches(&[]));
+        assert_eq!((finding.status, finding.reason), (Some(false), Reason::Unreachable));
+        assert!(finding.message.contains("401"), "{}", finding.message);
     }
 
     #[test]

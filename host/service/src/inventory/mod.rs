@@ -12,6 +12,8 @@ mod secrets;
 use std::fmt;
 
 use async_trait::async_trait;
+use openmcp_dns_api::NotGranted;
+use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_core::cluster::ClusterId;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -32,6 +34,9 @@ pub trait Inventory: Send + Sync + 'static {
 
     /// The service is responsible for a cluster, and needs a way into it.
     fn want(&self, _cluster: &ClusterId) {}
+
+    /// A cluster does not take what grants access to it any more: there may be something newer.
+    fn refused(&self, _cluster: &ClusterId) {}
 
     /// The service leaves a cluster, and has done there what it had to. Gives whether nothing of the access is left.
     ///
@@ -74,6 +79,8 @@ impl Insecure {
 enum Way {
     /// A kubeconfig as text, or why there is none.
     Kubeconfig { text: Result<String, String>, insecure: Insecure },
+    /// Access has been asked for.
+    Asked(NotGranted),
     /// A client that is there already, and which one it is.
     Client { client: kube::Client, version: u64 },
 }
@@ -85,6 +92,11 @@ impl Access {
             origin: origin.into(),
             way: Way::Kubeconfig { text: kubeconfig, insecure: Insecure::default() },
         }
+    }
+
+    /// Access that has been asked for and is not granted.
+    pub fn not_granted(origin: impl Into<String>, why: NotGranted) -> Self {
+        Self { origin: origin.into(), way: Way::Asked(why) }
     }
 
     /// The same, and this becomes of an insecure kubeconfig.
@@ -112,6 +124,10 @@ impl Access {
                 Ok(kubeconfig::client(text, &self.origin, *insecure).await?)
             }
             Way::Kubeconfig { text: Err(why), .. } => Err(AccessError::Missing(why.clone())),
+            Way::Asked(NotGranted { is_denied: true, message }) => Err(AccessError::Denied(message.clone())),
+            Way::Asked(NotGranted { is_denied: false, message }) => {
+                Err(AccessError::Pending(message.clone()))
+            }
             Way::Client { client, version: _ } => Ok(client.clone()),
         }
     }
@@ -124,9 +140,8 @@ impl PartialEq for Access {
                 text == other && insecure == allowed
             }
             (Way::Client { version: one, .. }, Way::Client { version: other, .. }) => one == other,
-            (Way::Kubeconfig { .. }, Way::Client { .. }) | (Way::Client { .. }, Way::Kubeconfig { .. }) => {
-                false
-            }
+            (Way::Asked(why), Way::Asked(other)) => why == other,
+            (Way::Kubeconfig { .. } | Way::Client { .. } | Way::Asked(_), _) => false,
         };
         is_same_way && self.origin == other.origin
     }
@@ -148,6 +163,25 @@ pub enum AccessError {
     /// The kubeconfig is of no use.
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
+    /// Access has been asked for, and is not granted yet.
+    #[error("{0}")]
+    Pending(String),
+    /// Access has been asked for, and is denied.
+    #[error("{0}")]
+    Denied(String),
+}
+
+impl AccessError {
+    /// What a condition says of it.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let message = openmcp_dns_core::chain(self);
+        match self {
+            Self::Missing(_) | Self::Kubeconfig(_) => Finding::bad(Reason::KubeconfigInvalid, message),
+            Self::Pending(_) => Finding::unknown(Reason::AccessPending, message),
+            Self::Denied(_) => Finding::bad(Reason::AccessDenied, message),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -289,7 +289,7 @@ impl Duty for Forward {
         self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         let removed = match context.way {
             Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
-            Way::Unusable(why) => Err(why.to_owned()),
+            Way::Unusable(why) => Err(why.message.clone()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
         Undone::of(removed, context.elapsed, "what forwards the zone in the cluster's DNS")

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::api::PartialObjectMeta;
-use openmcp_dns_api::AccessRequest;
+use openmcp_dns_api::{AccessRequest, NotGranted};
 use openmcp_dns_core::cluster::ClusterId;
 
 use crate::inventory::Access;
@@ -107,6 +107,23 @@ impl Known {
         true
     }
 
+    /// These clusters do not take what was read any more: it is to be read again, and used as long as nothing else is
+    /// there. Gives whether there is anything to read.
+    pub(super) fn doubt(&mut self, clusters: &BTreeSet<ClusterId>) -> bool {
+        let requests = self.requests.iter().flat_map(BTreeMap::values);
+        let of_clusters =
+            requests.filter(|request| request.cluster().is_some_and(|cluster| clusters.contains(&cluster)));
+        let secrets: Vec<Key> = of_clusters
+            .filter_map(|request| Some((request.namespace()?, request.granted().ok()?.to_owned())))
+            .collect();
+        for secret in &secrets {
+            if let Some(read) = self.read.get_mut(secret) {
+                read.version = String::new();
+            }
+        }
+        !secrets.is_empty()
+    }
+
     /// The Secrets that are to be read: they have not been, or have changed since.
     pub(super) fn to_read(&self) -> Vec<Key> {
         let is_due = |secret: &Key| match (self.read.get(secret), self.seen.get(secret)) {
@@ -159,12 +176,18 @@ impl Known {
 
     fn access(&self, request: &AccessRequest) -> Access {
         let (namespace, name) = key(request);
-        let kubeconfig = request.granted().and_then(|secret| {
-            let read = self.read.get(&(namespace.clone(), secret.to_owned()));
-            let unread = || Err(format!("Secret {namespace}/{secret} has not been read yet"));
-            read.map_or_else(unread, |read| read.kubeconfig.clone())
-        });
-        Access::by_kubeconfig(format!("AccessRequest {namespace}/{name}"), kubeconfig)
+        let origin = format!("AccessRequest {namespace}/{name}");
+        let secret = match request.granted() {
+            Ok(secret) => secret,
+            Err(why) => return Access::not_granted(origin, why),
+        };
+        match self.read.get(&(namespace.clone(), secret.to_owned())) {
+            Some(read) => Access::by_kubeconfig(origin, read.kubeconfig.clone()),
+            None => {
+                let message = format!("Secret {namespace}/{secret} has not been read yet");
+                Access::not_granted(origin, NotGranted { is_denied: false, message })
+            }
+        }
     }
 
     fn secrets(&self) -> impl Iterator<Item = Key> {
@@ -250,6 +273,21 @@ mod tests {
         assert_eq!(known.to_read(), [secret("w1")]);
         known.take_secret(secret("w1"), "2".to_owned(), Ok("second".to_owned()));
         assert_eq!(told(&mut known), ["set w1"]);
+    }
+
+    #[test]
+    fn what_a_cluster_does_not_take_any_more_is_read_again_at_once() {
+        let mut known = both(Vec::new(), vec![request("w1", "Granted"), request("w2", "Granted")]);
+        for name in ["w1", "w2"] {
+            known.take_secret(secret(name), "1".to_owned(), Ok("first".to_owned()));
+        }
+        assert_eq!(told(&mut known), ["all w1 w2"]);
+        assert!(known.doubt(&[cluster("w1")].into()));
+        assert_eq!(known.to_read(), [secret("w1")]);
+        assert!(told(&mut known).is_empty(), "it is used until there is another");
+        known.take_secret(secret("w1"), "2".to_owned(), Ok("second".to_owned()));
+        assert_eq!(told(&mut known), ["set w1"]);
+        assert!(!known.doubt(&[cluster("w3")].into()));
     }
 
     #[test]

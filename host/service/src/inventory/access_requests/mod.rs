@@ -38,6 +38,8 @@ pub struct AccessRequestInventory {
     insecure: Insecure,
     requester: Requester,
     wanted: channel::Sender<BTreeSet<ClusterId>>,
+    /// Clusters that do not take their token any more.
+    refused: channel::Sender<BTreeSet<ClusterId>>,
 }
 
 /// What is seen on the platform cluster.
@@ -57,7 +59,8 @@ impl AccessRequestInventory {
         insecure: Insecure,
     ) -> Self {
         let requester = Requester::new(platform.clone(), provider_name);
-        Self { platform, given, insecure, requester, wanted: channel::Sender::default() }
+        let (wanted, refused) = Default::default();
+        Self { platform, given, insecure, requester, wanted, refused }
     }
 
     /// Tells what is seen, until nobody listens.
@@ -115,6 +118,7 @@ impl Inventory for AccessRequestInventory {
         let (sender, mut seen) = mpsc::channel(16);
         let choose = async {
             let (mut known, mut wanted) = (Known::default(), self.wanted.subscribe());
+            let mut refused = self.refused.subscribe();
             let mut again = None;
             loop {
                 let retry = async {
@@ -143,6 +147,14 @@ impl Inventory for AccessRequestInventory {
                         Some(Seen::Secret(update)) => known.see_secrets(update),
                     },
                     Ok(()) = wanted.changed() => true,
+                    Ok(()) = refused.changed() => {
+                        let mut clusters = BTreeSet::new();
+                        self.refused.send_if_modified(|refused| {
+                            clusters = std::mem::take(refused);
+                            false
+                        });
+                        known.doubt(&clusters)
+                    }
                     () = retry => true,
                 };
                 if !concerns {
@@ -175,6 +187,10 @@ impl Inventory for AccessRequestInventory {
 
     fn want(&self, cluster: &ClusterId) {
         self.wanted.send_if_modified(|wanted| wanted.insert(cluster.clone()));
+    }
+
+    fn refused(&self, cluster: &ClusterId) {
+        self.refused.send_if_modified(|refused| refused.insert(cluster.clone()));
     }
 
     async fn give_back(&self, cluster: &ClusterId) -> kube::Result<bool> {
