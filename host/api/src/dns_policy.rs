@@ -113,6 +113,20 @@ pub struct DNSPolicySpec {
     /// object concerned.
     #[serde(default)]
     pub limits: Limits,
+
+    /// Where, besides Events, the authors of objects are told what has become of their names.
+    #[serde(default)]
+    pub report: Report,
+}
+
+/// Where, besides Events, authors are told what has become of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Report {
+    /// Whether routes of the Gateway API have an entry of this service in `status.parents`, with the conditions
+    /// `Recorded`, `Resolvable` and `Propagated`. The account in the cluster needs the right to it.
+    #[serde(default)]
+    pub route_status: bool,
 }
 
 /// A module that can only deny.

@@ -70,6 +70,8 @@ reasons! {
     PolicyFailed,
     /// Values that are not ours stand at names of this cluster.
     ForeignRecords,
+    /// The status of routes cannot be written.
+    RouteStatusRefused,
     /// The DNS server answers something else than was decided.
     Mismatch,
     /// The DNS server could not be asked.

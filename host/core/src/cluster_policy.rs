@@ -28,6 +28,8 @@ pub struct ClusterPolicy {
     pub limits: Limits,
     /// How it stands at names that others publish as well.
     pub precedence: Precedence,
+    /// Whether routes are told in their status what has become of their names.
+    pub route_status: bool,
     /// When a deletion is held.
     pub deletion_limits: DeletionLimits,
     /// After how long a held deletion goes on.

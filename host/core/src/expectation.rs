@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::cluster::ClusterId;
 use crate::few::Few;
-use crate::mirror::StoredName;
+use crate::mirror::{Stored, StoredName};
 use crate::name::HostName;
 use crate::plan::NamePlan;
 use crate::record::{RecordType, RecordValue, Values};
@@ -22,6 +22,19 @@ pub struct Expectation {
     pub values: Values,
     /// Values that must not be answered any more.
     pub gone: Values,
+    /// For how long whoever has asked before may keep what was answered then, in seconds.
+    pub kept_seconds: u32,
+}
+
+/// For how long that there is no answer may be kept, in seconds: CoreDNS's etcd plugin and the built-in server say so
+/// in their SOA records.
+const NEGATIVE_SECONDS: u32 = 30;
+
+/// For how long what is answered for a name may be kept, in seconds: that there is something, and that there is nothing
+/// of another type.
+pub(crate) fn kept_seconds(stored: Option<&StoredName>) -> u32 {
+    let ttls = stored.into_iter().flat_map(StoredName::iter).filter_map(Stored::ttl_seconds);
+    ttls.fold(NEGATIVE_SECONDS, u32::max)
 }
 
 /// Whether an answer is the expected one.
@@ -97,23 +110,25 @@ impl Expectation {
     #[must_use]
     pub fn nothing(name: &HostName) -> Self {
         let (clusters, values, gone) = Default::default();
-        Self { name: name.clone(), clusters, values, gone }
+        Self { name: name.clone(), clusters, values, gone, kept_seconds: NEGATIVE_SECONDS }
     }
 
-    /// Goes by what the store holds.
+    /// Goes by what the store holds. What was answered before is not known: it is taken to have been kept for as long
+    /// as what is answered now.
     #[must_use]
     pub fn from_stored(name: &HostName, stored: Option<&StoredName>) -> Self {
-        let mut expectation = Self::nothing(name);
+        let mut expectation = Self { kept_seconds: kept_seconds(stored), ..Self::nothing(name) };
         for stored in stored.into_iter().flat_map(StoredName::iter) {
             expectation.add(stored.value(), stored.owner());
         }
         expectation
     }
 
-    /// Goes by what the store holds after a plan has been carried out.
+    /// Goes by what the store holds after a plan has been carried out; what was answered before it may be kept for so
+    /// long.
     #[must_use]
-    pub fn after(plan: &NamePlan, prefix: &Prefix, stored: Option<&StoredName>) -> Self {
-        let mut after = Self::nothing(&plan.name);
+    pub fn after(plan: &NamePlan, prefix: &Prefix, stored: Option<&StoredName>, kept_seconds: u32) -> Self {
+        let mut after = Self { kept_seconds, ..Self::nothing(&plan.name) };
         let changed: BTreeSet<&str> = plan.changes.iter().map(|change| change.key.as_str()).collect();
         for stored in stored.into_iter().flat_map(StoredName::iter) {
             if !changed.contains(stored.id.key(prefix, &plan.name).as_str()) {

@@ -46,6 +46,7 @@ mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;
+pub mod route_status;
 pub mod service_names;
 pub mod skydns;
 mod store_event;

@@ -7,7 +7,9 @@ use std::ops::{Bound, Deref};
 
 use crate::cluster::SourceRef;
 use crate::details::Detail;
-use crate::kinds::{Attachment, Kind, Lookup, ObjectDetails, ObjectKey, Role, SourceRules, Watched};
+use crate::kinds::{
+    Attachment, Kind, Lookup, ObjectDetails, ObjectKey, OwnEntries, ParentClaims, Role, SourceRules, Watched,
+};
 use crate::labels::Labels;
 use crate::resolve::Resolution;
 use kept::{Kept, Named};
@@ -105,6 +107,40 @@ impl Objects {
     #[must_use]
     pub fn uid(&self, source: &SourceRef) -> Option<&str> {
         Some(&self.get(source)?.meta.uid)
+    }
+
+    /// What a source claims through each of its parents.
+    #[must_use]
+    pub fn parent_claims(&self, source: &SourceRef, rules: &SourceRules) -> Vec<ParentClaims> {
+        self.get(source).map(|object| object.parent_claims(self, rules)).unwrap_or_default()
+    }
+
+    /// What stands in the status of a source of ours.
+    #[must_use]
+    pub fn own_entries(&self, source: &SourceRef) -> OwnEntries {
+        self.get(source).map(Watched::own_entries).unwrap_or_default()
+    }
+
+    /// How often the spec of a source has changed.
+    #[must_use]
+    pub fn generation(&self, source: &SourceRef) -> Option<i64> {
+        Some(self.get(source)?.meta.generation)
+    }
+
+    /// The routes in whose status something else of ours stands after this change.
+    #[must_use]
+    pub fn with_other_entries(&self, change: &Change) -> Vec<SourceRef> {
+        let objects = match change {
+            Change::Set(object) => std::slice::from_ref(object),
+            Change::Replaced(_, objects) => objects,
+            Change::Removed(..) | Change::Forgotten => &[],
+        };
+        let routes = objects.iter().filter(|object| object.kind.is_route());
+        routes
+            .map(|object| (source(object), object.own_entries()))
+            .filter(|(source, own)| self.own_entries(source) != *own)
+            .map(|(source, _)| source)
+            .collect()
     }
 
     /// All objects that can claim host names.

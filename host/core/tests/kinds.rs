@@ -200,7 +200,7 @@ struct Rule {
 }
 
 #[test]
-fn a_clusters_account_may_read_the_kinds_and_nothing_else_of_their_groups() {
+fn a_clusters_account_may_read_the_kinds_write_the_status_of_routes_and_nothing_else_of_their_groups() {
     let roles: Vec<Role> =
         serde_saphyr::from_multiple(&read(&repository().join("deploy/cluster-access.yaml"))).unwrap();
     let mut allowed = BTreeMap::new();
@@ -215,8 +215,15 @@ fn a_clusters_account_may_read_the_kinds_and_nothing_else_of_their_groups() {
         }
     }
     let reading = || ["get", "list", "watch"].map(str::to_owned).into();
-    let wanted = Kind::watched().map(|kind| ((kind.group().to_owned(), kind.plural().to_owned()), reading()));
-    assert_eq!(allowed, wanted.collect());
+    let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = Kind::watched()
+        .map(|kind| ((kind.group().to_owned(), kind.plural().to_owned()), reading()))
+        .collect();
+    let routes = Kind::watched().filter(|kind| kind.is_route());
+    wanted.extend(routes.map(|kind| {
+        let status = format!("{}/status", kind.plural());
+        ((kind.group().to_owned(), status), BTreeSet::from(["patch".to_owned()]))
+    }));
+    assert_eq!(allowed, wanted);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource, Ttl};
+use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource, Report, Ttl};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -167,6 +167,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             deletion_guard: DeletionGuard::default(),
             ttl: Ttl::default(),
             limits: Limits::default(),
+            report: Report::default(),
         },
         |policy| policy.spec.clone(),
     )

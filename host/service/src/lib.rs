@@ -37,6 +37,7 @@ pub mod policies;
 pub mod probe;
 pub mod record;
 pub mod report;
+pub mod route_status;
 pub mod run;
 pub mod serve;
 pub mod service_config;

@@ -35,7 +35,7 @@ use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::leadership::{Leadership, hold};
 use crate::metrics::{Metrics, Readiness};
-use crate::probe::{Central, Pace, Prober};
+use crate::probe::{Central, Pace, Prober, Servers};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
 use crate::service_config::ServiceConfig;
@@ -191,6 +191,8 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     });
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
+    let (pods_sender, pods) = watch::channel(Vec::new());
+    let servers = Servers::new(if deployer.is_some() { pods } else { upstreams.clone() });
     let (zones, zones_told) = watch::channel(None);
     let publisher = Publisher {
         zones: zones_told.clone(),
@@ -207,6 +209,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
             zones: zones_told.clone(),
             commands: commands.clone(),
             finding,
+            servers: pods_sender,
         };
         parts.spawn("canary of the DNS pods", leadership.clone().once_leading(pods.look_after()));
         let statuses = Statuses::new(platform.clone(), budget.clone());
@@ -249,6 +252,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         observations,
         statuses,
         prober,
+        servers,
         journal,
         metrics,
         readiness,

@@ -17,7 +17,7 @@ use crate::journal::Journal;
 use crate::leadership::Leadership;
 use crate::metrics::{Metrics, Readiness};
 use crate::observe::Observations;
-use crate::probe::ProberHandle;
+use crate::probe::{ProberHandle, Servers};
 use crate::record::Command;
 use crate::report::cluster_dns::ClusterReport;
 use crate::report::statuses::Statuses;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub statuses: Statuses<ClusterReport>,
     /// Asks the central DNS server; `None` where no address is known.
     pub prober: Option<ProberHandle>,
+    /// All DNS servers, each by its own address.
+    pub servers: Servers,
     /// Where what happens is noted.
     pub journal: Journal,
     /// Where the questions to policy modules are counted.

@@ -115,6 +115,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         sources: Arc::default(),
         limits: Limits::default(),
         precedence: openmcp_dns_core::precedence::Precedence::default(),
+        route_status: false,
         deletion_limits: DeletionLimits::default(),
         hold: Duration::from_secs(600),
         created_unix_seconds: 0,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::meta::or_default;
 
-/// One condition.
+/// One condition; nothing is read of its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {

@@ -27,6 +27,7 @@ mod namespace;
 mod object;
 mod own_listeners;
 mod parent;
+mod parent_status;
 mod reference;
 mod route;
 mod rules;
@@ -45,6 +46,9 @@ pub use endpoints::{Endpoint, EndpointsSpec};
 pub use external_dns::endpoint;
 pub use meta::{Meta, ObjectKey};
 pub use object::{Fields, Lookup, Object, Part, Reader, Watched};
+pub use parent_status::{CONTROLLER_NAME, Entry, EntryCondition, OwnEntries, PROPAGATED, RouteStatus};
+pub use reference::ParentRef;
+pub use route::ParentClaims;
 pub use rules::{GatewayRules, HostNamePlace, SourceRules, Template};
 pub use selector::{LabelRequirement, LabelSelector};
 
@@ -232,6 +236,12 @@ impl Kind {
     #[must_use]
     pub const fn is_namespaced(self) -> bool {
         self.row().is_namespaced
+    }
+
+    /// Whether its objects are routes of the Gateway API: in their status, each controller has entries of its own.
+    #[must_use]
+    pub const fn is_route(self) -> bool {
+        matches!(self.row().shape, Shape::Route { .. })
     }
 
     /// What its objects are there for.

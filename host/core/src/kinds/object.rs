@@ -20,7 +20,8 @@ use super::ingress::{self, IngressSpec, IngressStatus};
 use super::listener_set::{self, ListenerSetSpec, ListenerSetStatus};
 use super::meta::{Meta, ObjectKey, or_default};
 use super::own_listeners;
-use super::route::{self, Route, RouteSpec, RouteStatus};
+use super::parent_status::{OwnEntries, RouteStatus};
+use super::route::{self, ParentClaims, Route, RouteSpec};
 use super::rules::SourceRules;
 use super::service::{self, ServiceSpec, ServiceStatus};
 use super::{Kind, Shape};
@@ -80,6 +81,17 @@ pub enum Fields {
     Endpoints(EndpointsSpec),
     /// Nothing: the kind is watched for its metadata.
     Nothing,
+}
+
+impl Fields {
+    fn differ(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Route(spec, status), Self::Route(other_spec, other_status)) => {
+                spec != other_spec || status.parents != other_status.parents
+            }
+            (fields, others) => fields != others,
+        }
+    }
 }
 
 /// A spec or status of which nothing is read.
@@ -216,6 +228,26 @@ impl Watched {
         }
     }
 
+    /// What the object claims through each of its parents; empty where its kind has none.
+    #[must_use]
+    pub fn parent_claims(&self, lookup: &impl Lookup, rules: &SourceRules) -> Vec<ParentClaims> {
+        match &self.fields {
+            Fields::Route(spec, status) if rules.select(self) => {
+                self.route(spec, status, lookup, rules).parent_claims()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What stands in its status of ours.
+    #[must_use]
+    pub fn own_entries(&self) -> OwnEntries {
+        match &self.fields {
+            Fields::Route(_, status) => status.own,
+            _ => OwnEntries::default(),
+        }
+    }
+
     pub(super) const fn route<'a, L: Lookup>(
         &'a self,
         spec: &'a RouteSpec,
@@ -226,11 +258,11 @@ impl Watched {
         Route { kind: self.kind, meta: &self.meta, spec, status, lookup, rules }
     }
 
-    /// Whether anything that is read differs. The resource version does, after every write: most
-    /// writes to a Gateway or route are heartbeats of its controller.
+    /// Whether anything differs on which claims depend. The resource version does, after every write: most
+    /// writes to a Gateway or route are heartbeats of its controller. And what we write into a status is no news to us.
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
-        self.fields != other.fields
+        self.fields.differ(&other.fields)
             || self.meta.labels != other.meta.labels
             || self.meta.annotations != other.meta.annotations
             || self.meta.generation != other.meta.generation

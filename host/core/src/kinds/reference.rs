@@ -1,25 +1,30 @@
 //! References to parents.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::meta::ObjectKey;
 use super::{GATEWAY_API, Kind};
 
 /// A reference from a route, or a ListenerSet, to its parent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ParentRef {
     /// `None`, or empty, means `gateway.networking.k8s.io`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<str>>,
     /// `None`, or empty, means `Gateway`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Box<str>>,
     /// `None`, or empty, means the namespace of the object that refers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Box<str>>,
     /// Name of the parent.
     pub name: Box<str>,
     /// Restricts to one listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub section_name: Option<Box<str>>,
     /// Restricts to listeners of one port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
 }
 
@@ -29,6 +34,19 @@ impl ParentRef {
         [Kind::Gateway, Kind::ListenerSet]
             .into_iter()
             .find(|known| known.as_str() == self.kind_name() && is_of_gateway_api(self.group.as_deref()))
+    }
+
+    /// All that it says, with what an API server puts in the place of what it does not.
+    pub(super) fn named(&self) -> (&str, &str, &str, &str, &str, Option<i32>) {
+        let group = self.group.as_deref().filter(|group| !group.is_empty()).unwrap_or(GATEWAY_API);
+        (
+            group,
+            self.kind_name(),
+            self.namespace.as_deref().unwrap_or_default(),
+            &self.name,
+            self.section_name.as_deref().unwrap_or_default(),
+            self.port,
+        )
     }
 
     fn kind_name(&self) -> &str {

@@ -8,13 +8,14 @@ use super::Kind;
 use super::annotations::{HostNameSource, collector, host_name_source};
 use super::attachment::{Attachment, ListenerStanding, Misfit};
 use super::backends::{self, Backends};
-use super::condition::{Condition, said};
+use super::condition::said;
 use super::details;
 use super::hostname::intersect;
 use super::listener::{Listener, Serving};
 use super::meta::{Meta, ObjectKey, or_default};
 use super::object::Lookup;
 use super::parent::{self, Parent};
+use super::parent_status::RouteStatus;
 use super::reference::{ParentRef, is_of_gateway_api};
 use super::rules::{HostNamePlace, SourceRules};
 use crate::details::ServingListener;
@@ -35,24 +36,14 @@ pub struct RouteSpec {
     pub backends: Backends,
 }
 
-/// `status` of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct RouteStatus {
-    /// What each controller says of each parent.
-    #[serde(deserialize_with = "or_default")]
-    pub parents: Box<[RouteParentStatus]>,
-}
-
-/// What one controller says of one parent of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RouteParentStatus {
+/// What a route claims through one of the parents that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParentClaims {
     /// The parent, as in the route's spec.
-    pub parent_ref: ParentRef,
-    /// Conditions, among them `Accepted`.
-    #[serde(deserialize_with = "or_default")]
-    pub conditions: Box<[Condition]>,
+    pub parent: ParentRef,
+    /// The host names, as its claims have them: those that point to it, and those that do so no longer or not yet,
+    /// which is likely to pass.
+    pub host_names: BTreeSet<String>,
 }
 
 /// The Gateways and ListenerSets that a route names as its parents.
@@ -138,6 +129,28 @@ impl<'a, L: Lookup> Route<'a, L> {
             }
         }
         collector.finish()
+    }
+
+    /// What the route claims through each of its parents that have accepted it; parents through which it claims nothing
+    /// are left out.
+    pub(super) fn parent_claims(&self) -> Vec<ParentClaims> {
+        // What is said of the annotations is not said of a parent.
+        let host_names = self.host_names(&mut collector(self.meta));
+        let claims = self.parent_refs().map(|parent_ref| {
+            let attached = self.attach(parent_ref);
+            let claimed = host_names.iter().flat_map(|host_name| {
+                let found = attached.as_ref().map_err(UnresolvedReason::clone);
+                match found.and_then(|attached| attached.names(host_name, String::new)) {
+                    Ok(names) => names,
+                    Err(UnresolvedReason::NotYetAccepted(_)) => BTreeSet::new(),
+                    Err(reason) if reason.is_transient() => [host_name.to_ascii_lowercase()].into(),
+                    Err(_) => BTreeSet::new(),
+                }
+            });
+            let host_names = claimed.filter(|name| !name.is_empty()).collect();
+            ParentClaims { parent: parent_ref.clone(), host_names }
+        });
+        claims.filter(|claims| !claims.host_names.is_empty()).collect()
     }
 
     /// The listeners that serve the route, each with the host name that restricts it.

@@ -20,7 +20,7 @@ mod due;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,10 +103,14 @@ pub enum Outcome {
 
 /// How a name stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
+pub enum Standing {
+    /// It is not yet to be said.
     Outstanding,
+    /// As expected.
     Matching,
+    /// Otherwise, and how.
     Mismatching(Box<str>),
+    /// Not at all, and why.
     Unanswered(Box<str>),
 }
 
@@ -136,6 +140,8 @@ pub struct Probing {
     queue: Queue,
     counters: Counters,
     edition: u64,
+    /// Names that stand otherwise than they did, for those who follow a cluster's.
+    news: BTreeMap<ClusterId, BTreeSet<HostName>>,
     under_way: usize,
     /// Names that are said to fail.
     failing: u32,
@@ -175,6 +181,25 @@ impl Probing {
         };
         self.replace(id, Some(slot));
         self.schedule(id, Due::Soon(now));
+        self.note_news(id);
+    }
+
+    /// Names of a cluster that stand otherwise than when this was asked last, or none: who asks for the first time follows
+    /// them from then on.
+    pub fn take_news(&mut self, cluster: &ClusterId) -> BTreeSet<HostName> {
+        std::mem::take(self.news.entry(cluster.clone()).or_default())
+    }
+
+    /// Nobody follows the names of a cluster any more.
+    pub fn unfollow(&mut self, cluster: &ClusterId) {
+        self.news.remove(cluster);
+    }
+
+    /// How a name stands, and what is expected of it; `None` where nothing is.
+    #[must_use]
+    pub fn standing(&self, name: &HostName) -> Option<(Arc<Expectation>, Standing)> {
+        let slot = self.slot(*self.names.get(name)?)?;
+        Some((Arc::clone(&slot.expectation), slot.standing.clone()))
     }
 
     /// The next question to ask now, if one is due and may be asked.
@@ -226,7 +251,10 @@ impl Probing {
         let took = now.saturating_sub(slot.since);
         if verdict == Verdict::Match {
             let was_said = slot.standing == Standing::Matching;
-            if slot.expectation.values.is_empty() {
+            if !was_said {
+                self.note_news(id);
+            }
+            if question.expectation.values.is_empty() {
                 // Withdrawn, and seen to be: nothing is left to ask for.
                 self.names.remove(&question.expectation.name);
                 self.replace(id, None);
@@ -289,6 +317,7 @@ impl Probing {
         let due = if is_said { now + pause } else { (now + pause).min(lenient_until) };
         if is_said {
             let text = answer.to_string().into_boxed_str();
+            self.note_news(id);
             self.recount(Some(id), |slot| {
                 slot.standing = match verdict {
                     Verdict::NoAnswer => Standing::Unanswered(text),
@@ -313,6 +342,16 @@ impl Probing {
     fn period(&self) -> Duration {
         let names = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         PERIOD.min(SLOWEST_GAP * names).max(FASTEST_GAP * names)
+    }
+
+    /// A name stands otherwise than it did.
+    fn note_news(&mut self, id: u32) {
+        let Some(Some(slot)) = self.slots.get(id as usize) else { return };
+        for cluster in &slot.expectation.clusters {
+            if let Some(news) = self.news.get_mut(cluster) {
+                news.insert(slot.expectation.name.clone());
+            }
+        }
     }
 
     fn slot(&self, id: u32) -> Option<&Slot> {

@@ -155,6 +155,8 @@ pub enum Report {
     },
     /// The state of a cluster has changed; ask for its summary.
     Touched(ClusterId),
+    /// Something else is to be said of routes of a cluster; ask for it.
+    Routes(ClusterId),
 }
 
 /// State of one watch.

@@ -49,6 +49,7 @@ use crate::decide::AllowedNames;
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::name::HostName;
+use crate::route_status::RouteNews;
 use crate::skydns::{Owner, Prefix};
 use cluster::{ClusterEffect, ClusterInput, ClusterRecords, Surroundings};
 use memo::Memo;
@@ -71,6 +72,8 @@ pub struct Recording {
     busy: BTreeSet<ClusterId>,
     /// Clusters whose state is another than others know.
     touched: BTreeSet<ClusterId>,
+    /// Clusters with routes of which something else is to be said.
+    with_routes: BTreeSet<ClusterId>,
 }
 
 impl Recording {
@@ -88,6 +91,7 @@ impl Recording {
             claims: 0,
             busy: BTreeSet::new(),
             touched: BTreeSet::new(),
+            with_routes: BTreeSet::new(),
         }
     }
 
@@ -176,6 +180,14 @@ impl Recording {
         }
         let touched = std::mem::take(&mut self.touched).into_iter().filter(|id| !id.is_service());
         effects.extend(touched.map(|id| Effect::Tell(Report::Touched(id))));
+        if self.names.store_is_known() {
+            // After what stands at their names, which others have to know first.
+            for id in std::mem::take(&mut self.with_routes) {
+                if self.clusters.get_mut(&id).is_some_and(ClusterRecords::take_is_news) {
+                    effects.push(Effect::Tell(Report::Routes(id)));
+                }
+            }
+        }
         effects
     }
 
@@ -252,6 +264,13 @@ impl Recording {
         summary
     }
 
+    /// What is known of routes of a cluster of which something else is to be said since this was asked last, of so many at
+    /// most.
+    pub fn take_changed_routes(&mut self, id: &ClusterId, most: usize) -> Vec<RouteNews> {
+        let cluster = self.clusters.get_mut(id);
+        cluster.map(|cluster| cluster.take_changed_routes(&self.names, most)).unwrap_or_default()
+    }
+
     /// Who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.
     #[must_use]
     pub fn deciding(&self, id: &ClusterId) -> Option<(ClusterModule, Arc<AllowedNames>)> {
@@ -272,6 +291,7 @@ impl Recording {
         let caused = around.effects;
         self.names.join(id, cluster.member());
         self.busy.insert(id.clone());
+        self.with_routes.insert(id.clone());
         for effect in caused {
             match effect {
                 ClusterEffect::Ask(job) => effects.push(Effect::Ask(job)),
@@ -314,6 +334,7 @@ impl Recording {
                 NameEffect::Recorded { expectation, .. }
                     if expectation.clusters.iter().any(ClusterId::is_service) => {}
                 NameEffect::Recorded { expectation, changed } => {
+                    self.routes_at(&expectation.name);
                     effects.push(Effect::Tell(Report::Recorded { expectation, changed }));
                 }
                 NameEffect::Conflict(conflict) => {
@@ -321,6 +342,7 @@ impl Recording {
                         effects.push(Effect::Tell(loser.conflict(conflict)));
                     }
                 }
+                NameEffect::Free(name) => self.routes_at(&name),
                 NameEffect::Touched(id) => {
                     self.busy.insert(id.clone());
                     self.touched.insert(id);
@@ -331,6 +353,16 @@ impl Recording {
                         self.busy.insert(id);
                     }
                 }
+            }
+        }
+    }
+
+    /// Something else is to be said of the routes that claim a name.
+    fn routes_at(&mut self, name: &HostName) {
+        for (id, source) in self.names.claimants(name) {
+            if let Some(cluster) = self.clusters.get_mut(id) {
+                cluster.route_changed(source);
+                self.with_routes.insert(id.clone());
             }
         }
     }

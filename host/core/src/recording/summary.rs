@@ -39,6 +39,8 @@ pub struct Summary {
     pub foreign_names: usize,
     /// Why the store cannot be written or read; `None` when all is well.
     pub store_trouble: Option<String>,
+    /// Why nothing can be said in the status of routes; `None` when all is well, or nothing is to be said.
+    pub route_trouble: Option<String>,
     /// What is under way: names to write, objects that the module is asked about, and a module that
     /// has not come into force because it has not decided on everything.
     pub pending: usize,

@@ -57,6 +57,8 @@ pub struct DnsPods {
     pub commands: mpsc::Sender<Command>,
     /// Told how they answer.
     pub finding: watch::Sender<Option<Finding>>,
+    /// Told the addresses of those that are in the Service.
+    pub servers: watch::Sender<Vec<SocketAddr>>,
 }
 
 impl DnsPods {
@@ -82,6 +84,7 @@ impl DnsPods {
                 for (name, is_in) in &verdict.changes {
                     self.set(&api, name, *is_in).await;
                 }
+                tell(&self.servers, in_the_service(&pods, &verdict));
                 let finding = finding(&verdict);
                 tell(&self.finding, finding);
                 let is_well =
@@ -165,6 +168,15 @@ impl DnsPods {
             }
         }
     }
+}
+
+/// The addresses of the pods that are in the Service after a round.
+fn in_the_service(pods: &BTreeMap<String, Pod>, verdict: &Verdict) -> Vec<SocketAddr> {
+    let is_in = |name: &String, pod: &Pod| {
+        let change = verdict.changes.iter().find(|(changed, _)| changed == name);
+        change.map_or_else(|| gate(pod) == Some(true), |(_, is_in)| *is_in)
+    };
+    pods.iter().filter(|(name, pod)| is_in(name, pod)).filter_map(|(_, pod)| address(pod)).collect()
 }
 
 fn take(pods: &mut BTreeMap<String, Pod>, update: Update<Pod>) {

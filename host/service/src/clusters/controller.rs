@@ -57,6 +57,8 @@ pub(super) struct ClusterController {
     pub(super) left_zones: BTreeSet<HostName>,
     /// Those that stand in the status, where a restart finds them; `None` before it was looked at.
     pub(super) noted_zones: Option<BTreeSet<HostName>>,
+    /// Why routes cannot be told anything.
+    route_trouble: watch::Receiver<Option<String>>,
     /// The findings that the journal has.
     pub(super) noted: Findings,
     /// For who asks.
@@ -83,6 +85,7 @@ impl ClusterController {
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
         tells: Tells,
+        route_trouble: watch::Receiver<Option<String>>,
     ) -> Self {
         let client = tells.client.clone();
         Self {
@@ -97,6 +100,7 @@ impl ClusterController {
             leaving: None,
             left_zones: BTreeSet::new(),
             noted_zones: None,
+            route_trouble,
             noted: Findings::new(),
             tells,
         }
@@ -115,6 +119,7 @@ impl ClusterController {
                 Ok(()) = self.desired.changed() => {}
                 () = self.wake.notified() => {}
                 () = self.connection.changed() => {}
+                Ok(()) = self.route_trouble.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
             tokio::time::sleep(DEBOUNCE).await;
@@ -172,6 +177,7 @@ impl ClusterController {
         let refused = self.settings.agents.problems(&self.id).await;
         summary.problems.extend(refused);
         summary.problems.truncate(MAX_PROBLEMS);
+        summary.route_trouble.clone_from(&self.route_trouble.borrow_and_update());
         let context = Context {
             id: &self.id,
             cluster,

@@ -15,6 +15,7 @@ use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
 use crate::record::Report;
 use crate::report::events::{self, Notice, Writer};
+use crate::route_status::RouteStatusWriter;
 use crate::settings::Settings;
 
 /// How to reach a controller.
@@ -23,6 +24,8 @@ struct Handle {
     /// Something about the cluster has changed. Keeps a wake-up that comes while the controller works.
     wake: Arc<Notify>,
     notices: mpsc::Sender<Notice>,
+    /// Something else is to be said of routes.
+    routes: Arc<Notify>,
     counts: watch::Receiver<ClusterCounts>,
     looking: watch::Receiver<Option<Instant>>,
 }
@@ -46,7 +49,10 @@ impl Clusters {
                     missed,
                     "occurrences were missed: all clusters are looked at, Events are lost"
                 );
-                self.0.values().for_each(|handle| handle.wake.notify_one());
+                for handle in self.0.values() {
+                    handle.wake.notify_one();
+                    handle.routes.notify_one();
+                }
                 return;
             }
             // Nothing happens any more.
@@ -57,8 +63,12 @@ impl Clusters {
                 Report::Domain(cluster, _) | Report::Held { cluster, .. } | Report::Touched(cluster),
             ) => self.wake(cluster),
             Occurrence::Probed(probed) => {
-                probed.expectation.clusters.iter().for_each(|cluster| self.wake(cluster));
+                for cluster in &probed.expectation.clusters {
+                    self.wake(cluster);
+                    self.wake_routes(cluster);
+                }
             }
+            Occurrence::Recording(Report::Routes(cluster)) => self.wake_routes(cluster),
             Occurrence::Recording(
                 Report::Claim { .. }
                 | Report::Conflict { .. }
@@ -78,6 +88,12 @@ impl Clusters {
     fn wake(&self, cluster: &ClusterId) {
         if let Some(handle) = self.0.get(cluster) {
             handle.wake.notify_one();
+        }
+    }
+
+    fn wake_routes(&self, cluster: &ClusterId) {
+        if let Some(handle) = self.0.get(cluster) {
+            handle.routes.notify_one();
         }
     }
 
@@ -135,10 +151,12 @@ impl Clusters {
         let (counts, counts_receiver) = watch::channel(ClusterCounts::default());
         let (looking, looking_receiver) = watch::channel(None);
         let (wake, tells) = (Arc::<Notify>::default(), Tells { client, counts, looking });
+        let routes = Arc::<Notify>::default();
         let handle = Handle {
             desired,
             wake: Arc::clone(&wake),
             notices,
+            routes: Arc::clone(&routes),
             counts: counts_receiver,
             looking: looking_receiver,
         };
@@ -149,6 +167,7 @@ impl Clusters {
             settings: Arc::clone(settings),
             desired: desired_receiver,
             wake,
+            routes,
             tells,
             notices: Arc::new(Mutex::new(notices_receiver)),
             client: client_receiver,
@@ -173,6 +192,7 @@ struct Life {
     settings: Arc<Settings>,
     desired: watch::Receiver<Desired>,
     wake: Arc<Notify>,
+    routes: Arc<Notify>,
     tells: Tells,
     notices: Arc<Mutex<mpsc::Receiver<Notice>>>,
     client: watch::Receiver<Option<kube::Client>>,
@@ -181,20 +201,32 @@ struct Life {
 impl Life {
     /// Ends when there is nothing more to do for the cluster; panics when anything does that is done for it.
     async fn live(self) {
-        let Self { id, settings, desired, wake, tells, notices, client } = self;
+        let Self { id, settings, desired, wake, routes, tells, notices, client } = self;
         let (tasks, mut panics) = settings.tasks.group();
         let events = Writer {
             cluster: id.clone(),
             platform: settings.platform.clone(),
-            client,
+            client: client.clone(),
             leadership: settings.leadership.clone(),
         };
-        let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells);
+        let (trouble, route_trouble) = watch::channel(None);
+        let routes = RouteStatusWriter {
+            cluster: id.clone(),
+            client,
+            leadership: settings.leadership.clone(),
+            commands: settings.commands.clone(),
+            prober: settings.prober.clone(),
+            servers: settings.servers.clone(),
+            news: routes,
+            trouble,
+        };
+        let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells, route_trouble);
         let mut notices = notices.lock().await;
         tokio::select! {
             () = controller.run() => {}
             // Ends only with the controller: it listens to both.
             () = events.write(&mut notices) => {}
+            () = routes.run() => {}
             () = panics.passed_on() => {}
         }
     }
@@ -217,6 +249,7 @@ mod tests {
     /// What a controller has of its handle.
     struct Controller {
         wake: Arc<Notify>,
+        routes: Arc<Notify>,
         notices: mpsc::Receiver<Notice>,
         counts: watch::Sender<ClusterCounts>,
         looking: watch::Sender<Option<Instant>>,
@@ -240,10 +273,17 @@ mod tests {
         let (counts, receiver) = watch::channel(ClusterCounts::default());
         let (looking, looks) = watch::channel(None);
         let wake = Arc::new(Notify::new());
-        let handle =
-            Handle { desired, wake: Arc::clone(&wake), notices: sender, counts: receiver, looking: looks };
+        let routes = Arc::new(Notify::new());
+        let handle = Handle {
+            desired,
+            wake: Arc::clone(&wake),
+            notices: sender,
+            routes: Arc::clone(&routes),
+            counts: receiver,
+            looking: looks,
+        };
         clusters.0.insert(id(name), handle);
-        Controller { wake, notices, counts, looking }
+        Controller { wake, routes, notices, counts, looking }
     }
 
     fn conflict() -> Occurrence {
@@ -268,6 +308,11 @@ mod tests {
         // What a controller says itself is no reason to look again.
         clusters.hear(Ok(Arc::new(Occurrence::Released(id("w1")))));
         assert!(!first.is_woken());
+        // Nor is what is to be said of routes, which somebody else does.
+        clusters.hear(Ok(Arc::new(Occurrence::Recording(Report::Routes(id("w1"))))));
+        assert!(!first.is_woken());
+        assert!(first.routes.notified().now_or_never().is_some());
+        assert!(second.routes.notified().now_or_never().is_none());
     }
 
     #[tokio::test]

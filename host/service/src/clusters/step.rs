@@ -115,6 +115,7 @@ mod tests {
             sources: Arc::default(),
             limits: openmcp_dns_core::limits::Limits::default(),
             precedence: openmcp_dns_core::precedence::Precedence::default(),
+            route_status: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 10 },
             hold: Duration::ZERO,
             created_unix_seconds: 0,

@@ -232,6 +232,7 @@ mod tests {
             }),
             observations: crate::observe::observations().0,
             prober: None,
+            servers: crate::probe::Servers::new(watch::channel(Vec::new()).1),
             journal: Journal::new(Metrics::default()),
             metrics: Metrics::default(),
             readiness: Readiness::default(),

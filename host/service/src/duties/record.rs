@@ -5,28 +5,35 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use openmcp_dns_core::chain;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::{Context, Duty, UndoContext, Undone};
+use super::{Context, Duty, UndoContext, Undone, Way};
 use crate::record::{Command, HeldDeletion, NoDomain, Summary};
+use crate::route_status;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 /// How long one attempt waits for the records to be gone; most are gone in a few milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// How long one attempt may take to take away what was said in the status of routes: some thousand go in that time.
+const REMOVING: Duration = Duration::from_secs(20);
 
 /// Has a cluster's records kept, and withdrawn.
 pub struct Record {
     commands: mpsc::Sender<Command>,
     /// Answers when the store holds nothing of the cluster any more; `None` while nobody was asked.
     withdrawing: Option<oneshot::Receiver<()>>,
+    /// Whether the records are withdrawn.
+    is_withdrawn: bool,
 }
 
 impl Record {
     /// Tells the recorder.
     pub const fn new(commands: mpsc::Sender<Command>) -> Self {
-        Self { commands, withdrawing: None }
+        Self { commands, withdrawing: None, is_withdrawn: false }
     }
 }
 
@@ -48,6 +55,10 @@ impl Duty for Record {
 
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let Some(zone) = context.zone else { return Undone::Done };
+        if self.is_withdrawn {
+            // Nobody says anything of routes any more since the recorder forgot the cluster.
+            return untold(context).await;
+        }
         if self.withdrawing.is_none() {
             let (done, gone) = oneshot::channel();
             let release = Command::Release { cluster: context.id.clone(), zone: zone.clone(), done };
@@ -58,7 +69,10 @@ impl Duty for Record {
         }
         let Some(gone) = &mut self.withdrawing else { return Undone::Again(WITHDRAWING.to_owned()) };
         match timeout(ATTEMPT, gone).await {
-            Ok(Ok(())) => Undone::Done,
+            Ok(Ok(())) => {
+                self.is_withdrawn = true;
+                untold(context).await
+            }
             Ok(Err(_)) => {
                 self.withdrawing = None;
                 Undone::Again(WITHDRAWING.to_owned())
@@ -69,6 +83,18 @@ impl Duty for Record {
 }
 
 const WITHDRAWING: &str = "the records are being withdrawn";
+
+/// Takes what was said of names from the routes that claimed them. Where there is no way into the cluster, there is
+/// nothing to be done: in most cases, they go with it.
+async fn untold(context: &UndoContext<'_>) -> Undone {
+    let Way::Open { client, .. } = context.way else { return Undone::Done };
+    let removed = async {
+        let routes = route_status::with_entries(client).await.map_err(|error| chain(&error))?;
+        route_status::remove(client, routes).await
+    };
+    let removed = timeout(REMOVING, removed).await.unwrap_or_else(|_| Err("it takes long".to_owned()));
+    Undone::of(removed, context.elapsed, "what was said in the status of routes")
+}
 
 /// Whether what was decided is in the store.
 fn finding(summary: &Summary) -> Finding {
@@ -116,6 +142,16 @@ fn finding(summary: &Summary) -> Finding {
             ),
         };
     }
+    if let Some(why) = &summary.route_trouble {
+        return Finding {
+            status: Some(true),
+            reason: Reason::RouteStatusRefused,
+            message: format!(
+                "all is recorded; the status of routes cannot be written: apply deploy/cluster-access.yaml to the cluster \
+                 again, or set spec.report.routeStatus of the DNSPolicy to false ({why})"
+            ),
+        };
+    }
     let evacuated = match summary.is_evacuated {
         true => "; the cluster is evacuated: names that others publish as well lead to those",
         false => "",
@@ -129,7 +165,6 @@ mod tests {
     use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 
     use super::*;
-    use crate::duties::Way;
     use openmcp_dns_api::Cluster;
 
     fn summary() -> Summary {
@@ -179,6 +214,12 @@ mod tests {
             ),
             (Summary { pending: 1, ..summary() }, None, Reason::InProgress, "decided on or written"),
             (Summary { foreign_names: 4, ..summary() }, Some(true), Reason::ForeignRecords, "at 4 names"),
+            (
+                Summary { route_trouble: Some("HTTPRoute/a/b: forbidden".into()), ..summary() },
+                Some(true),
+                Reason::RouteStatusRefused,
+                "spec.report.routeStatus of the DNSPolicy to false (HTTPRoute/a/b: forbidden)",
+            ),
             (summary(), Some(true), Reason::Succeeded, "3 claims are published"),
             (Summary { is_evacuated: true, ..summary() }, Some(true), Reason::Succeeded, "is evacuated"),
         ] {

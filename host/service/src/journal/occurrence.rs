@@ -77,6 +77,7 @@ impl Occurrence {
                 | Report::Recorded { changed: false, .. }
                 | Report::Held { .. }
                 | Report::Confirmed { .. }
+                | Report::Routes(_)
                 | Report::Touched(_),
             )
             | Self::Module { .. }
@@ -104,6 +105,7 @@ fn log_report(report: &Report) {
         | Report::Domain(..)
         | Report::Recorded { changed: false, .. }
         | Report::Held { held: None, .. }
+        | Report::Routes(_)
         | Report::Touched(_) => {}
     }
 }

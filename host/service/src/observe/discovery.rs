@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use crate::api_client::served_plurals;
 
 /// Why it is not known what a cluster serves. Everybody who asks at the same time is told the same.
-pub(super) type DiscoveryError = Arc<kube::Error>;
+pub type DiscoveryError = Arc<kube::Error>;
 
 /// How long an answer holds: the watches of a cluster ask at the same time, again and again for what is not served.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// What one cluster serves. Many watches ask, and the API server is asked once.
-pub(super) struct Discovery {
+pub struct Discovery {
     client: kube::Client,
     answers: Mutex<Answers>,
 }
@@ -51,7 +51,8 @@ impl<T> Answer<T> {
 }
 
 impl Discovery {
-    pub(super) fn new(client: kube::Client) -> Self {
+    /// Nothing has been asked yet.
+    pub fn new(client: kube::Client) -> Self {
         Self { client, answers: Mutex::default() }
     }
 
@@ -61,7 +62,7 @@ impl Discovery {
     ///
     /// # Errors
     /// When the API server does not answer.
-    pub(super) async fn served(&self, kind: Kind) -> Result<Option<ApiResource>, DiscoveryError> {
+    pub async fn served(&self, kind: Kind) -> Result<Option<ApiResource>, DiscoveryError> {
         let group = kind.group();
         if group.is_empty() {
             return Ok(Some(resource(kind, kind.version())));
@@ -90,7 +91,7 @@ impl Discovery {
     }
 
     /// What was served a moment ago is not any more.
-    pub(super) async fn forget(&self) {
+    pub async fn forget(&self) {
         *self.answers.lock().await = Answers::default();
     }
 }

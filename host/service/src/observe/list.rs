@@ -31,9 +31,20 @@ pub struct ListError {
 /// # Errors
 /// When one kind cannot be listed: what is known of the others says too little.
 pub async fn list(client: &kube::Client) -> Result<Vec<Watched>, ListError> {
+    list_of(client, Kind::watched()).await
+}
+
+/// The same of these kinds.
+///
+/// # Errors
+/// As above.
+pub async fn list_of(
+    client: &kube::Client,
+    kinds: impl Iterator<Item = Kind> + Send,
+) -> Result<Vec<Watched>, ListError> {
     let mut all = Vec::new();
     let discovery = Discovery::new(client.clone());
-    for kind in Kind::watched() {
+    for kind in kinds {
         let failed = |source| ListError { kind, source };
         let Some(resource) = discovery.served(kind).await.map_err(failed)? else { continue };
         let found = kind.read(List { kind, client: client.clone(), resource });

@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::tasks::Tasks;
-use discovery::Discovery;
 
+pub use discovery::Discovery;
 pub use intake::{NobodyListens, Observations, ObservationsReceiver, Taken, observations};
-pub use list::list;
+pub use list::{ListError, list, list_of};
 pub use openmcp_dns_core::recording::Observation;
 
 /// Watches that end together.

@@ -105,6 +105,7 @@ impl ActivePolicy<'_> {
                 changes_per_second,
             },
             precedence: precedence(spec, zone, id, cluster),
+            route_status: spec.report.route_status,
             deletion_limits: DeletionLimits { share_percent: max_percent, free_names: count(free_names) },
             hold: Duration::from_secs(hold_seconds.into()),
             created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hickory_resolver::proto::rr::RecordType;
-use openmcp_dns_core::expectation::Answer;
+use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use tokio::sync::watch;
 
 use super::ask::Asker;
+use super::check::check;
 
 /// Asks the central DNS server at the first of its addresses. Clones ask the same one.
 #[derive(Clone)]
@@ -23,11 +23,11 @@ impl Central {
         Self { addresses, asker: Arc::default() }
     }
 
-    /// Asks one question, as [`Asker::ask_through`] does.
-    pub(super) async fn ask_through(&self, name: &str, record_type: RecordType) -> Answer {
+    /// Asks every question of an expectation; gives the first answer that is not as expected.
+    pub(super) async fn check(&self, expectation: &Expectation) -> (Verdict, Answer) {
         match self.asker() {
-            Ok(asker) => asker.ask_through(name, record_type).await,
-            Err(why) => Answer::Silence(why),
+            Ok(asker) => check(&asker, expectation).await,
+            Err(why) => (Verdict::NoAnswer, Answer::Silence(why)),
         }
     }
 
@@ -52,7 +52,8 @@ mod tests {
     async fn an_address_that_is_not_known_is_said_and_one_that_changes_is_followed() {
         let (sender, addresses) = watch::channel(Vec::new());
         let central = Central::new(addresses);
-        let answer = central.ask_through("a.example", RecordType::A).await;
+        let expectation = Expectation::nothing(&"a.example".parse().unwrap());
+        let (_, answer) = central.check(&expectation).await;
         assert!(matches!(&answer, Answer::Silence(why) if why.contains("not known yet")), "{answer:?}");
         for port in [5301, 5302] {
             let address = SocketAddr::from(([127, 0, 0, 1], port));

@@ -7,6 +7,7 @@
 //! ```
 //! The loop around [`openmcp_dns_core::probing`]: it has the clock and the sockets.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,12 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
+use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::probing::{Outcome, Pace, ProbeCounts, Probing, Question};
+use openmcp_dns_core::route_status::NameAnswer;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::ask::wire_type;
 use super::central::Central;
 
 /// Commands that may wait.
@@ -42,7 +44,12 @@ pub struct Probed {
 enum Command {
     Expect(Expectation),
     Count(ClusterId, oneshot::Sender<ProbeCounts>),
+    Answers(ClusterId, BTreeSet<HostName>, oneshot::Sender<NameAnswers>),
+    Unfollow(ClusterId),
 }
+
+/// How names are answered; `None` where nobody knows.
+pub type NameAnswers = Vec<(HostName, Option<NameAnswer>)>;
 
 /// Reaches a prober. Clones reach the same one.
 #[derive(Clone)]
@@ -61,6 +68,20 @@ impl ProberHandle {
         // As above.
         let _ = self.0.send(Command::Count(cluster.clone(), sender)).await;
         counts.await.unwrap_or_default()
+    }
+
+    /// How names are answered: these, and those of a cluster of which that has changed since this was asked last for it.
+    pub async fn answers(&self, cluster: &ClusterId, names: BTreeSet<HostName>) -> NameAnswers {
+        let (sender, answers) = oneshot::channel();
+        // As above.
+        let _ = self.0.send(Command::Answers(cluster.clone(), names, sender)).await;
+        answers.await.unwrap_or_default()
+    }
+
+    /// Nobody asks any more how the names of a cluster are answered.
+    pub fn unfollow(&self, cluster: &ClusterId) {
+        // Where it does not hear it, it keeps some names that it might forget.
+        let _ = self.0.try_send(Command::Unfollow(cluster.clone()));
     }
 }
 
@@ -100,6 +121,12 @@ impl Prober {
                         // Nobody may be waiting any more.
                         let _ = counts.send(self.probing.counts(&cluster));
                     }
+                    Some(Command::Answers(cluster, mut names, answers)) => {
+                        names.append(&mut self.probing.take_news(&cluster));
+                        // As above.
+                        let _ = answers.send(names.into_iter().map(|name| self.answer(name)).collect());
+                    }
+                    Some(Command::Unfollow(cluster)) => self.probing.unfollow(&cluster),
                     None => return,
                 },
                 Some((question, verdict, answer)) = checks.next() => {
@@ -116,6 +143,11 @@ impl Prober {
         }
     }
 
+    fn answer(&self, name: HostName) -> (HostName, Option<NameAnswer>) {
+        let standing = self.probing.standing(&name);
+        (name, standing.map(|(expectation, standing)| NameAnswer { expectation, standing }))
+    }
+
     /// Waits until a question may be due.
     fn due(&self) -> impl Future<Output = ()> + use<> {
         let at = self.probing.wakes_at().map(|at| self.began + at);
@@ -129,20 +161,6 @@ impl Prober {
 }
 
 async fn checked(central: Central, question: Question) -> (Question, Verdict, Answer) {
-    let (verdict, answer) = check_once(&central, &question.expectation).await;
+    let (verdict, answer) = central.check(&question.expectation).await;
     (question, verdict, answer)
-}
-
-/// Asks every question once; gives the first answer that is not as expected.
-async fn check_once(central: &Central, expectation: &Expectation) -> (Verdict, Answer) {
-    let mut last = (Verdict::Match, Answer::NoData);
-    for record_type in expectation.questions() {
-        let answer = central.ask_through(expectation.name.as_str(), wire_type(record_type)).await;
-        let verdict = expectation.judge(record_type, &answer);
-        if verdict != Verdict::Match {
-            return (verdict, answer);
-        }
-        last = (verdict, answer);
-    }
-    last
 }

@@ -9,6 +9,7 @@ use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::recording::Summary;
+use openmcp_dns_core::route_status::RouteNews;
 use openmcp_dns_core::service_names::ServiceNames;
 use openmcp_dns_core::skydns::Owner;
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,8 @@ pub enum Command {
     Owners(oneshot::Sender<Vec<(Owner, usize)>>),
     /// Asks who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.
     Deciding(ClusterId, oneshot::Sender<Option<(ClusterModule, Arc<AllowedNames>)>>),
+    /// Asks for what is known of routes of a cluster of which something else is to be said, of so many at most.
+    Routes(ClusterId, usize, oneshot::Sender<Vec<RouteNews>>),
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }

@@ -195,6 +195,11 @@ impl Recorder {
                 let _ = answer.send(self.recording.deciding(&cluster));
                 return;
             }
+            Command::Routes(cluster, most, answer) => {
+                // As above.
+                let _ = answer.send(self.recording.take_changed_routes(&cluster, most));
+                return;
+            }
             Command::Summarise(cluster, answer) => {
                 self.asked.push((cluster, answer));
                 return;

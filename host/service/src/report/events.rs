@@ -74,6 +74,7 @@ impl Notice {
             | Report::Recorded { .. }
             | Report::Held { .. }
             | Report::Confirmed { .. }
+            | Report::Routes(_)
             | Report::Touched(_) => return None,
         };
         // What an agent asks for is no object: the gate has refused it, or it stands in the status of the cluster.

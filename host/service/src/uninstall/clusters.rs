@@ -8,7 +8,7 @@ use openmcp_dns_api::{
     CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION, cluster_id,
 };
 use openmcp_dns_core::chain;
-use openmcp_dns_core::cluster::ClusterId;
+use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::name::HostName;
 
 use super::{Found, Obstacle, Uninstall, UninstallError, failed, gone};
@@ -16,6 +16,7 @@ use crate::clusters::finalizer;
 use crate::duties::{agent, annotate, forward};
 use crate::inventory::Access;
 use crate::report::cluster_dns;
+use crate::route_status;
 
 /// How often a block is taken back again that somebody else has changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -34,13 +35,17 @@ struct Inside {
     /// The zones that its DNS forwards.
     zones: Vec<HostName>,
     has_agent: bool,
+    /// The routes in whose status we have said something.
+    routes: Vec<(SourceRef, String)>,
 }
 
 impl Marked {
     pub(super) fn inside_lines(&self) -> impl Iterator<Item = String> {
         let agent = self.inside.iter().filter(|inside| inside.has_agent).map(|_| agent_line(&self.id));
         let zones = self.inside.iter().flat_map(|inside| &inside.zones);
-        agent.chain(zones.map(|zone| block_line(&self.id, zone)))
+        let routes = self.inside.iter().filter(|inside| !inside.routes.is_empty());
+        let routes = routes.map(|inside| routes_line(&self.id, inside.routes.len()));
+        agent.chain(zones.map(|zone| block_line(&self.id, zone))).chain(routes)
     }
 
     pub(super) fn mark_line(&self) -> String {
@@ -48,7 +53,7 @@ impl Marked {
     }
 
     pub(super) async fn clear(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
-        let Some(Inside { client, zones, has_agent }) = &self.inside else { return Ok(()) };
+        let Some(Inside { client, zones, has_agent, routes }) = &self.inside else { return Ok(()) };
         if *has_agent {
             let left = |why| UninstallError::Cluster { what: "agent", cluster: self.id.clone(), why };
             agent::remove(client).await.map_err(left)?;
@@ -65,6 +70,12 @@ impl Marked {
             }
             tell(&block_line(&self.id, zone));
         }
+        if !routes.is_empty() {
+            let what = "status of routes";
+            let left = |why| UninstallError::Cluster { what, cluster: self.id.clone(), why };
+            route_status::remove(client, routes.clone()).await.map_err(left)?;
+            tell(&routes_line(&self.id, routes.len()));
+        }
         Ok(())
     }
 }
@@ -75,6 +86,10 @@ fn agent_line(id: &ClusterId) -> String {
 
 fn block_line(id: &ClusterId, zone: &HostName) -> String {
     format!("forward block for {zone} in the DNS of cluster {id}")
+}
+
+fn routes_line(id: &ClusterId, routes: usize) -> String {
+    format!("entries in the status of {routes} routes in cluster {id}")
 }
 
 impl Uninstall {
@@ -163,5 +178,6 @@ async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<In
         }
     }
     let has_agent = agent::is_there(&client).await.map_err(|error| chain(&error))?;
-    Ok(Inside { client, zones: forwarded, has_agent })
+    let routes = route_status::with_entries(&client).await.map_err(|error| chain(&error))?;
+    Ok(Inside { client, zones: forwarded, has_agent, routes })
 }

@@ -21,6 +21,7 @@ mod observe;
 mod policies;
 mod replica;
 mod report;
+mod route_status;
 mod standby;
 mod upgrade;
 mod world;

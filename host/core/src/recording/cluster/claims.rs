@@ -113,6 +113,7 @@ impl ClusterRecords {
         let (mut touched, mut freed, mut open) = (false, inferred, Vec::new());
         for source in sources {
             touched = true;
+            self.route_changed(&source);
             let waiting = self.waiting.remove(&source);
             // A seen deletion stays one when a list mentions the object before the module has answered.
             let inferred = inferred && waiting.is_none_or(|waiting| waiting.inferred);

@@ -6,6 +6,7 @@ mod candidate;
 mod claims;
 mod counting;
 mod policy;
+mod routes;
 mod summary;
 mod untold;
 
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use again::Again;
 use counting::Told;
+use routes::ChangedRoutes;
 
 use super::candidate::Candidate;
 use super::memo::Memo;
@@ -62,6 +64,7 @@ pub(super) struct ClusterRecords {
     listed: BTreeSet<Kind>,
     /// What modules were told of how many names are published.
     told: Told,
+    changed_routes: ChangedRoutes,
     candidate: Option<Candidate>,
     guard: DeletionGuard,
     /// The zone of the policy, or of the last one.
@@ -171,6 +174,7 @@ impl ClusterRecords {
             untold: BTreeSet::new(),
             listed: BTreeSet::new(),
             told: Told::default(),
+            changed_routes: ChangedRoutes::default(),
             candidate: None,
             guard: DeletionGuard::default(),
             zone: None,
@@ -180,6 +184,16 @@ impl ClusterRecords {
     }
 
     pub(super) fn handle(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {
+        let with_other_entries = self.with_other_entries(&input);
+        let told_routes = self.policy.as_ref().is_some_and(|policy| policy.route_status);
+        self.take_in(input, around);
+        for source in with_other_entries {
+            self.route_changed(&source);
+        }
+        self.note_policy(told_routes);
+    }
+
+    fn take_in(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {
         match input {
             ClusterInput::Command(ClusterCommand::Govern(policy)) => self.govern(*policy, around),
             ClusterInput::Command(ClusterCommand::LeaveZones(zones)) => {

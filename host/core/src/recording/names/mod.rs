@@ -4,6 +4,7 @@ mod members;
 mod planning;
 mod ready;
 mod service;
+mod standing;
 mod store_events;
 mod trouble;
 mod under_way;
@@ -74,6 +75,8 @@ pub(super) enum NameEffect {
     },
     Conflict(Conflict),
     Touched(ClusterId),
+    /// The store has shown what was written at the name, or it was not written.
+    Free(HostName),
     /// Of the cluster, nothing at this name is held any more.
     ForgetHeld(ClusterId, HostName),
 }

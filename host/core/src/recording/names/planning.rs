@@ -8,7 +8,7 @@ use super::{Member, NameEffect, Names, Offer};
 use crate::cluster::ClusterId;
 use crate::conflict::{Conflict, Winners, resolve_conflicts};
 use crate::deletion_guard::Reason;
-use crate::expectation::Expectation;
+use crate::expectation::{Expectation, kept_seconds};
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::{self, MAX_CHANGES, NamePlan, Steps};
@@ -89,7 +89,8 @@ impl Names {
             // Where a cluster has nothing any more, what others have there is told once more, without it.
             let is_whole = plan.changes.len() < MAX_CHANGES && plan.withdrawn_from.is_empty();
             let clusters = self.clusters_of(&name, &plan.withdrawn_from, &winners);
-            self.under_way.start(name, clusters, is_whole);
+            let kept_seconds = kept_seconds(self.store.at(&name));
+            self.under_way.start(name, clusters, is_whole, kept_seconds);
             effects.push(NameEffect::Write(plan));
         }
     }

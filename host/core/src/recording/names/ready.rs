@@ -61,6 +61,11 @@ impl Ready {
         self.queues.get(cluster).map_or(0, |queue| queue.ready)
     }
 
+    /// Whether a name is ready to be written.
+    pub(super) fn has(&self, name: &HostName) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// A name is ready to be written for a cluster, but nothing of those in `held` may be deleted.
     pub(super) fn push(&mut self, name: HostName, cluster: ClusterId, held: BTreeSet<ClusterId>) {
         self.remove(&name);

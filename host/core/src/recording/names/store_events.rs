@@ -6,7 +6,7 @@ use super::under_way::Free;
 use super::{NameEffect, Names};
 use crate::cluster::ClusterId;
 use crate::deletion_guard::Reason;
-use crate::expectation::Expectation;
+use crate::expectation::{Expectation, kept_seconds};
 use crate::mirror::StoreEvent;
 use crate::name::HostName;
 use crate::recording::messages::{WriteResult, Written};
@@ -87,10 +87,12 @@ impl Names {
                 if let Some(cluster) = self.under_way.cluster_of(&name).cloned() {
                     self.refused(&cluster, &name, None);
                 }
+                let stored = self.store.at(&name);
+                let kept = self.under_way.kept_seconds(&name).unwrap_or_else(|| kept_seconds(stored));
                 let free = self.under_way.written(&name, revision);
                 let withdrawn = plan.withdrawn_from.iter().cloned();
                 effects.extend(withdrawn.map(|cluster| NameEffect::ForgetHeld(cluster, name.clone())));
-                let expectation = Expectation::after(&plan, self.store.prefix(), self.store.at(&name));
+                let expectation = Expectation::after(&plan, self.store.prefix(), self.store.at(&name), kept);
                 effects.extend(expectation.clusters.iter().cloned().map(NameEffect::Touched));
                 effects.push(NameEffect::Recorded { expectation, changed: true });
                 if let Some(free) = free {
@@ -140,6 +142,7 @@ impl Names {
 
     fn take_up(&mut self, free: Free, effects: &mut Vec<NameEffect>) {
         let Free { name, clusters, changed } = free;
+        effects.push(NameEffect::Free(name.clone()));
         if let Some(reason) = changed {
             self.look_at(name, reason);
         }

@@ -29,6 +29,8 @@ struct UnderWayName {
     restores: u64,
     /// Whether the transaction makes all changes that the name needs.
     is_whole: bool,
+    /// For how long what was answered before may be kept, in seconds.
+    kept_seconds: u32,
     /// The revision at which the transaction was done; `None` while that is not known.
     written: Option<i64>,
     /// The revision at which the store has shown a change of the name; `None` before it has.
@@ -75,15 +77,32 @@ impl UnderWay {
         self.by_cluster.get(cluster).copied().unwrap_or_default()
     }
 
+    /// Whether a name is under way.
+    pub(super) fn has(&self, name: &HostName) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// For how long what was answered before the transaction may be kept, in seconds.
+    pub(super) fn kept_seconds(&self, name: &HostName) -> Option<u32> {
+        Some(self.names.get(name)?.kept_seconds)
+    }
+
     /// A transaction begins, which makes all changes that the name needs, or some.
-    pub(super) fn start(&mut self, name: HostName, clusters: Vec<ClusterId>, is_whole: bool) {
+    pub(super) fn start(
+        &mut self,
+        name: HostName,
+        clusters: Vec<ClusterId>,
+        is_whole: bool,
+        kept_seconds: u32,
+    ) {
         self.writing += 1;
         for cluster in &clusters {
             *self.by_cluster.entry(cluster.clone()).or_default() += 1;
         }
         let restores = self.restores;
         let (written, shown, changed) = (None, None, None);
-        self.names.insert(name, UnderWayName { clusters, restores, is_whole, written, shown, changed });
+        let under_way = UnderWayName { clusters, restores, is_whole, kept_seconds, written, shown, changed };
+        self.names.insert(name, under_way);
     }
 
     /// The store has shown a change of the name at this revision; gives whether it is under way, and has to wait.
@@ -166,7 +185,7 @@ mod tests {
 
     fn started() -> (UnderWay, HostName) {
         let (mut under_way, name) = (UnderWay::default(), "a.openmcp.cluster".parse::<HostName>().unwrap());
-        under_way.start(name.clone(), vec![ClusterId::new("default", "w1")], true);
+        under_way.start(name.clone(), vec![ClusterId::new("default", "w1")], true, 30);
         assert_eq!((under_way.writing(), under_way.len_of(&ClusterId::new("default", "w1"))), (1, 1));
         (under_way, name)
     }

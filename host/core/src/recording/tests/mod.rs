@@ -6,6 +6,7 @@ mod counting;
 mod history;
 mod policies;
 mod reports;
+mod routes;
 mod rules;
 mod service;
 mod store;

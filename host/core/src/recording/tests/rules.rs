@@ -78,6 +78,7 @@ impl Rules {
                     self.place.map(|place| (SHARED.parse().unwrap(), place)).into_iter().collect(),
                 ),
             },
+            route_status: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
             created_unix_seconds: 0,
