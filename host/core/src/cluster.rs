@@ -100,7 +100,7 @@ impl fmt::Display for ClusterId {
 }
 
 /// What a policy may know of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClusterFacts {
     /// Which cluster.
     pub id: ClusterId,
@@ -111,7 +111,8 @@ pub struct ClusterFacts {
 }
 
 /// An object that claims host names, within its cluster. A clone shares its texts.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SourceRef(Arc<SourceName>);
 
 /// The parts of a [`SourceRef`].
@@ -140,6 +141,28 @@ impl SourceRef {
         parts.next() == Some(self.kind.as_str())
             && parts.next() == Some(self.namespace.as_str())
             && parts.next() == Some(self.name.as_str())
+    }
+}
+
+impl From<SourceRef> for String {
+    fn from(source: SourceRef) -> Self {
+        source.to_string()
+    }
+}
+
+impl TryFrom<String> for SourceRef {
+    type Error = String;
+
+    /// Reads the text form.
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts: Vec<&str> = text.splitn(3, '/').collect();
+        match parts[..] {
+            [kind, namespace, name] => {
+                let kind = Kind::parse(kind).ok_or_else(|| format!("{kind:?} is no kind that is known"))?;
+                Ok(Self::new(kind, namespace, name))
+            }
+            _ => Err(format!("{text:?} is not KIND/NAMESPACE/NAME")),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decide::AllowedNames;
 use crate::deletion_guard::DeletionLimits;
+use crate::guards::GuardId;
 use crate::kinds::SourceRules;
 use crate::limits::Limits;
 use crate::name::HostName;
@@ -62,8 +63,8 @@ pub struct ClusterModule {
     pub policy: Arc<dyn Policy>,
     /// SHA-256 of the module, as hexadecimal digits.
     pub module_digest: Arc<str>,
-    /// What the guards are, for telling two sets of them apart; empty where there are none.
-    pub guards: Arc<str>,
+    /// Which guards those are, in the order in which they are asked.
+    pub guards: Arc<[GuardId]>,
     /// What the module is told besides the claim.
     pub context: Arc<Context>,
     /// Whether the DNS server in use can serve wildcards.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::SourceRef;
 use crate::labels::Labels;
 use crate::name::HostName;
@@ -11,7 +13,8 @@ use crate::resolve::Claim;
 
 /// Something that a module can ask to be told of each claim. What nobody asks for is neither looked up nor part of
 /// the question: no claim is asked about anew because it changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Detail {
     /// Labels of the object's namespace.
     NamespaceLabels,
@@ -26,7 +29,8 @@ pub enum Detail {
 }
 
 /// What a module has asked for of one claim; the rest is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Details {
     /// Labels of the object's namespace.
     pub namespace_labels: Labels,
@@ -39,7 +43,7 @@ pub struct Details {
 }
 
 /// A listener that serves a name for the object that claims it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServingListener {
     /// The Gateway that has it, itself or by a ListenerSet.
     pub gateway: ServingGateway,
@@ -52,7 +56,7 @@ pub struct ServingListener {
 }
 
 /// The Gateway of a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServingGateway {
     /// Its namespace.
     pub namespace: String,
@@ -65,7 +69,7 @@ pub struct ServingGateway {
 }
 
 /// What an object leads to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Backend {
     /// Empty for the core group.
     pub group: String,
@@ -80,7 +84,8 @@ pub struct Backend {
 }
 
 /// How many names were published when a claim was first asked about, without its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PublishedNames {
     /// By objects in the namespace of the claim's.
     pub in_namespace: u32,

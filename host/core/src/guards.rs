@@ -21,6 +21,17 @@ pub struct Guard {
     pub configuration: String,
 }
 
+/// Which guard it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GuardId {
+    /// What the DNSPolicy calls it.
+    pub name: String,
+    /// SHA-256 of its module, as hexadecimal digits.
+    pub digest: String,
+    /// Its configuration, as JSON text.
+    pub configuration: String,
+}
+
 /// A module that names, behind its guards.
 pub struct Guarded {
     guards: Vec<Guard>,
@@ -100,6 +111,12 @@ impl Policy for Guarded {
         let told = self.told(&*self.policy, claim);
         self.policy.name_records(context, domain, told.as_ref().unwrap_or(claim))
     }
+}
+
+/// Whether a message is a guard's.
+#[must_use]
+pub fn is_of_guard(name: &str, message: &str) -> bool {
+    message.contains(&of_guard(name, ""))
 }
 
 /// People have to know which of several modules says it.

@@ -20,6 +20,7 @@ pub mod compare;
 pub mod conflict;
 pub mod corefile;
 pub mod decide;
+pub mod decision_log;
 pub mod deletion_guard;
 pub mod deployment;
 pub mod details;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cluster::{ClusterFacts, SourceRef};
@@ -14,7 +15,8 @@ use crate::name::HostName;
 use crate::record::RecordType;
 
 /// What every decision may know besides its own subject.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Context {
     /// The landscape's zone.
     pub base_domain: HostName,

@@ -1,12 +1,15 @@
 //! Times to live.
 
+use serde::{Deserialize, Serialize};
+
 /// Shortest time to live in seconds that is published.
 pub const MIN_TTL_SECONDS: u32 = 1;
 /// Longest time to live in seconds that is published: a day, after which a wrong answer is gone.
 pub const MAX_TTL_SECONDS: u32 = 86_400;
 
 /// Within which times to live are published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TtlBounds {
     /// In seconds, at least [`MIN_TTL_SECONDS`].
     pub min_seconds: u32,

@@ -3,7 +3,8 @@
 //! ```text
 //! scaffold ──► build ──► inspect, vectors, trial, bench
 //!                           │ a module under a DNSPolicy: LoadedPolicy
-//!                           └──► diff: Verdicts of two of them on a Landscape ──► Comparison
+//!                           ├──► diff: Verdicts of two of them on a Landscape ──► Comparison
+//!                           └──► replay: the questions of a decision log, asked once more
 //! ```
 //! Arguments are plain values and results are values; nothing here prints, parses a command line or names
 //! an option. Errors say what is wrong; what a person does about it says whoever shows them. Every
@@ -22,6 +23,7 @@ mod loaded_policy;
 pub mod module;
 pub mod plan;
 mod questions;
+pub mod replay;
 pub mod scaffold;
 mod trial;
 pub mod vectors;

@@ -10,7 +10,7 @@ use openmcp_dns_core::guards::Guarded;
 use openmcp_dns_core::name::{HostName, NameError};
 use openmcp_dns_core::policy::Policy;
 use openmcp_dns_policy::{Engine, LoadError, Module};
-use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, LoadedGuard, configuration, fingerprint};
+use openmcp_dns_service::policies::{ActiveModule, ActivePolicy, LoadedGuard, configuration};
 use thiserror::Error;
 
 /// The zone where no DNSPolicy names another.
@@ -109,7 +109,7 @@ impl LoadedPolicy {
     #[must_use]
     pub fn decides_like(&self, other: &Self) -> bool {
         self.module.digest() == other.module.digest()
-            && fingerprint(&self.guards) == fingerprint(&other.guards)
+            && self.guards.iter().map(LoadedGuard::id).eq(other.guards.iter().map(LoadedGuard::id))
             && self.spec == other.spec
     }
 
@@ -141,7 +141,7 @@ impl LoadedPolicy {
             module: ActiveModule {
                 policy: self.policy(),
                 digest: self.module.digest().into(),
-                guards: fingerprint(&self.guards),
+                guards: self.guards.iter().map(LoadedGuard::id).collect(),
                 configuration: self.configuration.clone(),
             },
             candidate: None,

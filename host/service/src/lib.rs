@@ -8,8 +8,8 @@
 //! ```
 //! `landscape` knows the clusters and policies, `clusters` looks after each of them, `duties` says what
 //! is done for one and how it is undone, `deploy` brings the central DNS itself, `observe` watches its objects, `record` decides and writes,
-//! `probe` asks real questions, `report` tells people, `agents` takes what external-dns in a cluster has written, `leadership` says which
-//! of several replicas writes. `run` wires them, and `uninstall` takes back what they have done.
+//! `probe` asks real questions, `report` tells people, `agents` takes what external-dns in a cluster has written, `decision_log`
+//! keeps what was decided, `leadership` says which of several replicas writes. `run` wires them, and `uninstall` takes back what they have done.
 
 #![allow(
     unreachable_pub,
@@ -24,6 +24,7 @@ pub mod central;
 pub mod certificates;
 pub mod clusters;
 mod counts;
+pub mod decision_log;
 pub mod deploy;
 mod duties;
 pub mod enrolment;

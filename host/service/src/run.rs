@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use self::parts::Parts;
 use crate::agents::{Agents, Means, Recorded};
 use crate::central::{DnsPods, Publisher};
+use crate::decision_log::{DecisionLogOptions, keep};
 use crate::deploy::{Deployer, StoreAddress, Surroundings};
 use crate::enrolment::Enrolment;
 use crate::inventory::Inventory;
@@ -95,6 +96,8 @@ pub struct Service {
     pub readiness: Readiness,
     /// Where what happens is noted.
     pub journal: Journal,
+    /// Where a log of decisions is kept, if one is.
+    pub decision_log: Option<DecisionLogOptions>,
 }
 
 /// Where external-dns in clusters records its names.
@@ -144,6 +147,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         metrics,
         readiness,
         journal,
+        decision_log,
     } = service;
     let (tasks, mut panics) = Tasks::new();
     let mut parts = Parts::new(cancel.clone());
@@ -159,7 +163,16 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
     parts.spawn("fencing of the store", hold(leadership.clone(), Arc::clone(&store), leader_key));
     let measured = metrics.clone();
     parts.spawn("metric of the lead", leadership.clone().told_to(move |leads| measured.leads(leads)));
-    let options = Options { prefix, reports, leadership: leadership.clone(), tasks: tasks.clone() };
+    let options = Options {
+        prefix,
+        reports,
+        leadership: leadership.clone(),
+        tasks: tasks.clone(),
+        tells_decisions: decision_log.is_some(),
+    };
+    if let Some(options) = decision_log {
+        parts.spawn("decision log", keep(options, journal.subscribe(), metrics.clone()));
+    }
     let recorded =
         gate.as_ref().map_or_else(|| watch::channel(Some(BTreeSet::new())).1, |gate| gate.recorded.clone());
     let agents = Agents::new(Means {

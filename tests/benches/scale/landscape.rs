@@ -97,7 +97,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
     let module = ClusterModule {
         policy: Arc::new(Records { ttl_seconds }),
         module_digest: digest.into(),
-        guards: "".into(),
+        guards: Arc::default(),
         context: Arc::new(Context {
             base_domain: ZONE.parse()?,
             cluster: ClusterFacts { id: cluster.clone(), purposes: Vec::new(), labels: BTreeMap::new() },

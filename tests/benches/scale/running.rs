@@ -64,7 +64,13 @@ impl Running {
         let leadership = Leadership::alone("bench".to_owned());
         let key = LeaderKey::of_platform("bench");
         tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
-        let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
+        let options = Options {
+            prefix: Prefix::default(),
+            reports,
+            leadership,
+            tasks: Tasks::new().0,
+            tells_decisions: false,
+        };
         let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };
         let recorder = tokio::spawn(recorder.run(received, events));
@@ -188,9 +194,9 @@ async fn listen(mut told: mpsc::Receiver<Report>, waiting: Waiting) {
         let wakes_at = probing.wakes_at().map(|at| tokio::time::Instant::from_std(began + at));
         tokio::select! {
             report = told.recv() => match report {
-                Some(Report::Recorded { expectation, changed }) => {
+                Some(Report::Recorded { expectation, revision }) => {
                     let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                    if changed && let Some(waiting) = { waiting }.remove(&expectation.name) {
+                    if revision.is_some() && let Some(waiting) = { waiting }.remove(&expectation.name) {
                         // Whoever waited has given up.
                         let _ = waiting.send(Instant::now());
                     }

@@ -4,6 +4,7 @@
 //! One landscape serves all steps, in the order below; each step leaves all conditions True behind.
 
 mod cluster_dns;
+mod decisions;
 mod deletion;
 mod diff;
 mod evacuate;
@@ -100,7 +101,9 @@ async fn a_route_on_one_cluster_resolves_from_another() {
     }
     apply(&landscape.platform.client(), &manifests::dns_policy()).await.unwrap();
     let mut steps = Steps::new(landscape.logs());
-    let service = Service::start(&landscape).unwrap();
+    let log = decisions::log(&landscape).display().to_string();
+    let service =
+        Service::start_with(&landscape, "openmcp-dns", &["--decision-log".to_owned(), log]).unwrap();
     let mut world = World { landscape, service };
 
     macro_rules! step {
@@ -140,6 +143,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
         step!(policy::the_module_is_swapped_without_a_restart(&mut world));
         step!(policy::a_guard_denies_what_the_module_allows_and_is_named(&world));
+        step!(decisions::what_was_decided_on_a_name_is_told_and_asked_of_another_module(&mut world));
         step!(policy::a_configuration_that_is_taken_away_is_gone_from_the_status_too(&world));
         step!(monitor::a_module_is_monitored_enforced_and_taken_back_by_one_field(&mut world));
         step!(monitor::a_swap_that_would_withdraw_many_names_is_held_until_it_is_confirmed(&world));

@@ -8,12 +8,14 @@ mod completions;
 mod conformance;
 mod corefile;
 mod crds;
+mod decision_log;
 mod demo;
 mod deploy;
 mod etcd;
 mod evacuate;
 mod explain;
 mod gate;
+mod history;
 mod init;
 mod landscape;
 mod leading;
@@ -55,6 +57,7 @@ enum Command {
     Init(init::InitArgs),
     Probe(Box<probe::ProbeArgs>),
     Explain(Box<explain::ExplainArgs>),
+    History(history::HistoryArgs),
     Plan(plan::PlanArgs),
     Serve(Box<serve::ServeArgs>),
     Evacuate(Box<evacuate::EvacuateArgs>),
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Demo(_)
         | Command::Probe(_)
         | Command::Explain(_)
+        | Command::History(_)
         | Command::Plan(_)
         | Command::Evacuate(_)
         | Command::Withdraw(_)
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => block_on(init::run(args)).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Explain(args) => block_on(explain::run(*args)),
+        Command::History(args) => history::run(&args),
         Command::Plan(args) => block_on(plan::run(args)),
         Command::Serve(args) => block_on(serve::run(*args)).map(|()| ExitCode::SUCCESS),
         Command::Evacuate(args) => block_on(evacuate::run(*args)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::decision_log::DecisionLogArgs;
 use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
 use super::gate::{GateArgs, Opened};
@@ -78,6 +79,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     metrics: MetricsArgs,
+
+    #[command(flatten)]
+    decision_log: DecisionLogArgs,
 
     #[command(flatten)]
     sources: SourceArgs,
@@ -157,6 +161,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         gate,
         metrics_listen,
         metrics: metrics_args,
+        decision_log,
         sources,
         limits,
         access,
@@ -228,6 +233,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         journal: Journal::new(metrics.clone()),
         metrics,
         readiness,
+        decision_log: decision_log.options(),
     };
     let cancel = CancellationToken::new();
     let ending = cancel.clone();

@@ -137,6 +137,7 @@ fn service(
         upstreams: tokio::sync::watch::channel(vec![central]).1,
         config_name: None,
         take_back_after: TAKE_BACK_AFTER,
+        decision_log: None,
         enrolment: None,
         deployer: None,
         gate: None,

@@ -6,6 +6,7 @@ use super::question::{Answer, Job, Role};
 use crate::cluster::{ClusterId, SourceRef};
 use crate::cluster_policy::ClusterPolicy;
 use crate::conflict::Conflict;
+use crate::decision_log::Decided;
 use crate::deletion_guard::HeldDeletion;
 use crate::expectation::Expectation;
 use crate::index::State;
@@ -126,14 +127,16 @@ pub enum Report {
         /// Who, where and why.
         conflict: Conflict,
     },
+    /// A claim is decided on otherwise than before, or was asked about anew; told where somebody keeps a log of that.
+    Decided(Box<Decided>),
     /// A cluster's domain has been decided.
     Domain(ClusterId, Result<HostName, NoDomain>),
     /// The store holds what was decided for a name.
     Recorded {
         /// What the DNS server should answer now.
         expectation: Expectation,
-        /// Whether this changed the store; otherwise it held that already.
-        changed: bool,
+        /// The revision of the store that made it so; `None` where it held that already.
+        revision: Option<i64>,
     },
     /// The deletion that a cluster's guard holds is another one than before.
     Held {

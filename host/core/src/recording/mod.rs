@@ -63,6 +63,8 @@ pub struct Recording {
     names: Names,
     memo: Memo,
     tickets: Ticket,
+    /// Whether somebody keeps a log of decisions.
+    tells_decisions: bool,
     /// When a cluster has something to do though nothing arrives.
     timers: BTreeSet<(Instant, ClusterId)>,
     timer_of: HashMap<ClusterId, Instant>,
@@ -86,6 +88,7 @@ impl Recording {
             names: Names::new(prefix),
             memo: Memo::default(),
             tickets: 0,
+            tells_decisions: false,
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
             claims: 0,
@@ -93,6 +96,12 @@ impl Recording {
             touched: BTreeSet::new(),
             with_routes: BTreeSet::new(),
         }
+    }
+
+    /// The same, and it tells of every decision: somebody keeps a log of them.
+    #[must_use]
+    pub fn telling_decisions(self) -> Self {
+        Self { tells_decisions: true, ..self }
     }
 
     /// Whether the store has been read, so that observations can be taken.
@@ -121,7 +130,7 @@ impl Recording {
         match input {
             Input::Command(id, command) => {
                 if !matches!(command, ClusterCommand::Ungovern | ClusterCommand::Confirm(_)) {
-                    let new = || ClusterRecords::new(id.clone());
+                    let new = || ClusterRecords::new(id.clone(), self.tells_decisions);
                     self.clusters.entry(id.clone()).or_insert_with(new);
                 }
                 self.tell_cluster(&id, ClusterInput::Command(command), now, &mut effects);
@@ -333,9 +342,9 @@ impl Recording {
                 // The canary changes all the time, and whoever changes it asks for it.
                 NameEffect::Recorded { expectation, .. }
                     if expectation.clusters.iter().any(ClusterId::is_service) => {}
-                NameEffect::Recorded { expectation, changed } => {
+                NameEffect::Recorded { expectation, revision } => {
                     self.routes_at(&expectation.name);
-                    effects.push(Effect::Tell(Report::Recorded { expectation, changed }));
+                    effects.push(Effect::Tell(Report::Recorded { expectation, revision }));
                 }
                 NameEffect::Conflict(conflict) => {
                     if let Some(loser) = self.clusters.get(&conflict.loser.0) {

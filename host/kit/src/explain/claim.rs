@@ -32,6 +32,9 @@ pub struct ClaimStep {
     pub no_domain: Option<String>,
     /// What the host and the module say; `None` where nobody was asked.
     pub decision: Option<DecisionStep>,
+    /// Since when that is so, by a decision log; `None` where none says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 /// What a route names as its parent.
@@ -147,6 +150,7 @@ impl Claimed<'_> {
                 Some(domain) => domain.as_ref().err().cloned(),
             },
             decision: decision.map(DecisionStep::of),
+            since: None,
         }
     }
 }

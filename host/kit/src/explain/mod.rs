@@ -11,11 +11,12 @@ mod claim;
 mod explanation;
 mod name;
 mod next;
+mod since;
 mod subject;
 #[cfg(test)]
 mod tests;
 
 pub use claim::{ClaimStep, DecisionStep, ListenerStep, ParentStep, Where};
 pub use explanation::{Explanation, Unknown};
-pub use name::{AnswerStep, GaveWay, NameStep, Standing, StoredStep, Won};
+pub use name::{AnswerStep, GaveWay, NameStep, RecordedStep, Standing, StoredStep, Won};
 pub use subject::{Subject, SubjectError};

@@ -29,6 +29,9 @@ pub struct NameStep {
     pub stored: Vec<StoredStep>,
     /// What servers answer.
     pub answers: Vec<AnswerStep>,
+    /// Since when the store holds that, by a decision log; `None` where none says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedStep>,
     /// What they should.
     #[serde(skip)]
     pub expectation: Expectation,
@@ -73,6 +76,15 @@ pub struct StoredStep {
     pub object: Option<String>,
     /// How it stands to what is decided.
     pub standing: Standing,
+}
+
+/// Since when something is recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordedStep {
+    /// Since when.
+    pub since: String,
+    /// The revision of the store that made it so, if that is known.
+    pub revision: Option<i64>,
 }
 
 /// How a key stands to what is decided.
@@ -166,6 +178,7 @@ impl NameStep {
             gave_way: conflicts.iter().map(gave_way).collect(),
             standing_by: stood_in_for.iter().map(ToString::to_string).collect(),
             answers: Vec::new(),
+            recorded: None,
             expectation,
         }
     }

@@ -92,7 +92,7 @@ impl Life {
                 let module = ClusterModule {
                     policy,
                     module_digest: "picky".into(),
-                    guards: "".into(),
+                    guards: Arc::default(),
                     context,
                     wildcards: false,
                     ttl: openmcp_dns_core::ttl::TtlBounds::default(),

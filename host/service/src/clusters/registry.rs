@@ -71,6 +71,7 @@ impl Clusters {
             Occurrence::Recording(Report::Routes(cluster)) => self.wake_routes(cluster),
             Occurrence::Recording(
                 Report::Claim { .. }
+                | Report::Decided(_)
                 | Report::Conflict { .. }
                 | Report::Recorded { .. }
                 | Report::Confirmed { .. },

@@ -106,7 +106,7 @@ mod tests {
             module: ClusterModule {
                 policy: Arc::new(Unasked),
                 module_digest: "".into(),
-                guards: "".into(),
+                guards: Arc::default(),
                 context: Arc::new(context),
                 wildcards: false,
                 ttl: openmcp_dns_core::ttl::TtlBounds::default(),

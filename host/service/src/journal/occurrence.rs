@@ -66,15 +66,16 @@ impl Occurrence {
             Self::Recording(Report::Claim { state: State::Denied(denial), .. }) => {
                 metrics.denied(&denial.code)
             }
-            Self::Recording(Report::Recorded { changed: true, .. }) => metrics.changed(),
+            Self::Recording(Report::Recorded { revision: Some(_), .. }) => metrics.changed(),
             Self::Probed(Probed { verdict, took, .. }) => metrics.probed(*verdict, *took),
             Self::Condition { cluster, duty, finding } => metrics.condition(cluster, *duty, finding.status),
             Self::Released(cluster) => metrics.forget(cluster),
             Self::Recording(
                 Report::Claim { .. }
+                | Report::Decided(_)
                 | Report::Conflict { .. }
                 | Report::Domain(..)
-                | Report::Recorded { changed: false, .. }
+                | Report::Recorded { revision: None, .. }
                 | Report::Held { .. }
                 | Report::Confirmed { .. }
                 | Report::Routes(_)
@@ -91,8 +92,8 @@ fn log_report(report: &Report) {
         Report::Claim { cluster, source, uid: _, host_name, state } => {
             tracing::debug!(%cluster, %source, host_name, ?state, "claim");
         }
-        Report::Recorded { expectation, changed: true } => {
-            tracing::info!(name = %expectation.name, records = ?expectation.records(), "recorded");
+        Report::Recorded { expectation, revision: Some(revision) } => {
+            tracing::info!(name = %expectation.name, revision, records = ?expectation.records(), "recorded");
         }
         Report::Held { cluster, held: Some(HeldDeletion { names, .. }), published } => {
             tracing::warn!(%cluster, names, published, "holding a deletion until it is confirmed");
@@ -100,10 +101,11 @@ fn log_report(report: &Report) {
         Report::Confirmed { cluster, token, names } => {
             tracing::info!(%cluster, token, names, "a held deletion is confirmed");
         }
-        // Their like is in the status of the cluster.
-        Report::Conflict { .. }
+        // Their like is in the status of the cluster, or in the line of the claim.
+        Report::Decided(_)
+        | Report::Conflict { .. }
         | Report::Domain(..)
-        | Report::Recorded { changed: false, .. }
+        | Report::Recorded { revision: None, .. }
         | Report::Held { held: None, .. }
         | Report::Routes(_)
         | Report::Touched(_) => {}

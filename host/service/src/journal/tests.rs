@@ -105,8 +105,9 @@ fn an_occurrence_counts_itself_once_however_many_subscribe() {
         let mut all: Vec<_> = (0..subscribers).map(|_| journal.subscribe()).collect();
         journal.note(denied("reserved"));
         journal.note(probed());
-        journal.note(Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: true }));
-        journal.note(Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: false }));
+        journal
+            .note(Occurrence::Recording(Report::Recorded { expectation: expectation(), revision: Some(1) }));
+        journal.note(Occurrence::Recording(Report::Recorded { expectation: expectation(), revision: None }));
         let text = metrics.text().unwrap();
         for line in [
             r#"openmcp_dns_denials_total{code="reserved"} 1"#,
@@ -160,8 +161,8 @@ fn an_occurrence_logs_itself_once_with_its_level_and_fields() {
             "INFO message=a held deletion is confirmed cluster=s/w1 token=\"cafe\" names=5",
         ),
         (
-            Occurrence::Recording(Report::Recorded { expectation: expectation(), changed: true }),
-            "INFO message=recorded name=x.w1.openmcp.cluster records={}",
+            Occurrence::Recording(Report::Recorded { expectation: expectation(), revision: Some(1) }),
+            "INFO message=recorded name=x.w1.openmcp.cluster revision=1 records={}",
         ),
         (probed(), "DEBUG message=probed name=x.w1.openmcp.cluster verdict=\"ok\""),
         (denied("reserved"), "DEBUG message=claim cluster=s/w1 source=Ingress/n/i"),

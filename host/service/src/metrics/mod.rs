@@ -76,6 +76,8 @@ pub struct Metrics {
     unknown_owners: Gauge,
     unknown_owner_names: Gauge,
     leader: Gauge,
+    decisions_lost: Counter,
+    decision_log_failing: Gauge,
     codes: Arc<Mutex<BTreeSet<String>>>,
     registry: Arc<Registry>,
 }
@@ -98,6 +100,8 @@ impl Default for Metrics {
             unknown_owners: Gauge::default(),
             unknown_owner_names: Gauge::default(),
             leader: Gauge::default(),
+            decisions_lost: Counter::default(),
+            decision_log_failing: Gauge::default(),
             codes: Arc::default(),
             registry: Arc::default(),
         };
@@ -114,6 +118,8 @@ impl Default for Metrics {
             unknown_owners,
             unknown_owner_names,
             leader,
+            decisions_lost,
+            decision_log_failing,
             codes: _,
             registry: _,
         } = metrics.clone();
@@ -141,6 +147,12 @@ impl Default for Metrics {
         );
         registry.register("unknown_owner_names", "Names at which such records stand", unknown_owner_names);
         registry.register("leader", "Whether this replica leads: 1, or stands by: 0", leader);
+        registry.register("decision_log_lost", "Events that are missing in the decision log", decisions_lost);
+        registry.register(
+            "decision_log_failing",
+            "Whether the decision log cannot be written: 1",
+            decision_log_failing,
+        );
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -193,6 +205,16 @@ impl Metrics {
     /// Whether this replica leads.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+
+    /// So many events did not come into the decision log, or into the journal before it.
+    pub fn decisions_lost(&self, events: u64) {
+        self.decisions_lost.inc_by(events);
+    }
+
+    /// Whether the decision log cannot be written.
+    pub fn decision_log_fails(&self, fails: bool) {
+        self.decision_log_failing.set(i64::from(fails));
     }
 
     /// A cluster is no longer ours.

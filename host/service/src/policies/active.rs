@@ -8,6 +8,7 @@ use kube::ResourceExt as _;
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use openmcp_dns_core::deletion_guard::DeletionLimits;
+use openmcp_dns_core::guards::GuardId;
 use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
@@ -41,8 +42,8 @@ pub struct ActiveModule {
     pub policy: Arc<dyn Policy>,
     /// Its SHA-256, as hexadecimal digits.
     pub digest: Arc<str>,
-    /// What its guards are, for telling two sets of them apart.
-    pub guards: Arc<str>,
+    /// Which guards those are.
+    pub guards: Arc<[GuardId]>,
     /// Its configuration, as JSON text.
     pub configuration: String,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openmcp_dns_api::dns_policy::GuardStatus;
-use openmcp_dns_core::guards::Guard;
+use openmcp_dns_core::guards::{Guard, GuardId};
 use openmcp_dns_core::policy::Policy;
 use openmcp_dns_policy::Module;
 
@@ -26,6 +26,17 @@ impl LoadedGuard {
         Guard { name: name.clone(), policy, configuration: configuration.clone() }
     }
 
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> GuardId {
+        let Self { name, module, configuration } = self;
+        GuardId {
+            name: name.clone(),
+            digest: module.digest().to_owned(),
+            configuration: configuration.clone(),
+        }
+    }
+
     /// What a status says of it.
     #[must_use]
     pub fn status(&self) -> GuardStatus {
@@ -35,13 +46,4 @@ impl LoadedGuard {
             description: self.module.description().to_string(),
         }
     }
-}
-
-/// What guards are, for telling two sets of them apart: name, digest and configuration of each.
-#[must_use]
-pub fn fingerprint(guards: &[LoadedGuard]) -> Arc<str> {
-    let line = |LoadedGuard { name, module, configuration }: &LoadedGuard| {
-        format!("{name} {} {configuration}\n", module.digest())
-    };
-    guards.iter().map(line).collect::<String>().into()
 }

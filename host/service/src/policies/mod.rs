@@ -23,7 +23,7 @@ pub(crate) mod test_support;
 mod tests;
 
 pub use active::{ActiveModule, ActivePolicy, configuration};
-pub use guards::{LoadedGuard, fingerprint};
+pub use guards::LoadedGuard;
 pub use life_cycle::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle};
 pub use module::{Choice, ChosenBy, Digests, GuardSource, Load, MeteredModule, PolicyModule};
 pub use occurrence::ModuleOccurrence;

@@ -10,7 +10,7 @@ use openmcp_dns_policy::metered::Metered;
 use openmcp_dns_policy::{Description, Module};
 
 use super::active::{ActiveModule, configuration};
-use super::guards::{LoadedGuard, fingerprint};
+use super::guards::LoadedGuard;
 use crate::metrics::{Metrics, PolicyMetrics};
 use openmcp_dns_api::DNSPolicySpec;
 use openmcp_dns_api::dns_policy::{
@@ -199,7 +199,7 @@ impl PolicyModule for MeteredModule {
         ActiveModule {
             policy: Guarded::around(module, self.guards.iter().map(guard).collect()),
             digest: self.module.digest().into(),
-            guards: fingerprint(&self.guards),
+            guards: self.guards.iter().map(LoadedGuard::id).collect(),
             configuration: configuration.to_owned(),
         }
     }

@@ -76,7 +76,7 @@ impl PolicyModule for Mock {
         ActiveModule {
             policy: Arc::new(Labelled(label.to_owned())),
             digest: self.digest.as_str().into(),
-            guards: "".into(),
+            guards: Arc::default(),
             configuration: configuration.to_owned(),
         }
     }

@@ -40,6 +40,8 @@ pub struct Options {
     pub leadership: Leadership,
     /// Waits for transactions that are under way at the end.
     pub tasks: Tasks,
+    /// Whether somebody keeps a log of decisions, and is to be told of each.
+    pub tells_decisions: bool,
 }
 
 /// Hands to the machines of recording what arrives, and carries out what follows.
@@ -60,10 +62,11 @@ pub struct Recorder {
 impl Recorder {
     /// Nothing is known yet.
     pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
-        let Options { prefix, reports, leadership, tasks } = options;
+        let Options { prefix, reports, leadership, tasks, tells_decisions } = options;
         let (deciders, answers) = Deciders::new();
+        let recording = Recording::new(prefix);
         Self {
-            recording: Recording::new(prefix),
+            recording: if tells_decisions { recording.telling_decisions() } else { recording },
             deciders,
             answers,
             writes: Writes::new(store, leadership, tasks),

@@ -101,7 +101,7 @@ fn module(cluster: &str, policy: &Denies) -> ClusterModule {
     ClusterModule {
         policy: Arc::new(policy.clone()),
         module_digest: digest.into(),
-        guards: "".into(),
+        guards: Arc::default(),
         context: Arc::new(Context {
             base_domain: "openmcp.cluster".parse().unwrap(),
             cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },
@@ -127,7 +127,13 @@ impl Running {
         let leadership = Leadership::alone("test".to_owned());
         let key = LeaderKey::of_platform("test");
         tokio::spawn(hold(leadership.clone(), Arc::clone(&kept), key));
-        let options = Options { prefix: Prefix::default(), reports, leadership, tasks: Tasks::new().0 };
+        let options = Options {
+            prefix: Prefix::default(),
+            reports,
+            leadership,
+            tasks: Tasks::new().0,
+            tells_decisions: false,
+        };
         let recorder = Recorder::new(kept, options);
         let received = Received { commands: received_commands, observations: received };
         tokio::spawn(recorder.run(received, events));

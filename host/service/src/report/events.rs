@@ -70,7 +70,8 @@ impl Notice {
                 let message = format!("{}: {}", conflict.name, conflict.message);
                 (cluster, source, uid, (Reason::HostNameConflict, message))
             }
-            Report::Domain(..)
+            Report::Decided(_)
+            | Report::Domain(..)
             | Report::Recorded { .. }
             | Report::Held { .. }
             | Report::Confirmed { .. }

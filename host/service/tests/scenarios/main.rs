@@ -10,6 +10,7 @@ mod agents;
 mod annotate;
 mod clusters;
 mod conformance;
+mod decisions;
 mod details;
 mod dns_pods;
 mod forward;

@@ -188,6 +188,7 @@ impl World {
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
             config_name: Some(CONFIG.to_owned()),
             take_back_after: Duration::from_secs(2),
+            decision_log: None,
             enrolment: None,
             deployer: None,
             gate: None,

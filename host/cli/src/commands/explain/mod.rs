@@ -11,6 +11,7 @@ use openmcp_dns_core::mirror::Mirror;
 use openmcp_dns_kit::explain::{Explanation, Subject};
 use openmcp_dns_service::address::parse_server;
 
+use super::decision_log;
 use super::landscape::folder;
 use super::landscape::live::LiveArgs;
 use super::policy::choice::ModuleChoice;
@@ -75,6 +76,10 @@ pub struct ExplainArgs {
     #[arg(long, requires = "kubeconfig")]
     all: bool,
 
+    /// The directory of a decision log, which says since when it is so
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+
     /// `text` for people, `json` for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     output: OutputFormat,
@@ -89,7 +94,8 @@ pub async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
-    let ExplainArgs { subject, folder, module, etcd, etcd_options, servers, all, output, live } = args;
+    let ExplainArgs { subject, folder, module, etcd, etcd_options, servers, all, log, output, live } = args;
+    let log = log.as_deref().map(decision_log::read).transpose()?;
     let given = module.as_ref().and_then(ModuleChoice::given);
     let engine = engine(&given.into_iter().collect::<Vec<_>>())?;
     let (landscape, loader) = match &folder {
@@ -115,6 +121,9 @@ async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
         asked.extend(servers::of_clusters(live.kubeconfig()).await?);
     }
     let mut explanation = Explanation::of(&policy, &landscape, &subject, store.as_ref());
+    if let Some(log) = &log {
+        explanation.logged(log);
+    }
     answers::ask(&mut explanation, &asked).await?;
     print(&match output {
         OutputFormat::Text => show::text(&explanation),

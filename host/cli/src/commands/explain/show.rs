@@ -2,7 +2,7 @@
 
 use openmcp_dns_kit::explain::{
     AnswerStep, ClaimStep, DecisionStep, Explanation, GaveWay, ListenerStep, NameStep, ParentStep,
-    StoredStep, Unknown, Where, Won,
+    RecordedStep, StoredStep, Unknown, Where, Won,
 };
 
 /// Columns of what is said of a step.
@@ -56,6 +56,7 @@ fn claim(text: &mut String, claim: &ClaimStep) {
         domain,
         no_domain,
         decision,
+        since,
     } = claim;
     let asks_for = if host_name.is_empty() { "the host names of its listeners" } else { host_name };
     let ttl = ttl_seconds.map_or_else(String::new, |ttl| format!(", for {ttl} s"));
@@ -92,10 +93,17 @@ fn claim(text: &mut String, claim: &ClaimStep) {
         }
         Some(DecisionStep::Undecided { message }) => line(text, "undecided", message),
     }
+    if let Some(since) = since {
+        line(text, "since", since);
+    }
+}
+
+fn at_revision(revision: Option<i64>) -> String {
+    revision.map_or_else(String::new, |revision| format!(" at revision {revision}"))
 }
 
 fn name(text: &mut String, name: &NameStep) {
-    let NameStep { name: _, won, gave_way, standing_by, stored, answers, expectation: _ } = name;
+    let NameStep { name: _, won, gave_way, standing_by, stored, answers, recorded, expectation: _ } = name;
     if won.is_empty() {
         line(text, "wins", "nobody: nothing is to stand here");
     }
@@ -109,8 +117,11 @@ fn name(text: &mut String, name: &NameStep) {
         line(text, "stands by", &format!("cluster {cluster}: others have the name, and come before it"));
     }
     for StoredStep { key, revision, record, owner: _, object: _, standing } in stored {
-        let revision = revision.map_or_else(String::new, |revision| format!(" at revision {revision}"));
+        let revision = at_revision(*revision);
         line(text, "key", &format!("{key}{revision}: {record}, {}", standing.as_str()));
+    }
+    if let Some(RecordedStep { since, revision }) = recorded {
+        line(text, "recorded", &format!("since {since}{}", at_revision(*revision)));
     }
     for AnswerStep { server, cluster, record_type, answer, verdict, .. } in answers {
         let of =

@@ -18,6 +18,7 @@ mod manifests;
 pub(super) mod module;
 mod pull;
 mod push;
+mod replay;
 mod run;
 mod scaffold;
 mod subject;
@@ -59,6 +60,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Bench(bench::BenchArgs),
     Diff(diff::DiffArgs),
+    Replay(replay::ReplayArgs),
     Push(push::PushArgs),
     Pull(pull::PullArgs),
 }
@@ -82,6 +84,7 @@ pub fn run(args: PolicyArgs) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::budget::labels_too_large;
+use super::decisions::Questions;
 use super::{ClusterEffect, ClusterRecords, Surroundings, Waiting};
 use crate::cluster::SourceRef;
 use crate::cluster_policy::ClusterPolicy;
@@ -223,6 +224,7 @@ impl ClusterRecords {
         let told = &mut self.told;
         let (memo, store, mut open, mut fails) = (&mut *around.memo, around.store, Vec::new(), false);
         let domain = self.domain.as_ref();
+        let mut questions = self.told_decisions.as_ref().map(|_| Questions::default());
         let decide = |claim: &Claim| {
             if let Some((_, denial)) = surplus.as_ref().filter(|(host_name, _)| *host_name == claim.host_name)
             {
@@ -258,6 +260,9 @@ impl ClusterRecords {
             if let Some(published_names) = published_names {
                 told.set(source, &claim.host_name, published_names);
             }
+            if let Some(questions) = &mut questions {
+                questions.answered.push(asked);
+            }
             fails |= matches!(&known, Decision::Undecided(failure) if failure.kind.can_pass());
             Some(room.admit(&claim.host_name, known))
         };
@@ -270,6 +275,10 @@ impl ClusterRecords {
             self.again.forget(source);
         }
         self.tell_states(source, redecided.changed, around);
+        if let Some(questions) = &mut questions {
+            questions.open = open.iter().map(|asked| asked.claim.host_name.clone()).collect();
+        }
+        self.tell_decisions(source, questions, around);
         let (source, offers) = (source.clone(), redecided.offers);
         around.effects.push(ClusterEffect::Offer { source, offers, reason });
         open

@@ -5,6 +5,7 @@ mod budget;
 mod candidate;
 mod claims;
 mod counting;
+mod decisions;
 mod policy;
 mod routes;
 mod summary;
@@ -16,6 +17,7 @@ use std::time::Instant;
 
 use again::Again;
 use counting::Told;
+use decisions::ToldDecisions;
 use routes::ChangedRoutes;
 
 use super::candidate::Candidate;
@@ -65,6 +67,8 @@ pub(super) struct ClusterRecords {
     /// What modules were told of how many names are published.
     told: Told,
     changed_routes: ChangedRoutes,
+    /// What was told of decisions; `None` where nobody keeps a log of them.
+    told_decisions: Option<ToldDecisions>,
     candidate: Option<Candidate>,
     guard: DeletionGuard,
     /// The zone of the policy, or of the last one.
@@ -158,7 +162,7 @@ impl Surroundings<'_> {
 }
 
 impl ClusterRecords {
-    pub(super) fn new(id: ClusterId) -> Self {
+    pub(super) fn new(id: ClusterId, tells_decisions: bool) -> Self {
         Self {
             id,
             policy: None,
@@ -175,6 +179,7 @@ impl ClusterRecords {
             listed: BTreeSet::new(),
             told: Told::default(),
             changed_routes: ChangedRoutes::default(),
+            told_decisions: tells_decisions.then(ToldDecisions::default),
             candidate: None,
             guard: DeletionGuard::default(),
             zone: None,

@@ -48,6 +48,7 @@ impl ClusterRecords {
             let unresolved = outcomes.filter(|(_, outcome)| matches!(outcome.state, State::Unresolved(_)));
             let host_names = unresolved.map(|(host_name, _)| host_name.to_owned()).collect();
             self.tell_states(&source, host_names, around);
+            self.tell_decisions(&source, None, around);
         }
     }
 }

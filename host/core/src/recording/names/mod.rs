@@ -71,7 +71,7 @@ pub(super) enum NameEffect {
     Write(NamePlan),
     Recorded {
         expectation: Expectation,
-        changed: bool,
+        revision: Option<i64>,
     },
     Conflict(Conflict),
     Touched(ClusterId),

@@ -213,7 +213,7 @@ impl Names {
         if found.is_settled {
             let expectation = Expectation::from_stored(&name, self.store.at(&name));
             if !expectation.values.is_empty() {
-                effects.push(NameEffect::Recorded { expectation, changed: false });
+                effects.push(NameEffect::Recorded { expectation, revision: None });
             }
             return;
         }

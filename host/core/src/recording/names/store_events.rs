@@ -94,7 +94,7 @@ impl Names {
                 effects.extend(withdrawn.map(|cluster| NameEffect::ForgetHeld(cluster, name.clone())));
                 let expectation = Expectation::after(&plan, self.store.prefix(), self.store.at(&name), kept);
                 effects.extend(expectation.clusters.iter().cloned().map(NameEffect::Touched));
-                effects.push(NameEffect::Recorded { expectation, changed: true });
+                effects.push(NameEffect::Recorded { expectation, revision: Some(revision) });
                 if let Some(free) = free {
                     self.take_up(free, effects);
                 }

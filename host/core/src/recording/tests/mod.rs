@@ -3,6 +3,7 @@
 mod agents;
 mod clusters;
 mod counting;
+mod decisions;
 mod history;
 mod policies;
 mod reports;

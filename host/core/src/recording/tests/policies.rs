@@ -18,7 +18,7 @@ fn what_an_object_asks_for_is_decided_recorded_and_told() {
     assert_eq!(told(&|report| matches!(report, Report::Domain(_, Ok(_)))), 1);
     assert_eq!(told(&|report| matches!(report, Report::Claim { state: State::Published, .. })), 1);
     assert_eq!(told(&|report| matches!(report, Report::Claim { state: State::Denied(_), .. })), 1);
-    assert_eq!(told(&|report| matches!(report, Report::Recorded { changed: true, .. })), 1);
+    assert_eq!(told(&|report| matches!(report, Report::Recorded { revision: Some(_), .. })), 1);
     let problems = world.summary("w1").problems;
     assert_eq!((problems.len(), problems[0].code.as_str()), (1, "prefix"));
 }

@@ -51,7 +51,7 @@ impl Rules {
         ClusterModule {
             policy: Arc::new(self.clone()),
             module_digest: format!("{:?}", Self { is_evacuated: false, place: None, ..self.clone() }).into(),
-            guards: "".into(),
+            guards: Arc::default(),
             context: Arc::new(Context {
                 base_domain: self.zone.unwrap_or(ZONE).parse().unwrap(),
                 cluster: ClusterFacts { id: id(cluster), purposes: Vec::new(), labels: BTreeMap::new() },

@@ -50,7 +50,7 @@ impl World {
     /// Nothing is stored, and that is not known yet.
     pub(super) fn unread() -> Self {
         let mut world = Self {
-            recording: Recording::new(Prefix::default()),
+            recording: Recording::new(Prefix::default()).telling_decisions(),
             now: Instant::now(),
             reports: Vec::new(),
             released: Vec::new(),

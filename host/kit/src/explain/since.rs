@@ -1,0 +1,54 @@
+//! Since when it is so, as far as a decision log says.
+
+use openmcp_dns_core::decision_log::{Answer, DecisionLog, History, PresentClaim};
+
+use super::claim::{ClaimStep, DecisionStep, Where};
+use super::explanation::Explanation;
+use super::name::{NameStep, RecordedStep};
+
+impl Explanation {
+    /// Takes in what a decision log knows of the names. What it says otherwise, it says of another time.
+    pub fn logged(&mut self, log: &DecisionLog) {
+        for claim in &mut self.claims {
+            let Ok(name) = claim.host_name.parse() else { continue };
+            let present = History::of(log, &name).claims.into_iter().find(|present| claim.is(present));
+            claim.since = present.map(|present| present.since);
+        }
+        for name in &mut self.names {
+            name.logged(log);
+        }
+    }
+}
+
+impl ClaimStep {
+    /// Whether the log says the same of this claim.
+    fn is(&self, present: &PresentClaim) -> bool {
+        let is_same = match (&self.leads_to, &self.decision) {
+            (Where::Nowhere { .. }, _) => matches!(present.answer, Answer::Unresolved { .. }),
+            (Where::Targets(_), Some(DecisionStep::Published { records })) => {
+                present.answer == Answer::Published && present.records == *records
+            }
+            (Where::Targets(_), Some(DecisionStep::Denied { code, .. })) => {
+                matches!(&present.answer, Answer::Denied { code: denied, .. } if denied == code)
+            }
+            (Where::Targets(_), Some(DecisionStep::Undecided { .. }) | None) => {
+                matches!(present.answer, Answer::Undecided { .. })
+            }
+        };
+        is_same
+            && present.cluster.to_string() == self.cluster
+            && present.object.to_string() == self.object
+            && present.host_name == self.host_name
+    }
+}
+
+impl NameStep {
+    fn logged(&mut self, log: &DecisionLog) {
+        let values = self.expectation.values.iter();
+        let records: Vec<String> = values.map(|value| format!("{} {value}", value.record_type())).collect();
+        let recorded = History::of(log, &self.name).recorded;
+        let recorded = recorded.filter(|recorded| recorded.records == records);
+        self.recorded =
+            recorded.map(|recorded| RecordedStep { since: recorded.since, revision: recorded.revision });
+    }
+}
