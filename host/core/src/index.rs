@@ -37,6 +37,9 @@ pub struct Outcome {
     pub state: State,
     /// What shall be published.
     pub record_sets: Arc<[RecordSet]>,
+    /// Whether a policy has decided on a host name of the object, now or before: what stands published for each is known
+    /// then, and the store need not be asked.
+    is_known: bool,
 }
 
 /// Outcomes of one object, by the host name as the object has it. Most objects have one.
@@ -132,22 +135,22 @@ impl Index {
             Some((known, old)) => (known, old),
             None => (source.clone(), Outcomes::default()),
         };
+        let was_known = old.iter().any(|(_, outcome)| outcome.is_known);
+        let outcome = |state: State, record_sets: Arc<[RecordSet]>| {
+            let is_known = was_known || state.is_decided();
+            Outcome { state, record_sets, is_known }
+        };
         let mut new: BTreeMap<String, Outcome> = BTreeMap::new();
         let resolution = resolution.unwrap_or_default();
         for wanted in &resolution.wanted {
             let outcome = match (decide(wanted), old.get(&wanted.host_name)) {
-                (Some(Decision::Publish(record_sets)), _) => Outcome { state: State::Published, record_sets },
-                (Some(Decision::Deny(denial)), _) => {
-                    Outcome { state: State::Denied(denial), record_sets: Arc::default() }
+                (Some(Decision::Publish(record_sets)), _) => outcome(State::Published, record_sets),
+                (Some(Decision::Deny(denial)), _) => outcome(State::Denied(denial), Arc::default()),
+                (Some(Decision::Undecided(failure)), _) => {
+                    outcome(State::Undecided(failure), kept(&old, &wanted.host_name, &published))
                 }
-                (Some(Decision::Undecided(failure)), _) => Outcome {
-                    state: State::Undecided(failure),
-                    record_sets: kept(&old, &wanted.host_name, &published),
-                },
                 (None, Some(known)) if known.state.is_decided() => known.clone(),
-                (None, _) => {
-                    Outcome { state: State::Asked, record_sets: kept(&old, &wanted.host_name, &published) }
-                }
+                (None, _) => outcome(State::Asked, kept(&old, &wanted.host_name, &published)),
             };
             new.insert(wanted.host_name.clone(), outcome);
         }
@@ -157,7 +160,7 @@ impl Index {
             } else {
                 Arc::default()
             };
-            let outcome = Outcome { state: State::Unresolved(unresolved.reason), record_sets };
+            let outcome = outcome(State::Unresolved(unresolved.reason), record_sets);
             // Several parents may each give a reason; one that keeps the name published wins.
             let entry = new.entry(unresolved.host_name);
             entry
@@ -299,7 +302,7 @@ fn same_at(name: &HostName, a: &Offer, b: &Offer) -> bool {
 /// object. The store does not know which host name led to a record, so all of the object's count,
 /// until a policy has decided on one of its host names.
 fn kept(old: &Outcomes, host_name: &str, published: impl Fn() -> Vec<RecordSet>) -> Arc<[RecordSet]> {
-    if old.iter().any(|(_, outcome)| outcome.state.is_decided()) {
+    if old.iter().any(|(_, outcome)| outcome.is_known) {
         return old.get(host_name).map(|outcome| outcome.record_sets.clone()).unwrap_or_default();
     }
     published().into()
@@ -378,6 +381,24 @@ mod tests {
         assert_eq!((offered(&index), redecided.changed), (1, Vec::new()));
         assert_eq!(index.outcomes(&source()).unwrap()["shop.w1"].state, State::Published);
         index.redecide(&source(), wants(&["other.w1"]), |_| None, published);
+        assert_eq!(offered(&index), 0);
+    }
+
+    /// Found by the property of plans: the order of two events must not decide what stays.
+    #[test]
+    fn a_host_name_that_is_given_up_while_it_leads_nowhere_goes() {
+        let nowhere = |host_name: &str| {
+            let reason = UnresolvedReason::NoAddress("Gateway default/gateway".into());
+            let unresolved = vec![Unresolved { host_name: host_name.to_owned(), reason }];
+            Some(Resolution { unresolved, ..Resolution::default() })
+        };
+        let mut index = Index::default();
+        let publish = |_: &Claim| Some(Decision::Publish(published().into()));
+        index.redecide(&source(), wants(&["shop.w1"]), publish, published);
+        index.redecide(&source(), nowhere("shop.w1"), |_| None, published);
+        assert_eq!(offered(&index), 1, "it stays while that is likely to pass");
+        let redecided = index.redecide(&source(), nowhere("other.w1"), |_| None, published);
+        assert_eq!(redecided.offers.get(&published()[0].name), Some(&Offer::Nothing));
         assert_eq!(offered(&index), 0);
     }
 }

@@ -8,6 +8,7 @@ use openmcp_dns_core::decide::{Decision, cluster_domain, decide};
 use openmcp_dns_core::details::{AskedClaim, Detail, NameCounts, names_of};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
+use openmcp_dns_core::recording::NoDomain;
 use openmcp_dns_landscape::Landscape;
 
 use crate::loaded_policy::LoadedPolicy;
@@ -99,9 +100,7 @@ fn domains(policy: &LoadedPolicy, landscape: &Landscape) -> BTreeMap<ClusterId, 
             let overlaps =
                 |(other, _): &&(HostName, ClusterId)| domain.is_within(other) || other.is_within(&domain);
             match taken.iter().find(overlaps) {
-                Some((other, owner)) => {
-                    Err(format!("{domain} overlaps with {other}, which belongs to cluster {owner}"))
-                }
+                Some((_, by)) => Err(NoDomain::Taken { domain, by: by.clone() }.to_string()),
                 None => Ok(domain),
             }
         });

@@ -152,4 +152,6 @@ fn same_rules(before: &LoadedPolicy, after: &LoadedPolicy) -> bool {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;

@@ -34,15 +34,12 @@ impl Published {
     /// Decides on all claims of a side; what is not there any more goes.
     pub(super) fn decide(&mut self, Side { policy, landscape }: Side<'_>) {
         let verdicts = Verdicts::of(policy, landscape);
-        let members: BTreeMap<&ClusterId, _> = landscape
-            .clusters
-            .iter()
-            // Whom no policy holds for publishes nothing.
-            .filter(|member| verdicts.domains.contains_key(&member.id))
-            .map(|member| (&member.id, member))
-            .collect();
+        let members: BTreeMap<&ClusterId, _> =
+            landscape.clusters.iter().map(|member| (&member.id, member)).collect();
         self.clusters.retain(|cluster, _| members.contains_key(cluster));
-        for (id, member) in members {
+        self.precedence.clear();
+        // For whom the policy does not hold, nobody decides: what is published there stays.
+        for (id, member) in members.into_iter().filter(|(id, _)| verdicts.domains.contains_key(*id)) {
             let ClusterPolicy { sources: rules, precedence, .. } = policy.cluster_policy(id, &member.cluster);
             self.precedence.insert(id.clone(), precedence);
             // Of a cluster that is not known, everything stays.

@@ -99,7 +99,7 @@ impl ClusterRecords {
 
     /// `None` where nobody has looked at the claim: an object may ask for too many names.
     fn claim_facts(&self, claimant: &Claimant, host_name: String, names: &Names) -> Option<ClaimFacts> {
-        let Outcome { state, record_sets } = self.index.outcomes(&claimant.1)?.get(&host_name)?;
+        let Outcome { state, record_sets, .. } = self.index.outcomes(&claimant.1)?.get(&host_name)?;
         let published: BTreeSet<&HostName> = record_sets.iter().map(|set| &set.name).collect();
         let published = published.into_iter();
         let published = published.map(|name| (name.clone(), names.standing(claimant, name))).collect();
