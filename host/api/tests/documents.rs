@@ -6,6 +6,7 @@ use kube::CustomResourceExt as _;
 use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::{DutyName, Reason};
 use openmcp_dns_core::codes;
+use openmcp_dns_core::route_status::RouteReason;
 
 /// The words that no row of a table in docs/operations.md is about: they stand in its first cell, as code.
 fn missing(words: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -20,6 +21,12 @@ fn missing(words: impl IntoIterator<Item = String>) -> Vec<String> {
 #[test]
 fn operators_read_what_to_do_about_every_reason_of_a_condition() {
     assert_eq!(missing(Reason::all().map(|reason| reason.to_string())), [""; 0]);
+}
+
+#[test]
+fn operators_read_what_to_do_about_every_reason_that_a_route_has_in_its_status() {
+    let reasons = RouteReason::ALL.iter().map(|reason| reason.as_str().to_owned());
+    assert_eq!(missing(reasons), [""; 0]);
 }
 
 #[test]

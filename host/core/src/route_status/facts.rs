@@ -32,6 +32,13 @@ pub struct RouteFacts {
     pub own: OwnEntries,
 }
 
+impl RouteFacts {
+    /// Whether nothing is to be said, and nothing was.
+    pub(super) const fn says_nothing(&self) -> bool {
+        self.parents.is_empty() && self.own.is_empty()
+    }
+}
+
 /// What a route claims through one of its parents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParentFacts {

@@ -14,8 +14,7 @@ const MAX_PARENTS: usize = 32;
 /// are too many others, as many of ours are there as fit.
 #[must_use]
 pub fn merged(parents: &[Value], wanted: &[Entry], now: &str) -> Option<Vec<Value>> {
-    let is_own = |entry: &&Value| entry["controllerName"] == CONTROLLER_NAME;
-    let own: Vec<&Value> = parents.iter().filter(is_own).collect();
+    let own: Vec<&Value> = parents.iter().filter(|entry| is_own(entry)).collect();
     let mut merged: Vec<Value> = parents.iter().filter(|entry| !is_own(entry)).cloned().collect();
     let room = MAX_PARENTS.saturating_sub(merged.len());
     let wanted = &wanted[..wanted.len().min(room)];
@@ -29,8 +28,13 @@ pub fn merged(parents: &[Value], wanted: &[Entry], now: &str) -> Option<Vec<Valu
 /// What stands in a list of ours.
 #[must_use]
 pub fn own_entries(parents: &[Value]) -> OwnEntries {
-    let status: Result<RouteStatus, _> = serde_json::from_value(json!({ "parents": parents }));
+    let own: Vec<&Value> = parents.iter().filter(|entry| is_own(entry)).collect();
+    let status: Result<RouteStatus, _> = serde_json::from_value(json!({ "parents": own }));
     status.map(|status| status.own).unwrap_or_default()
+}
+
+fn is_own(entry: &Value) -> bool {
+    entry["controllerName"] == CONTROLLER_NAME
 }
 
 /// An entry as it is written. A condition that stays as it is keeps its time.

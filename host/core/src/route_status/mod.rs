@@ -141,7 +141,7 @@ impl RouteStatuses {
     /// Something else is known of a route.
     pub fn news(&mut self, news: RouteNews, now: Instant) {
         let RouteNews { source, facts } = news;
-        let facts = facts.filter(|facts| !facts.parents.is_empty() || !facts.own.is_empty());
+        let facts = facts.filter(|facts| !facts.says_nothing());
         let Some(facts) = facts else { return self.forget(&source) };
         let names: BTreeSet<HostName> = names_of(&facts);
         match self.routes.get_mut(&source) {
@@ -235,7 +235,8 @@ impl RouteStatuses {
             }
             route.not_before = now + route.pause;
         }
-        if matches!(end, WriteEnd::Gone) && route.facts.uid == writing.uid {
+        let is_gone = matches!(end, WriteEnd::Gone) && route.facts.uid == writing.uid;
+        if is_gone || route.facts.says_nothing() {
             // The watch says it in a moment, too.
             self.forget(&writing.source);
         } else {

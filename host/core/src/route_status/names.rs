@@ -58,7 +58,7 @@ enum Spread {
     /// One of them answers otherwise: asked again then.
     Lacking { again: Instant, pause: Duration, why: String },
     /// All have it; what was answered before has run out then.
-    InCaches { until: Instant, seconds: u32 },
+    InCaches { until: Instant },
     /// It has run out.
     Everywhere,
 }
@@ -162,10 +162,7 @@ impl Names {
         let spread = match result {
             // What was asked for is not what is expected by now: that is asked for next.
             _ if !is_current => Spread::Unknown,
-            Ok(()) => {
-                let until = now + Duration::from_secs(kept_seconds.into());
-                Spread::InCaches { until, seconds: kept_seconds }
-            }
+            Ok(()) => Spread::InCaches { until: now + Duration::from_secs(kept_seconds.into()) },
             Err(why) => Spread::Lacking { again: now + pause, pause: (pause * 2).min(LONGEST_PAUSE), why },
         };
         self.set(name, spread);
@@ -212,7 +209,7 @@ impl Spread {
     const fn timer(&self) -> Option<Instant> {
         match self {
             Self::Lacking { again, .. } => Some(*again),
-            Self::InCaches { until, .. } => Some(*until),
+            Self::InCaches { until } => Some(*until),
             Self::Unknown | Self::Asking { .. } | Self::Everywhere => None,
         }
     }
@@ -228,13 +225,16 @@ impl Answers for Names {
     }
 
     fn spread(&self, name: &HostName) -> SpreadFinding<'_> {
-        match self.names.get(name).map(|name| &name.spread) {
-            None | Some(Spread::Unknown | Spread::Asking { why: None, .. }) => SpreadFinding::Unknown,
-            Some(Spread::Asking { why: Some(why), .. } | Spread::Lacking { why, .. }) => {
+        let Some(known) = self.names.get(name) else { return SpreadFinding::Spreading(0) };
+        match &known.spread {
+            Spread::Unknown | Spread::Asking { why: None, .. } | Spread::InCaches { .. } => {
+                let expected = known.answer.as_ref().map(|answer| answer.expectation.kept_seconds);
+                SpreadFinding::Spreading(expected.unwrap_or_default())
+            }
+            Spread::Asking { why: Some(why), .. } | Spread::Lacking { why, .. } => {
                 SpreadFinding::Lacking(why)
             }
-            Some(Spread::InCaches { seconds, .. }) => SpreadFinding::InCaches(*seconds),
-            Some(Spread::Everywhere) => SpreadFinding::Everywhere,
+            Spread::Everywhere => SpreadFinding::Everywhere,
         }
     }
 }

@@ -130,18 +130,38 @@ fn a_name_is_recorded_then_resolvable_then_propagated() {
     world.work(Ok(()));
     assert_eq!(world.written, 0, "what lasts a moment is not written");
     world.pass(Duration::from_secs(2));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    entry Recorded=Unknown InProgress: shop.w1.openmcp.cluster is being written
+    entry Resolvable=Unknown InProgress: not all names are recorded
+    entry Propagated=Unknown InProgress: not all names are resolvable
+    ");
     world.news("shop", vec![parent("entry", vec![stored(NAME)])]);
     world.pass(Duration::from_secs(2));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    entry Recorded=True Succeeded: shop.w1.openmcp.cluster 10.0.0.1
+    entry Resolvable=Unknown InProgress: shop.w1.openmcp.cluster is not answered yet
+    entry Propagated=Unknown InProgress: not all names are resolvable
+    ");
     world.answered(NAME, Standing::Matching);
     world.now += PAUSE;
     world.work(Err("the DNS server at 10.0.0.53:53 answers NXDOMAIN"));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    entry Recorded=True Succeeded: shop.w1.openmcp.cluster 10.0.0.1
+    entry Resolvable=True Succeeded: the central DNS answers all names so
+    entry Propagated=False Mismatch: shop.w1.openmcp.cluster: the DNS server at 10.0.0.53:53 answers NXDOMAIN
+    ");
     world.pass(Duration::from_secs(5));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    entry Recorded=True Succeeded: shop.w1.openmcp.cluster 10.0.0.1
+    entry Resolvable=True Succeeded: the central DNS answers all names so
+    entry Propagated=Unknown InProgress: who asked before may keep an old answer for 60 s after every DNS server has the new one
+    ");
     world.pass(Duration::from_secs(60));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    entry Recorded=True Succeeded: shop.w1.openmcp.cluster 10.0.0.1
+    entry Resolvable=True Succeeded: the central DNS answers all names so
+    entry Propagated=True Succeeded: every DNS server has them, and what was answered before has run out
+    ");
     let written = world.written;
     world.pass(Duration::from_secs(3600));
     assert_eq!(world.written, written, "nothing more is to be said");
@@ -168,7 +188,23 @@ fn the_worst_of_several_names_is_said_and_each_parent_has_its_own() {
     world.answered("wrong.w1.openmcp.cluster", Standing::Mismatching("NXDOMAIN".into()));
     world.answered("silent.w1.openmcp.cluster", Standing::Unanswered("no answer: timeout".into()));
     world.work(Ok(()));
-    insta::assert_snapshot!(world.said("shop").join("\n"), @"");
+    insta::assert_snapshot!(world.said("shop").join("\n"), @r"
+    first Recorded=False HostNameDenied: deny-b.w1.openmcp.cluster is not published (prefix-denied): not this one; odd.w1.openmcp.cluster is not published (policy-failed): the policy module failed (Trap): trap
+    first Resolvable=False HostNameDenied: not all names are recorded
+    first Propagated=False HostNameDenied: not all names are resolvable
+    second Recorded=False HostNameConflict: shop.w1.openmcp.cluster is published for HTTPRoute/default/older of cluster s/w2
+    second Resolvable=False HostNameConflict: not all names are recorded
+    second Propagated=False HostNameConflict: not all names are resolvable
+    third Recorded=False StoreUnavailable: shop.w1.openmcp.cluster: the store does not take it: no space
+    third Resolvable=False StoreUnavailable: not all names are recorded
+    third Propagated=False StoreUnavailable: not all names are resolvable
+    fourth Recorded=Unknown PolicyFailed: odd.w1.openmcp.cluster is not published (policy-failed): the policy module failed (Trap): trap
+    fourth Resolvable=Unknown PolicyFailed: not all names are recorded
+    fourth Propagated=Unknown PolicyFailed: not all names are resolvable
+    fifth Recorded=True Succeeded: wrong.w1.openmcp.cluster 10.0.0.1; silent.w1.openmcp.cluster 10.0.0.1
+    fifth Resolvable=False Mismatch: wrong.w1.openmcp.cluster: the central DNS answers NXDOMAIN; silent.w1.openmcp.cluster: no answer: timeout
+    fifth Propagated=False Mismatch: not all names are resolvable
+    ");
 }
 
 #[test]
@@ -249,6 +285,7 @@ fn who_takes_our_entries_away_again_and_again_is_given_way() {
         world.parents.insert(source("shop"), Vec::new());
         world.news("shop", facts());
         let written = world.written;
+        world.work(Ok(()));
         while world.written == written {
             world.now = world.statuses.wakes_at(world.now).unwrap();
             world.work(Ok(()));

@@ -78,12 +78,10 @@ pub(super) trait Answers {
 pub(super) enum SpreadFinding<'a> {
     /// Every DNS server has it, and every cache has forgotten the one before.
     Everywhere,
-    /// Every DNS server has it; caches have forgotten the one before after so many seconds.
-    InCaches(u32),
+    /// Caches have forgotten the one before so many seconds after every DNS server has it.
+    Spreading(u32),
     /// A DNS server answers something else.
     Lacking(&'a str),
-    /// Not every DNS server has been asked.
-    Unknown,
 }
 
 /// What is said of one route.
@@ -235,17 +233,19 @@ fn resolvable(recorded: &Finding, claims: &[ClaimFacts], answers: &impl Answers)
     for (name, standing) in claims.iter().flat_map(|claim| &claim.published) {
         let NameStanding::Stored(values) = standing else { continue };
         let answer = answers.answer(name).filter(|answer| answer.expectation.values == *values);
-        let (reason, answer) = match answer.map(|answer| &answer.standing) {
+        let (reason, text) = match answer.map(|answer| &answer.standing) {
             Some(Standing::Matching) => continue,
-            Some(Standing::Mismatching(answer)) => (RouteReason::Mismatch, answer),
-            Some(Standing::Unanswered(answer)) => (RouteReason::NoAnswer, answer),
+            Some(Standing::Mismatching(answer)) => {
+                (RouteReason::Mismatch, format!("{name}: the central DNS answers {}", cut(answer)))
+            }
+            Some(Standing::Unanswered(why)) => (RouteReason::NoAnswer, format!("{name}: {}", cut(why))),
             Some(Standing::Outstanding) | None => {
                 outstanding.push(format!("{name} is not answered yet"));
                 continue;
             }
         };
         let (_, texts) = wrong.get_or_insert((reason, Vec::new()));
-        texts.push(format!("{name}: the central DNS answers {}", cut(answer)));
+        texts.push(text);
     }
     match wrong {
         Some((reason, texts)) => Finding::of(Some(false), reason, listed(&texts)),
@@ -258,26 +258,22 @@ fn spread(resolvable: &Finding, claims: &[ClaimFacts], answers: &impl Answers) -
     if !resolvable.is_true() {
         return Finding { message: "not all names are resolvable".to_owned(), ..resolvable.clone() };
     }
-    let (mut seconds, mut is_known) = (None, true);
+    let mut longest = None;
     for name in names(claims) {
         match answers.spread(name) {
             SpreadFinding::Everywhere => {}
-            SpreadFinding::InCaches(left) => seconds = seconds.max(Some(left)),
+            SpreadFinding::Spreading(seconds) => longest = longest.max(Some(seconds)),
             SpreadFinding::Lacking(why) => {
                 return Finding::of(Some(false), RouteReason::Mismatch, format!("{name}: {}", cut(why)));
             }
-            SpreadFinding::Unknown => is_known = false,
         }
     }
-    match (is_known, seconds) {
-        (false, _) => Finding::of(None, RouteReason::InProgress, "every DNS server is being asked"),
-        (true, Some(seconds)) => {
-            let why =
-                format!("every DNS server has them; who asked before may keep an old answer for {seconds} s");
-            Finding::of(None, RouteReason::InProgress, why)
-        }
-        (true, None) => Finding::good_spread(),
-    }
+    let Some(seconds) = longest else { return Finding::good_spread() };
+    // The same while they are asked and afterwards: that is one write less.
+    let why = format!(
+        "who asked before may keep an old answer for {seconds} s after every DNS server has the new one"
+    );
+    Finding::of(None, RouteReason::InProgress, why)
 }
 
 impl Finding {

@@ -39,14 +39,20 @@ impl Entries {
 
     /// Brings the entries of a route there; gives what came of it, and why where it failed.
     pub(super) async fn write(&self, writing: &Writing) -> (WriteEnd, Option<String>) {
+        let mut is_known_anew = false;
         for _ in 0..ATTEMPTS {
             match self.attempt(writing).await {
                 Ok(end) => return (end, None),
                 // Somebody else was faster: what is there now is read again.
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
                 Err(kube::Error::Api(status)) if status.is_not_found() => {
+                    if is_known_anew {
+                        return (WriteEnd::Gone, None);
+                    }
+                    // Or it is not served any more in the version that is known.
+                    is_known_anew = true;
                     self.served().remove(&writing.source.kind);
-                    return (WriteEnd::Gone, None);
+                    self.discovery.forget().await;
                 }
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
                     return (WriteEnd::Forbidden, Some(status.message.clone()));
