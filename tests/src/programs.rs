@@ -21,6 +21,8 @@ pub enum Provided {
     GatewayApi,
     /// The same in their experimental channel, where older versions are served.
     GatewayApiExperimental,
+    /// What the Gateway API's own conformance suite applies: `base` and `tests`.
+    GatewayApiConformance,
     /// The program `helm`.
     Helm,
     /// The program `external-dns`.
@@ -63,6 +65,12 @@ impl Provided {
                 include_str!("../servers/gateway-api/go.mod"),
                 "sigs.k8s.io/gateway-api",
                 "experimental",
+            ),
+            Self::GatewayApiConformance => (
+                "gateway-api-conformance",
+                include_str!("../servers/gateway-api-conformance/go.mod"),
+                "sigs.k8s.io/gateway-api/conformance",
+                "tests",
             ),
             Self::ExternalDns => (
                 "external-dns",
