@@ -135,3 +135,97 @@ pub async fn remove(client: &kube::Client, routes: Vec<(SourceRef, String)>) -> 
     let ends: Vec<Result<(), String>> = removed.buffer_unordered(AT_ONCE).collect().await;
     ends.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::{Method, Request};
+    use kube::client::Body;
+    use openmcp_dns_core::kinds::{CONTROLLER_NAME, Entry};
+    use openmcp_dns_kube_memory::{Resource, Server};
+
+    use super::*;
+
+    fn route(controllers: &[&str]) -> Value {
+        let entry = |name: &&str| json!({ "controllerName": name, "parentRef": { "name": "entry" } });
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": { "namespace": "default", "name": "shop" },
+            "spec": { "parentRefs": [{ "name": "entry" }] },
+            "status": { "parents": controllers.iter().map(entry).collect::<Vec<_>>() },
+        })
+    }
+
+    fn controllers(server: &Server) -> Vec<String> {
+        let route = server.get("gateway.networking.k8s.io/v1", "HTTPRoute", "default", "shop").unwrap();
+        let parents = route["status"]["parents"].as_array().cloned().unwrap_or_default();
+        parents.iter().map(|entry| entry["controllerName"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn server() -> (Server, SourceRef, String) {
+        let server = Server::new("w1");
+        let group = "gateway.networking.k8s.io";
+        server.register(Resource::custom(group, "v1", "HTTPRoute", "httproutes"), None);
+        let uid = server.put(route(&["a"])).unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+        (server, SourceRef::new(Kind::HttpRoute, "default", "shop"), uid)
+    }
+
+    fn entry() -> Entry {
+        Entry { parent: serde_json::from_value(json!({ "name": "entry" })).unwrap(), conditions: Vec::new() }
+    }
+
+    /// A client before whose first so many patches another controller has set an entry of its own.
+    fn behind_others(server: &Server, patches: usize) -> kube::Client {
+        let (server, patched) = (server.clone(), Arc::new(AtomicUsize::new(0)));
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (server, patched) = (server.clone(), Arc::clone(&patched));
+            async move {
+                if request.method() == Method::PATCH {
+                    let number = patched.fetch_add(1, Ordering::Relaxed);
+                    if number < patches {
+                        server.put(route(&["a", &format!("b{number}")])).unwrap();
+                    }
+                }
+                server.client().send(request).await
+            }
+        });
+        kube::Client::new(service, "default")
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_comes_between_reading_and_writing_is_not_lost() {
+        let (server, source, uid) = server();
+        let entries = Entries::new(behind_others(&server, 2));
+        let writing = Writing { source, uid, entries: vec![entry()] };
+        let (end, why) = entries.write(&writing).await;
+        assert!(matches!(end, WriteEnd::Stands(own) if !own.is_empty()), "{end:?} {why:?}");
+        assert_eq!(controllers(&server), ["a", "b1", CONTROLLER_NAME]);
+        let (end, _) = Entries::new(behind_others(&server, ATTEMPTS))
+            .write(&Writing { entries: Vec::new(), ..writing })
+            .await;
+        assert_eq!(end, WriteEnd::Failed, "who is always faster is not fought with");
+    }
+
+    #[tokio::test]
+    async fn a_route_that_was_made_anew_or_is_gone_is_left_alone() {
+        let (server, source, _) = server();
+        let entries = Entries::new(server.client());
+        let gone = SourceRef::new(Kind::HttpRoute, "default", "gone");
+        for source in [source, gone] {
+            let writing = Writing { source, uid: "another".to_owned(), entries: vec![entry()] };
+            assert_eq!(entries.write(&writing).await, (WriteEnd::Gone, None));
+        }
+        assert_eq!(controllers(&server), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn all_entries_of_ours_are_found_and_taken_away() {
+        let (server, ..) = server();
+        server.put(route(&["a", CONTROLLER_NAME])).unwrap();
+        let found = with_entries(&server.client()).await.unwrap();
+        assert_eq!(found.len(), 1);
+        remove(&server.client(), found).await.unwrap();
+        assert_eq!(controllers(&server), ["a"]);
+    }
+}
