@@ -5,7 +5,9 @@
 //!
 //! - floor: a value is written to etcd by hand, until CoreDNS answers with it;
 //! - watch: a route is created and accepted, until a watch of our own shows it accepted;
-//! - route: the same route, until CoreDNS answers for its host name.
+//! - route: the same route, until CoreDNS answers for its host name;
+//! - external-dns: the same, once our service has ended and the real external-dns records in the same etcd: told by
+//!   events, as fast as its flags allow, and looking at everything each second. It takes seconds, so there are few.
 //!
 //! Aim: the p50 of the route is at most three times that of the floor, plus that of the watch.
 //!
@@ -21,17 +23,24 @@ use futures::StreamExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
+use openmcp_dns_tests::agent::ExternalDns;
 use openmcp_dns_tests::conditions::wait_all_good;
 use openmcp_dns_tests::dns::Dns;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{accept, route, route_reference};
 use openmcp_dns_tests::measure::{TOO_LONG, ask_until, percentile};
-use openmcp_dns_tests::programs::openmcp_dns;
+use openmcp_dns_tests::programs::{Provided, openmcp_dns};
 use openmcp_dns_tests::service::Service;
 
 const ROUTES: usize = 200;
 const ADDRESS: &str = "172.18.201.1";
+/// Of the routes that external-dns records, in each way.
+const FEW: usize = 10;
+const DOMAIN: &str = "workload01.openmcp.cluster";
+/// external-dns waits for five seconds after an event, and looks each second whether they have passed.
+const EVENTS: [&str; 3] = ["--events", "--min-event-sync-interval=1ms", "--interval=1h"];
+const EACH_SECOND: [&str; 1] = ["--interval=1s"];
 const READY: Duration = Duration::from_secs(120);
 
 /// When a watch showed each route as accepted.
@@ -96,6 +105,8 @@ async fn measure(routes: usize) -> anyhow::Result<()> {
         watch.push(shown.duration_since(started));
     }
     drop(service);
+    let mut by_events = external_dns(&landscape, "events", &EVENTS).await?;
+    let mut each_second = external_dns(&landscape, "second", &EACH_SECOND).await?;
 
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("{routes} routes, {cores} cores, {}", program.display());
@@ -104,25 +115,52 @@ async fn measure(routes: usize) -> anyhow::Result<()> {
         ("floor: etcd put, until CoreDNS answers", &mut floor),
         ("watch: route created and accepted, until a watch shows it", &mut watch),
         ("route: route created and accepted, until CoreDNS answers", &mut answer),
+        ("external-dns --events: the same", &mut by_events),
+        ("external-dns --interval=1s: the same", &mut each_second),
     ];
     let mut p50 = Vec::new();
     for (what, times) in rows {
+        if times.is_empty() {
+            println!("{what}: not measured");
+            continue;
+        }
         times.sort_unstable();
         p50.push(percentile(times, 50));
         println!("{what:<64}{:>9.2} ms{:>9.2} ms", percentile(times, 50), percentile(times, 99));
     }
     let (ours, aim) = (p50[2], 3.0 * p50[0] + p50[1]);
     println!("aim: 3 x floor + watch = {aim:.2} ms at p50; the route takes {:.2} times that", ours / aim);
+    println!("{FEW} routes for each external-dns; ours had {routes}");
     println!("on top of the watch: {:.2} ms = {:.2} x floor", ours - p50[1], (ours - p50[1]) / p50[0]);
     Ok(())
 }
 
 /// Creates a route, has it accepted, and asks until it resolves.
 async fn publish(client: &Client, central: &Dns, name: &str) -> anyhow::Result<()> {
-    let host_name = format!("{name}.workload01.openmcp.cluster");
+    let host_name = format!("{name}.{DOMAIN}");
     apply(client, &route(name, &[&host_name])).await?;
     accept(client, name).await?;
     ask_until(central, &host_name, ADDRESS).await
+}
+
+/// How long routes take that external-dns records with these flags; nothing where it is not there.
+async fn external_dns(landscape: &Landscape, how: &str, flags: &[&str]) -> anyhow::Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    if Provided::ExternalDns.path().is_err() {
+        return Ok(times);
+    }
+    let (client, central) = (landscape.workload01.client(), &landscape.central.udp);
+    let mut external_dns =
+        ExternalDns::on_store(landscape, &landscape.workload01, &format!("{how}.{DOMAIN}"), flags)?;
+    external_dns.keep_alive()?;
+    // Until it has read everything, nothing that it does is what is measured.
+    publish(&client, central, &format!("warm-up.{how}")).await?;
+    for index in 0..FEW {
+        let started = Instant::now();
+        publish(&client, central, &format!("route-{index}.{how}")).await?;
+        times.push(started.elapsed());
+    }
+    Ok(times)
 }
 
 async fn put_until_answer(landscape: &Landscape, index: usize) -> anyhow::Result<Duration> {

@@ -118,6 +118,28 @@ impl ExternalDns {
         Ok(Self { name, arguments, environment, logs: landscape.logs(), process: None })
     }
 
+    /// Without a gate: it records routes of this domain in the store itself, and keeps no registry.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn on_store(
+        landscape: &Landscape,
+        cluster: &Cluster,
+        domain: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut arguments = vec![
+            "--source=gateway-httproute".to_owned(),
+            "--provider=coredns".to_owned(),
+            "--policy=upsert-only".to_owned(),
+            "--registry=noop".to_owned(),
+            format!("--domain-filter={domain}"),
+        ];
+        arguments.extend(more.iter().map(ToString::to_string));
+        let environment = vec![("ETCD_URLS".to_owned(), landscape.store.endpoint.clone())];
+        Self::new(landscape, cluster, arguments, environment)
+    }
+
     /// As the Deployment among these objects has it, with the files of the Secret among them; `None` where one of them is
     /// missing.
     ///

@@ -88,7 +88,8 @@ impl Plan {
         let old = published.names(|_| None);
         let told = published.not_published();
         published.decide(after);
-        let new = published.names(|name| old.get(name).and_then(StandingName::cname));
+        let mut new = published.names(|name| old.get(name).and_then(StandingName::cname));
+        published.keep_open(&old, &mut new);
         let mut not_published = published.not_published();
         not_published.extend(new.iter().flat_map(|(name, standing)| standing.gave_way(name)));
         let told: BTreeSet<NotPublished> =

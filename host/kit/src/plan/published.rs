@@ -6,7 +6,7 @@ use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::codes;
 use openmcp_dns_core::conflict::{Claimant, Desired, Winners, resolve_conflicts};
-use openmcp_dns_core::index::Index;
+use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::precedence::{Precedence, giving_way};
 use openmcp_dns_core::record::{RecordSet, RecordValue};
@@ -27,7 +27,7 @@ pub(super) struct Published {
 pub(super) type Names = BTreeMap<HostName, StandingName>;
 
 /// What stands at a name, and who gave way there.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct StandingName(Winners);
 
 impl Published {
@@ -97,6 +97,32 @@ impl Published {
             (name.clone(), StandingName(winners))
         });
         standing.collect()
+    }
+
+    /// Where it is open whether an object may publish, what its cluster had there stays, whoever that was from.
+    pub(super) fn keep_open(&self, old: &Names, new: &mut Names) {
+        for (cluster, index) in &self.clusters {
+            for (_, outcomes) in index.iter() {
+                let undecided =
+                    outcomes.iter().filter(|(_, outcome)| matches!(outcome.state, State::Undecided(_)));
+                for name in undecided.filter_map(|(host_name, _)| host_name.parse::<HostName>().ok()) {
+                    let mut published = outcomes.iter().flat_map(|(_, outcome)| outcome.record_sets.iter());
+                    let Some(old) = old.get(&name).filter(|_| !published.any(|set| set.name == name)) else {
+                        continue;
+                    };
+                    let desired = &mut new.entry(name).or_default().0.desired;
+                    let of_cluster = old.0.desired.iter().filter(|desired| desired.cluster == *cluster);
+                    for kept in of_cluster {
+                        if !desired.iter().any(|other| other.cluster == *cluster && other.value == kept.value)
+                        {
+                            desired.push(kept.clone());
+                        }
+                    }
+                    desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
+                }
+            }
+        }
+        new.retain(|_, standing| !standing.0.desired.is_empty() || !standing.0.conflicts.is_empty());
     }
 }
 
