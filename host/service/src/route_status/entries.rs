@@ -201,9 +201,9 @@ mod tests {
         let (end, why) = entries.write(&writing).await;
         assert!(matches!(end, WriteEnd::Stands(own) if !own.is_empty()), "{end:?} {why:?}");
         assert_eq!(controllers(&server), ["a", "b1", CONTROLLER_NAME]);
-        let (end, _) = Entries::new(behind_others(&server, ATTEMPTS))
-            .write(&Writing { entries: Vec::new(), ..writing })
-            .await;
+        let other = Entry { parent: serde_json::from_value(json!({ "name": "other" })).unwrap(), ..entry() };
+        let writing = Writing { entries: vec![other], ..writing };
+        let (end, _) = Entries::new(behind_others(&server, ATTEMPTS)).write(&writing).await;
         assert_eq!(end, WriteEnd::Failed, "who is always faster is not fought with");
     }
 
