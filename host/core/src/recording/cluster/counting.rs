@@ -23,7 +23,14 @@ pub(super) struct Told {
     /// Names that stood before anybody asked for their number: after a restart, or under an earlier module. Each finds
     /// those that were counted before it, in order of the objects.
     stood: NameCounts,
+    /// Claims that were given up, and may come back while the store still holds what came of them: they have no older
+    /// right to their names than others.
+    given_up: BTreeSet<(SourceRef, Box<str>)>,
 }
+
+/// Most claims that are known to be given up. The store holds what came of them for a moment only, so those of before
+/// may be forgotten.
+const MAX_GIVEN_UP: usize = 1024;
 
 impl Told {
     fn get(&self, source: &SourceRef, host_name: &str) -> Option<PublishedNames> {
@@ -33,6 +40,9 @@ impl Told {
 
     /// A claim was decided on by this number.
     pub(super) fn set(&mut self, source: &SourceRef, host_name: &str, published: PublishedNames) {
+        if !self.given_up.is_empty() {
+            self.given_up.remove(&(source.clone(), host_name.into()));
+        }
         let told = match self.by_source.get_mut(source) {
             Some(told) => told,
             None => self.by_source.entry(source.clone()).or_default(),
@@ -51,8 +61,19 @@ impl Told {
         published
     }
 
+    fn is_given_up(&self, source: &SourceRef, host_name: &str) -> bool {
+        !self.given_up.is_empty() && self.given_up.contains(&(source.clone(), host_name.into()))
+    }
+
     fn retain(&mut self, source: &SourceRef, is_asked_for: impl Fn(&str) -> bool) {
         if let Some(told) = self.by_source.get_mut(source) {
+            let given_up = told.iter().filter(|(host_name, _)| !is_asked_for(host_name));
+            let given_up: Vec<_> =
+                given_up.map(|(host_name, _)| (source.clone(), host_name.clone())).collect();
+            if self.given_up.len() + given_up.len() > MAX_GIVEN_UP {
+                self.given_up.clear();
+            }
+            self.given_up.extend(given_up);
             told.retain(|(host_name, _)| is_asked_for(host_name));
             if told.is_empty() {
                 self.by_source.remove(source);
@@ -151,9 +172,11 @@ impl ClusterRecords {
         let stored = stored.map(|stored| stored.found_in(&source.namespace)).unwrap_or_default();
         let outcomes = self.index.outcomes(source).into_iter().flat_map(|outcomes| outcomes.iter());
         let denied = outcomes.filter(|(_, outcome)| matches!(outcome.state, State::Denied(_)));
+        let mut standing = self.standing(source, Some(&owner(module)), around);
+        standing.retain(|host_name| !self.told.is_given_up(source, host_name));
         Some(Counting {
             now: now.or_more(stored),
-            standing: self.standing(source, Some(&owner(module)), around),
+            standing,
             denied: denied.map(|(host_name, _)| host_name.to_owned()).collect(),
         })
     }

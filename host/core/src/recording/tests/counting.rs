@@ -107,6 +107,28 @@ fn two_who_are_asked_about_at_once_do_not_get_one_place() {
     assert_eq!(world.names(), ["a.w1"]);
 }
 
+/// What was written for it before is shown after it has come back.
+#[test]
+fn a_claim_that_was_given_up_for_a_moment_has_no_older_right_than_others() {
+    let mut world = World::new();
+    world.govern("w1", &limited(2));
+    world.list_named("w1", &[]);
+    world.rest();
+    set(&mut world, "a", "10.0.0.1");
+    set(&mut world, "b", "10.0.0.1");
+    world.think();
+    world.hear();
+    set(&mut world, "c", "10.0.0.1");
+    world.remove("w1", "a");
+    set(&mut world, "a", "10.0.0.1");
+    world.commit();
+    world.echo();
+    world.rest();
+    world.wait(Duration::from_secs(600));
+    world.rest();
+    assert_eq!(world.names().len(), 2, "{:?}", world.names());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Set(usize),
