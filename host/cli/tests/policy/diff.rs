@@ -33,7 +33,10 @@ fn diff_shows_which_names_and_domains_another_module_or_configuration_changes() 
     let shared = "{\"domainTemplate\": \"{base}\"}";
     let done = policy(&["diff", "standard", "standard", landscape, "--config", shared]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.stdout.contains("+ none: domain openmcp.cluster overlaps with that of the older cluster"), "{done:?}");
+    assert!(
+        done.stdout.contains("+ none: domain openmcp.cluster overlaps with that of the older cluster"),
+        "{done:?}"
+    );
 }
 
 #[test]
