@@ -27,7 +27,14 @@ pub(crate) async fn what_was_decided_on_a_name_is_told_and_asked_of_another_modu
 ) -> anyhow::Result<()> {
     let standard = active_digest(world).await?;
     let recorded = Answer::of(["172.18.201.2"]);
-    world.publish("logged", &[NAME]).await?;
+    // Enough others that the withdrawal of one is not held.
+    let others: Vec<String> =
+        (1..=4).map(|number| format!("other-{number}.workload01.openmcp.cluster")).collect();
+    let names: Vec<&str> = others.iter().map(String::as_str).chain([NAME]).collect();
+    world.publish("logged", &names).await?;
+    for other in &others {
+        world.landscape.central.udp.wait_a(other, &recorded, SOON).await?;
+    }
     world.landscape.central.udp.wait_a(NAME, &recorded, SOON).await?;
     // Another module denies it, and the first one takes it back.
     let digest = put_deny_prefix(world, "logged").await?;

@@ -3,6 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
+use openmcp_dns_tests::conditions::wait_object;
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::wait::wait_until;
@@ -246,10 +247,7 @@ pub(crate) async fn a_kind_whose_stable_version_goes_is_read_in_another_one(
     serve_stable_tls_routes(&client, true).await?;
     outcome?;
     let route = Reference { api_version: STABLE, kind: "TLSRoute", namespace: "default", name: "older" };
-    wait_until("the stable version is served again", SOON, async || {
-        Ok(route.get(&client).await?.map(drop).ok_or_else(|| "it is not there".to_owned()))
-    })
-    .await?;
+    wait_object(&client, route, "the stable version is served again", SOON, |_| Some(())).await?;
     route.delete(&client).await?;
     world.answers_no_more("older").await?;
     let gateway = Reference { api_version: STABLE, kind: "Gateway", namespace: "default", name: GATEWAY };
