@@ -144,11 +144,11 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(policy::a_name_of_another_cluster_is_denied(&world));
         step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
         step!(policy::the_module_is_swapped_without_a_restart(&mut world));
-        step!(policy::a_guard_denies_what_the_module_allows_and_is_named(&world));
-        step!(decisions::what_was_decided_on_a_name_is_told_and_asked_of_another_module(&mut world));
         step!(policy::a_configuration_that_is_taken_away_is_gone_from_the_status_too(&world));
         step!(monitor::a_module_is_monitored_enforced_and_taken_back_by_one_field(&mut world));
         step!(monitor::a_swap_that_would_withdraw_many_names_is_held_until_it_is_confirmed(&world));
+        step!(policy::a_guard_denies_what_the_module_allows_and_is_named(&world));
+        step!(decisions::what_was_decided_on_a_name_is_told_and_asked_of_another_module(&mut world));
         step!(store::foreign_and_broken_values_are_reported_and_left_alone(&world));
         step!(cluster_dns::a_block_that_somebody_removed_comes_back(&world));
         step!(cluster_dns::a_file_that_the_corefile_imports_is_served(&world));
