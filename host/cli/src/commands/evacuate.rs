@@ -15,7 +15,7 @@ use openmcp_dns_core::evacuation::Evacuation;
 use serde_json::json;
 
 use super::etcd::EtcdOptions;
-use super::platform::platform;
+use super::platform::{parse_cluster, platform};
 use crate::terminal::hint::{Hint as _, hinted};
 use crate::terminal::output::{note, print};
 
@@ -173,13 +173,4 @@ fn shown(evacuation: &Evacuation, all: bool) -> String {
         let _ = writeln!(text, "... and {more} more: see --all");
     }
     text
-}
-
-fn parse_cluster(text: &str) -> Result<ClusterId, String> {
-    match text.split_once('/') {
-        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-            Ok(ClusterId::new(namespace, name))
-        }
-        _ => Err("write NAMESPACE/NAME, as `kubectl get clusters --all-namespaces` shows them".to_owned()),
-    }
 }
