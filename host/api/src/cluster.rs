@@ -5,6 +5,8 @@ use openmcp_dns_core::cluster::ClusterId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::EVACUATE_ANNOTATION;
+
 /// A Kubernetes cluster of the landscape. Defined and written by openMCP; only read here. This
 /// schema is a subset of the real one, for landscapes that have no openMCP operator.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -33,6 +35,12 @@ pub struct ClusterSpec {
 /// Which cluster a `Cluster`, or the `ClusterDNS` beside it, stands for.
 pub fn cluster_id(object: &impl ResourceExt) -> ClusterId {
     ClusterId::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Whether an operator has taken a cluster out of the names that others publish as well.
+#[must_use]
+pub fn is_evacuated(cluster: &Cluster) -> bool {
+    cluster.annotations().get(EVACUATE_ANNOTATION).is_some_and(|value| value == "true")
 }
 
 /// The state of a cluster as its provider reports it.

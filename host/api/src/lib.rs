@@ -23,7 +23,7 @@ pub use access_request::{
     ACCESS_REQUEST_FINALIZER, AccessRequest, AccessRequestSpec, AccessRequestStatus, NotGranted,
     OPENMCP_MANAGED_BY_LABEL, OPENMCP_MANAGED_PURPOSE_LABEL,
 };
-pub use cluster::{Cluster, cluster_id};
+pub use cluster::{Cluster, cluster_id, is_evacuated};
 pub use cluster_dns::{ClusterDNS, ClusterDNSStatus};
 pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
 pub use dns_service_config::{

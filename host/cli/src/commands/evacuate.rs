@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use kube::api::{ListParams, Patch, PatchParams};
-use kube::{Api, Client, ResourceExt as _};
-use openmcp_dns_api::{Cluster, EVACUATE_ANNOTATION, FIELD_MANAGER, cluster_id};
+use kube::{Api, Client};
+use openmcp_dns_api::{Cluster, EVACUATE_ANNOTATION, FIELD_MANAGER, cluster_id, is_evacuated};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::evacuation::Evacuation;
 use serde_json::json;
@@ -137,15 +137,13 @@ async fn evacuated(platform: &Client, cluster: &ClusterId) -> anyhow::Result<BTr
         let hint = format!("there are: {}", known.join(", "));
         return Err(hinted(format!("there is no Cluster {cluster}"), hint));
     }
-    let is_evacuated =
-        |known: &&Cluster| known.annotations().get(EVACUATE_ANNOTATION).is_some_and(|value| value == "true");
-    let evacuated = all.iter().filter(is_evacuated).map(cluster_id);
+    let evacuated = all.iter().filter(|known| is_evacuated(known)).map(cluster_id);
     Ok(evacuated.filter(|other| other != cluster).collect())
 }
 
-async fn annotate(platform: &Client, cluster: &ClusterId, is_evacuated: bool) -> anyhow::Result<()> {
+async fn annotate(platform: &Client, cluster: &ClusterId, evacuate: bool) -> anyhow::Result<()> {
     let clusters: Api<Cluster> = Api::namespaced(platform.clone(), &cluster.namespace);
-    let value = is_evacuated.then_some("true");
+    let value = evacuate.then_some("true");
     let patch = json!({ "metadata": { "annotations": { EVACUATE_ANNOTATION: value } } });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     clusters

@@ -18,7 +18,7 @@ use openmcp_dns_core::ttl::TtlBounds;
 use openmcp_dns_api::dns_policy::{self, DeletionGuard, Serve, SharedName, SharedSuffix};
 use openmcp_dns_api::selector::ClusterIdentity;
 use openmcp_dns_api::sources::Sources;
-use openmcp_dns_api::{Cluster, DNSPolicySpec, EVACUATE_ANNOTATION};
+use openmcp_dns_api::{Cluster, DNSPolicySpec, is_evacuated};
 
 /// A policy whose module is admitted: what is the same for all its clusters.
 pub struct ActivePolicy<'p> {
@@ -121,8 +121,7 @@ fn precedence(spec: &DNSPolicySpec, zone: &HostName, id: &ClusterId, cluster: &C
         let place = clusters.iter().position(|identity| identity.names(id))?;
         Some((granted("spec.sharedNames", name, zone).ok()?, place))
     });
-    let is_evacuated = cluster.annotations().get(EVACUATE_ANNOTATION).is_some_and(|value| value == "true");
-    Precedence { is_evacuated, places: Arc::new(places.collect()) }
+    Precedence { is_evacuated: is_evacuated(cluster), places: Arc::new(places.collect()) }
 }
 
 /// A name, or the end of names, that a policy grants to clusters.
