@@ -87,8 +87,6 @@ impl ClusterModule {
     /// Where a cluster with this domain may publish.
     #[must_use]
     pub fn allowed(&self, domain: HostName) -> AllowedNames {
-        let shared_names = self.context.shared_names.iter().cloned().collect();
-        let shared_suffixes = self.context.shared_suffixes.iter().cloned().collect();
-        AllowedNames { domain, shared_names, shared_suffixes, wildcards: self.wildcards, ttl: self.ttl }
+        AllowedNames::of(&self.context, domain, self.wildcards, self.ttl)
     }
 }

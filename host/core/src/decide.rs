@@ -40,6 +40,14 @@ pub struct AllowedNames {
 }
 
 impl AllowedNames {
+    /// Those of the cluster in a context, in this domain.
+    #[must_use]
+    pub fn of(context: &Context, domain: HostName, wildcards: bool, ttl: TtlBounds) -> Self {
+        let shared_names = context.shared_names.iter().cloned().collect();
+        let shared_suffixes = context.shared_suffixes.iter().cloned().collect();
+        Self { domain, shared_names, shared_suffixes, wildcards, ttl }
+    }
+
     fn has(&self, name: &HostName) -> bool {
         name.is_within(&self.domain)
             || self.shared_names.contains(name)

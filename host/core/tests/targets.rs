@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId, SourceRef};
 use openmcp_dns_core::codes;
@@ -14,6 +14,7 @@ use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Policy, PolicyFailure, ProposedRecordSet, Verdict};
 use openmcp_dns_core::record::RecordType;
 use openmcp_dns_core::resolve::Claim;
+use openmcp_dns_core::ttl::TtlBounds;
 
 /// Publishes the first target as it comes.
 struct AsItComes;
@@ -61,13 +62,7 @@ fn published(target: &str) -> String {
         shared_names: Vec::new(),
         shared_suffixes: Vec::new(),
     };
-    let allowed = AllowedNames {
-        domain,
-        shared_names: BTreeSet::new(),
-        shared_suffixes: BTreeSet::new(),
-        wildcards: false,
-        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
-    };
+    let allowed = AllowedNames::of(&context, domain, false, TtlBounds::default());
     let source = SourceRef::new(Kind::Ingress, "web", "shop");
     let claim = Claim {
         host_name: "a.w1.openmcp.cluster".into(),

@@ -1,6 +1,6 @@
 //! How long a module takes to decide.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use openmcp_dns_core::labels::Labels;
 use openmcp_dns_core::name::NameError;
 use openmcp_dns_core::policy::{Context, Policy, PolicyFailure};
 use openmcp_dns_core::resolve::Claim;
+use openmcp_dns_core::ttl::TtlBounds;
 use openmcp_dns_policy::Module;
 use openmcp_dns_policy::metered::{Metered, Question};
 use thiserror::Error;
@@ -100,13 +101,7 @@ impl Bench {
             ttl_seconds: None,
         };
         let source = SourceRef::new(Kind::HttpRoute, "default", "shop");
-        let allowed = AllowedNames {
-            domain,
-            shared_names: BTreeSet::new(),
-            shared_suffixes: BTreeSet::new(),
-            wildcards: true,
-            ttl: openmcp_dns_core::ttl::TtlBounds::default(),
-        };
+        let allowed = AllowedNames::of(&context, domain, true, TtlBounds::default());
         Ok(Self { module, context, allowed, asked: AskedClaim::new(source, Labels::default(), claim) })
     }
 

@@ -194,13 +194,7 @@ impl Asking {
             let (new, no_domain) = (domain.clone().ok(), domain.clone().err());
             domains.insert(OtherDomain { cluster, old, new, no_domain });
         }
-        let allowed = domain.map(|domain| AllowedNames {
-            domain,
-            shared_names: context.shared_names.iter().cloned().collect(),
-            shared_suffixes: context.shared_suffixes.iter().cloned().collect(),
-            wildcards: *wildcards,
-            ttl: *ttl,
-        });
+        let allowed = domain.map(|domain| AllowedNames::of(&context, domain, *wildcards, *ttl));
         Ok(Self { context, allowed })
     }
 

@@ -8,6 +8,7 @@ use openmcp_dns_core::policy::{
     CheckedClaim, Context, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
 use openmcp_dns_core::record::lines;
+use openmcp_dns_core::ttl::TtlBounds;
 use thiserror::Error;
 
 use super::{ClaimOf, Expected, Suite, Vector};
@@ -178,15 +179,7 @@ fn ask_claim(
         Ok(records) => records,
         Err(failure) => return Ok(Answer::Refused(failure)),
     };
-    let shared_names = context.shared_names.iter().cloned().collect();
-    let shared_suffixes = context.shared_suffixes.iter().cloned().collect();
-    let allowed = AllowedNames {
-        domain,
-        shared_names,
-        shared_suffixes,
-        wildcards: true,
-        ttl: openmcp_dns_core::ttl::TtlBounds::default(),
-    };
+    let allowed = AllowedNames::of(context, domain, true, TtlBounds::default());
     match decide(&answers, context, &allowed, &asked) {
         Decision::Undecided(failure) => Err(Problem::NotPermitted(failure.message)),
         decision => Ok(Answer::Decision(decision)),

@@ -9,7 +9,6 @@ use openmcp_dns_core::agents::{
 };
 use openmcp_dns_core::cluster::{ClusterFacts, ClusterId};
 use openmcp_dns_core::cluster_policy::ClusterModule;
-use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::kinds::{Fields, Kind, Watched};
 use openmcp_dns_core::leadership::{Leader, LeaderKey};
 use openmcp_dns_core::name::HostName;
@@ -98,13 +97,7 @@ impl Life {
                     ttl: openmcp_dns_core::ttl::TtlBounds::default(),
                 };
                 let domain = "w1.openmcp.cluster".parse().unwrap();
-                let allowed = AllowedNames {
-                    domain,
-                    shared_names: BTreeSet::new(),
-                    shared_suffixes: BTreeSet::new(),
-                    wildcards: false,
-                    ttl: openmcp_dns_core::ttl::TtlBounds::default(),
-                };
+                let allowed = module.allowed(domain);
                 let _ = answer.send(Some((module, Arc::new(allowed))));
             }
         });
