@@ -13,6 +13,7 @@ use super::super::landscape::folder;
 use super::super::landscape::live::LiveArgs;
 use super::Outcome;
 use super::choice::ModuleChoice;
+use super::difference::{changed_lines, counted};
 use super::guards::Place;
 use super::module::engine;
 use crate::terminal::output::{OutputFormat, print};
@@ -110,23 +111,10 @@ fn text(old: &Verdicts, new: &Verdicts, comparison: &Comparison<'_>, landscape: 
     }
     for (kind, (cluster, source, host_name), old, new) in &comparison.claims {
         text.push_str(&format!("\n{}: {host_name} ({source} of cluster {cluster})\n", kind.as_str()));
-        let (old, new) = (Decision::lines_of(*old), Decision::lines_of(*new));
-        for (sign, lines, other) in [('-', &old, &new), ('+', &new, &old)] {
-            for line in lines {
-                // Records that stay are no difference.
-                if !other.contains(line) {
-                    text.push_str(&format!("  {sign} {line}\n"));
-                }
-            }
-        }
+        text.push_str(&changed_lines(&Decision::lines_of(*old), &Decision::lines_of(*new)));
     }
     text.push_str(&format!("\n{} claims: {} decided the same", comparison.total, comparison.same));
-    for kind in Difference::ALL {
-        let count = comparison.count(kind);
-        if count > 0 {
-            text.push_str(&format!(", {count} {}", kind.as_str()));
-        }
-    }
+    text.push_str(&counted(|kind| comparison.count(kind)));
     text.push_str(&format!(
         "; {} clusters, {} with another domain\n",
         comparison.clusters,

@@ -11,6 +11,7 @@ mod build;
 pub(super) mod choice;
 mod configuration;
 mod diff;
+mod difference;
 pub(super) mod guards;
 mod inspect;
 mod login;

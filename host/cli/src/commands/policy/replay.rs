@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use openmcp_dns_core::compare::Difference;
 use openmcp_dns_kit::replay::{Differing, OtherDomain, Replay};
 use openmcp_dns_policy::Module;
 use serde_json::json;
 
 use super::super::decision_log;
+use super::difference::{changed_lines, counted};
 use super::module::{ModuleArg, engine};
 use super::{Outcome, configuration};
 use crate::terminal::hint::hinted;
@@ -68,8 +68,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
 }
 
 fn text(replay: &Replay, module: &Module) -> String {
-    let description = module.description();
-    let mut text = format!("- the log\n+ {} {}\n", description.name, description.version);
+    let mut text = format!("- the log\n+ {}\n", module.description());
     for OtherDomain { cluster, old, new, no_domain } in &replay.domains {
         text.push_str(&format!("\ndomain of cluster {cluster}\n  - {old}\n"));
         match new {
@@ -79,19 +78,10 @@ fn text(replay: &Replay, module: &Module) -> String {
     }
     for Differing { time, cluster, object, host_name, difference, old, new, .. } in &replay.differences {
         text.push_str(&format!("\n{difference}: {host_name} ({object} of cluster {cluster}, {time})\n"));
-        for (sign, lines, other) in [('-', old, new), ('+', new, old)] {
-            for line in lines.iter().filter(|line| !other.contains(line)) {
-                text.push_str(&format!("  {sign} {line}\n"));
-            }
-        }
+        text.push_str(&changed_lines(old, new));
     }
     text.push_str(&format!("\n{} questions: {} decided the same", replay.questions, replay.same));
-    for kind in Difference::ALL {
-        let count = replay.count(kind);
-        if count > 0 {
-            text.push_str(&format!(", {count} {}", kind.as_str()));
-        }
-    }
+    text.push_str(&counted(|kind| replay.count(kind)));
     text.push_str(&format!("; clusters with another domain: {}\n", replay.domains.len()));
     for (why, count) in &replay.not_asked {
         text.push_str(&format!("not asked: {count}: {why}\n"));
