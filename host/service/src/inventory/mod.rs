@@ -124,10 +124,7 @@ impl Access {
                 Ok(kubeconfig::client(text, &self.origin, *insecure).await?)
             }
             Way::Kubeconfig { text: Err(why), .. } => Err(AccessError::Missing(why.clone())),
-            Way::Asked(NotGranted { is_denied: true, message }) => Err(AccessError::Denied(message.clone())),
-            Way::Asked(NotGranted { is_denied: false, message }) => {
-                Err(AccessError::Pending(message.clone()))
-            }
+            Way::Asked(why) => Err(AccessError::NotGranted(why.clone())),
             Way::Client { client, version: _ } => Ok(client.clone()),
         }
     }
@@ -163,12 +160,9 @@ pub enum AccessError {
     /// The kubeconfig is of no use.
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
-    /// Access has been asked for, and is not granted yet.
-    #[error("{0}")]
-    Pending(String),
-    /// Access has been asked for, and is denied.
-    #[error("{0}")]
-    Denied(String),
+    /// Access has been asked for, and is not granted.
+    #[error("{}", .0.message)]
+    NotGranted(NotGranted),
 }
 
 impl AccessError {
@@ -178,8 +172,8 @@ impl AccessError {
         let message = openmcp_dns_core::chain(self);
         match self {
             Self::Missing(_) | Self::Kubeconfig(_) => Finding::bad(Reason::KubeconfigInvalid, message),
-            Self::Pending(_) => Finding::unknown(Reason::AccessPending, message),
-            Self::Denied(_) => Finding::bad(Reason::AccessDenied, message),
+            Self::NotGranted(why) if why.is_denied => Finding::bad(Reason::AccessDenied, message),
+            Self::NotGranted(_) => Finding::unknown(Reason::AccessPending, message),
         }
     }
 }

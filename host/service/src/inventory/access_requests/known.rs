@@ -113,9 +113,7 @@ impl Known {
         let requests = self.requests.iter().flat_map(BTreeMap::values);
         let of_clusters =
             requests.filter(|request| request.cluster().is_some_and(|cluster| clusters.contains(&cluster)));
-        let secrets: Vec<Key> = of_clusters
-            .filter_map(|request| Some((request.namespace()?, request.granted().ok()?.to_owned())))
-            .collect();
+        let secrets: Vec<Key> = of_clusters.filter_map(secret_of).collect();
         for secret in &secrets {
             if let Some(read) = self.read.get_mut(secret) {
                 read.version = String::new();
@@ -192,12 +190,17 @@ impl Known {
 
     fn secrets(&self) -> impl Iterator<Item = Key> {
         let requests = self.requests.iter().flat_map(BTreeMap::values);
-        requests.filter_map(|request| Some((request.namespace()?, request.granted().ok()?.to_owned())))
+        requests.filter_map(secret_of)
     }
 }
 
 fn key(request: &AccessRequest) -> Key {
     (request.namespace().unwrap_or_default(), request.name_any())
+}
+
+/// The Secret that a request names, if it is granted.
+fn secret_of(request: &AccessRequest) -> Option<Key> {
+    Some((request.namespace()?, request.granted().ok()?.to_owned()))
 }
 
 #[cfg(test)]
