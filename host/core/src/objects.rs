@@ -135,12 +135,10 @@ impl Objects {
             Change::Replaced(_, objects) => objects,
             Change::Removed(..) | Change::Forgotten => &[],
         };
+        let known =
+            |object: &Watched| self.find(object.kind, object).map(Watched::own_entries).unwrap_or_default();
         let routes = objects.iter().filter(|object| object.kind.is_route());
-        routes
-            .map(|object| (source(object), object.own_entries()))
-            .filter(|(source, own)| self.own_entries(source) != *own)
-            .map(|(source, _)| source)
-            .collect()
+        routes.filter(|object| known(object) != object.own_entries()).map(source).collect()
     }
 
     /// All objects that can claim host names.

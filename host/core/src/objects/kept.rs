@@ -30,9 +30,15 @@ pub(super) trait Named {
     fn names(&self) -> (&str, &str);
 }
 
-impl Named for Kept {
+impl Named for Watched {
     fn names(&self) -> (&str, &str) {
         (&self.meta.namespace, &self.meta.name)
+    }
+}
+
+impl Named for Kept {
+    fn names(&self) -> (&str, &str) {
+        self.0.names()
     }
 }
 
