@@ -190,12 +190,14 @@ impl ClusterRecords {
 
     pub(super) fn handle(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {
         let with_other_entries = self.with_other_entries(&input);
-        let told_routes = self.policy.as_ref().is_some_and(|policy| policy.route_status);
+        let told_routes = self.tells_routes();
         self.take_in(input, around);
         for source in with_other_entries {
             self.route_changed(&source);
         }
-        self.note_policy(told_routes);
+        if self.tells_routes() != told_routes {
+            self.all_routes_changed();
+        }
     }
 
     fn take_in(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {

@@ -159,7 +159,7 @@ impl ClusterRecords {
         let owner = |zone: HostName| Owner { zone, cluster: self.id.clone() };
         self.released = Some(zones.into_iter().map(owner).collect());
         self.review(around);
-        self.forget_routes();
+        self.all_routes_changed();
         self.objects = Objects::default();
         self.drop_incoming(around);
         self.drop_candidate(around);

@@ -27,21 +27,22 @@ impl ClusterRecords {
         if !source.kind.is_route() || self.released.is_some() {
             return;
         }
-        let is_told = self.policy.as_ref().is_some_and(|policy| policy.route_status);
         // What was said before has to go where nothing is to be said any more.
-        if is_told || !self.objects.own_entries(source).is_empty() {
+        if self.tells_routes() || !self.objects.own_entries(source).is_empty() {
             self.changed_routes.is_news |= self.changed_routes.routes.insert(source.clone());
         }
     }
 
-    /// The policy is another one: where it says otherwise whether routes are told anything, all of them have changed.
-    pub(super) fn note_policy(&mut self, before: bool) {
-        if self.policy.as_ref().is_some_and(|policy| policy.route_status) == before {
-            return;
-        }
-        for source in self.objects.sources().into_iter().filter(|source| source.kind.is_route()) {
-            self.changed_routes.is_news |= self.changed_routes.routes.insert(source);
-        }
+    /// Whether routes are told in their status what has become of their names.
+    pub(super) fn tells_routes(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.route_status)
+    }
+
+    /// Something else is to be said of all routes, or nothing more.
+    pub(super) fn all_routes_changed(&mut self) {
+        let routes = self.objects.sources().into_iter().filter(|source| source.kind.is_route());
+        self.changed_routes.routes.extend(routes);
+        self.changed_routes.is_news |= !self.changed_routes.routes.is_empty();
     }
 
     /// The routes in whose status something else of ours will stand when this has been taken in.
@@ -50,14 +51,6 @@ impl ClusterRecords {
             ClusterInput::Observation(Observation::Change(change)) => self.objects.with_other_entries(change),
             _ => Vec::new(),
         }
-    }
-
-    /// Nothing more is to be said of any route.
-    pub(super) fn forget_routes(&mut self) {
-        self.changed_routes
-            .routes
-            .extend(self.objects.sources().into_iter().filter(|source| source.kind.is_route()));
-        self.changed_routes.is_news = true;
     }
 
     /// Whether there is something to say of routes that nobody has been told of.
