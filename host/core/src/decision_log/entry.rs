@@ -1,10 +1,10 @@
 //! The lines of the log.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::decided::{Decided, Question};
 use crate::cluster::{ClusterId, SourceRef};
+use crate::deployment::digest;
 use crate::details::{Detail, Details, PublishedNames};
 use crate::expectation::Expectation;
 use crate::guards::{GuardId, is_of_guard};
@@ -185,9 +185,8 @@ impl AskedIn {
             details: module.policy.details().to_vec(),
             context: (*module.context).clone(),
         };
-        let content = serde_json::to_vec(&asked_in).unwrap_or_default();
         // Enough that no two are taken for one another.
-        let id = Sha256::digest(&content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let id = digest(&serde_json::to_string(&asked_in).unwrap_or_default());
         Self { id, ..asked_in }
     }
 }
