@@ -151,6 +151,12 @@ impl Expectation {
         after
     }
 
+    /// Types with values, as the decision log has them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.values.iter().map(|value| format!("{} {value}", value.record_type())).collect()
+    }
+
     fn add(&mut self, value: Option<RecordValue>, owner: Option<&Owner>) {
         if let Some(value) = value {
             self.values.insert(value);

@@ -275,10 +275,9 @@ impl Answer {
 
 impl NameRecorded {
     pub(super) fn of(expectation: &Expectation, revision: Option<i64>) -> Self {
-        let records = expectation.values.iter().map(|value| format!("{} {value}", value.record_type()));
         Self {
             name: expectation.name.clone(),
-            records: records.collect(),
+            records: expectation.lines(),
             clusters: expectation.clusters.iter().cloned().collect(),
             revision,
         }

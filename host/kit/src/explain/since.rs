@@ -1,6 +1,9 @@
 //! Since when it is so, as far as a decision log says.
 
-use openmcp_dns_core::decision_log::{Answer, DecisionLog, History, PresentClaim};
+use std::collections::BTreeMap;
+
+use openmcp_dns_core::decision_log::{Answer, DecisionLog, History, PresentClaim, PresentRecords};
+use openmcp_dns_core::name::HostName;
 
 use super::claim::{ClaimStep, DecisionStep, Where};
 use super::explanation::Explanation;
@@ -9,13 +12,18 @@ use super::name::{NameStep, RecordedStep};
 impl Explanation {
     /// Takes in what a decision log knows of the names. What it says otherwise, it says of another time.
     pub fn logged(&mut self, log: &DecisionLog) {
+        // Looking a name up reads the whole log, and several claims and steps are of one name.
+        let mut histories: BTreeMap<HostName, History> = BTreeMap::new();
         for claim in &mut self.claims {
-            let Ok(name) = claim.host_name.parse() else { continue };
-            let present = History::of(log, &name).claims.into_iter().find(|present| claim.is(present));
-            claim.since = present.map(|present| present.since);
+            let Ok(name) = claim.host_name.parse::<HostName>() else { continue };
+            let history = histories.entry(name).or_insert_with_key(|name| History::of(log, name));
+            let present = history.claims.iter().find(|present| claim.is(present));
+            claim.since = present.map(|present| present.since.clone());
         }
         for name in &mut self.names {
-            name.logged(log);
+            let history =
+                histories.entry(name.name.clone()).or_insert_with_key(|name| History::of(log, name));
+            name.logged(history.recorded.clone());
         }
     }
 }
@@ -43,10 +51,8 @@ impl ClaimStep {
 }
 
 impl NameStep {
-    fn logged(&mut self, log: &DecisionLog) {
-        let values = self.expectation.values.iter();
-        let records: Vec<String> = values.map(|value| format!("{} {value}", value.record_type())).collect();
-        let recorded = History::of(log, &self.name).recorded;
+    fn logged(&mut self, recorded: Option<PresentRecords>) {
+        let records = self.expectation.lines();
         let recorded = recorded.filter(|recorded| recorded.records == records);
         self.recorded =
             recorded.map(|recorded| RecordedStep { since: recorded.since, revision: recorded.revision });
