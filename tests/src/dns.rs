@@ -129,8 +129,23 @@ impl Dns {
     /// # Errors
     /// When it does not in time.
     pub async fn wait_a(&self, name: &str, expected: &Answer, timeout: Duration) -> anyhow::Result<()> {
-        wait_until(&format!("{} answers {expected} for {name}", self.address), timeout, async || {
-            let answer = self.a(name).await;
+        self.wait(name, RecordType::A, expected, timeout).await
+    }
+
+    /// The same for a question of any type.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn wait(
+        &self,
+        name: &str,
+        record_type: RecordType,
+        expected: &Answer,
+        timeout: Duration,
+    ) -> anyhow::Result<()> {
+        let what = format!("{} answers {expected} for {record_type} {name}", self.address);
+        wait_until(&what, timeout, async || {
+            let answer = self.ask(name, record_type).await;
             Ok(if answer == *expected { Ok(()) } else { Err(answer.to_string()) })
         })
         .await

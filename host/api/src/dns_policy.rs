@@ -109,6 +109,10 @@ pub struct DNSPolicySpec {
     #[serde(default)]
     pub ttl: Ttl,
 
+    /// What is recorded beside that which the module says.
+    #[serde(default)]
+    pub records: Records,
+
     /// What each cluster may ask for, so that none keeps others waiting. What exceeds it is told on the
     /// object concerned.
     #[serde(default)]
@@ -117,6 +121,17 @@ pub struct DNSPolicySpec {
     /// Where, besides Events, the authors of objects are told what has become of their names.
     #[serde(default)]
     pub report: Report,
+}
+
+/// What is recorded beside that which the module says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Records {
+    /// Whether each name has SRV records (RFC 2782) for the listeners that serve it, so that clients can look up the
+    /// port: `_<name of the listener>._tcp.<name>`, or `_udp`, as the named ports of a Service have it. Priority 10,
+    /// weight 100. Routes, ListenerSets and Gateways have listeners; a wildcard has no SRV records.
+    #[serde(default)]
+    pub srv: bool,
 }
 
 /// Where, besides Events, authors are told what has become of their names.

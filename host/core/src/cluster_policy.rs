@@ -71,6 +71,8 @@ pub struct ClusterModule {
     pub wildcards: bool,
     /// Within which times to live the cluster publishes.
     pub ttl: TtlBounds,
+    /// Whether the policy adds SRV records for listeners.
+    pub srv_records: bool,
 }
 
 impl ClusterModule {
@@ -82,6 +84,7 @@ impl ClusterModule {
             && self.context == other.context
             && self.wildcards == other.wildcards
             && self.ttl == other.ttl
+            && self.srv_records == other.srv_records
     }
 
     /// Where a cluster with this domain may publish.

@@ -93,7 +93,7 @@ pub fn decide(
     asked: &AskedClaim,
 ) -> Decision {
     let AskedClaim { source, labels, claim: wanted, details, published_names } = asked;
-    let host_name = match check_name(&wanted.host_name, context, allowed) {
+    let host_name = match check_name(&wanted.host_name, wanted.host_name.parse(), context, allowed) {
         Ok(name) => name,
         Err(denial) => return Decision::Deny(denial),
     };
@@ -147,14 +147,21 @@ pub fn cluster_domain(policy: &dyn Policy, context: &Context) -> Result<HostName
     Ok(domain)
 }
 
-/// The host's own rules for a name, before the policy is asked and again on what it answers.
-fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<HostName, Denial> {
+/// The host's own rules for a name, before the policy is asked and again on what it answers. An SRV name goes with its
+/// host name.
+fn check_name(
+    text: &str,
+    parsed: Result<HostName, NameError>,
+    context: &Context,
+    allowed: &AllowedNames,
+) -> Result<HostName, Denial> {
     let deny = |code: &str, message: String| Err(Denial { code: code.to_owned(), message });
-    let name: HostName = match text.parse() {
+    let name = match parsed {
         Ok(name) => name,
         Err(error) => return deny(codes::INVALID_HOST_NAME, format!("{text:?} is no host name: {error}")),
     };
-    if !allowed.has(&name) {
+    let host = name.host();
+    if !allowed.has(&host) {
         return deny(
             codes::OUTSIDE_DOMAIN,
             format!(
@@ -163,10 +170,10 @@ fn check_name(text: &str, context: &Context, allowed: &AllowedNames) -> Result<H
             ),
         );
     }
-    if name == context.base_domain || is_service_name(&name, &context.base_domain) {
+    if *host == context.base_domain || is_service_name(&host, &context.base_domain) {
         return deny(codes::RESERVED_NAME, format!("{name} is reserved for the DNS service itself"));
     }
-    if has_query_wildcard(&name) {
+    if has_query_wildcard(&host) {
         return deny(
             codes::RESERVED_NAME,
             format!("{name} has the label \"any\", which CoreDNS takes for a wildcard in questions"),
@@ -229,7 +236,15 @@ fn check_record_sets(
     }
     let mut checked: BTreeMap<(HostName, RecordType), RecordSet> = BTreeMap::new();
     for set in proposed {
-        let name = check_name(&set.name, context, allowed).map_err(|denial| denial.message)?;
+        let parsed = HostName::of_record(&set.name);
+        let name = check_name(&set.name, parsed, context, allowed).map_err(|denial| denial.message)?;
+        if name.is_srv() != (set.record_type == RecordType::Srv) {
+            return Err(format!(
+                "{} {name}: SRV records stand at names such as _tls._tcp.{}, and no others do",
+                set.record_type,
+                name.host()
+            ));
+        }
         if set.values.is_empty() || set.values.len() > MAX_VALUES {
             return Err(format!(
                 "{} {name} has {} values, 1 to {MAX_VALUES} are possible",
@@ -404,11 +419,34 @@ mod tests {
             vec![proposed(GOOD, a, &["10.0.0.1"]), proposed(GOOD, a, &["10.0.0.2"])],
             vec![proposed(GOOD, a, &["10.0.0.1"]), proposed(GOOD, RecordType::Cname, &["a.example"])],
             vec![proposed(GOOD, RecordType::Txt, &["x"]); MAX_RECORD_SETS + 1],
+            vec![proposed(GOOD, RecordType::Srv, &["10 100 9443 a.example"])],
+            vec![proposed(&format!("_tls._tcp.{GOOD}"), a, &["10.0.0.1"])],
+            vec![proposed(&format!("_tls._tcp.{GOOD}"), RecordType::Srv, &["9443"])],
+            vec![proposed(
+                "_tls._tcp.a.workload02.openmcp.cluster",
+                RecordType::Srv,
+                &["10 100 1 a.example"],
+            )],
+            vec![proposed("_tls._tcp.ns.dns.openmcp.cluster", RecordType::Srv, &["10 100 1 a.example"])],
         ] {
             match run(GOOD, &["10.0.0.1"], &allow(sets.clone())) {
                 Decision::Undecided(failure) => assert_eq!(failure.kind, FailureKind::InvalidAnswer),
                 other => panic!("{sets:?}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_srv_name_goes_with_its_host_name_and_no_object_asks_for_it() {
+        for host in [GOOD, "shared.openmcp.cluster", "a.team.openmcp.cluster"] {
+            let service = format!("_tls._tcp.{host}");
+            let set = proposed(&service, RecordType::Srv, &[&format!("10 100 9443 {host}")]);
+            match run(host, &["10.0.0.1"], &allow(vec![set])) {
+                Decision::Publish(sets) => assert_eq!(sets[0].name.as_str(), service),
+                other => panic!("{host}: {other:?}"),
+            }
+            let asked = run(&service, &["10.0.0.1"], &allow(vec![]));
+            assert!(matches!(asked, Decision::Deny(denial) if denial.code == codes::INVALID_HOST_NAME));
         }
     }
 

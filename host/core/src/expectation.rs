@@ -201,18 +201,17 @@ impl Expectation {
             Answer::Silence(_) => return Verdict::NoAnswer,
             Answer::Failure(_) => return Verdict::Mismatch,
             Answer::NoSuchName | Answer::NoData => (BTreeSet::new(), BTreeSet::new()),
-            Answer::Records { values, cnames } => (values.clone(), cnames.clone()),
+            Answer::Records { values, cnames } => (compared(asked, values), cnames.clone()),
             Answer::LeadsNowhere { cnames } => (BTreeSet::new(), cnames.clone()),
         };
-        if self
-            .gone
-            .iter()
-            .map(ToString::to_string)
-            .any(|gone| values.contains(&gone) || cnames.contains(&gone))
-        {
+        let records = self.records();
+        let expected = compared(asked, records.get(&asked).into_iter().flatten());
+        let gone: BTreeSet<String> = self.gone.iter().map(ToString::to_string).collect();
+        let is_gone =
+            |text: &String| !expected.contains(text) && (values.contains(text) || cnames.contains(text));
+        if compared(asked, &gone).iter().any(is_gone) {
             return Verdict::Mismatch;
         }
-        let records = self.records();
         let fits = if records.is_empty() {
             // A name below may be published, and CoreDNS's etcd plugin answers a parent with the
             // records of its children. What was withdrawn is not among them: see above.
@@ -221,10 +220,19 @@ impl Expectation {
             // An alias is there for the address at its end.
             expected.is_subset(&cnames) && !matches!(answer, Answer::LeadsNowhere { .. })
         } else {
-            records.get(&asked) == Some(&values)
+            records.contains_key(&asked) && expected == values
         };
         if fits { Verdict::Match } else { Verdict::Mismatch }
     }
+}
+
+/// Texts of values as they are compared: the weights of SRV records are the server's own, CoreDNS makes shares of them.
+fn compared<'t>(record_type: RecordType, texts: impl IntoIterator<Item = &'t String>) -> BTreeSet<String> {
+    let without_weight = |text: &String| match text.splitn(3, ' ').collect::<Vec<_>>()[..] {
+        [priority, _, rest] if record_type == RecordType::Srv => format!("{priority} {rest}"),
+        _ => text.clone(),
+    };
+    texts.into_iter().map(without_weight).collect()
 }
 
 #[cfg(test)]
@@ -266,6 +274,23 @@ mod tests {
         assert_eq!(gone.judge(RecordType::A, &Answer::NoSuchName), Verdict::Match);
         assert_eq!(gone.judge(RecordType::A, &records(&["10.0.0.9"], &[])), Verdict::Match);
         assert_eq!(gone.judge(RecordType::A, &records(&["10.0.0.1"], &[])), Verdict::Mismatch);
+    }
+
+    #[test]
+    fn a_server_has_weights_of_its_own() {
+        let srv = expectation(
+            RecordType::Srv,
+            &["10 100 9443 a.x", "10 60 9443 b.x"],
+            &["10 50 9443 a.x", "10 100 80 a.x"],
+        );
+        for (answered, verdict) in [
+            (vec!["10 63 9443 a.x", "10 37 9443 b.x"], Verdict::Match),
+            (vec!["10 100 9443 a.x"], Verdict::Mismatch),
+            (vec!["10 63 9443 a.x", "10 37 9443 b.x", "10 10 80 a.x"], Verdict::Mismatch),
+            (vec!["20 63 9443 a.x", "10 37 9443 b.x"], Verdict::Mismatch),
+        ] {
+            assert_eq!(srv.judge(RecordType::Srv, &records(&answered, &[])), verdict, "{answered:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::details::{Detail, PublishedNames};
+use crate::details::Detail;
 use crate::name::HostName;
 use crate::policy::{CheckedClaim, Context, Denial, Policy, PolicyFailure, ProposedRecordSet, Verdict};
 
@@ -54,19 +54,9 @@ impl Guarded {
         Arc::new(Self { guards, policy, details })
     }
 
-    /// The claim as one of the modules is told of it: a module does not learn what only another one asks for.
+    /// The claim as one of the modules is told of it.
     fn told(&self, policy: &dyn Policy, claim: &CheckedClaim) -> Option<CheckedClaim> {
-        let wanted = policy.details();
-        let is_all = self.details.iter().all(|detail| wanted.contains(detail));
-        (!is_all).then(|| CheckedClaim {
-            details: claim.details.as_ref().map(|details| Arc::new((**details).clone().only(wanted))),
-            published_names: if wanted.contains(&Detail::PublishedNames) {
-                claim.published_names
-            } else {
-                PublishedNames::default()
-            },
-            ..claim.clone()
-        })
+        claim.told_to(policy, &self.details)
     }
 }
 
@@ -129,6 +119,7 @@ mod tests {
     use super::*;
     use crate::cluster::{ClusterFacts, ClusterId, SourceRef};
     use crate::details::Details;
+    use crate::details::PublishedNames;
     use crate::kinds::Kind;
     use crate::labels::Labels;
     use crate::policy::FailureKind;

@@ -50,6 +50,7 @@ pub mod resolve;
 pub mod route_status;
 pub mod service_names;
 pub mod skydns;
+pub mod srv_records;
 mod store_event;
 pub mod ttl;
 pub mod version;

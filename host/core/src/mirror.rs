@@ -255,7 +255,7 @@ impl Mirror {
         let ours = self.names.get(name)?.iter().filter(|stored| stored.owner().is_some());
         ours.filter_map(Stored::value).find_map(|value| match value {
             RecordValue::Cname(to) => Some(to),
-            RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Txt(_) => None,
+            _ => None,
         })
     }
 

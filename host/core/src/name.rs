@@ -1,5 +1,6 @@
-//! Host names as the service publishes them.
+//! Host names as the service publishes them, and the names of their SRV records.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ pub const MAX_NAME_BYTES: usize = 253;
 pub const MAX_LABEL_BYTES: usize = 63;
 
 /// A host name: RFC 1123 labels in lower case, joined by dots, without a trailing dot, possibly
-/// with a leading `*.`.
+/// with a leading `*.`. [`HostName::of_record`] also takes an SRV name: a host name with
+/// `_service._protocol.` in front (RFC 2782), at which nothing but SRV records stand.
 ///
 /// A value of this type has been checked, so it can become an etcd key or a DNS message without
 /// a second look: it holds no `/`, no empty label and no label or name that is too long. A clone shares
@@ -59,6 +61,45 @@ impl HostName {
         &self.0
     }
 
+    /// As the text is parsed, or as an SRV name. No object can ask for one of those: it comes with the host's own name.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn of_record(text: &str) -> Result<Self, NameError> {
+        let Some((service, host)) = split_srv(text) else { return text.parse() };
+        for label in service.split('.') {
+            check_label(label.strip_prefix('_').unwrap_or(label))?;
+            if label.len() > MAX_LABEL_BYTES {
+                return Err(NameError::LabelTooLong { label: label.to_owned() });
+            }
+        }
+        let host: Self = host.parse()?;
+        if host.is_wildcard() {
+            return Err(NameError::InvalidLabel { label: "*".to_owned() });
+        }
+        let length = service.len() + 1 + host.0.len();
+        if length > MAX_NAME_BYTES {
+            return Err(NameError::TooLong(length));
+        }
+        Ok(Self(format!("{}.{host}", service.to_ascii_lowercase()).into()))
+    }
+
+    /// Whether it is an SRV name.
+    #[must_use]
+    pub fn is_srv(&self) -> bool {
+        self.0.starts_with('_')
+    }
+
+    /// The host name, which is this one unless it is an SRV name.
+    #[must_use]
+    pub fn host(&self) -> Cow<'_, Self> {
+        match split_srv(&self.0) {
+            // It was checked with what stands in front.
+            Some((_, host)) => Cow::Owned(Self(host.into())),
+            None => Cow::Borrowed(self),
+        }
+    }
+
     /// The labels from left to right; a wildcard's first label is `*`.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('.')
@@ -89,6 +130,14 @@ impl HostName {
     pub fn prefixed(&self, labels: &str) -> Result<Self, NameError> {
         format!("{labels}.{}", self.0).parse()
     }
+}
+
+/// The two parts of an SRV name: the service, and the host name.
+fn split_srv(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix('_')?;
+    let (_, protocol) = rest.split_once('.')?;
+    let (_, host) = protocol.strip_prefix('_')?.split_once('.')?;
+    Some((text.strip_suffix(host)?.strip_suffix('.')?, host))
 }
 
 impl FromStr for HostName {
@@ -148,7 +197,7 @@ impl TryFrom<String> for HostName {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
+        Self::of_record(&text)
     }
 }
 
@@ -169,6 +218,33 @@ mod tests {
     #[test]
     fn names_are_lower_cased_and_lose_their_trailing_dot() {
         assert_eq!(name("Svc-1.Openmcp.CLUSTER.").as_str(), "svc-1.openmcp.cluster");
+    }
+
+    #[test]
+    fn an_srv_name_is_a_name_only_where_records_are_meant() {
+        let service = HostName::of_record("_TLS._tcp.Svc.openmcp.cluster.").unwrap();
+        assert_eq!(service.as_str(), "_tls._tcp.svc.openmcp.cluster");
+        assert!(service.is_srv() && service.is_within(&name("svc.openmcp.cluster")));
+        assert_eq!(*service.host(), name("svc.openmcp.cluster"));
+        assert_eq!(*HostName::of_record("svc.openmcp.cluster").unwrap().host(), name("svc.openmcp.cluster"));
+        assert!("_tls._tcp.svc.openmcp.cluster".parse::<HostName>().is_err());
+        let (long, longer) = ("a".repeat(62), "a".repeat(63));
+        assert!(HostName::of_record(&format!("_{long}._tcp.svc.openmcp.cluster")).is_ok());
+        for bad in [
+            "_tls.svc.openmcp.cluster".to_owned(),
+            "_tls._tcp".to_owned(),
+            "_tls._tcp.".to_owned(),
+            "_._tcp.svc.openmcp.cluster".to_owned(),
+            "_-._tcp.svc.openmcp.cluster".to_owned(),
+            "__tls._tcp.svc.openmcp.cluster".to_owned(),
+            "_a._b._c.svc.openmcp.cluster".to_owned(),
+            "_tls._tcp.*.openmcp.cluster".to_owned(),
+            "_tls._tcp.10.0.0.1".to_owned(),
+            format!("_{longer}._tcp.svc.openmcp.cluster"),
+            format!("_tls._tcp.{}", vec![longer.as_str(); 4].join(".").split_off(4)),
+        ] {
+            assert!(HostName::of_record(&bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

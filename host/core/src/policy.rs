@@ -47,6 +47,25 @@ pub struct CheckedClaim {
     pub published_names: PublishedNames,
 }
 
+impl CheckedClaim {
+    /// The claim as one of several policies is told of it, if that is less than `all` of them are: none learns what only
+    /// another one asks for.
+    #[must_use]
+    pub fn told_to(&self, policy: &dyn Policy, all: &[Detail]) -> Option<Self> {
+        let wanted = policy.details();
+        let is_all = all.iter().all(|detail| wanted.contains(detail));
+        (!is_all).then(|| Self {
+            details: self.details.as_ref().map(|details| Arc::new((**details).clone().only(wanted))),
+            published_names: if wanted.contains(&Detail::PublishedNames) {
+                self.published_names
+            } else {
+                PublishedNames::default()
+            },
+            ..self.clone()
+        })
+    }
+}
+
 /// Why a host name is refused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Denial {

@@ -18,7 +18,7 @@ pub struct Precedence {
 impl Precedence {
     /// The order at a name: who comes after another gives way to it. Clusters of one rank stand side by side.
     fn rank(&self, name: &HostName) -> (bool, usize) {
-        (self.is_evacuated, self.places.get(name).copied().unwrap_or_default())
+        (self.is_evacuated, self.places.get(&*name.host()).copied().unwrap_or_default())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -25,6 +26,8 @@ pub enum RecordType {
     Cname,
     /// Text (RFC 1035).
     Txt,
+    /// Where a service of a host is (RFC 2782); at SRV names only.
+    Srv,
 }
 
 impl RecordType {
@@ -47,6 +50,7 @@ impl RecordType {
             Self::Aaaa => "AAAA",
             Self::Cname => "CNAME",
             Self::Txt => "TXT",
+            Self::Srv => "SRV",
         }
     }
 }
@@ -68,6 +72,23 @@ pub enum RecordValue {
     Cname(HostName),
     /// A text of at most [`MAX_TEXT_BYTES`] bytes.
     Txt(String),
+    /// Where a service is; nearly no value is one, so it shall not make the others larger.
+    Srv(Box<Location>),
+}
+
+/// Where a service of a host is, and which of several places comes first (RFC 2782).
+///
+/// 0 is no priority and no weight: CoreDNS's etcd plugin takes it for "not set". It answers weights as shares of 100.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The lowest comes first, 1 to 65535.
+    pub priority: u16,
+    /// How often it is taken among those of one priority, 1 to 65535.
+    pub weight: u16,
+    /// 1 to 65535.
+    pub port: u16,
+    /// The host, which has addresses.
+    pub target: HostName,
 }
 
 /// Why a text is no value of a record type.
@@ -93,7 +114,7 @@ pub enum ValueError {
     /// Neither an address nor a host name: its last label is a number.
     #[error("{0:?} is neither an IP address nor a host name, whose last label would not be a number")]
     Numeric(String),
-    /// Not a host name that a CNAME can point to.
+    /// Not a host name that a CNAME or SRV record can point to.
     #[error("{value:?} is not a host name: {source}")]
     NotHostName {
         /// What was given.
@@ -101,9 +122,12 @@ pub enum ValueError {
         /// Why it is none.
         source: NameError,
     },
-    /// A CNAME cannot point to a wildcard.
-    #[error("{0:?} is a wildcard, which a CNAME cannot point to")]
+    /// Neither a CNAME nor an SRV record can point to a wildcard.
+    #[error("{0:?} is a wildcard, which no record can point to")]
     Wildcard(String),
+    /// Not of the form of an SRV record.
+    #[error("{0:?} is not PRIORITY WEIGHT PORT HOST, with numbers of 1 to 65535")]
+    NotLocation(String),
     /// A text is too long.
     #[error("a text of {0} bytes is too long, at most {MAX_TEXT_BYTES} are possible")]
     TextTooLong(usize),
@@ -129,13 +153,8 @@ impl RecordValue {
                 }
                 Ok(Self::Aaaa(address))
             }
-            RecordType::Cname => match text.parse::<HostName>() {
-                Ok(name) if name.is_wildcard() => Err(ValueError::Wildcard(text.to_owned())),
-                Ok(name) if is_numeric(&name) => Err(ValueError::Numeric(text.to_owned())),
-                Ok(name) if is_local_name(&name) => Err(ValueError::LocalName(name)),
-                Ok(name) => Ok(Self::Cname(name)),
-                Err(source) => Err(ValueError::NotHostName { value: text.to_owned(), source }),
-            },
+            RecordType::Cname => Ok(Self::Cname(host_name(text)?)),
+            RecordType::Srv => Ok(Self::Srv(Box::new(location(text)?))),
             RecordType::Txt if text.len() > MAX_TEXT_BYTES => Err(ValueError::TextTooLong(text.len())),
             RecordType::Txt => Ok(Self::Txt(text.to_owned())),
         }
@@ -149,6 +168,7 @@ impl RecordValue {
             Self::Aaaa(_) => RecordType::Aaaa,
             Self::Cname(_) => RecordType::Cname,
             Self::Txt(_) => RecordType::Txt,
+            Self::Srv(_) => RecordType::Srv,
         }
     }
 }
@@ -160,8 +180,40 @@ impl fmt::Display for RecordValue {
             Self::Aaaa(address) => address.fmt(f),
             Self::Cname(name) => name.fmt(f),
             Self::Txt(text) => write!(f, "{text:?}"),
+            Self::Srv(location) => location.fmt(f),
         }
     }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { priority, weight, port, target } = self;
+        write!(f, "{priority} {weight} {port} {target}")
+    }
+}
+
+/// A host name that others can ask for.
+fn host_name(text: &str) -> Result<HostName, ValueError> {
+    match text.parse::<HostName>() {
+        Ok(name) if name.is_wildcard() => Err(ValueError::Wildcard(text.to_owned())),
+        Ok(name) if is_numeric(&name) => Err(ValueError::Numeric(text.to_owned())),
+        Ok(name) if is_local_name(&name) => Err(ValueError::LocalName(name)),
+        Ok(name) => Ok(name),
+        Err(source) => Err(ValueError::NotHostName { value: text.to_owned(), source }),
+    }
+}
+
+fn location(text: &str) -> Result<Location, ValueError> {
+    let not = || ValueError::NotLocation(text.to_owned());
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let &[priority, weight, port, target] = fields.as_slice() else { return Err(not()) };
+    let number = |text: &str| text.parse::<NonZeroU16>().map(NonZeroU16::get).map_err(|_| not());
+    Ok(Location {
+        priority: number(priority)?,
+        weight: number(weight)?,
+        port: number(port)?,
+        target: host_name(target)?,
+    })
 }
 
 /// Refuses addresses that mean another host on every cluster that resolves the name.
@@ -219,6 +271,7 @@ mod tests {
             (RecordType::A, "172.18.201.1"),
             (RecordType::Aaaa, "fd00::1"),
             (RecordType::Cname, "lb.example.com"),
+            (RecordType::Srv, "10 100 9443 lb.example.com"),
         ] {
             let value = RecordValue::parse(record_type, text).unwrap();
             assert_eq!(value.to_string(), text);
@@ -258,5 +311,21 @@ mod tests {
             "CoreDNS and the built-in server serve it as A, so it would never be answered as AAAA"
         );
         assert!(RecordValue::parse(RecordType::Txt, &"x".repeat(256)).is_err());
+        for location in [
+            "",
+            "lb.example.com",
+            "10 9443 lb.example.com",
+            "0 100 9443 lb.example.com",
+            "10 0 9443 lb.example.com",
+            "10 100 0 lb.example.com",
+            "10 100 65536 lb.example.com",
+            "10 100 -1 lb.example.com",
+            "10 100 9443 10.0.0.1",
+            "10 100 9443 *.example.com",
+            "10 100 9443 echo.echo.svc.cluster.local",
+            "10 100 9443 lb.example.com more",
+        ] {
+            assert!(RecordValue::parse(RecordType::Srv, location).is_err(), "{location}");
+        }
     }
 }

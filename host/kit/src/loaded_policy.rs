@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource, Report, Ttl};
+use openmcp_dns_api::dns_policy::{DeletionGuard, Limits, Mode, ModuleSource, Records, Report, Ttl};
 use openmcp_dns_api::{Cluster, DNSPolicy, DNSPolicySpec};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -166,6 +166,7 @@ fn spec_of(policy: Option<&DNSPolicy>) -> DNSPolicySpec {
             sources: None,
             deletion_guard: DeletionGuard::default(),
             ttl: Ttl::default(),
+            records: Records::default(),
             limits: Limits::default(),
             report: Report::default(),
         },

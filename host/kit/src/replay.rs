@@ -18,9 +18,10 @@ use openmcp_dns_core::decision_log::{
 };
 use openmcp_dns_core::details::{AskedClaim, Detail};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Context, Denial, FailureKind, Policy as _, PolicyFailure};
+use openmcp_dns_core::policy::{Context, Denial, FailureKind, Policy, PolicyFailure};
 use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::Claim;
+use openmcp_dns_core::srv_records::WithSrvRecords;
 use openmcp_dns_policy::Module;
 use serde::Serialize;
 
@@ -75,6 +76,7 @@ pub struct Differing {
 
 /// What the questions of one cluster have in common, for the other module.
 struct Asking {
+    policy: Arc<dyn Policy>,
     context: Context,
     allowed: Result<AllowedNames, String>,
 }
@@ -109,7 +111,7 @@ impl Replay {
                     continue;
                 }
             };
-            let new = asking.decide(module, answered, question);
+            let new = asking.decide(answered, question);
             match differs(answered, &new) {
                 None => replay.same += 1,
                 Some(kind) => replay.differences.push(Differing {
@@ -164,11 +166,12 @@ fn questions(log: &DecisionLog) -> impl Iterator<Item = (&ClaimAnswered, &Questi
 impl Asking {
     fn of(
         asked_in: &AskedIn,
-        module: &Module,
+        module: &Arc<Module>,
         configuration: Option<&str>,
         domains: &mut BTreeSet<OtherDomain>,
     ) -> Result<Self, String> {
-        let AskedIn { id: _, policy: _, domain: old, wildcards, ttl, details, context } = asked_in;
+        let AskedIn { id: _, policy: _, domain: old, wildcards, ttl, srv_records, details, context } =
+            asked_in;
         let mut context = context.clone();
         if let Some(configuration) = configuration {
             configuration.clone_into(&mut context.configuration);
@@ -188,18 +191,19 @@ impl Asking {
         if let Err(error) = module.check_configuration(&context.configuration) {
             return Err(format!("the module refuses the configuration: {error}"));
         }
-        let domain = cluster_domain(module, &context).map_err(|failure| failure.to_string());
+        let domain = cluster_domain(&**module, &context).map_err(|failure| failure.to_string());
         if domain.as_ref() != Ok(old) {
             let (cluster, old) = (context.cluster.id.to_string(), old.clone());
             let (new, no_domain) = (domain.clone().ok(), domain.clone().err());
             domains.insert(OtherDomain { cluster, old, new, no_domain });
         }
         let allowed = domain.map(|domain| AllowedNames::of(&context, domain, *wildcards, *ttl));
-        Ok(Self { context, allowed })
+        let policy = WithSrvRecords::if_wanted(*srv_records, Arc::clone(module) as Arc<dyn Policy>);
+        Ok(Self { policy, context, allowed })
     }
 
-    fn decide(&self, module: &Module, answered: &ClaimAnswered, question: &QuestionAsked) -> Decision {
-        let Self { context, allowed } = self;
+    fn decide(&self, answered: &ClaimAnswered, question: &QuestionAsked) -> Decision {
+        let Self { policy, context, allowed } = self;
         let allowed = match allowed {
             Ok(allowed) => allowed,
             Err(why) => {
@@ -211,11 +215,11 @@ impl Asking {
             question.clone();
         let claim = Claim { host_name: answered.host_name.clone(), targets, ttl_seconds };
         let asked = AskedClaim {
-            details: details.map(|details| Arc::new(details.only(module.details()))),
-            published_names: published_names.filter(|_| module.details().contains(&Detail::PublishedNames)),
+            details: details.map(|details| Arc::new(details.only(policy.details()))),
+            published_names: published_names.filter(|_| policy.details().contains(&Detail::PublishedNames)),
             ..AskedClaim::new(answered.object.clone(), labels, claim)
         };
-        decide(module, context, allowed, &asked)
+        decide(&**policy, context, allowed, &asked)
     }
 }
 

@@ -37,6 +37,7 @@ fn module(answer: &Answer<'_>) -> Module {
         RecordType::Aaaa => 1,
         RecordType::Cname => 2,
         RecordType::Txt => 3,
+        RecordType::Srv => 4,
     };
     let escaped = |text: &str| {
         text.bytes().fold(String::new(), |mut escaped, byte| {

@@ -92,7 +92,7 @@ fn the_check_finds_every_change_that_breaks_a_module() {
         ("another name of a field", "ttl-seconds: u32", "ttl: u32"),
         ("a case more", "deny(denial),", "deny(denial), postpone(string),"),
         ("a case less", "    allow,\n", ""),
-        ("an enum's case more", "    txt,\n", "    txt, srv,\n"),
+        ("an enum's case more", "    srv,\n", "    srv, https,\n"),
         (
             "a function more",
             "describe: func() -> description;",

@@ -1,6 +1,8 @@
 //! From a question to its answer, without a message or a socket.
 
-use hickory_proto::rr::{Name, Record, RecordType};
+use std::collections::BTreeSet;
+
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use crate::node::Node;
 use crate::path;
@@ -68,7 +70,10 @@ pub(crate) fn lookup(zone: &Zone, name: &Name, record_type: RecordType) -> Answe
                         }
                         owner = target;
                     }
-                    _ => return found_or_no_data(aliases, found, Vec::new()),
+                    _ => {
+                        let additionals = hosts_of_services(zone, &found);
+                        return found_or_no_data(aliases, found, additionals);
+                    }
                 }
             }
         }
@@ -81,6 +86,22 @@ fn records_at(node: &Node, owner: &Name, record_type: RecordType) -> Vec<Record>
         other => node.set(other),
     };
     set.map(|set| set.records(owner).collect()).unwrap_or_default()
+}
+
+/// The addresses of the hosts that SRV records name (RFC 2782), as far as they stand in the zone.
+fn hosts_of_services(zone: &Zone, found: &[Record]) -> Vec<Record> {
+    let targets = found.iter().filter_map(|record| match &record.data {
+        RData::SRV(service) => Some(&service.target),
+        _ => None,
+    });
+    let targets: BTreeSet<&Name> = targets.collect();
+    let addresses = targets.into_iter().flat_map(|target| match zone.place(&path::of_name(target)) {
+        Place::Values(node) => {
+            [RecordType::A, RecordType::AAAA].map(|address| records_at(node, target, address)).concat()
+        }
+        _ => Vec::new(),
+    });
+    addresses.collect()
 }
 
 fn found_or_no_data(mut aliases: Vec<Record>, found: Vec<Record>, additionals: Vec<Record>) -> Answer {
@@ -260,6 +281,31 @@ mod tests {
         assert_eq!(count("n0.openmcp.cluster"), MAX_ALIASES);
         assert_eq!(count("self.openmcp.cluster"), 1);
         assert_eq!(count("a.openmcp.cluster"), 2);
+    }
+
+    #[test]
+    fn the_place_of_a_service_comes_with_the_addresses_of_its_host() {
+        let records = records(&[
+            ("_tls._tcp.svc.openmcp.cluster", r#"{"host":"svc.openmcp.cluster","port":9443}"#),
+            (
+                "_tls._tcp.svc.openmcp.cluster",
+                r#"{"host":"svc.example.com","port":443,"priority":20,"weight":1}"#,
+            ),
+            ("svc.openmcp.cluster", r#"{"host":"10.0.0.1"}"#),
+            ("svc.openmcp.cluster", r#"{"host":"fd00::1"}"#),
+        ]);
+        let name = Name::from_ascii("_tls._tcp.svc.openmcp.cluster.").unwrap();
+        let (Answer::Records { records: found, additionals }, _) = records.answer(&name, RecordType::SRV)
+        else {
+            panic!("no records")
+        };
+        let texts =
+            |records: &[Record]| records.iter().map(|record| record.data.to_string()).collect::<Vec<_>>();
+        assert_eq!(texts(&found), ["10 100 9443 svc.openmcp.cluster.", "20 1 443 svc.example.com."]);
+        assert_eq!(texts(&additionals), ["10.0.0.1", "fd00::1"]);
+        let ask = |name, record_type| ask(&records, name, record_type);
+        assert_eq!(ask("_tls._tcp.svc.openmcp.cluster", RecordType::A), "no data");
+        assert_eq!(ask("svc.openmcp.cluster", RecordType::SRV), "no data");
     }
 
     #[test]

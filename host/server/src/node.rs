@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hickory_proto::ProtoError;
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use openmcp_dns_core::record::{MAX_TEXT_BYTES, RecordType as StoredType, RecordValue};
+use openmcp_dns_core::record::{Location, MAX_TEXT_BYTES, RecordType as StoredType, RecordValue};
 use openmcp_dns_core::skydns::{Entry, EntryError};
 use thiserror::Error;
 
@@ -148,6 +148,7 @@ fn unite(values: &Values) -> Vec<RecordSet> {
                 StoredType::Aaaa => RecordType::AAAA,
                 StoredType::Cname => RecordType::CNAME,
                 StoredType::Txt => RecordType::TXT,
+                StoredType::Srv => RecordType::SRV,
             };
             (!data.is_empty()).then_some(RecordSet { record_type, ttl_seconds, data })
         })
@@ -159,6 +160,10 @@ fn data_of(value: &RecordValue) -> Result<RData, ProtoError> {
         RecordValue::A(address) => RData::A(A(*address)),
         RecordValue::Aaaa(address) => RData::AAAA(AAAA(*address)),
         RecordValue::Cname(target) => RData::CNAME(CNAME(Name::from_ascii(format!("{target}."))?)),
+        RecordValue::Srv(location) => {
+            let Location { priority, weight, port, target } = &**location;
+            RData::SRV(SRV::new(*priority, *weight, *port, Name::from_ascii(format!("{target}."))?))
+        }
         RecordValue::Txt(text) => {
             RData::TXT(TXT::from_bytes(text.as_bytes().chunks(MAX_TEXT_BYTES).collect()))
         }

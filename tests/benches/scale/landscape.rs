@@ -107,6 +107,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         }),
         wildcards: false,
         ttl: openmcp_dns_core::ttl::TtlBounds::default(),
+        srv_records: false,
     };
     Ok(ClusterPolicy {
         policy_name: "landscape".to_owned(),

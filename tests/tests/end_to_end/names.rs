@@ -1,10 +1,11 @@
 //! Host names of routes and Ingresses, as clients on other clusters see them.
 
-use openmcp_dns_tests::conditions::wait_object;
+use hickory_resolver::proto::rr::RecordType;
+use openmcp_dns_tests::conditions::{wait_all_good, wait_object};
 use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::apply;
 use openmcp_dns_tests::manifests::{
-    cluster_dns_reference, give_addresses, ingress, ingress_reference, route_reference,
+    POLICY, cluster_dns_reference, give_addresses, ingress, ingress_reference, route_reference,
 };
 use serde_json::json;
 
@@ -56,6 +57,28 @@ pub(crate) async fn an_ingress_resolves(world: &World) -> anyhow::Result<()> {
     ingress_reference("shop").merge_status(&client, &status).await?;
     let dns = &world.landscape.workload01.dns;
     dns.udp.wait_a(name, &Answer::of(["172.18.202.9"]), SOON).await
+}
+
+pub(crate) async fn the_port_of_a_listener_is_looked_up_where_the_policy_wants_it(
+    world: &World,
+) -> anyhow::Result<()> {
+    let (host, service) = ("ports.workload01.openmcp.cluster", "_http._tcp.ports.workload01.openmcp.cluster");
+    world.publish("ports", &[host]).await?;
+    let srv = |is_wanted: bool| json!({ "spec": { "records": { "srv": is_wanted } } });
+    POLICY.merge(&world.platform(), &srv(true)).await?;
+    let place = Answer::of([format!("10 100 80 {host}").as_str()]);
+    let dns = &world.landscape.workload02.dns;
+    dns.udp.wait(service, RecordType::SRV, &place, LATER).await?;
+    // CoreDNS's etcd plugin reads what lies below a name with it.
+    let addresses = Answer::of(["172.18.201.2"]);
+    dns.udp.wait_a(host, &addresses, LATER).await?;
+    assert_eq!(world.landscape.central.udp.a(host).await, addresses);
+    wait_all_good(&world.platform(), "workload01", LATER).await?;
+    POLICY.merge(&world.platform(), &srv(false)).await?;
+    world.landscape.central.udp.wait(service, RecordType::SRV, &Answer::NoSuchName, SOON).await?;
+    assert_eq!(world.landscape.central.udp.a(host).await, addresses);
+    route_reference("ports").delete(&world.landscape.workload01.client()).await?;
+    world.landscape.central.udp.wait_a(host, &Answer::NoSuchName, SOON).await
 }
 
 pub(crate) async fn a_deleted_route_no_longer_resolves(world: &World) -> anyhow::Result<()> {

@@ -63,7 +63,7 @@ impl KeptRecord {
             value: match value {
                 // Display quotes it.
                 RecordValue::Txt(text) => text.clone(),
-                RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => value.to_string(),
+                other => other.to_string(),
             },
             ttl: *ttl_seconds,
             owner: owner.to_string(),
@@ -91,7 +91,7 @@ impl KeptRecord {
             Ok(owner) => owner,
             Err(error) => return wrong("owner", error),
         };
-        let name: HostName = match name.parse() {
+        let name = match HostName::of_record(&name) {
             Ok(name) => name,
             Err(error) => return wrong("name", format!("{name:?} is no host name: {error}")),
         };
@@ -105,6 +105,12 @@ impl KeptRecord {
             Ok(value) => value,
             Err(error) => return wrong("value", error),
         };
+        if name.is_srv() != (record_type == RecordType::Srv) {
+            return wrong(
+                "type",
+                format!("{record_type} at {name}: SRV records, and no others, stand at SRV names"),
+            );
+        }
         if !(MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(&ttl) {
             return wrong("ttl", format!("{ttl} is not in {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS} seconds"));
         }
@@ -160,7 +166,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let text = GOOD.replace(r#""A""#, r#""TXT""#).replace("10.0.0.1", r#"say \"hello\""#);
-        for line in [GOOD, &text] {
+        let service =
+            GOOD.replace(r#""A""#, r#""SRV""#).replace("10.0.0.1", "10 100 9443 a.w1.openmcp.cluster");
+        let service = service.replacen("a.w1", "_tls._tcp.a.w1", 1);
+        for line in [GOOD, &text, &service] {
             let records = parse(line).unwrap();
             assert_eq!(records[0].to_line(), line);
         }
@@ -176,6 +185,7 @@ mod tests {
             ("a.w1.openmcp.cluster", "a.example", "name", "is not below openmcp.cluster"),
             ("a.w1.openmcp.cluster", "openmcp.cluster", "name", "is not below openmcp.cluster"),
             ("a.w1.openmcp.cluster", "ns.dns.openmcp.cluster", "name", "reserved"),
+            ("a.w1.openmcp.cluster", "_tls._tcp.a.w1.openmcp.cluster", "type", "A at _tls._tcp.a.w1"),
             ("a.w1.openmcp.cluster", "any.w1.openmcp.cluster", "name", "reserved"),
             ("a.w1.openmcp.cluster", "*.w1.openmcp.cluster", "name", "a wildcard"),
             ("openmcp.cluster/ns/w1", "openmcp.cluster/w1", "owner", "is not of the form"),

@@ -18,6 +18,7 @@ pub fn zone_file(zone: &HostName, serial: i64, records: &[KeptRecord]) -> String
         let value = match value {
             RecordValue::A(_) | RecordValue::Aaaa(_) => format!("{} {value}", value.record_type()),
             RecordValue::Cname(to) => format!("CNAME {to}."),
+            RecordValue::Srv(location) => format!("SRV {location}."),
             RecordValue::Txt(text) => format!("TXT {}", quoted(text)),
         };
         // Writing to a String cannot fail.
@@ -54,6 +55,7 @@ mod tests {
             line("AAAA", "fd00::1"),
             line("CNAME", "lb.example.com"),
             line("TXT", "a \"b\" \\ ü;"),
+            line("SRV", "10 100 9443 lb.example.com").replace("srv.w1", "_tls._tcp.a.w1"),
         ];
         let zone = "openmcp.cluster".parse().unwrap();
         assert_eq!(
@@ -64,6 +66,7 @@ a.w1.openmcp.cluster. 60 IN A 10.0.0.1 ; ns/w1 HTTPRoute/default/r
 aaaa.w1.openmcp.cluster. 60 IN AAAA fd00::1 ; ns/w1 HTTPRoute/default/r
 cname.w1.openmcp.cluster. 60 IN CNAME lb.example.com. ; ns/w1 HTTPRoute/default/r
 txt.w1.openmcp.cluster. 60 IN TXT "a \"b\" \\ \195\188;" ; ns/w1 HTTPRoute/default/r
+_tls._tcp.a.w1.openmcp.cluster. 60 IN SRV 10 100 9443 lb.example.com. ; ns/w1 HTTPRoute/default/r
 "#
         );
     }

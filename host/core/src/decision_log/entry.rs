@@ -60,6 +60,9 @@ pub struct AskedIn {
     /// Within which times to live the cluster publishes.
     #[serde(default)]
     pub ttl: TtlBounds,
+    /// Whether SRV records for listeners were added.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub srv_records: bool,
     /// What the module was told of each claim besides what every module is told.
     pub details: Vec<Detail>,
     /// What the module is told.
@@ -182,6 +185,7 @@ impl AskedIn {
             domain: allowed.domain.clone(),
             wildcards: module.wildcards,
             ttl: module.ttl,
+            srv_records: module.srv_records,
             details: module.policy.details().to_vec(),
             context: (*module.context).clone(),
         };

@@ -8,10 +8,16 @@ use thiserror::Error;
 use super::owner::{Owner, Ownership};
 use super::source::Source;
 use crate::name::{HostName, NameError};
-use crate::record::{RecordType, RecordValue};
+use crate::record::{Location, RecordType, RecordValue};
 
 /// What CoreDNS answers for an entry without a TTL, in seconds (`plugin/etcd/etcd.go`).
 pub const DEFAULT_TTL_SECONDS: u32 = 300;
+
+/// What CoreDNS answers for an entry without a priority (`plugin/etcd/etcd.go`).
+pub const DEFAULT_PRIORITY: u16 = 10;
+
+/// What CoreDNS counts for an entry without a weight (`plugin/backend_lookup.go`).
+pub const DEFAULT_WEIGHT: u16 = 100;
 
 /// Longest TTL in seconds; the high bit must be clear (RFC 2181 section 8).
 const MAX_TTL_SECONDS: u32 = 0x7fff_ffff;
@@ -23,17 +29,26 @@ const MAX_TTL_SECONDS: u32 = 0x7fff_ffff;
 /// host name at all (coredns issue 6110). Fields that are not listed here are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// An IPv4 address (A), an IPv6 address (AAAA), or a name (CNAME).
+    /// An IPv4 address (A), an IPv6 address (AAAA), or a name (CNAME, or SRV where it has a port).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The text of a TXT record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The port of an SRV record; missing and 0 both mean that there is none. CoreDNS hides an entry with -1 from SRV.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i64>,
+    /// The priority of an SRV record; missing and 0 both mean [`DEFAULT_PRIORITY`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// The weight of an SRV record; missing and 0 both mean [`DEFAULT_WEIGHT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
     /// Time to live in seconds; missing and 0 both mean [`DEFAULT_TTL_SECONDS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u32>,
-    /// Labels that CoreDNS cuts off the target it makes up for SRV, MX and NS answers. We set 1
-    /// for hosts, so that the value id at the front of the key's name does not show.
+    /// Labels that CoreDNS cuts off the target of SRV, MX and NS answers. We set 1 for hosts that are no SRV
+    /// records, whose target it makes up, so that the value id at the front of the key's name does not show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targetstrip: Option<i64>,
     /// The name itself. CoreDNS reads the whole subtree below a name and keeps the entries in the
@@ -58,6 +73,14 @@ pub enum EntryError {
     /// Neither `host` nor `text`.
     #[error("the value has neither host nor text")]
     Empty,
+    /// A field of an SRV record is no number that it can have.
+    #[error("{field} {number} is not in 1 to 65535")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        number: i64,
+    },
     /// `host` is neither an address nor a name that a CNAME can point to.
     #[error("host {host:?} is neither an address nor a host name: {source}")]
     Host {
@@ -89,20 +112,28 @@ impl Entry {
         owner: &Owner,
         source: &str,
     ) -> Self {
-        let (host, text) = match value {
-            RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => {
-                (Some(value.to_string()), None)
-            }
-            RecordValue::Txt(text) => (None, Some(text.clone())),
-        };
-        Self {
-            targetstrip: host.is_some().then_some(1),
-            host,
-            text,
+        let entry = Self {
             ttl: Some(ttl_seconds),
             group: Some(name.to_string()),
             owner: Some(owner.to_string()),
             source: Some(source.to_owned()),
+            ..Self::default()
+        };
+        match value {
+            RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => {
+                Self { host: Some(value.to_string()), targetstrip: Some(1), ..entry }
+            }
+            RecordValue::Txt(text) => Self { text: Some(text.clone()), ..entry },
+            RecordValue::Srv(location) => {
+                let Location { priority, weight, port, target } = &**location;
+                Self {
+                    host: Some(target.to_string()),
+                    port: Some((*port).into()),
+                    priority: Some((*priority).into()),
+                    weight: Some((*weight).into()),
+                    ..entry
+                }
+            }
         }
     }
 
@@ -157,15 +188,13 @@ impl Entry {
             (_, Some(IpAddr::V4(address))) => RecordValue::A(address),
             (_, Some(IpAddr::V6(address))) => RecordValue::Aaaa(address),
             (RecordType::Txt, None) => RecordValue::Txt(self.text.clone().unwrap_or_default()),
-            (_, None) => {
-                let name: HostName =
-                    host.parse().map_err(|source| EntryError::Host { host: host.to_owned(), source })?;
-                if name.is_wildcard() {
-                    let source = NameError::InvalidLabel { label: "*".to_owned() };
-                    return Err(EntryError::Host { host: host.to_owned(), source });
-                }
-                RecordValue::Cname(name)
-            }
+            (RecordType::Srv, None) => RecordValue::Srv(Box::new(Location {
+                priority: number("priority", self.priority, DEFAULT_PRIORITY)?,
+                weight: number("weight", self.weight, DEFAULT_WEIGHT)?,
+                port: number("port", self.port, 0)?,
+                target: target(host)?,
+            })),
+            (_, None) => RecordValue::Cname(target(host)?),
         })
     }
 
@@ -179,8 +208,26 @@ impl Entry {
             Ok(address @ IpAddr::V6(_)) => Ok((RecordType::Aaaa, Some(address))),
             Err(_) if !text.is_empty() => Ok((RecordType::Txt, None)),
             Err(_) if host.is_empty() => Err(EntryError::Empty),
+            Err(_) if self.port.is_some_and(|port| port > 0) => Ok((RecordType::Srv, None)),
             Err(_) => Ok((RecordType::Cname, None)),
         }
+    }
+}
+
+/// The name to which an entry leads.
+fn target(host: &str) -> Result<HostName, EntryError> {
+    let error = |source| EntryError::Host { host: host.to_owned(), source };
+    let name: HostName = host.parse().map_err(error)?;
+    if name.is_wildcard() {
+        return Err(error(NameError::InvalidLabel { label: "*".to_owned() }));
+    }
+    Ok(name)
+}
+
+fn number(field: &'static str, number: Option<i64>, default: u16) -> Result<u16, EntryError> {
+    match number {
+        None | Some(0) => Ok(default),
+        Some(number) => u16::try_from(number).map_err(|_| EntryError::Number { field, number }),
     }
 }
 
@@ -221,12 +268,33 @@ mod tests {
     }
 
     #[test]
+    fn the_place_of_a_service_is_stored_as_coredns_reads_it() {
+        let stored = json(&entry(&RecordValue::parse(RecordType::Srv, "10 100 9443 svc.example").unwrap()));
+        // With a `targetstrip`, CoreDNS would cut a label off the target.
+        assert!(
+            stored.starts_with(
+                r#"{"host":"svc.example","port":9443,"priority":10,"weight":100,"ttl":60,"group""#
+            ),
+            "{stored}"
+        );
+        let by_hand = decoded(r#"{"host":"svc.example","port":443}"#).value().unwrap();
+        assert_eq!(by_hand, RecordValue::parse(RecordType::Srv, "10 100 443 svc.example").unwrap());
+        for broken in [r#""port":65536"#, r#""port":1,"priority":-1"#, r#""port":1,"weight":70000"#] {
+            let read = decoded(&format!(r#"{{"host":"svc.example",{broken}}}"#));
+            assert!(matches!(read.value(), Err(EntryError::Number { .. })), "{broken}");
+        }
+        assert_eq!(decoded(r#"{"host":"10.0.0.1","port":443}"#).record_type().unwrap(), RecordType::A);
+        assert_eq!(decoded(r#"{"host":"svc.example","port":-1}"#).record_type().unwrap(), RecordType::Cname);
+    }
+
+    #[test]
     fn every_type_round_trips() {
         for value in [
             RecordValue::A([172, 18, 201, 1].into()),
             RecordValue::Aaaa("fd00::1".parse().unwrap()),
             RecordValue::Cname("lb.example.com".parse().unwrap()),
             RecordValue::Txt("10.0.0.1".to_owned()),
+            RecordValue::parse(RecordType::Srv, "1 2 65535 lb.example.com").unwrap(),
         ] {
             let read = Entry::decode(&entry(&value).encode()).unwrap();
             assert_eq!(read.value().unwrap(), value);

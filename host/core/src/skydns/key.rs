@@ -179,9 +179,9 @@ impl KeyParts<'_> {
     /// The name as one that the service publishes.
     ///
     /// # Errors
-    /// When it is none, for example because of a label with a leading underscore.
+    /// When it is none, for example because of a label with a leading underscore in front of no other.
     pub fn host_name(&self) -> Result<HostName, NameError> {
-        self.name().parse()
+        HostName::of_record(&self.name())
     }
 }
 

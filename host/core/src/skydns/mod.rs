@@ -18,7 +18,7 @@ mod key;
 mod owner;
 mod source;
 
-pub use entry::{DEFAULT_TTL_SECONDS, Entry, EntryError};
+pub use entry::{DEFAULT_PRIORITY, DEFAULT_TTL_SECONDS, DEFAULT_WEIGHT, Entry, EntryError};
 pub use key::{
     KeyParts, Prefix, PrefixError, RESERVED_LABEL, ValueId, has_reserved_label, key_for, parse_key,
     zone_prefix,

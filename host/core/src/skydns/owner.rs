@@ -110,7 +110,7 @@ pub(super) fn value_hash(owner: &Owner, value: &RecordValue) -> u64 {
     let canonical = match value {
         // Display quotes and escapes a text for people.
         RecordValue::Txt(text) => text.clone(),
-        RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => value.to_string(),
+        other => other.to_string(),
     };
     let Owner { zone, cluster } = owner;
     let mut hash = Sha256::new();

@@ -52,8 +52,7 @@ impl FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, SubjectError> {
         if !text.contains('/') {
-            return text
-                .parse()
+            return HostName::of_record(text)
                 .map(Self::Name)
                 .map_err(|source| SubjectError::Name { text: text.to_owned(), source });
         }

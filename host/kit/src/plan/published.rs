@@ -169,6 +169,6 @@ impl StandingName {
 fn alias(value: &RecordValue) -> Option<HostName> {
     match value {
         RecordValue::Cname(to) => Some(to.clone()),
-        RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Txt(_) => None,
+        _ => None,
     }
 }

@@ -98,15 +98,6 @@ macro_rules! guest {
                 labels: $crate::bindings::guest::pairs(&cluster.labels),
             }
         }
-
-        const fn record_type(record_type: contract::RecordType) -> openmcp_dns_core::record::RecordType {
-            match record_type {
-                contract::RecordType::A => openmcp_dns_core::record::RecordType::A,
-                contract::RecordType::Aaaa => openmcp_dns_core::record::RecordType::Aaaa,
-                contract::RecordType::Cname => openmcp_dns_core::record::RecordType::Cname,
-                contract::RecordType::Txt => openmcp_dns_core::record::RecordType::Txt,
-            }
-        }
     };
 }
 pub(super) use guest;

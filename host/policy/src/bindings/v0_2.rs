@@ -3,6 +3,7 @@
 use openmcp_dns_core::details::{Backend, Detail, Details, ServingGateway, ServingListener};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet, Verdict};
+use openmcp_dns_core::record::RecordType;
 
 use super::guest::{guest, label_pairs};
 use super::{Introduction, Version};
@@ -109,4 +110,14 @@ fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
             values,
         })
         .collect()
+}
+
+const fn record_type(record_type: contract::RecordType) -> RecordType {
+    match record_type {
+        contract::RecordType::A => RecordType::A,
+        contract::RecordType::Aaaa => RecordType::Aaaa,
+        contract::RecordType::Cname => RecordType::Cname,
+        contract::RecordType::Txt => RecordType::Txt,
+        contract::RecordType::Srv => RecordType::Srv,
+    }
 }

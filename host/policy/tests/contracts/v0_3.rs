@@ -1,6 +1,7 @@
 //! Version 0.3 of the contract, which does not exist: made up for the tests.
 
 use openmcp_dns_core::policy::{CheckedClaim, Context, Denial, ProposedRecordSet, Verdict};
+use openmcp_dns_core::record::RecordType;
 
 use super::super::guest::{guest, label_pairs};
 use super::super::{Introduction, Version};
@@ -75,4 +76,13 @@ fn record_sets(sets: Vec<contract::RecordSet>) -> Vec<ProposedRecordSet> {
             values,
         })
         .collect()
+}
+
+const fn record_type(record_type: contract::RecordType) -> RecordType {
+    match record_type {
+        contract::RecordType::A => RecordType::A,
+        contract::RecordType::Aaaa => RecordType::Aaaa,
+        contract::RecordType::Cname => RecordType::Cname,
+        contract::RecordType::Txt => RecordType::Txt,
+    }
 }

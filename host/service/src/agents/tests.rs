@@ -95,6 +95,7 @@ impl Life {
                     context,
                     wildcards: false,
                     ttl: openmcp_dns_core::ttl::TtlBounds::default(),
+                    srv_records: false,
                 };
                 let domain = "w1.openmcp.cluster".parse().unwrap();
                 let allowed = module.allowed(domain);

@@ -110,6 +110,7 @@ mod tests {
                 context: Arc::new(context),
                 wildcards: false,
                 ttl: openmcp_dns_core::ttl::TtlBounds::default(),
+                srv_records: false,
             },
             candidate: None,
             sources: Arc::default(),

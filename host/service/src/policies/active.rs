@@ -13,6 +13,7 @@ use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 use openmcp_dns_core::precedence::Precedence;
+use openmcp_dns_core::srv_records::WithSrvRecords;
 use openmcp_dns_core::ttl::TtlBounds;
 
 use openmcp_dns_api::dns_policy::{self, DeletionGuard, Serve, SharedName, SharedSuffix};
@@ -78,12 +79,13 @@ impl ActivePolicy<'_> {
                 shared_suffixes: shared_suffixes.clone(),
             };
             ClusterModule {
-                policy: Arc::clone(policy),
+                policy: WithSrvRecords::if_wanted(spec.records.srv, Arc::clone(policy)),
                 module_digest: Arc::clone(digest),
                 guards: Arc::clone(guards),
                 context: Arc::new(context),
                 wildcards: *wildcards,
                 ttl: TtlBounds { min_seconds: spec.ttl.min_seconds, max_seconds: spec.ttl.max_seconds },
+                srv_records: spec.records.srv,
             }
         };
         let DeletionGuard { max_percent, free_names, hold_seconds } = spec.deletion_guard;

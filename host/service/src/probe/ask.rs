@@ -130,5 +130,6 @@ pub const fn wire_type(record_type: openmcp_dns_core::record::RecordType) -> Rec
         Published::Aaaa => RecordType::AAAA,
         Published::Cname => RecordType::CNAME,
         Published::Txt => RecordType::TXT,
+        Published::Srv => RecordType::SRV,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hickory_resolver::proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use openmcp_dns_core::expectation::Answer;
 
@@ -90,6 +91,9 @@ fn mnemonic(code: ResponseCode) -> String {
 fn text(data: &RData) -> String {
     match data {
         RData::CNAME(target) => undotted(&target.0),
+        RData::SRV(SRV { priority, weight, port, target, .. }) => {
+            format!("{priority} {weight} {port} {}", undotted(target))
+        }
         RData::TXT(txt) => {
             let bytes: Vec<u8> = txt.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
             format!("{:?}", String::from_utf8_lossy(&bytes))

@@ -111,6 +111,7 @@ fn module(cluster: &str, policy: &Denies) -> ClusterModule {
         }),
         wildcards: false,
         ttl: openmcp_dns_core::ttl::TtlBounds::default(),
+        srv_records: false,
     }
 }
 

@@ -4,8 +4,8 @@ use openmcp_dns_kube_memory::Server;
 use serde_json::{Value, json};
 
 use crate::objects::{
-    GATEWAY, HTTP_ROUTE, NAMESPACE, POLICY, from_config_map, gateway, ingress, module_in_config_map, policy,
-    route,
+    DNS_POLICY, GATEWAY, HTTP_ROUTE, NAMESPACE, POLICY, from_config_map, gateway, ingress,
+    module_in_config_map, policy, route,
 };
 use crate::world::{World, events, until};
 
@@ -51,6 +51,25 @@ async fn a_suffix_is_for_the_namespaces_whose_label_names_it() {
     world.published(BLUE, &["10.0.0.1"]).await;
     label_namespace(&w1, json!({ "dns-suffix": null })).await;
     world.published(BLUE, &[]).await;
+}
+
+#[tokio::test]
+async fn a_name_has_srv_records_for_the_listeners_that_serve_it_where_the_policy_wants_them() {
+    let (world, w1) = under(json!({})).await;
+    w1.put(route("shop", "shop.w1.openmcp.cluster")).unwrap();
+    world.published("shop.w1.openmcp.cluster", &["10.0.0.1"]).await;
+    let service = "_http._tcp.shop.w1.openmcp.cluster";
+    assert!(!world.holds(service));
+    let srv = |is_wanted: bool| json!({ "spec": { "records": { "srv": is_wanted } } });
+    DNS_POLICY.merge(&world.platform, "", POLICY, &srv(true)).await;
+    world.published(service, &["shop.w1.openmcp.cluster:80"]).await;
+    let mut moved = gateway("10.0.0.1");
+    moved["spec"]["listeners"][0]["port"] = json!(9443);
+    w1.put(moved).unwrap();
+    world.published(service, &["shop.w1.openmcp.cluster:9443"]).await;
+    DNS_POLICY.merge(&world.platform, "", POLICY, &srv(false)).await;
+    world.published(service, &[]).await;
+    world.published("shop.w1.openmcp.cluster", &["10.0.0.1"]).await;
 }
 
 #[tokio::test]

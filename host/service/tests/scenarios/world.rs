@@ -250,7 +250,9 @@ impl World {
             labels.pop();
             labels.reverse();
             let value: Value = serde_json::from_slice(value).unwrap();
-            names.entry(labels.join(".")).or_default().insert(text(&value["host"]));
+            let port = value["port"].as_i64().map(|port| format!(":{port}"));
+            let shown = text(&value["host"]) + &port.unwrap_or_default();
+            names.entry(labels.join(".")).or_default().insert(shown);
         }
         names
     }

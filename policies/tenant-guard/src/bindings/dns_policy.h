@@ -220,18 +220,22 @@ typedef uint8_t exports_openmcp_dns_policy_policy_record_type_t;
 #define EXPORTS_OPENMCP_DNS_POLICY_POLICY_RECORD_TYPE_CNAME 2
 // Text, each value at most 255 bytes (RFC 1035).
 #define EXPORTS_OPENMCP_DNS_POLICY_POLICY_RECORD_TYPE_TXT 3
+// Where a service is (RFC 2782): `PRIORITY WEIGHT PORT HOST`, with numbers of 1 to 65535. At names with
+// `_service._protocol.` in front of a host name, and no other type stands there.
+#define EXPORTS_OPENMCP_DNS_POLICY_POLICY_RECORD_TYPE_SRV 4
 
 // All values of one type at one name.
 typedef struct exports_openmcp_dns_policy_policy_record_set_t {
   // Fully qualified without a trailing dot; must lie in the cluster's domain, be a name that the
-  // DNSPolicy shares with this cluster, or lie below a suffix that it shares with it.
+  // DNSPolicy shares with this cluster, or lie below a suffix that it shares with it. Of an SRV record,
+  // the host name in its name must.
   dns_policy_string_t   name;
   // Type of all the values.
   exports_openmcp_dns_policy_policy_record_type_t   record_type;
   // Time to live in seconds, 1 to 86400. The host clamps other values into this range.
   uint32_t   ttl_seconds;
-  // 1 to 64 values in their text form: an address, a host name, or a text, as the type says. Order
-  // and duplicates mean nothing.
+  // 1 to 64 values in their text form, as the type says: an address, a host name, a text, or where a
+  // service is. Order and duplicates mean nothing.
   dns_policy_list_string_t   values;
 } exports_openmcp_dns_policy_policy_record_set_t;
 

@@ -28,6 +28,7 @@ Examples:
   openmcp-dns history shop.workload01.openmcp.cluster --log decisions --output json")]
 pub(super) struct HistoryArgs {
     /// The name
+    #[arg(value_parser = HostName::of_record)]
     name: HostName,
 
     /// The directory of the log, or a copy of it

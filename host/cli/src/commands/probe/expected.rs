@@ -73,7 +73,7 @@ impl Recorded {
     }
 
     fn expected(&self, name: &str) -> Expected {
-        let Ok(name) = name.parse::<HostName>() else { return Expected::NotRecorded };
+        let Ok(name) = HostName::of_record(name) else { return Expected::NotRecorded };
         match self.at(&name) {
             Some(stored) => Expected::Recorded(Expectation::from_stored(&name, Some(stored))),
             None => Expected::NotRecorded,
@@ -135,6 +135,7 @@ fn stored_type(asked: WireType) -> Option<RecordType> {
         WireType::AAAA => Some(RecordType::Aaaa),
         WireType::CNAME => Some(RecordType::Cname),
         WireType::TXT => Some(RecordType::Txt),
+        WireType::SRV => Some(RecordType::Srv),
         _ => None,
     }
 }
@@ -146,7 +147,7 @@ fn normal(record_type: WireType, value: &str) -> String {
             Ok(address) => address.to_string(),
             Err(_) => host_name(value),
         },
-        WireType::CNAME => host_name(value),
+        WireType::CNAME | WireType::SRV => host_name(value),
         WireType::TXT if !value.starts_with('"') => format!("{value:?}"),
         _ => value.to_owned(),
     }

@@ -61,6 +61,7 @@ impl Rules {
             }),
             wildcards: false,
             ttl: crate::ttl::TtlBounds::default(),
+            srv_records: false,
         }
     }
 
