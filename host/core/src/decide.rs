@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use crate::allowed_names::AllowedNames;
 use crate::codes;
 use crate::details::AskedClaim;
 use crate::name::{HostName, NameError};
@@ -14,7 +15,6 @@ use crate::policy::{
 };
 use crate::record::{RecordSet, RecordType, RecordValue, lines};
 use crate::service_names::is_service_name;
-use crate::ttl::TtlBounds;
 
 /// Most values of one record set: more do not fit into a DNS answer that people would want, and
 /// one etcd transaction takes 128 operations by default.
@@ -23,37 +23,6 @@ pub const MAX_VALUES: usize = 64;
 pub const MAX_RECORD_SETS: usize = 16;
 /// Longest message of a denial in bytes; what is longer is cut.
 pub const MAX_DENIAL_MESSAGE_BYTES: usize = 512;
-
-/// Where a cluster may publish.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AllowedNames {
-    /// The cluster's own domain.
-    pub domain: HostName,
-    /// Names elsewhere in the zone that the DNSPolicy grants to the cluster.
-    pub shared_names: BTreeSet<HostName>,
-    /// Domains elsewhere in the zone below which the DNSPolicy lets the cluster publish.
-    pub shared_suffixes: BTreeSet<HostName>,
-    /// Whether the store can serve wildcards.
-    pub wildcards: bool,
-    /// Within which times to live it publishes.
-    pub ttl: TtlBounds,
-}
-
-impl AllowedNames {
-    /// Those of the cluster in a context, in this domain.
-    #[must_use]
-    pub fn of(context: &Context, domain: HostName, wildcards: bool, ttl: TtlBounds) -> Self {
-        let shared_names = context.shared_names.iter().cloned().collect();
-        let shared_suffixes = context.shared_suffixes.iter().cloned().collect();
-        Self { domain, shared_names, shared_suffixes, wildcards, ttl }
-    }
-
-    fn has(&self, name: &HostName) -> bool {
-        name.is_within(&self.domain)
-            || self.shared_names.contains(name)
-            || self.shared_suffixes.iter().any(|suffix| name.is_below(suffix))
-    }
-}
 
 /// What becomes of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -303,6 +272,7 @@ mod tests {
     use crate::kinds::Kind;
     use crate::labels::Labels;
     use crate::resolve::Claim;
+    use crate::ttl::TtlBounds;
 
     /// A policy that answers as told.
     struct Answers {

@@ -10,6 +10,7 @@
 //! what has to be remembered between them, as machines that take inputs and give effects.
 
 pub mod agents;
+mod allowed_names;
 pub mod backup;
 mod bucket;
 pub mod canary;

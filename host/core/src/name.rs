@@ -241,7 +241,7 @@ mod tests {
             "_tls._tcp.*.openmcp.cluster".to_owned(),
             "_tls._tcp.10.0.0.1".to_owned(),
             format!("_{longer}._tcp.svc.openmcp.cluster"),
-            format!("_tls._tcp.{}", vec![longer.as_str(); 4].join(".").split_off(4)),
+            format!("_tls._tcp.{}", [longer.as_str(); 4].join(".").split_off(4)),
         ] {
             assert!(HostName::of_record(&bad).is_err(), "{bad}");
         }
