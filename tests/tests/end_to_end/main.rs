@@ -17,6 +17,7 @@ mod names;
 mod policy;
 mod restart;
 mod route_status;
+mod status;
 mod store;
 mod trouble;
 
@@ -142,6 +143,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(diff::a_diff_names_the_cluster_that_it_could_not_reach(&world));
         step!(route_status::a_route_says_what_has_become_of_its_name_and_others_keep_their_entries(&world));
         step!(explain::the_whole_way_of_a_name_is_explained(&world));
+        step!(status::status_says_whether_all_is_well_and_what_is_not(&world));
         step!(policy::a_name_of_another_cluster_is_denied(&world));
         step!(policy::a_module_that_is_none_is_refused_and_the_old_one_decides(&world));
         step!(policy::the_module_is_swapped_without_a_restart(&mut world));

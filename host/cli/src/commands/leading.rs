@@ -9,7 +9,7 @@ use openmcp_dns_core::leadership::{LeaderKey, Timing};
 use openmcp_dns_service::leadership::{Elector, Leadership, LeaseName, elect};
 
 /// Name of the Lease.
-const LEASE: &str = "openmcp-dns";
+pub(super) const LEASE: &str = "openmcp-dns";
 
 /// Its uid tells platform clusters apart.
 const WELL_KNOWN: &str = "kube-system";

@@ -30,6 +30,7 @@ mod reference;
 mod remote;
 mod run;
 mod serve;
+mod status;
 mod uninstall;
 mod withdraw;
 
@@ -55,6 +56,7 @@ enum Command {
     Demo(Box<demo::DemoArgs>),
     Run(Box<run::RunArgs>),
     Init(init::InitArgs),
+    Status(status::StatusArgs),
     Probe(Box<probe::ProbeArgs>),
     Explain(Box<explain::ExplainArgs>),
     History(history::HistoryArgs),
@@ -87,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Demo(_)
         | Command::Probe(_)
         | Command::Explain(_)
+        | Command::Status(_)
         | Command::History(_)
         | Command::Plan(_)
         | Command::Evacuate(_)
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Init(args) => block_on(init::run(args)).map(|()| ExitCode::SUCCESS),
+        Command::Status(args) => block_on(status::run(args)),
         Command::Probe(args) => block_on(probe::run(*args)),
         Command::Explain(args) => block_on(explain::run(*args)),
         Command::History(args) => history::run(&args),

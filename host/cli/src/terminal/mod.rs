@@ -4,3 +4,4 @@ pub mod ending;
 pub mod hint;
 pub mod output;
 pub mod shutdown;
+pub mod style;

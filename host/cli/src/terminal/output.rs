@@ -22,6 +22,16 @@ pub fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
+/// As [`print`], for a text with styles, which are left out where stdout is no terminal, or `NO_COLOR` is set.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_styled(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// Writes a line to stderr. Nobody has to read it.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
