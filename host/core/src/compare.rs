@@ -117,8 +117,8 @@ mod tests {
             let name = "a.openmcp.cluster".parse().unwrap();
             Decision::Publish([RecordSet { name, ttl_seconds: 60, values }].into())
         };
-        let denied = |code: &str| Decision::Deny(Denial { code: code.into(), message: String::new() });
-        let failure = PolicyFailure { kind: FailureKind::Trap, message: "why".into() };
+        let denied = |code: &str| Decision::Deny(Denial::new(code, ""));
+        let failure = PolicyFailure::new(FailureKind::Trap, "why");
         let undecided = Decision::Undecided(failure);
         for (old, new, expected) in [
             (published("10.0.0.1"), published("10.0.0.1"), None),

@@ -86,7 +86,7 @@ pub fn decide(
     match policy.name_records(context, &allowed.domain, &claim) {
         Ok(proposed) => match check_record_sets(proposed, wanted.ttl_seconds, context, allowed) {
             Ok(record_sets) => Decision::Publish(record_sets),
-            Err(message) => Decision::Undecided(PolicyFailure { kind: FailureKind::InvalidAnswer, message }),
+            Err(message) => Decision::Undecided(PolicyFailure::new(FailureKind::InvalidAnswer, message)),
         },
         Err(failure) => Decision::Undecided(failure),
     }
@@ -99,7 +99,7 @@ pub fn decide(
 /// When the policy failed, or answered something that is no domain of this landscape.
 pub fn cluster_domain(policy: &dyn Policy, context: &Context) -> Result<HostName, PolicyFailure> {
     let text = policy.domain_filter(context)?;
-    let invalid = |why: String| PolicyFailure { kind: FailureKind::InvalidAnswer, message: why };
+    let invalid = |why: String| PolicyFailure::new(FailureKind::InvalidAnswer, why);
     let cluster = &context.cluster.id;
     let domain: HostName = text
         .parse()
@@ -124,7 +124,7 @@ fn check_name(
     context: &Context,
     allowed: &AllowedNames,
 ) -> Result<HostName, Denial> {
-    let deny = |code: &str, message: String| Err(Denial { code: code.to_owned(), message });
+    let deny = |code: &str, message: String| Err(Denial::new(code, message));
     let name = match parsed {
         Ok(name) => name,
         Err(error) => return deny(codes::INVALID_HOST_NAME, format!("{text:?} is no host name: {error}")),
@@ -176,9 +176,7 @@ fn reachable_targets(targets: &[String]) -> Result<Vec<String>, Denial> {
         }
     }
     match last_error {
-        Some(message) if reachable.is_empty() => {
-            Err(Denial { code: codes::UNREACHABLE_TARGET.to_owned(), message })
-        }
+        Some(message) if reachable.is_empty() => Err(Denial::new(codes::UNREACHABLE_TARGET, message)),
         _ => Ok(reachable.into_iter().collect()),
     }
 }
@@ -262,7 +260,7 @@ fn tidy(denial: Denial) -> Denial {
         end -= 1;
     }
     message.truncate(end);
-    Denial { code, message }
+    Denial { code, message, guard: denial.guard }
 }
 
 #[cfg(test)]
@@ -366,7 +364,7 @@ mod tests {
     }
 
     fn failure() -> PolicyFailure {
-        PolicyFailure { kind: FailureKind::Trap, message: "asked".into() }
+        PolicyFailure::new(FailureKind::Trap, "asked")
     }
 
     #[test]
@@ -458,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_denial_is_made_fit_for_a_metric_label_and_an_event() {
-        let denial = Denial { code: "Not A Code\n".into(), message: "ü".repeat(400) };
+        let denial = Denial::new("Not A Code\n", "ü".repeat(400));
         let answers = Answers { verdict: Ok(Verdict::Deny(denial)), ..allow(vec![]) };
         match run(GOOD, &["10.0.0.1"], &answers) {
             Decision::Deny(denial) => {

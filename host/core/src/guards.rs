@@ -80,11 +80,13 @@ impl Policy for Guarded {
             let told = self.told(&**policy, claim);
             match policy.validate_hostname(&context, domain, told.as_ref().unwrap_or(claim)) {
                 Ok(Verdict::Allow) => {}
-                Ok(Verdict::Deny(Denial { code, message })) => {
-                    return Ok(Verdict::Deny(Denial { code, message: of_guard(name, &message) }));
+                Ok(Verdict::Deny(Denial { code, message, guard: _ })) => {
+                    let (message, guard) = (of_guard(name, &message), Some(name.clone()));
+                    return Ok(Verdict::Deny(Denial { code, message, guard }));
                 }
-                Err(PolicyFailure { kind, message }) => {
-                    return Err(PolicyFailure { kind, message: of_guard(name, &message) });
+                Err(PolicyFailure { kind, message, guard: _ }) => {
+                    let (message, guard) = (of_guard(name, &message), Some(name.clone()));
+                    return Err(PolicyFailure { kind, message, guard });
                 }
             }
         }
@@ -101,12 +103,6 @@ impl Policy for Guarded {
         let told = self.told(&*self.policy, claim);
         self.policy.name_records(context, domain, told.as_ref().unwrap_or(claim))
     }
-}
-
-/// Whether a message is a guard's.
-#[must_use]
-pub fn is_of_guard(name: &str, message: &str) -> bool {
-    message.contains(&of_guard(name, ""))
 }
 
 /// People have to know which of several modules says it.
@@ -142,8 +138,8 @@ mod tests {
             claim: &CheckedClaim,
         ) -> Result<Verdict, PolicyFailure> {
             match &*context.configuration {
-                "deny" => Ok(Verdict::Deny(Denial { code: "no".to_owned(), message: told(claim) })),
-                "fail" => Err(PolicyFailure { kind: FailureKind::Trap, message: told(claim) }),
+                "deny" => Ok(Verdict::Deny(Denial::new("no", told(claim)))),
+                "fail" => Err(PolicyFailure::new(FailureKind::Trap, told(claim))),
                 _ => Ok(Verdict::Allow),
             }
         }
@@ -177,7 +173,8 @@ mod tests {
         Guarded::around(Arc::new(Module(&[Detail::PublishedNames])), guards.collect())
     }
 
-    fn ask(policy: &dyn Policy) -> Result<Vec<String>, String> {
+    /// What is recorded, or why nothing is and which guard says so.
+    fn ask(policy: &dyn Policy) -> Result<Vec<String>, (String, Option<String>)> {
         let context = Context {
             base_domain: "openmcp.cluster".parse().unwrap(),
             cluster: ClusterFacts {
@@ -204,8 +201,8 @@ mod tests {
                 let sets = policy.name_records(&context, &domain, &claim).unwrap();
                 Ok(sets.into_iter().flat_map(|set| set.values).collect())
             }
-            Ok(Verdict::Deny(Denial { code, message })) => Err(format!("{code}: {message}")),
-            Err(failure) => Err(failure.to_string()),
+            Ok(Verdict::Deny(Denial { code, message, guard })) => Err((format!("{code}: {message}"), guard)),
+            Err(failure) => Err((failure.to_string(), failure.guard)),
         }
     }
 
@@ -214,11 +211,17 @@ mod tests {
         let allowed = guarded(&[("a", &[], "{}"), ("b", &[], "{}")]);
         assert!(ask(&*allowed).is_ok());
         let denied = guarded(&[("a", &[], "{}"), ("b", &[], "deny"), ("c", &[], "fail")]);
-        assert_eq!(ask(&*denied), Err("no: guard b: 0 annotations, 0 names".to_owned()));
+        assert_eq!(
+            ask(&*denied),
+            Err(("no: guard b: 0 annotations, 0 names".to_owned(), Some("b".to_owned())))
+        );
         let failed = guarded(&[("a", &[], "fail"), ("b", &[], "deny")]);
         assert_eq!(
             ask(&*failed),
-            Err("the policy module failed (Trap): guard a: 0 annotations, 0 names".to_owned())
+            Err((
+                "the policy module failed (Trap): guard a: 0 annotations, 0 names".to_owned(),
+                Some("a".to_owned())
+            ))
         );
     }
 
@@ -229,6 +232,9 @@ mod tests {
         assert_eq!(policy.details(), [Detail::Annotations, Detail::PublishedNames]);
         assert_eq!(ask(&*policy), Ok(vec!["0 annotations, 7 names".to_owned()]));
         let policy = guarded(&[("a", ANNOTATIONS, "deny")]);
-        assert_eq!(ask(&*policy), Err("no: guard a: 1 annotations, 0 names".to_owned()));
+        assert_eq!(
+            ask(&*policy),
+            Err(("no: guard a: 1 annotations, 0 names".to_owned(), Some("a".to_owned())))
+        );
     }
 }

@@ -346,7 +346,7 @@ mod tests {
     /// After a restart, the routes may be listed before their Gateways.
     #[test]
     fn what_the_store_holds_stays_from_the_first_list_until_the_policy_has_answered() {
-        let failure = PolicyFailure { kind: FailureKind::Trap, message: String::new() };
+        let failure = PolicyFailure::new(FailureKind::Trap, "");
         let answers = [None, Some(Decision::Undecided(failure))];
         // A route without host names of its own has those of its listeners, which are not known yet.
         for (answer, host_name) in
@@ -360,7 +360,7 @@ mod tests {
             let redecided = index.redecide(&source(), wants(&["shop.w1"]), |_| answer.clone(), published);
             assert_eq!(offered(&index), 1, "{answer:?}");
             assert_eq!(redecided.changed.is_empty(), answer.is_none());
-            let denial = Denial { code: "no".into(), message: String::new() };
+            let denial = Denial::new("no", "");
             let redecided = index.redecide(
                 &source(),
                 wants(&["shop.w1"]),

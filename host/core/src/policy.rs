@@ -73,6 +73,16 @@ pub struct Denial {
     pub code: String,
     /// For people: one sentence.
     pub message: String,
+    /// The guard that says so; `None` where it is the module that names, or the host.
+    pub guard: Option<String>,
+}
+
+impl Denial {
+    /// What no guard says.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), guard: None }
+    }
 }
 
 /// May the claimed host name be published?
@@ -153,6 +163,16 @@ pub struct PolicyFailure {
     pub kind: FailureKind,
     /// What happened, for people.
     pub message: String,
+    /// The guard that failed; `None` where it is the module that names.
+    pub guard: Option<String>,
+}
+
+impl PolicyFailure {
+    /// A failure, of no guard.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), guard: None }
+    }
 }
 
 /// Makes the three decisions. Every method is pure: the same question gives the same answer.

@@ -94,7 +94,7 @@ impl Replay {
             .collect();
         for (answered, question, time) in questions(log) {
             replay.questions += 1;
-            if answered.is_by_guard() {
+            if answered.answer.is_by_guard() {
                 let why = "a guard answered, before the module was asked".to_owned();
                 *replay.not_asked.entry(why).or_default() += 1;
                 continue;
@@ -208,7 +208,7 @@ impl Asking {
             Ok(allowed) => allowed,
             Err(why) => {
                 let message = format!("the cluster has no domain: {why}");
-                return Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message });
+                return Decision::Undecided(PolicyFailure::new(FailureKind::Refused, message));
             }
         };
         let QuestionAsked { asked_in: _, targets, ttl_seconds, labels, details, published_names } =
@@ -228,8 +228,8 @@ fn said(answered: &ClaimAnswered) -> Vec<String> {
     match &answered.answer {
         Answer::Published if answered.records.is_empty() => vec!["no records".to_owned()],
         Answer::Published => answered.records.clone(),
-        Answer::Denied { code, message } => vec![format!("denied, {code}: {message}")],
-        Answer::Undecided { message } | Answer::Unresolved { message } => {
+        Answer::Denied { code, message, guard: _ } => vec![format!("denied, {code}: {message}")],
+        Answer::Undecided { message, guard: _ } | Answer::Unresolved { message } => {
             vec![format!("undecided: {message}")]
         }
         Answer::Withdrawn => Vec::new(),
@@ -243,8 +243,8 @@ fn differs(answered: &ClaimAnswered, new: &Decision) -> Option<Difference> {
             (answered.records != lines(sets)).then_some(Difference::OtherRecords)
         }
         (Answer::Published, _) => difference(Some(&Decision::Publish(Arc::default())), Some(new)),
-        (Answer::Denied { code, message }, _) => {
-            let denial = Denial { code: code.clone(), message: message.clone() };
+        (Answer::Denied { code, message, guard: _ }, _) => {
+            let denial = Denial::new(code.clone(), message.clone());
             difference(Some(&Decision::Deny(denial)), Some(new))
         }
         (Answer::Undecided { .. } | Answer::Unresolved { .. } | Answer::Withdrawn, _) => {
@@ -286,8 +286,8 @@ mod tests {
             let asked = AskedClaim::new(source.clone(), Labels::default(), claim);
             let (answer, record_sets) = match decide(&*module.policy, &module.context, &allowed, &asked) {
                 Decision::Publish(record_sets) => (Answer::Published, record_sets),
-                Decision::Deny(Denial { code, message }) => {
-                    (Answer::Denied { code, message }, Arc::default())
+                Decision::Deny(Denial { code, message, guard }) => {
+                    (Answer::Denied { code, message, guard }, Arc::default())
                 }
                 Decision::Undecided(failure) => panic!("{failure}"),
             };
@@ -336,6 +336,24 @@ mod tests {
         let replay = Replay::of(&log, &module, Some(r#"{"domainTemplate":"{cluster}.{namespace}.{base}"}"#));
         assert_eq!(replay.domains[0].new.as_ref().unwrap().as_str(), "w1.s.openmcp.cluster");
         assert_eq!(replay.count(Difference::NewlyDenied), 1, "{replay:#?}");
+    }
+
+    #[test]
+    fn what_a_guard_answered_the_module_is_not_asked_again() {
+        let engine = Engine::new(Limits::default()).unwrap();
+        let (mut log, module) = log(&engine, &["shop.w1.openmcp.cluster", "api.w1.openmcp.cluster"]);
+        let guard = Some("quota".to_owned());
+        let Event::Decided(answered) = &mut log.entries[0].event else { panic!("{log:?}") };
+        answered.answer =
+            Answer::Denied { code: "no".to_owned(), message: "enough of them".to_owned(), guard };
+        // As it is written and read again.
+        let text: String = log.entries.iter().map(Entry::to_line).collect();
+        let DecisionLog { asked_in, .. } = log;
+        let log = DecisionLog { asked_in, ..DecisionLog::read([text.as_str()]) };
+        let replay = Replay::of(&log, &module, None);
+        assert_eq!((replay.questions, replay.same), (2, 1), "{replay:#?}");
+        assert!(replay.not_asked.keys().all(|why| why.starts_with("a guard answered")), "{replay:#?}");
+        assert_eq!(replay.not_asked.len(), 1);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Caller {
         outcome.unwrap_or_else(|panic| {
             let message =
                 format!("{function}: the host panicked while it ran the module: {}", panic_text(&*panic));
-            Outcome { answer: Err(PolicyFailure { kind: FailureKind::Internal, message }), fuel: 0 }
+            Outcome { answer: Err(PolicyFailure::new(FailureKind::Internal, message)), fuel: 0 }
         })
     }
 }
@@ -167,7 +167,7 @@ fn failure(function: &str, error: &wasmtime::Error, engine: &Engine) -> PolicyFa
         // memory, a case that does not exist.
         (FailureKind::Trap, error.root_cause().to_string())
     };
-    PolicyFailure { kind, message: format!("{function}: {what}") }
+    PolicyFailure::new(kind, format!("{function}: {what}"))
 }
 
 /// The text of a panic, where it has one.

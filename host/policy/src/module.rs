@@ -84,10 +84,10 @@ impl Module {
         let caller = Caller::new(engine);
         let first = guest.describe(&caller);
         if guest.describe(&caller) != first {
-            return Err(PolicyFailure {
-                kind: FailureKind::InvalidAnswer,
-                message: "describe does not give the same answer to the same question".to_owned(),
-            });
+            return Err(PolicyFailure::new(
+                FailureKind::InvalidAnswer,
+                "describe does not give the same answer to the same question",
+            ));
         }
         let Introduction { description: Description { name, version: number, summary }, details } =
             first.answer?;
@@ -192,7 +192,7 @@ impl Module {
         if question_bytes > limit {
             let message =
                 format!("{function}: the question has {question_bytes} bytes, at most {limit} are allowed");
-            return (Err(PolicyFailure { kind: FailureKind::TooLarge, message }), 0);
+            return (Err(PolicyFailure::new(FailureKind::TooLarge, message)), 0);
         }
         let Outcome { answer, fuel } = ask(&*self.guest);
         (answer.and_then(|answer| refused(function, answer)), fuel)
@@ -241,10 +241,8 @@ impl fmt::Debug for Module {
 
 /// A module's own error as a failure of the policy.
 fn refused<T>(function: &str, answer: Result<T, String>) -> Result<T, PolicyFailure> {
-    answer.map_err(|message| PolicyFailure {
-        kind: FailureKind::Refused,
-        message: format!("{function}: {}", tidy(message)),
-    })
+    answer
+        .map_err(|message| PolicyFailure::new(FailureKind::Refused, format!("{function}: {}", tidy(message))))
 }
 
 /// Makes a module's text fit for a status or a log line: no control characters, at most 256 bytes.

@@ -7,11 +7,11 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::deployment::digest;
 use crate::details::{Detail, Details, PublishedNames};
 use crate::expectation::Expectation;
-use crate::guards::{GuardId, is_of_guard};
+use crate::guards::GuardId;
 use crate::index::State;
 use crate::labels::Labels;
 use crate::name::HostName;
-use crate::policy::Context;
+use crate::policy::{Context, Denial};
 use crate::record::lines;
 use crate::ttl::TtlBounds;
 
@@ -136,11 +136,17 @@ pub enum Answer {
         code: String,
         /// For people.
         message: String,
+        /// The guard that refuses it, if one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<String>,
     },
     /// The module failed.
     Undecided {
         /// Why.
         message: String,
+        /// The guard that failed, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<String>,
     },
     /// It leads nowhere, so that nobody is asked.
     Unresolved {
@@ -225,15 +231,6 @@ impl ClaimAnswered {
         }
     }
 
-    /// Whether a guard has answered, so that the module that names was not asked.
-    #[must_use]
-    pub fn is_by_guard(&self) -> bool {
-        let (Answer::Denied { message, .. } | Answer::Undecided { message }) = &self.answer else {
-            return false;
-        };
-        self.modules.iter().filter_map(|module| module.guard.as_ref()).any(|name| is_of_guard(name, message))
-    }
-
     /// Whether `other` is an answer to the same claim.
     #[must_use]
     pub fn is_of_claim(&self, other: &Self) -> bool {
@@ -255,13 +252,21 @@ impl Answer {
     pub fn of(state: &State) -> Option<Self> {
         match state {
             State::Published => Some(Self::Published),
-            State::Denied(denial) => {
-                Some(Self::Denied { code: denial.code.clone(), message: denial.message.clone() })
+            State::Denied(Denial { code, message, guard }) => {
+                Some(Self::Denied { code: code.clone(), message: message.clone(), guard: guard.clone() })
             }
-            State::Undecided(failure) => Some(Self::Undecided { message: failure.to_string() }),
+            State::Undecided(failure) => {
+                Some(Self::Undecided { message: failure.to_string(), guard: failure.guard.clone() })
+            }
             State::Unresolved(reason) => Some(Self::Unresolved { message: reason.to_string() }),
             State::Asked => None,
         }
+    }
+
+    /// Whether a guard has answered, so that the module that names was not asked.
+    #[must_use]
+    pub const fn is_by_guard(&self) -> bool {
+        matches!(self, Self::Denied { guard: Some(_), .. } | Self::Undecided { guard: Some(_), .. })
     }
 
     /// In words.

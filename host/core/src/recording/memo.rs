@@ -72,7 +72,7 @@ mod tests {
     fn the_memo_is_bounded_by_bytes() {
         let mut memo = Memo::default();
         for number in 0..1000 {
-            let denial = Denial { code: "no".to_owned(), message: "x".repeat(512 * 1024) };
+            let denial = Denial::new("no", "x".repeat(512 * 1024));
             let mut decisions = Decisions::default();
             decisions.add_for_test(number, Decision::Deny(denial));
             memo.extend(decisions);

@@ -228,8 +228,10 @@ impl Job {
 
 /// A panic while a module is asked is a bug of ours. It costs this one answer, which is asked for again.
 fn guarded<T>(ask: impl FnOnce() -> T) -> Result<T, PolicyFailure> {
-    catch_unwind(AssertUnwindSafe(ask)).map_err(|_| PolicyFailure {
-        kind: FailureKind::Internal,
-        message: "the service failed while it asked the module; its log says why".to_owned(),
+    catch_unwind(AssertUnwindSafe(ask)).map_err(|_| {
+        PolicyFailure::new(
+            FailureKind::Internal,
+            "the service failed while it asked the module; its log says why",
+        )
     })
 }

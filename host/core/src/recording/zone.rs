@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_policy_that_gives_no_domain_takes_none_from_others() {
         let mut zone = Zone::default();
-        let failure = PolicyFailure { kind: FailureKind::Trap, message: "why".into() };
+        let failure = PolicyFailure::new(FailureKind::Trap, "why");
         let failed = Wish { created_unix_seconds: 0, domain: Err(failure.clone()) };
         assert_eq!(zone.wish(id("old"), failed), [(id("old"), Err(NoDomain::Policy(failure)))]);
         assert!(zone.wish(id("young"), wish(2, "shop.openmcp.cluster"))[0].1.is_ok());

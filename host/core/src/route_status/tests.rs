@@ -117,7 +117,7 @@ fn stored(name: &str) -> ClaimFacts {
 }
 
 fn denied(name: &str) -> ClaimFacts {
-    let denial = Denial { code: "prefix-denied".into(), message: "not this one".to_owned() };
+    let denial = Denial::new("prefix-denied", "not this one");
     ClaimFacts { host_name: name.to_owned(), state: State::Denied(denial), published: Vec::new() }
 }
 
@@ -171,8 +171,7 @@ fn a_name_is_recorded_then_resolvable_then_propagated() {
 fn the_worst_of_several_names_is_said_and_each_parent_has_its_own() {
     let mut world = World::new();
     let lost = "shop.w1.openmcp.cluster is published for HTTPRoute/default/older of cluster s/w2";
-    let trap =
-        crate::policy::PolicyFailure { kind: crate::policy::FailureKind::Trap, message: "trap".into() };
+    let trap = crate::policy::PolicyFailure::new(crate::policy::FailureKind::Trap, "trap");
     let failed = ClaimFacts { state: State::Undecided(trap), ..denied("odd.w1.openmcp.cluster") };
     world.news(
         "shop",

@@ -64,10 +64,10 @@ impl Verdicts {
                         claim,
                     };
                     let decision = match &allowed {
-                        Err(why) => Decision::Undecided(PolicyFailure {
-                            kind: FailureKind::Refused,
-                            message: format!("the cluster has no domain: {why}"),
-                        }),
+                        Err(why) => Decision::Undecided(PolicyFailure::new(
+                            FailureKind::Refused,
+                            format!("the cluster has no domain: {why}"),
+                        )),
                         Ok(allowed) => {
                             let context = &cluster_policy.module.context;
                             decide(module, context, allowed, &asked)

@@ -89,6 +89,9 @@ pub enum DecisionStep {
         message: String,
         /// Whether a rule of the service itself refuses, before any module is asked.
         by_the_host: bool,
+        /// The guard that refuses, before the module that names is asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        guard: Option<String>,
     },
     /// Nobody decided.
     Undecided {
@@ -177,7 +180,10 @@ impl DecisionStep {
             Decision::Deny(denial) => Self::Denied {
                 code: denial.code.clone(),
                 message: denial.message.clone(),
-                by_the_host: codes::ALL.contains(&denial.code.as_str()) && denial.code != codes::UNSPECIFIED,
+                by_the_host: denial.guard.is_none()
+                    && codes::ALL.contains(&denial.code.as_str())
+                    && denial.code != codes::UNSPECIFIED,
+                guard: denial.guard.clone(),
             },
             Decision::Undecided(failure) => Self::Undecided { message: failure.to_string() },
         }

@@ -96,7 +96,7 @@ fn verdict(verdict: contract::Verdict) -> Verdict {
     match verdict {
         contract::Verdict::Allow => Verdict::Allow,
         contract::Verdict::Deny(contract::Denial { code, message }) => {
-            Verdict::Deny(Denial { code, message })
+            Verdict::Deny(Denial::new(code, message))
         }
     }
 }

@@ -312,7 +312,7 @@ mod tests {
     }
 
     fn failure(kind: FailureKind) -> PolicyFailure {
-        PolicyFailure { kind, message: "why".to_owned() }
+        PolicyFailure::new(kind, "why")
     }
 
     #[test]

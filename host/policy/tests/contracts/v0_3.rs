@@ -61,7 +61,7 @@ fn verdict(verdict: contract::Verdict) -> Result<Verdict, String> {
     match verdict {
         contract::Verdict::Allow => Ok(Verdict::Allow),
         contract::Verdict::Deny(contract::Denial { code, message }) => {
-            Ok(Verdict::Deny(Denial { code, message }))
+            Ok(Verdict::Deny(Denial::new(code, message)))
         }
         contract::Verdict::Postpone(why) => Err(format!("postponed: {why}")),
     }

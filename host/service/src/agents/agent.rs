@@ -200,7 +200,7 @@ impl State {
 
     /// What is refused.
     pub(super) fn problems(&self) -> Vec<Problem> {
-        let problem = |(name, Denial { code, message }): (&HostName, &Denial)| Problem {
+        let problem = |(name, Denial { code, message, guard: _ }): (&HostName, &Denial)| Problem {
             source: source(name),
             host_name: name.to_string(),
             code: code.clone(),

@@ -55,7 +55,7 @@ pub(super) async fn check(
         asked.await.map_err(|_| Refusal::NotNow("the service failed while it decided".to_owned()))?;
     for ((name, target), denial) in denied {
         state.refused(&name, denial.clone());
-        let Denial { code, message } = &denial;
+        let Denial { code, message, guard: _ } = &denial;
         // What lies outside is never kept: no later decision could publish it.
         let is_outside = [codes::OUTSIDE_DOMAIN, codes::INVALID_HOST_NAME].contains(&code.as_str());
         if is_outside || state.told.is_news(&name, &target) {

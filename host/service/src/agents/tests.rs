@@ -40,7 +40,7 @@ impl Policy for Picky {
         _: &HostName,
         claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure> {
-        let denial = Denial { code: "bad".to_owned(), message: "a bad name".to_owned() };
+        let denial = Denial::new("bad", "a bad name");
         Ok(if claim.host_name.as_str().starts_with("bad") { Verdict::Deny(denial) } else { Verdict::Allow })
     }
 

@@ -28,7 +28,7 @@ fn denied(object: usize, why: &str) -> Report {
         source: SourceRef::new(Kind::Ingress, "n", format!("i{object}")),
         host_name: format!("n{object}.w1.openmcp.cluster"),
         question: None,
-        answer: Answer::Denied { code: "no".to_owned(), message: why.to_owned() },
+        answer: Answer::Denied { code: "no".to_owned(), message: why.to_owned(), guard: None },
         record_sets: Arc::default(),
     }))
 }

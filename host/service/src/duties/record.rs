@@ -185,7 +185,7 @@ mod tests {
     fn what_hinders_a_cluster_most_is_what_its_condition_says() {
         let by = ClusterId::new("ns", "older");
         let taken = NoDomain::Taken { domain: "w1.openmcp.cluster".parse().unwrap(), by };
-        let failure = PolicyFailure { kind: FailureKind::Trap, message: "unreachable executed".into() };
+        let failure = PolicyFailure::new(FailureKind::Trap, "unreachable executed");
         for (summary, status, reason, text) in [
             (Summary::default(), None, Reason::InProgress, "not decided yet"),
             (

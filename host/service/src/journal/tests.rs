@@ -57,7 +57,7 @@ fn w1() -> ClusterId {
 }
 
 fn denied(code: &str) -> Occurrence {
-    let denial = Denial { code: code.to_owned(), message: "it is reserved".to_owned() };
+    let denial = Denial::new(code, "it is reserved");
     Occurrence::Recording(Report::Claim {
         cluster: w1(),
         source: SourceRef::new(Kind::Ingress, "n", "i"),

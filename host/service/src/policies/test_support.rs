@@ -87,7 +87,7 @@ struct Labelled(String);
 
 impl Labelled {
     fn failure(&self) -> PolicyFailure {
-        PolicyFailure { kind: FailureKind::Internal, message: self.0.clone() }
+        PolicyFailure::new(FailureKind::Internal, self.0.clone())
     }
 }
 

@@ -66,7 +66,7 @@ impl Policy for Denies {
             gate.pass();
         }
         let denied = self.prefix.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
-        let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
+        let denial = || Denial::new("prefix", "");
         Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
     }
 

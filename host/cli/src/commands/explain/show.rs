@@ -87,8 +87,12 @@ fn claim(text: &mut String, claim: &ClaimStep) {
                 line(text, "decided", record);
             }
         }
-        Some(DecisionStep::Denied { code, message, by_the_host }) => {
-            let by = if *by_the_host { "the service itself" } else { "the policy module" };
+        Some(DecisionStep::Denied { code, message, by_the_host, guard }) => {
+            let by = match guard {
+                Some(_) => "a guard",
+                None if *by_the_host => "the service itself",
+                None => "the policy module",
+            };
             line(text, "denied", &format!("by {by}, {code}: {message}"));
         }
         Some(DecisionStep::Undecided { message }) => line(text, "undecided", message),

@@ -68,14 +68,14 @@ fn says(answer: &Answer, records: &[String], targets: Option<&str>) -> String {
     match answer {
         Answer::Published if records.is_empty() => "no records".to_owned(),
         Answer::Published => records.join("; "),
-        Answer::Denied { code, message } => {
+        Answer::Denied { code, message, guard: _ } => {
             let targets = targets.map_or_else(String::new, |targets| format!(" (to {targets})"));
             format!("{code}: {message}{targets}")
         }
-        Answer::Undecided { message } | Answer::Unresolved { message } if records.is_empty() => {
+        Answer::Undecided { message, guard: _ } | Answer::Unresolved { message } if records.is_empty() => {
             message.clone()
         }
-        Answer::Undecided { message } | Answer::Unresolved { message } => {
+        Answer::Undecided { message, guard: _ } | Answer::Unresolved { message } => {
             format!("{message}; what is published stays")
         }
         Answer::Withdrawn => "the object does not ask for it any more".to_owned(),

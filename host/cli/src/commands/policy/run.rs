@@ -136,7 +136,7 @@ fn text(report: &Report) -> String {
                     rows.push((if index == 0 { "records" } else { "" }, line));
                 }
             }
-            Decision::Deny(Denial { code, message }) => {
+            Decision::Deny(Denial { code, message, guard: _ }) => {
                 rows.push(("verdict", format!("denied by {by}: {code}")));
                 rows.push(("message", message.clone()));
             }
@@ -183,7 +183,7 @@ fn decision_json(decided: &Decided) -> serde_json::Value {
         Decision::Publish(sets) => {
             ("allowed", None, None, Some(sets.iter().map(record_json).collect::<Vec<_>>()))
         }
-        Decision::Deny(Denial { code, message }) => {
+        Decision::Deny(Denial { code, message, guard: _ }) => {
             ("denied", Some(code.as_str()), Some(message.clone()), None)
         }
         Decision::Undecided(failure) => {

@@ -46,7 +46,7 @@ impl ClusterRecords {
                     "{source} asks for {all} host names, of which the first {most} in alphabetical order are \
                      looked at: split it, or raise spec.limits.hostNamesPerObject of the DNSPolicy"
                 );
-                (claim.host_name.clone(), Denial { code: codes::TOO_MANY_HOST_NAMES.to_owned(), message })
+                (claim.host_name.clone(), Denial::new(codes::TOO_MANY_HOST_NAMES, message))
             });
         }
         resolution.unresolved.truncate(most);
@@ -108,12 +108,12 @@ impl Room {
              spec.limits.namesPerCluster of the DNSPolicy",
             self.limits.names_per_cluster
         );
-        Decision::Deny(Denial { code: codes::TOO_MANY_NAMES.to_owned(), message })
+        Decision::Deny(Denial::new(codes::TOO_MANY_NAMES, message))
     }
 }
 
 /// What is said of an object whose labels no module is told.
 pub(super) fn labels_too_large() -> Decision {
     let message = format!("its labels have more than {MAX_LABELS_BYTES} bytes: remove some");
-    Decision::Deny(Denial { code: codes::LABELS_TOO_LARGE.to_owned(), message })
+    Decision::Deny(Denial::new(codes::LABELS_TOO_LARGE, message))
 }

@@ -235,7 +235,7 @@ impl ClusterRecords {
                     Some(Err(no_domain)) => format!("the cluster has no domain: {no_domain}"),
                     _ => "the cluster has no domain yet".to_owned(),
                 };
-                return Some(Decision::Undecided(PolicyFailure { kind: FailureKind::Refused, message }));
+                return Some(Decision::Undecided(PolicyFailure::new(FailureKind::Refused, message)));
             };
             let Some(labels) = &labels else { return Some(labels_too_large()) };
             let published_names =

@@ -103,15 +103,12 @@ impl Policy for Rules {
         claim: &CheckedClaim,
     ) -> Result<Verdict, PolicyFailure> {
         if self.fails {
-            return Err(PolicyFailure {
-                kind: self.failure.unwrap_or(FailureKind::Trap),
-                message: String::new(),
-            });
+            return Err(PolicyFailure::new(self.failure.unwrap_or(FailureKind::Trap), ""));
         }
         let is_full = self.at_most.is_some_and(|most| claim.published_names.in_namespace >= most);
         let is_evil = self.denies.is_some_and(|prefix| claim.host_name.as_str().starts_with(prefix));
         let denied = is_full || is_evil;
-        let denial = || Denial { code: "prefix".to_owned(), message: String::new() };
+        let denial = || Denial::new("prefix", "");
         Ok(if denied { Verdict::Deny(denial()) } else { Verdict::Allow })
     }
 
