@@ -3,9 +3,11 @@
 //! Addresses and texts of all claims are united, as people expect of routes that split one host
 //! name by path. A CNAME cannot stand beside anything (RFC 2181 section 10.1), so it gives way to
 //! addresses; of several different CNAMEs the one already published stays, else the first in order
-//! of cluster and object, so that the result does not depend on who was seen first.
+//! of cluster and object, so that the result does not depend on who was seen first. What stands
+//! there and cannot be taken away now wins over all that cannot stand beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
@@ -34,10 +36,29 @@ pub struct Conflict {
     pub name: HostName,
     /// Whose value is not published.
     pub loser: Claimant,
-    /// Whose value is published instead.
-    pub winner: Claimant,
-    /// One sentence for people.
+    /// One sentence for people: whose value is published instead, and why.
     pub message: String,
+}
+
+/// What stands at a name already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// The CNAME that we have published there.
+    pub cname: Option<HostName>,
+    /// What stays, whoever else wants the name.
+    pub staying: Vec<Staying>,
+}
+
+/// A value that stays at its name: of a cluster for which nobody decides now, or of which not enough is known, or whose
+/// deletion is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staying {
+    /// The cluster that owns the value.
+    pub cluster: ClusterId,
+    /// The object it came from, as text.
+    pub source: String,
+    /// The value.
+    pub value: RecordValue,
 }
 
 /// What is published at a name.
@@ -51,46 +72,50 @@ pub struct Winners {
     pub stood_in_for: BTreeSet<ClusterId>,
 }
 
-/// Decides which of the claims on one name are published. Those of clusters that others stand in for do not count;
-/// `published_cname` is the CNAME that the store holds there now.
+/// Decides which of the claims on one name are published. Those of clusters that others stand in for do not count.
 #[must_use]
 pub fn resolve_conflicts<'a>(
     name: &HostName,
     claims: impl Iterator<Item = (&'a Claimant, &'a RecordSet)>,
     stood_in_for: BTreeSet<ClusterId>,
-    published_cname: Option<&HostName>,
+    present: &Present,
 ) -> Winners {
     let claims = claims.filter(|((cluster, _), _)| !stood_in_for.contains(cluster));
     let mut sets: Vec<(&Claimant, &RecordSet)> = claims.collect();
     sets.sort_by_key(|(claimant, _)| *claimant);
     let mut conflicts = Vec::new();
+    sets.retain(|(claimant, set)| match present.staying.iter().find(|staying| !staying.bears(set)) {
+        None => true,
+        // Of one cluster, both come out together, as soon as more is known of it.
+        Some(staying) if staying.cluster == claimant.0 => false,
+        Some(staying) => {
+            conflicts.push(staying.conflict(name, claimant));
+            false
+        }
+    });
     let is_cname = |set: &RecordSet| set.record_type() == Some(RecordType::Cname);
 
     if let Some((winner, _)) = sets.iter().find(|(_, set)| !is_cname(set)).copied() {
         sets.retain(|(claimant, set)| {
             if is_cname(set) {
-                let why = "addresses are published at this name, and a CNAME cannot stand beside them";
-                conflicts.push(conflict(name, claimant, winner, why));
+                conflicts.push(conflict(name, claimant, (&winner.0, &winner.1), NO_CNAME_BESIDE));
             }
             !is_cname(set)
         });
     } else {
-        let standing = sets.iter().find(|(_, set)| {
-            set.values
-                .iter()
-                .any(|value| matches!(value, RecordValue::Cname(to) if Some(to) == published_cname))
-        });
-        if let Some((winner, winning)) = standing.or(sets.first()).copied() {
+        let published = |value: &RecordValue| matches!(value, RecordValue::Cname(to) if Some(to) == present.cname.as_ref());
+        let first = sets.iter().find(|(_, set)| set.values.iter().any(published)).or(sets.first());
+        if let Some((winner, winning)) = first.copied() {
             sets.retain(|(claimant, set)| {
                 let agrees = set.values == winning.values;
                 if !agrees {
-                    conflicts.push(conflict(name, claimant, winner, "a name has only one CNAME"));
+                    conflicts.push(conflict(name, claimant, (&winner.0, &winner.1), ONE_CNAME));
                 }
                 agrees
             });
         }
     }
-    let desired = bound(name, unite(&sets), &sets, &mut conflicts);
+    let desired = bound(name, unite(&sets), &mut conflicts);
     Winners { desired, conflicts, stood_in_for }
 }
 
@@ -99,12 +124,7 @@ pub const MAX_VALUES_AT_NAME: usize = 64;
 
 /// Takes as many values as a name may have, of each cluster as many as of another, so that no cluster
 /// keeps others from a name that they share. Whoever has more gives way.
-fn bound(
-    name: &HostName,
-    desired: Vec<Desired>,
-    sets: &[(&Claimant, &RecordSet)],
-    conflicts: &mut Vec<Conflict>,
-) -> Vec<Desired> {
+fn bound(name: &HostName, desired: Vec<Desired>, conflicts: &mut Vec<Conflict>) -> Vec<Desired> {
     if desired.len() <= MAX_VALUES_AT_NAME {
         return desired;
     }
@@ -122,18 +142,15 @@ fn bound(
     desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
     let losers: BTreeSet<Claimant> =
         surplus.into_iter().map(|(_, desired)| (desired.cluster, desired.source)).collect();
-    if let Some((winner, _)) = sets.first() {
-        let message = format!(
-            "{name} has {all} values, of which {MAX_VALUES_AT_NAME} are published, of each cluster as many \
-             as of another: point it to fewer addresses"
-        );
-        conflicts.extend(losers.into_iter().map(|loser| Conflict {
-            name: name.clone(),
-            loser,
-            winner: (*winner).clone(),
-            message: message.clone(),
-        }));
-    }
+    let message = format!(
+        "{name} has {all} values, of which {MAX_VALUES_AT_NAME} are published, of each cluster as many \
+         as of another: point it to fewer addresses"
+    );
+    conflicts.extend(losers.into_iter().map(|loser| Conflict {
+        name: name.clone(),
+        loser,
+        message: message.clone(),
+    }));
     desired
 }
 
@@ -163,9 +180,35 @@ fn unite(sets: &[(&Claimant, &RecordSet)]) -> Vec<Desired> {
         .collect()
 }
 
-fn conflict(name: &HostName, loser: &Claimant, winner: &Claimant, why: &str) -> Conflict {
-    let message = format!("{name} is published for {} of cluster {}: {why}", winner.1, winner.0);
-    Conflict { name: name.clone(), loser: loser.clone(), winner: winner.clone(), message }
+const NO_CNAME_BESIDE: &str = "addresses are published at this name, and a CNAME cannot stand beside them";
+const ONE_CNAME: &str = "a name has only one CNAME";
+
+impl Staying {
+    /// Whether a record set can stand beside it.
+    fn bears(&self, set: &RecordSet) -> bool {
+        match (&self.value, set.record_type()) {
+            (RecordValue::Cname(_), _) => set.values.iter().all(|value| *value == self.value),
+            (_, record_type) => record_type != Some(RecordType::Cname),
+        }
+    }
+
+    fn conflict(&self, name: &HostName, loser: &Claimant) -> Conflict {
+        let why = match &self.value {
+            RecordValue::Cname(_) => "its CNAME stays for now, and nothing can stand beside it",
+            _ => NO_CNAME_BESIDE,
+        };
+        conflict(name, loser, (&self.cluster, &self.source), why)
+    }
+}
+
+fn conflict(
+    name: &HostName,
+    loser: &Claimant,
+    (cluster, source): (&ClusterId, &dyn fmt::Display),
+    why: &str,
+) -> Conflict {
+    let message = format!("{name} is published for {source} of cluster {cluster}: {why}");
+    Conflict { name: name.clone(), loser: loser.clone(), message }
 }
 
 #[cfg(test)]
@@ -188,13 +231,13 @@ mod tests {
     }
 
     fn run(claims: &[(Claimant, RecordSet)], published_cname: Option<&str>) -> Winners {
-        let published_cname = published_cname.map(|text| text.parse().unwrap());
-        resolve_conflicts(
-            &host(),
-            claims.iter().map(|(claimant, set)| (claimant, set)),
-            BTreeSet::new(),
-            published_cname.as_ref(),
-        )
+        let cname = published_cname.map(|text| text.parse().unwrap());
+        resolve(claims, &Present { cname, staying: Vec::new() })
+    }
+
+    fn resolve(claims: &[(Claimant, RecordSet)], present: &Present) -> Winners {
+        let claims = claims.iter().map(|(claimant, set)| (claimant, set));
+        resolve_conflicts(&host(), claims, BTreeSet::new(), present)
     }
 
     fn values(winners: &Winners) -> Vec<String> {
@@ -250,7 +293,41 @@ mod tests {
         );
         assert_eq!(values(&winners), ["10.0.0.1"]);
         assert_eq!(winners.conflicts[0].loser, claimant("w1", "a"));
-        assert_eq!(winners.conflicts[0].winner, claimant("w1", "b"));
+        let why = &winners.conflicts[0].message;
+        assert!(why.contains("published for HTTPRoute/default/b of cluster openmcp-system/w1"), "{why}");
+    }
+
+    #[test]
+    fn what_stays_wins_over_all_that_cannot_stand_beside_it() {
+        let claims = [
+            (claimant("w2", "a"), set(RecordType::A, 60, &["10.0.0.2"])),
+            (claimant("w2", "b"), set(RecordType::Cname, 60, &["one.example"])),
+            (claimant("w2", "c"), set(RecordType::Cname, 60, &["two.example"])),
+        ];
+        for (record_type, value, wins, lose) in [
+            (RecordType::Cname, "one.example", vec!["one.example"], vec!["a", "c"]),
+            (RecordType::A, "10.0.0.1", vec!["10.0.0.2"], vec!["b", "c"]),
+        ] {
+            let staying = |cluster: &str| Staying {
+                cluster: ClusterId::new("openmcp-system", cluster),
+                source: "Ingress/default/old".to_owned(),
+                value: RecordValue::parse(record_type, value).unwrap(),
+            };
+            let winners = resolve(&claims, &Present { cname: None, staying: vec![staying("w1")] });
+            assert_eq!(values(&winners), wins);
+            let told = |conflict: &Conflict| {
+                let who = "published for Ingress/default/old of cluster openmcp-system/w1: ";
+                assert!(conflict.message.contains(who), "{}", conflict.message);
+                conflict.loser.1.name.clone()
+            };
+            assert_eq!(winners.conflicts.iter().map(told).collect::<Vec<_>>(), lose);
+            // Its own cluster waits without a word.
+            let winners = resolve(&claims, &Present { cname: None, staying: vec![staying("w2")] });
+            assert_eq!(
+                (values(&winners), winners.conflicts),
+                (wins.into_iter().map(str::to_owned).collect(), Vec::new())
+            );
+        }
     }
 
     #[test]

@@ -202,7 +202,12 @@ impl Way<'_> {
         let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
         let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
         let standing_by = giving_way(name, &present, |cluster| self.precedence.get(cluster));
-        NameStep::of(name, self.zone, claims, standing_by, self.store)
+        let decides = |cluster: &ClusterId| {
+            let mut members = self.landscape.clusters.iter();
+            self.verdicts.domains.contains_key(cluster)
+                && members.any(|member| member.id == *cluster && member.objects.is_ok())
+        };
+        NameStep::of(name, self.zone, claims, standing_by, self.store, decides)
     }
 
     /// What to do where nobody asks for anything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::conflict::{Claimant, Conflict, Desired, Winners, resolve_conflicts};
+use openmcp_dns_core::conflict::{Claimant, Conflict, Desired, Present, Staying, Winners, resolve_conflicts};
 use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
 use openmcp_dns_core::name::HostName;
@@ -153,17 +153,30 @@ impl AnswerStep {
 }
 
 impl NameStep {
-    /// What stands at a name of a zone, or is to.
+    /// What stands at a name of a zone, or is to. What the store holds there of clusters of which nobody `decides` stays.
     pub(super) fn of<'c>(
         name: &HostName,
         zone: &HostName,
         claims: impl Iterator<Item = (&'c Claimant, &'c RecordSet)>,
         standing_by: BTreeSet<ClusterId>,
         store: Option<&Mirror>,
+        decides: impl Fn(&ClusterId) -> bool,
     ) -> Self {
-        let published = store.and_then(|store| store.published_cname(name));
+        let stored_there = store.and_then(|store| store.at(name)).into_iter().flat_map(StoredName::iter);
+        let staying = stored_there.filter_map(|stored| {
+            let owner = stored.owner().filter(|owner| !owner.is_service() && !decides(&owner.cluster))?;
+            Some(Staying {
+                cluster: owner.cluster.clone(),
+                source: stored.source().unwrap_or_default().to_owned(),
+                value: stored.value()?,
+            })
+        });
+        let present = Present {
+            cname: store.and_then(|store| store.published_cname(name)),
+            staying: staying.collect(),
+        };
         let Winners { desired, conflicts, stood_in_for } =
-            resolve_conflicts(name, claims, standing_by, published.as_ref());
+            resolve_conflicts(name, claims, standing_by, &present);
         let expectation = match store {
             Some(store) => Expectation::from_stored(name, store.at(name)),
             None => Expectation {

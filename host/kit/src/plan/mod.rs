@@ -85,11 +85,10 @@ impl Plan {
     pub fn of(before: Side<'_>, after: Side<'_>) -> Self {
         let mut published = Published::default();
         published.decide(before);
-        let old = published.names(|_| None);
+        let old = published.names(&published::Names::new());
         let told = published.not_published();
         published.decide(after);
-        let mut new = published.names(|name| old.get(name).and_then(StandingName::cname));
-        published.keep_open(&old, &mut new);
+        let new = published.names(&old);
         let mut not_published = published.not_published();
         not_published.extend(new.iter().flat_map(|(name, standing)| standing.gave_way(name)));
         let told: BTreeSet<NotPublished> =

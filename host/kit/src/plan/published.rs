@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::codes;
-use openmcp_dns_core::conflict::{Claimant, Desired, Winners, resolve_conflicts};
+use openmcp_dns_core::conflict::{Claimant, Desired, Present, Staying, Winners, resolve_conflicts};
 use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::precedence::{Precedence, giving_way};
@@ -21,6 +21,8 @@ pub(super) struct Published {
     clusters: BTreeMap<ClusterId, Index>,
     /// How each cluster stands at names that others publish as well.
     precedence: BTreeMap<ClusterId, Precedence>,
+    /// Clusters whose claims somebody decides on.
+    decided: BTreeSet<ClusterId>,
 }
 
 /// What stands at each name.
@@ -38,12 +40,14 @@ impl Published {
             landscape.clusters.iter().map(|member| (&member.id, member)).collect();
         self.clusters.retain(|cluster, _| members.contains_key(cluster));
         self.precedence.clear();
+        self.decided.clear();
         // For whom the policy does not hold, nobody decides: what is published there stays.
         for (id, member) in members.into_iter().filter(|(id, _)| verdicts.domains.contains_key(*id)) {
             let ClusterPolicy { sources: rules, precedence, .. } = policy.cluster_policy(id, &member.cluster);
             self.precedence.insert(id.clone(), precedence);
             // Of a cluster that is not known, everything stays.
             let Ok(objects) = &member.objects else { continue };
+            self.decided.insert(id.clone());
             let index = self.clusters.entry(id.clone()).or_default();
             let known = index.iter().map(|(source, _)| source.clone());
             let sources: BTreeSet<SourceRef> = known.chain(objects.sources()).collect();
@@ -78,51 +82,71 @@ impl Published {
         told.collect()
     }
 
-    /// What stands at each name; `published_cname` is the alias that stood there before.
-    pub(super) fn names(&self, published_cname: impl Fn(&HostName) -> Option<HostName>) -> Names {
-        let mut offers: BTreeMap<&HostName, Vec<(Claimant, &RecordSet)>> = BTreeMap::new();
+    /// What stands at each name; `old` is what stood there before.
+    pub(super) fn names(&self, old: &Names) -> Names {
+        let mut offers: BTreeMap<HostName, Vec<(Claimant, &RecordSet)>> = BTreeMap::new();
         for (cluster, index) in &self.clusters {
             for (source, outcomes) in index.iter() {
                 for set in outcomes.iter().flat_map(|(_, outcome)| outcome.record_sets.iter()) {
                     let claimant = (cluster.clone(), source.clone());
-                    offers.entry(&set.name).or_default().push((claimant, set));
+                    offers.entry(set.name.clone()).or_default().push((claimant, set));
                 }
             }
+        }
+        let open = self.open();
+        for (_, name) in &open {
+            offers.entry(name.clone()).or_default();
         }
         let standing = offers.into_iter().map(|(name, offers)| {
             let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
             let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
-            let stood_in_for = giving_way(name, &present, |cluster| self.precedence.get(cluster));
-            let winners = resolve_conflicts(name, claims, stood_in_for, published_cname(name).as_ref());
-            (name.clone(), StandingName(winners))
+            let stood_in_for = giving_way(&name, &present, |cluster| self.precedence.get(cluster));
+            let before = old.get(&name);
+            let stays = |desired: &&Desired| {
+                let Desired { cluster, .. } = desired;
+                self.clusters.contains_key(cluster)
+                    && !stood_in_for.contains(cluster)
+                    && (!self.decided.contains(cluster) || open.contains(&(cluster, name.clone())))
+            };
+            let stored = before.into_iter().flat_map(|before| &before.0.desired);
+            let stored: Vec<Desired> = stored.filter(stays).cloned().collect();
+            let staying = stored.iter().map(|Desired { cluster, source, value, ttl_seconds: _ }| Staying {
+                cluster: cluster.clone(),
+                source: source.to_string(),
+                value: value.clone(),
+            });
+            let stands = Present { cname: before.and_then(StandingName::cname), staying: staying.collect() };
+            let mut winners = resolve_conflicts(&name, claims, stood_in_for, &stands);
+            let desired = &mut winners.desired;
+            for kept in stored {
+                if !desired.iter().any(|other| other.cluster == kept.cluster && other.value == kept.value) {
+                    desired.push(kept);
+                }
+            }
+            desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
+            (name, StandingName(winners))
         });
-        standing.collect()
+        let is_any =
+            |standing: &StandingName| !standing.0.desired.is_empty() || !standing.0.conflicts.is_empty();
+        standing.filter(|(_, standing)| is_any(standing)).collect()
     }
 
-    /// Where it is open whether an object may publish, what its cluster had there stays, whoever that was from.
-    pub(super) fn keep_open(&self, old: &Names, new: &mut Names) {
+    /// Where it is open whether an object of a cluster may publish: what the cluster had there stays, whoever that was from.
+    fn open(&self) -> BTreeSet<(&ClusterId, HostName)> {
+        let mut open = BTreeSet::new();
         for (cluster, index) in &self.clusters {
             for (_, outcomes) in index.iter() {
                 let undecided =
                     outcomes.iter().filter(|(_, outcome)| matches!(outcome.state, State::Undecided(_)));
                 for name in undecided.filter_map(|(host_name, _)| host_name.parse::<HostName>().ok()) {
                     let mut published = outcomes.iter().flat_map(|(_, outcome)| outcome.record_sets.iter());
-                    let Some(old) = old.get(&name).filter(|_| !published.any(|set| set.name == name)) else {
-                        continue;
-                    };
-                    let desired = &mut new.entry(name).or_default().0.desired;
-                    let of_cluster = old.0.desired.iter().filter(|desired| desired.cluster == *cluster);
-                    for kept in of_cluster {
-                        if !desired.iter().any(|other| other.cluster == *cluster && other.value == kept.value)
-                        {
-                            desired.push(kept.clone());
-                        }
+                    if !published.any(|set| set.name == name) {
+                        open.insert((cluster, name));
                     }
-                    desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
                 }
             }
         }
-        new.retain(|_, standing| !standing.0.desired.is_empty() || !standing.0.conflicts.is_empty());
+        open
     }
 }
 

@@ -292,7 +292,6 @@ mod tests {
         let conflict = Conflict {
             name: "shop.openmcp.cluster".parse().unwrap(),
             loser: (id("w1"), source("younger")),
-            winner: (id("w2"), source("older")),
             message: "the older one has it".to_owned(),
         };
         Occurrence::Recording(Report::Conflict { uid: "u".to_owned(), conflict })

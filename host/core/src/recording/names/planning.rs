@@ -6,13 +6,14 @@ use std::time::Instant;
 use super::ready::MAX_WRITING;
 use super::{Member, NameEffect, Names, Offer};
 use crate::cluster::ClusterId;
-use crate::conflict::{Conflict, Winners, resolve_conflicts};
+use crate::conflict::{Conflict, Present, Staying, Winners, resolve_conflicts};
 use crate::deletion_guard::Reason;
 use crate::expectation::{Expectation, kept_seconds};
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::{self, MAX_CHANGES, NamePlan, Steps};
 use crate::precedence::giving_way;
+use crate::record::RecordType;
 use crate::skydns::Owner;
 
 /// Names at which something would be deleted, before anybody has looked at how much that is.
@@ -44,10 +45,11 @@ impl Names {
             return draft;
         }
         for (name, reason) in std::mem::take(&mut self.pending) {
-            let winners = self.winners(&name);
-            let found = self.look(&name, &BTreeSet::new(), &winners);
+            let nothing_held = BTreeSet::new();
+            let winners = self.winners(&name, &nothing_held);
+            let found = self.look(&name, &nothing_held, &winners);
             if found.withdrawn_from.is_empty() {
-                self.make_ready(name, found, &winners, BTreeSet::new(), effects);
+                self.make_ready(name, found, &winners, nothing_held, effects);
                 continue;
             }
             for cluster in &found.withdrawn_from {
@@ -69,7 +71,7 @@ impl Names {
         for (name, withdrawn_from) in draft.withdrawing {
             let holds = |id: &&ClusterId| held.get(*id).is_some_and(|names| names.contains(&name));
             let held: BTreeSet<ClusterId> = withdrawn_from.iter().filter(holds).cloned().collect();
-            let winners = self.winners(&name);
+            let winners = self.winners(&name, &held);
             let found = self.look(&name, &held, &winners);
             self.make_ready(name, found, &winners, held, effects);
         }
@@ -79,7 +81,7 @@ impl Names {
     pub(in crate::recording) fn write(&mut self, now: Instant, effects: &mut Vec<NameEffect>) {
         while self.under_way.writing() < MAX_WRITING {
             let Some((name, cluster, held)) = self.ready.pop(now) else { return };
-            let winners = self.winners(&name);
+            let winners = self.winners(&name, &held);
             let plan = self.plan_name(&name, &held, &winners);
             if plan.changes.is_empty() {
                 // A kind that it depends on is not in sync any more.
@@ -99,14 +101,39 @@ impl Names {
         self.offers.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What is to stand at a name.
-    fn winners(&self, name: &HostName) -> Winners {
+    /// What is to stand at a name, while nothing of the clusters in `held` is deleted.
+    fn winners(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> Winners {
         let stood_in_for = self.stood_in_for(name);
         let offers = self.offers_at(name);
         let sets =
             offers.iter().flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
         let sets = sets.filter(|(_, set)| set.name == *name);
-        resolve_conflicts(name, sets, stood_in_for, self.store.published_cname(name).as_ref())
+        let cname = self.store.published_cname(name);
+        // Without any CNAME, everything can stand beside everything.
+        let has_cname =
+            cname.is_some() || sets.clone().any(|(_, set)| set.record_type() == Some(RecordType::Cname));
+        let staying = if has_cname { self.staying(name, held, &stood_in_for) } else { Vec::new() };
+        resolve_conflicts(name, sets, stood_in_for, &Present { cname, staying })
+    }
+
+    /// What stands at a name and may not be withdrawn, should nobody want it.
+    fn staying(
+        &self,
+        name: &HostName,
+        held: &BTreeSet<ClusterId>,
+        stood_in_for: &BTreeSet<ClusterId>,
+    ) -> Vec<Staying> {
+        let stored = self.store.at(name).into_iter().flat_map(StoredName::iter);
+        let staying = stored.filter_map(|stored| {
+            let (owner, source) = (stored.owner()?, stored.source());
+            let stays = !owner.is_service() && !self.may_withdraw(name, held, stood_in_for, owner, source);
+            stays.then_some(Staying {
+                cluster: owner.cluster.clone(),
+                source: source.unwrap_or_default().to_owned(),
+                value: stored.value()?,
+            })
+        });
+        staying.collect()
     }
 
     /// The clusters that give way at a name because of how they stand there: somebody else has it, too, and will go on
@@ -131,13 +158,8 @@ impl Names {
 
     /// The way there for clusters, but nothing of those in `held` is deleted.
     fn steps<'w>(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &'w Winners) -> Steps<'w> {
-        let is_stood_in_for = |owner: &Owner| {
-            let is_of_zone = |member: &Member| member.has_zone(&owner.zone);
-            winners.stood_in_for.contains(&owner.cluster)
-                && self.members.get(&owner.cluster).is_some_and(is_of_zone)
-        };
         let may_withdraw = |owner: &Owner, source: Option<&str>| {
-            !held.contains(&owner.cluster) && (is_stood_in_for(owner) || self.may_go(name, owner, source))
+            self.may_withdraw(name, held, &winners.stood_in_for, owner, source)
         };
         let zone_of = |cluster: &ClusterId| self.members.get(cluster)?.zone.as_ref();
         let mut steps = plan::steps(&winners.desired, self.store.at(name), zone_of, may_withdraw);
@@ -147,6 +169,22 @@ impl Names {
                 && winners.conflicts.iter().all(|conflict| conflict.loser.0 != *cluster)
         });
         steps
+    }
+
+    /// Whether a value may be withdrawn that is not wanted at a name: what is held is not, and what another cluster stands
+    /// in for is.
+    fn may_withdraw(
+        &self,
+        name: &HostName,
+        held: &BTreeSet<ClusterId>,
+        stood_in_for: &BTreeSet<ClusterId>,
+        owner: &Owner,
+        source: Option<&str>,
+    ) -> bool {
+        let is_of_zone = |member: &Member| member.has_zone(&owner.zone);
+        let is_stood_in_for =
+            stood_in_for.contains(&owner.cluster) && self.members.get(&owner.cluster).is_some_and(is_of_zone);
+        !held.contains(&owner.cluster) && (is_stood_in_for || self.may_go(name, owner, source))
     }
 
     /// Whether a value that nobody wants at a name may be withdrawn.

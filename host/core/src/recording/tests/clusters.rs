@@ -132,6 +132,72 @@ fn at_shared(world: &World) -> Vec<String> {
     world.stored().into_iter().filter(|(name, ..)| name == SHARED).map(|(.., value)| value).collect()
 }
 
+#[test]
+fn an_alias_that_nobody_decides_on_any_more_keeps_its_name_until_it_goes() {
+    let mut world = World::new();
+    let mut expected = vec!["lb.example.com".to_owned()];
+    world.govern("w1", &Rules::default());
+    world.list("w1", vec![ingress("shop", SHARED, "lb.example.com")]);
+    world.rest();
+    world.command("w1", ClusterCommand::Ungovern);
+    // Also after a restart, when nothing but the store says that it stands there.
+    for restarts in [false, true] {
+        if restarts {
+            world.restart();
+        }
+        world.govern("w2", &Rules::default());
+        world.list(
+            "w2",
+            vec![ingress("new", SHARED, "10.0.0.2"), ingress("other", SHARED, "lb2.example.com")],
+        );
+        world.rest();
+        assert_eq!(at_shared(&world), expected);
+        let problems = world.summary("w2").problems;
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        for problem in problems {
+            let who =
+                "shop.openmcp.cluster is published for Ingress/default/shop of cluster default/w1: its CNAME";
+            assert!(problem.message.starts_with(who), "{}", problem.message);
+        }
+    }
+    // When somebody decides on it again, it gives way as ever; and so it does when it goes.
+    let back = world.back_up();
+    world.govern("w1", &Rules::default());
+    world.list("w1", vec![ingress("shop", SHARED, "lb.example.com")]);
+    world.rest();
+    expected = vec!["10.0.0.2".to_owned()];
+    assert_eq!(
+        (at_shared(&world), world.summary("w1").conflicts, world.summary("w2").conflicts),
+        (expected, 1, 1)
+    );
+    world.restore(back);
+    world.rest();
+    release(&mut world, "w1");
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+}
+
+#[test]
+fn an_alias_whose_deletion_is_held_keeps_its_name_until_it_goes() {
+    let own = |label: &str| ingress(label, &format!("{label}.w1.{ZONE}"), "10.0.0.9");
+    let mut world = World::new();
+    for cluster in ["w1", "w2"] {
+        world.govern(cluster, &Rules::default());
+        world.list(cluster, Vec::new());
+    }
+    world.list("w1", vec![ingress("shop", SHARED, "lb.example.com"), own("a"), own("b"), own("c")]);
+    world.rest();
+    world.list("w1", Vec::new());
+    world.rest();
+    assert!(world.summary("w1").held.is_some());
+    world.list("w2", vec![ingress("shop", SHARED, "10.0.0.2")]);
+    world.rest();
+    assert_eq!((at_shared(&world), world.summary("w2").conflicts), (vec!["lb.example.com".to_owned()], 1));
+    world.confirm("w1");
+    world.rest();
+    assert_eq!((at_shared(&world), world.summary("w2").conflicts), (vec!["10.0.0.2".to_owned()], 0));
+}
+
 /// Two clusters have a name, and the first has names of its own.
 fn sharing(rules: [&Rules; 2]) -> World {
     let mut world = World::new();

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use super::rules::{Rules, ZONE, id, ingress};
 use crate::cluster::ClusterId;
 use crate::cluster_policy::ClusterPolicy;
+use crate::expectation::Expectation;
 use crate::kinds::{Kind, Watched};
+use crate::mirror::StoredName;
 use crate::mirror::{KeyValue, StoreEvent};
 use crate::objects::Change;
 use crate::plan::NamePlan;
+use crate::record::{RecordType, RecordValue};
 use crate::recording::{
     Answer, ClusterCommand, Effect, Input, Job, Observation, Recording, Report, Role, Summary, WriteResult,
     Written,
@@ -137,6 +140,7 @@ impl World {
                 Effect::Write(plan) => {
                     let busy = self.writes.iter().any(|other| other.name == plan.name);
                     assert!(!busy, "two transactions at {} at once", plan.name);
+                    self.check_types(&plan);
                     self.begun.push(plan.clone());
                     self.writes.push_back(plan);
                 }
@@ -149,6 +153,23 @@ impl World {
                 Effect::Released(cluster) => self.released.push(cluster),
             }
         }
+    }
+
+    /// No plan puts anything beside a CNAME, by what is known of the store.
+    fn check_types(&self, plan: &NamePlan) {
+        let store = self.recording.names.store();
+        let stored = store.at(&plan.name);
+        let has_foreign =
+            stored.into_iter().flat_map(StoredName::iter).any(|stored| stored.owner().is_none());
+        let is_mixed = |expectation: &Expectation| {
+            let is_cname = |value: &RecordValue| value.record_type() == RecordType::Cname;
+            expectation.values.iter().any(is_cname)
+                && (expectation.values.len() > 1 || !expectation.values.iter().all(is_cname))
+        };
+        let before = Expectation::from_stored(&plan.name, stored);
+        let after = Expectation::after(plan, &Prefix::default(), stored, 0);
+        let may = has_foreign || is_mixed(&before);
+        assert!(may || !is_mixed(&after), "{:?} becomes {:?}", before.values, after.values);
     }
 
     pub(super) fn command(&mut self, cluster: &str, command: ClusterCommand) {

@@ -94,12 +94,10 @@ fn claims() -> impl Strategy<Value = Claims> {
         1 => Just(Target::NotYet),
     ];
     let accepted = prop_oneof![6 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)];
-    (proptest::collection::vec(host(), 1..3), target, accepted).prop_map(|(hosts, target, accepted)| {
-        // An alias at a shared name gives way to addresses of others; that of a cluster for which nobody decides any more
-        // stays beside them, and no plan says so.
-        let is_shared = hosts.contains(&Host::Shared);
-        let target = if is_shared && matches!(target, Target::Alias(_)) { Target::NotYet } else { target };
-        Claims { hosts, target, accepted }
+    (proptest::collection::vec(host(), 1..3), target, accepted).prop_map(|(hosts, target, accepted)| Claims {
+        hosts,
+        target,
+        accepted,
     })
 }
 

@@ -13,6 +13,9 @@ use crate::recording::{ClusterCommand, Input, Observation};
 /// From here on, objects are routes.
 pub(super) const ROUTES: u8 = 4;
 
+/// What some of them lead to.
+const ALIAS: &str = "lb.example.com";
+
 /// The kinds whose watches may break: those that there are objects of, and those that they depend on.
 const TROUBLED: [Kind; 4] = [Kind::Gateway, Kind::HttpRoute, Kind::Ingress, Kind::Namespace];
 
@@ -134,6 +137,10 @@ impl Landscape {
         let left: BTreeSet<String> =
             wanted.iter().map(|(host, ..)| host.clone()).filter(|host| is_left(host)).collect();
         wanted.retain(|(host, of, _)| !left.contains(host) || !evacuated.contains(of.as_str()));
+        // An alias cannot stand beside addresses.
+        let addressed = wanted.iter().filter(|(.., value)| value != ALIAS);
+        let addressed: BTreeSet<String> = addressed.map(|(host, ..)| host.clone()).collect();
+        wanted.retain(|(host, _, value)| value != ALIAS || !addressed.contains(host));
         wanted
     }
 
@@ -161,7 +168,10 @@ impl Landscape {
                     0 => SHARED.to_owned(),
                     label => format!("{}.{}.{ZONE}", label_of(label), CLUSTERS[cluster]),
                 };
-                let address = format!("10.0.0.{address}");
+                let address = match address {
+                    4 => ALIAS.to_owned(),
+                    last => format!("10.0.0.{last}"),
+                };
                 let of = &mut self.clusters[cluster];
                 if seen {
                     of.told.objects.insert(object, (host.clone(), address.clone()));

@@ -97,7 +97,7 @@ pub(super) fn steps(many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<S
     let seen = prop::bool::weighted(0.9);
     let of = |step: fn(usize) -> Step| cluster.clone().prop_map(step);
     let step = prop_oneof![
-        16 => (cluster.clone(), object.clone(), 0u8..4, 1u8..4, seen).prop_map(
+        16 => (cluster.clone(), object.clone(), 0u8..4, 1u8..5, seen).prop_map(
             |(cluster, object, host, address, seen)| Step::Set { cluster, object, host, address, seen }
         ),
         8 => (cluster.clone(), object, seen)
