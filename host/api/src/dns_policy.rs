@@ -183,7 +183,7 @@ impl Mode {
 
 /// A name that clusters may publish outside their own domains.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SharedName {
     /// The host name, within the base domain.
     #[schemars(length(min = 1, max = 253))]
@@ -193,6 +193,17 @@ pub struct SharedName {
     /// Whose addresses are answered.
     #[serde(default)]
     pub serve: Serve,
+    /// With `serve: First`, for how long a cluster must have asked for the name without interruption before it takes over
+    /// from one that comes after it, in seconds (0 to 86400). A higher value keeps a name from going to and fro with a
+    /// cluster that comes and goes; 0 means at once. When the cluster that serves goes, the next one takes over at once.
+    #[serde(default = "default_failback_delay")]
+    #[schemars(with = "i32", range(min = 0, max = 86_400))]
+    pub failback_delay_seconds: u32,
+}
+
+/// As the TTL of most records, so that a cluster that comes and goes moves a name no more often than answers are kept.
+const fn default_failback_delay() -> u32 {
+    60
 }
 
 /// Whose addresses are answered at a name that several clusters publish. Clusters that are evacuated (annotation
@@ -202,7 +213,8 @@ pub enum Serve {
     /// Those of all clusters that publish it.
     #[default]
     All,
-    /// Those of the first cluster in the list that publishes it; the next one takes over when that one does no more.
+    /// Those of the first cluster in the list that publishes it; the next one takes over when that one does no more, and
+    /// hands over again when that one has been back for `failbackDelaySeconds`.
     First,
 }
 

@@ -170,7 +170,7 @@ impl Recording {
     /// Plans what the inputs since the last round have led to.
     pub fn round(&mut self, now: Instant) -> Vec<Effect> {
         let (mut effects, mut caused) = (Vec::new(), Vec::new());
-        let draft = self.names.draft(&mut caused);
+        let draft = self.names.draft(now, &mut caused);
         let mut held = BTreeMap::new();
         for (id, deletions) in &draft.deletions {
             let Some(cluster) = self.clusters.get_mut(id) else { continue };
@@ -179,7 +179,7 @@ impl Recording {
             self.busy.insert(id.clone());
             self.touched.insert(id.clone());
         }
-        self.names.carry_out(draft, &held, &mut caused);
+        self.names.carry_out(draft, &held, now, &mut caused);
         self.names.write(now, &mut caused);
         self.take_of_names(caused, &mut effects);
         if self.names.store_is_known() {
@@ -308,7 +308,7 @@ impl Recording {
                 ClusterEffect::Tell(Report::Touched(id)) => drop(self.touched.insert(id)),
                 ClusterEffect::Tell(report) => effects.push(Effect::Tell(report)),
                 ClusterEffect::Offer { source, offers, reason } => {
-                    self.names.offer(&(id.clone(), source), offers, reason);
+                    self.names.offer(&(id.clone(), source), offers, reason, now);
                 }
                 ClusterEffect::LookAgain(names) => {
                     for name in names {

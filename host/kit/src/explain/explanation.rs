@@ -1,13 +1,14 @@
 //! Puts the steps together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::conflict::Claimant;
 use openmcp_dns_core::decide::Decision;
-use openmcp_dns_core::mirror::Mirror;
+use openmcp_dns_core::mirror::{Mirror, StoredName};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::precedence::{Precedence, giving_way};
+use openmcp_dns_core::precedence::{Precedence, Presence, giving_way};
 use openmcp_dns_core::record::RecordSet;
 use openmcp_dns_core::resolve::Resolution;
 use openmcp_dns_landscape::Landscape;
@@ -200,8 +201,29 @@ impl Way<'_> {
             })
             .collect();
         let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
-        let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
-        let standing_by = giving_way(name, &present, |cluster| self.precedence.get(cluster));
+        let is_stored = |cluster: &ClusterId| {
+            let stored = self.store.map(|store| store.at(name).into_iter().flat_map(StoredName::iter));
+            stored.is_none_or(|mut stored| {
+                stored.any(|stored| stored.owner().is_some_and(|owner| owner.cluster == *cluster))
+            })
+        };
+        let give_way = |presence: &dyn Fn(&ClusterId) -> Presence| {
+            let present = offers.iter().map(|((cluster, _), _)| (cluster, presence(cluster))).collect();
+            giving_way(name, &present, |cluster| self.precedence.get(cluster))
+        };
+        // Since when a cluster asks for the name, only the service knows.
+        let standing_by =
+            give_way(&|cluster| Presence { is_stored: is_stored(cluster), lasts: Duration::ZERO });
+        let for_good = give_way(&|_| Presence::STORED);
+        let delay = |cluster: &ClusterId| {
+            let place = self.precedence.get(cluster)?.places.get(name);
+            place.filter(|_| !for_good.contains(cluster)).map(|place| place.failback_delay)
+        };
+        let standing_by = standing_by.into_iter().map(|cluster| {
+            let delay = delay(&cluster);
+            (cluster, delay)
+        });
+        let standing_by = standing_by.collect();
         let decides = |cluster: &ClusterId| {
             let mut members = self.landscape.clusters.iter();
             self.verdicts.domains.contains_key(cluster)

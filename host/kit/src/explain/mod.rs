@@ -18,5 +18,5 @@ mod tests;
 
 pub use claim::{ClaimStep, DecisionStep, ListenerStep, ParentStep, Where};
 pub use explanation::{Explanation, Unknown};
-pub use name::{AnswerStep, GaveWay, NameStep, RecordedStep, Standing, StoredStep, Won};
+pub use name::{AnswerStep, GaveWay, NameStep, RecordedStep, Standing, StandingBy, StoredStep, Won};
 pub use subject::{Subject, SubjectError};

@@ -1,6 +1,7 @@
 //! One name: whose values stand there, what the store holds, and what servers answer.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::conflict::{Claimant, Conflict, Desired, Present, Staying, Winners, resolve_conflicts};
@@ -24,7 +25,7 @@ pub struct NameStep {
     pub gave_way: Vec<GaveWay>,
     /// Clusters that ask for the name, too, and stand by: they are evacuated, or come after others in the order of the
     /// DNSPolicy.
-    pub standing_by: Vec<String>,
+    pub standing_by: Vec<StandingBy>,
     /// The keys, those that exist and those that are to.
     pub stored: Vec<StoredStep>,
     /// What servers answer.
@@ -48,6 +49,16 @@ pub struct Won {
     pub record: String,
     /// Time to live.
     pub ttl_seconds: u32,
+}
+
+/// A cluster that asks for a name and stands by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StandingBy {
+    /// The cluster.
+    pub cluster: String,
+    /// It comes before the one that serves the name, and takes over when it has asked for it for so long without interruption.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes_over_after_seconds: Option<u64>,
 }
 
 /// A claim that gives way.
@@ -158,7 +169,7 @@ impl NameStep {
         name: &HostName,
         zone: &HostName,
         claims: impl Iterator<Item = (&'c Claimant, &'c RecordSet)>,
-        standing_by: BTreeSet<ClusterId>,
+        standing_by: BTreeMap<ClusterId, Option<Duration>>,
         store: Option<&Mirror>,
         decides: impl Fn(&ClusterId) -> bool,
     ) -> Self {
@@ -175,8 +186,8 @@ impl NameStep {
             cname: store.and_then(|store| store.published_cname(name)),
             staying: staying.collect(),
         };
-        let Winners { desired, conflicts, stood_in_for } =
-            resolve_conflicts(name, claims, standing_by, &present);
+        let Winners { desired, conflicts, stood_in_for: _ } =
+            resolve_conflicts(name, claims, standing_by.keys().cloned().collect(), &present);
         let expectation = match store {
             Some(store) => Expectation::from_stored(name, store.at(name)),
             None => Expectation {
@@ -189,7 +200,7 @@ impl NameStep {
             stored: stored(name, zone, &desired, store),
             won: desired.iter().map(won).collect(),
             gave_way: conflicts.iter().map(gave_way).collect(),
-            standing_by: stood_in_for.iter().map(ToString::to_string).collect(),
+            standing_by: standing_by.into_iter().map(StandingBy::of).collect(),
             answers: Vec::new(),
             recorded: None,
             expectation,
@@ -212,6 +223,12 @@ impl NameStep {
         let wrong = self.answers.iter().filter(|answer| !answer.is_right);
         let wrong = wrong.map(|answer| next::wrong_answer(answer.cluster.as_deref(), is_late));
         gave_way.chain(late).chain(foreign).chain(wrong).collect()
+    }
+}
+
+impl StandingBy {
+    fn of((cluster, delay): (ClusterId, Option<Duration>)) -> Self {
+        Self { cluster: cluster.to_string(), takes_over_after_seconds: delay.map(|delay| delay.as_secs()) }
     }
 }
 

@@ -116,6 +116,49 @@ fn who_wins_and_who_gives_way_is_told() {
 }
 
 #[test]
+fn a_cluster_that_comes_back_stands_by_for_a_while_and_says_for_how_long() {
+    const FRONT: &str = "front.openmcp.cluster";
+    let policy = json!({
+        "baseDomain": "openmcp.cluster",
+        "sharedNames": [{
+            "name": FRONT,
+            "clusters": [
+                { "name": "workload01", "namespace": "openmcp-system" },
+                { "name": "workload02", "namespace": "openmcp-system" },
+            ],
+            "serve": "First",
+        }],
+    });
+    let policy = DNSPolicy::new("p", serde_json::from_value(policy).unwrap());
+    let mut landscape = with("workload01", &ingress("front", FRONT, "{ip: 10.9.0.1}"));
+    let other = with("workload02", &ingress("front", FRONT, "{ip: 10.9.0.2}"));
+    let other = other.clusters.into_iter().find(|member| &*member.id.name == "workload02").unwrap();
+    let of_this = landscape.clusters.iter_mut().find(|member| member.id == other.id).unwrap();
+    *of_this = other;
+    let engine = Engine::new(Limits::default()).unwrap();
+    let loaded = LoadedPolicy::load(&engine, STANDARD, Some(&policy)).unwrap();
+    let of = |store: Option<&Mirror>| {
+        let explanation = Explanation::of(&loaded, &landscape, &FRONT.parse().unwrap(), store);
+        let NameStep { won, standing_by, .. } = explanation.names.into_iter().next().unwrap();
+        let [StandingBy { cluster, takes_over_after_seconds }] = &standing_by[..] else {
+            panic!("{standing_by:?}")
+        };
+        (won[0].record.clone(), cluster.clone(), *takes_over_after_seconds)
+    };
+    let stored = |cluster: &str, address: &str| {
+        let value = format!(
+            r#"{{"host":"{address}","ttl":60,"owner":"openmcp.cluster/openmcp-system/{cluster}","source":"Ingress/default/front"}}"#
+        );
+        store(&[("/skydns/cluster/openmcp/front/00000000000000a1", &value, 7)])
+    };
+    let [first, second] = ["openmcp-system/workload01", "openmcp-system/workload02"].map(str::to_owned);
+    let second_waits = ("A 10.9.0.1".to_owned(), second, None);
+    assert_eq!(of(None), second_waits);
+    assert_eq!(of(Some(&stored("workload01", "10.9.0.1"))), second_waits);
+    assert_eq!(of(Some(&stored("workload02", "10.9.0.2"))), ("A 10.9.0.2".to_owned(), first, Some(60)));
+}
+
+#[test]
 fn a_name_that_a_wildcard_answers_leads_to_the_wildcard() {
     let landscape =
         with("workload01", &ingress("any", "*.apps.workload01.openmcp.cluster", "{ip: 10.1.1.1}"));

@@ -49,6 +49,10 @@ pub struct NameChange {
     pub before: Vec<String>,
     /// What would; empty for a name that goes.
     pub after: Vec<String>,
+    /// The cluster that comes first takes over when it has asked for the name for so long without interruption; `None` where
+    /// nobody waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes_over_after_seconds: Option<u64>,
 }
 
 /// A claim that would not be published.
@@ -99,6 +103,7 @@ impl Plan {
             name: (*name).clone(),
             before: lines(old.get(*name)),
             after: lines(new.get(*name)),
+            takes_over_after_seconds: new.get(*name).and_then(StandingName::takes_over_after_seconds),
         });
         let reason = if same_rules(before.policy, after.policy) { Reason::Seen } else { Reason::Decided };
         let held = after.landscape.clusters.iter().filter_map(|member| {

@@ -1,6 +1,7 @@
 //! What stands published of a landscape, claim by claim and name by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
@@ -8,7 +9,7 @@ use openmcp_dns_core::codes;
 use openmcp_dns_core::conflict::{Claimant, Desired, Present, Staying, Winners, resolve_conflicts};
 use openmcp_dns_core::index::{Index, State};
 use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::precedence::{Precedence, giving_way};
+use openmcp_dns_core::precedence::{Precedence, Presence, giving_way};
 use openmcp_dns_core::record::{RecordSet, RecordValue};
 use openmcp_dns_core::recording::explain;
 
@@ -30,7 +31,11 @@ pub(super) type Names = BTreeMap<HostName, StandingName>;
 
 /// What stands at a name, and who gave way there.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct StandingName(Winners);
+pub(super) struct StandingName {
+    winners: Winners,
+    /// For how long a cluster has to ask for the name before it takes over from one that came after it.
+    failback_delay: Option<Duration>,
+}
 
 impl Published {
     /// Decides on all claims of a side; what is not there any more goes.
@@ -99,7 +104,7 @@ impl Published {
         }
         let standing = offers.into_iter().map(|(name, offers)| {
             let claims = offers.iter().map(|(claimant, set)| (claimant, *set));
-            let present = offers.iter().map(|((cluster, _), _)| (cluster, true)).collect();
+            let present = offers.iter().map(|((cluster, _), _)| (cluster, Presence::STORED)).collect();
             let stood_in_for = giving_way(&name, &present, |cluster| self.precedence.get(cluster));
             let before = old.get(&name);
             let stays = |desired: &&Desired| {
@@ -108,7 +113,7 @@ impl Published {
                     && !stood_in_for.contains(cluster)
                     && (!self.decided.contains(cluster) || open.contains(&(cluster, name.clone())))
             };
-            let stored = before.into_iter().flat_map(|before| &before.0.desired);
+            let stored = before.into_iter().flat_map(|before| &before.winners.desired);
             let stored: Vec<Desired> = stored.filter(stays).cloned().collect();
             let staying = stored.iter().map(|Desired { cluster, source, value, ttl_seconds: _ }| Staying {
                 cluster: cluster.clone(),
@@ -124,11 +129,28 @@ impl Published {
                 }
             }
             desired.sort_by(|a, b| (&a.cluster, &a.value).cmp(&(&b.cluster, &b.value)));
-            (name, StandingName(winners))
+            let failback_delay = before.and_then(|before| self.failback_delay(&name, before, &winners));
+            (name, StandingName { winners, failback_delay })
         });
-        let is_any =
-            |standing: &StandingName| !standing.0.desired.is_empty() || !standing.0.conflicts.is_empty();
+        let is_any = |standing: &StandingName| {
+            !standing.winners.desired.is_empty() || !standing.winners.conflicts.is_empty()
+        };
         standing.filter(|(_, standing)| is_any(standing)).collect()
+    }
+
+    /// For how long what stood at a name stays before another cluster takes over.
+    fn failback_delay(&self, name: &HostName, before: &StandingName, winners: &Winners) -> Option<Duration> {
+        let asks = winners.desired.iter().map(|desired| &desired.cluster).chain(&winners.stood_in_for);
+        let presence = |cluster: &ClusterId| {
+            let has_asked = before.winners.stood_in_for.contains(cluster);
+            let lasts = if has_asked { Duration::MAX } else { Duration::ZERO };
+            Presence { is_stored: before.has(cluster), lasts }
+        };
+        let present = asks.map(|cluster| (cluster, presence(cluster))).collect();
+        let wait = giving_way(name, &present, |cluster| self.precedence.get(cluster));
+        let serving = winners.desired.iter().filter(|desired| wait.contains(&desired.cluster));
+        let places = serving.filter_map(|desired| self.precedence.get(&desired.cluster)?.places.get(name));
+        places.map(|place| place.failback_delay).max()
     }
 
     /// Where it is open whether an object of a cluster may publish: what the cluster had there stays, whoever that was from.
@@ -151,33 +173,38 @@ impl Published {
 }
 
 impl StandingName {
+    /// After how many seconds what stands here takes over from what stood here before; `None` where that is at once.
+    pub(super) fn takes_over_after_seconds(&self) -> Option<u64> {
+        self.failback_delay.map(|delay| delay.as_secs())
+    }
+
     /// The values as lines, sorted.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |Desired { cluster, source, value, ttl_seconds }: &Desired| {
             format!("{ttl_seconds} {} {value} ({source} of cluster {cluster})", value.record_type())
         };
-        self.0.desired.iter().map(line).collect()
+        self.winners.desired.iter().map(line).collect()
     }
 
     /// Whether a cluster has a value there.
     pub(super) fn has(&self, cluster: &ClusterId) -> bool {
-        self.0.desired.iter().any(|desired| desired.cluster == *cluster)
+        self.winners.desired.iter().any(|desired| desired.cluster == *cluster)
     }
 
     /// Whether a claim of a cluster gives way there.
     pub(super) fn gives_way(&self, cluster: &ClusterId) -> bool {
-        self.0.stood_in_for.contains(cluster)
-            || self.0.conflicts.iter().any(|conflict| conflict.loser.0 == *cluster)
+        self.winners.stood_in_for.contains(cluster)
+            || self.winners.conflicts.iter().any(|conflict| conflict.loser.0 == *cluster)
     }
 
     /// The alias that stands there.
     pub(super) fn cname(&self) -> Option<HostName> {
-        self.0.desired.iter().find_map(|desired| alias(&desired.value))
+        self.winners.desired.iter().find_map(|desired| alias(&desired.value))
     }
 
     /// The claims that give way there.
     pub(super) fn gave_way(&self, name: &HostName) -> Vec<NotPublished> {
-        let claims = self.0.conflicts.iter().map(|conflict| NotPublished {
+        let claims = self.winners.conflicts.iter().map(|conflict| NotPublished {
             host_name: name.to_string(),
             cluster: conflict.loser.0.to_string(),
             object: conflict.loser.1.to_string(),

@@ -114,3 +114,44 @@ fn another_policy_is_a_change_like_any_other() {
     let (come, go, change) = there.counts();
     assert!(come == 0 && go == 0 && change > 3, "{there:#?}");
 }
+
+#[test]
+fn a_cluster_that_comes_first_takes_over_after_its_delay() {
+    let ingress = |address: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: front, namespace: default}}\n\
+             spec: {{rules: [{{host: front.openmcp.cluster}}]}}\nstatus: {{loadBalancer: {{ingress: [{{ip: {address}}}]}}}}\n"
+        )
+    };
+    let of = |first: &str, second: &str, all: &[(&str, &str)]| {
+        let cluster = |name: &str| format!("{{name: {name}, namespace: openmcp-system}}");
+        let clusters = format!("[{}, {}]", cluster(first), cluster(second));
+        let policy = format!(
+            "apiVersion: dns.openmcp.cloud/v1alpha1\nkind: DNSPolicy\nmetadata: {{name: landscape}}\nspec:\n  \
+             baseDomain: openmcp.cluster\n  module: {{builtIn: standard}}\n  \
+             sharedNames: [{{name: front.openmcp.cluster, clusters: {clusters}, serve: First, failbackDelaySeconds: 90}}]\n"
+        );
+        let copy = with("platform/policy.yaml", &policy);
+        for (cluster, address) in all {
+            fs::write(copy.path().join(cluster).join("front.yaml"), ingress(address)).unwrap();
+        }
+        copy
+    };
+    let (w1, w2) = (("workload01", "10.9.0.1"), ("workload02", "10.9.0.2"));
+    let one = of("workload01", "workload02", &[w2]);
+    let both = of("workload01", "workload02", &[w1, w2]);
+    let other_order = of("workload02", "workload01", &[w1, w2]);
+    for (before, after, address, delay) in [
+        // It comes back.
+        (&one, &both, w1.1, Some(90)),
+        // The one that serves goes.
+        (&both, &one, w2.1, None),
+        // Both have been there for long.
+        (&both, &other_order, w2.1, None),
+    ] {
+        let plan = plan(before.path(), after.path());
+        let [change] = &plan.names[..] else { panic!("{plan:#?}") };
+        assert!(change.after.len() == 1 && change.after[0].contains(address), "{change:?}");
+        assert_eq!(change.takes_over_after_seconds, delay, "{change:?}");
+    }
+}

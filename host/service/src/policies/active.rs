@@ -12,7 +12,7 @@ use openmcp_dns_core::guards::GuardId;
 use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
-use openmcp_dns_core::precedence::Precedence;
+use openmcp_dns_core::precedence::{Place, Precedence};
 use openmcp_dns_core::srv_records::WithSrvRecords;
 use openmcp_dns_core::ttl::TtlBounds;
 
@@ -119,8 +119,10 @@ impl ActivePolicy<'_> {
 /// How a cluster stands at names that others publish as well.
 fn precedence(spec: &DNSPolicySpec, zone: &HostName, id: &ClusterId, cluster: &Cluster) -> Precedence {
     let with_order = spec.shared_names.iter().filter(|shared| shared.serve == Serve::First);
-    let places = with_order.filter_map(|SharedName { name, clusters, serve: _ }| {
-        let place = clusters.iter().position(|identity| identity.names(id))?;
+    let places = with_order.filter_map(|SharedName { name, clusters, serve: _, failback_delay_seconds }| {
+        let number = clusters.iter().position(|identity| identity.names(id))?;
+        let failback_delay = Duration::from_secs((*failback_delay_seconds).into());
+        let place = Place { number, failback_delay };
         Some((granted("spec.sharedNames", name, zone).ok()?, place))
     });
     Precedence { is_evacuated: is_evacuated(cluster), places: Arc::new(places.collect()) }
@@ -135,9 +137,8 @@ pub(super) struct Granted<'s> {
 
 /// The shared names of a policy.
 pub(super) fn shared_names<'s>(spec: &'s DNSPolicySpec, zone: &HostName) -> Vec<Granted<'s>> {
-    let granted = |SharedName { name, clusters, serve: _ }: &'s SharedName| Granted {
-        clusters,
-        name: granted("spec.sharedNames", name, zone),
+    let granted = |SharedName { name, clusters, serve: _, failback_delay_seconds: _ }: &'s SharedName| {
+        Granted { clusters, name: granted("spec.sharedNames", name, zone) }
     };
     spec.shared_names.iter().map(granted).collect()
 }

@@ -2,7 +2,7 @@
 
 use openmcp_dns_kit::explain::{
     AnswerStep, ClaimStep, DecisionStep, Explanation, GaveWay, ListenerStep, NameStep, ParentStep,
-    RecordedStep, StoredStep, Unknown, Where, Won,
+    RecordedStep, StandingBy, StoredStep, Unknown, Where, Won,
 };
 
 /// Columns of what is said of a step.
@@ -117,8 +117,14 @@ fn name(text: &mut String, name: &NameStep) {
     for GaveWay { cluster, object, message } in gave_way {
         line(text, "gives way", &format!("{object} of cluster {cluster}: {message}"));
     }
-    for cluster in standing_by {
-        line(text, "stands by", &format!("cluster {cluster}: others have the name, and come before it"));
+    for StandingBy { cluster, takes_over_after_seconds } in standing_by {
+        let why = match takes_over_after_seconds {
+            Some(seconds) => {
+                format!("it takes over when it has asked for the name for {seconds} s without interruption")
+            }
+            None => "others have the name, and come before it".to_owned(),
+        };
+        line(text, "stands by", &format!("cluster {cluster}: {why}"));
     }
     for StoredStep { key, revision, record, owner: _, object: _, standing } in stored {
         let revision = at_revision(*revision);

@@ -5,8 +5,9 @@ use openmcp_dns_kit::plan::{Held, NameChange, NotPublished, Plan};
 /// For people: what goes with `-` in front, and what comes with `+`.
 pub(super) fn text(plan: &Plan) -> String {
     let mut text = String::new();
-    for NameChange { name, before, after } in &plan.names {
-        text.push_str(&format!("{name}\n"));
+    for NameChange { name, before, after, takes_over_after_seconds } in &plan.names {
+        let wait = wait(*takes_over_after_seconds).map_or_else(String::new, |wait| format!(" ({wait})"));
+        text.push_str(&format!("{name}{wait}\n"));
         for (sign, lines, others) in [('-', before, after), ('+', after, before)] {
             for line in lines.iter().filter(|line| !others.contains(line)) {
                 text.push_str(&format!("  {sign} {line}\n"));
@@ -38,8 +39,9 @@ pub(super) fn markdown(plan: &Plan) -> String {
     if !plan.names.is_empty() {
         text.push_str("\n| name | before | after |\n|---|---|---|\n");
     }
-    for NameChange { name, before, after } in &plan.names {
-        text.push_str(&format!("| `{name}` | {} | {} |\n", cell(before), cell(after)));
+    for NameChange { name, before, after, takes_over_after_seconds } in &plan.names {
+        let wait = wait(*takes_over_after_seconds).map_or_else(String::new, |wait| format!("<br>{wait}"));
+        text.push_str(&format!("| `{name}` | {} | {}{wait} |\n", cell(before), cell(after)));
     }
     if !plan.not_published.is_empty() {
         text.push_str("\n| not published | object | why |\n|---|---|---|\n");
@@ -52,6 +54,11 @@ pub(super) fn markdown(plan: &Plan) -> String {
         text.push_str(&format!("\n**Held until it is confirmed:** {}\n", self::held(held)));
     }
     text
+}
+
+/// What comes does so later.
+fn wait(seconds: Option<u64>) -> Option<String> {
+    seconds.map(|seconds| format!("when it has been asked for without interruption for {seconds} s"))
 }
 
 fn separate(text: &mut String) {

@@ -1,5 +1,6 @@
 //! The machine of one writer: what is offered and stored at names, and the changes that follow.
 
+mod failback;
 mod members;
 mod planning;
 mod ready;
@@ -26,6 +27,7 @@ use crate::record::RecordSet;
 use crate::service_names::ServiceNames;
 use crate::skydns::{Owner, Prefix};
 
+use failback::Failback;
 pub(super) use members::Member;
 pub(super) use planning::Deletions;
 use ready::Ready;
@@ -46,6 +48,7 @@ pub(super) struct Names {
     members: BTreeMap<ClusterId, Member>,
     /// How many of them stand behind or before others somewhere.
     with_precedence: usize,
+    failback: Failback,
     offers: HashMap<HostName, Vec<Offer>>,
     /// What the service itself publishes; `None` until that is known.
     service: Option<ServiceNames>,
@@ -89,6 +92,7 @@ impl Names {
             trouble: Trouble::default(),
             members: BTreeMap::new(),
             with_precedence: 0,
+            failback: Failback::default(),
             offers: HashMap::new(),
             service: None,
             pending: BTreeMap::new(),
@@ -145,7 +149,7 @@ impl Names {
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let writable = self.under_way.writing() < ready::MAX_WRITING;
         let next = if writable { self.ready.due(now) } else { None };
-        next.into_iter().chain(self.trouble.due(now)).min()
+        next.into_iter().chain(self.trouble.due(now)).chain(self.failback.due()).min()
     }
 
     pub(super) fn join(&mut self, cluster: &ClusterId, member: Member) {
@@ -184,6 +188,7 @@ impl Names {
     pub(super) fn leave(&mut self, cluster: &ClusterId) {
         self.members.remove(cluster);
         self.count_precedence();
+        self.failback.forget(cluster);
         self.ready.forget(cluster);
         self.conflicts.remove(cluster);
         self.refusals.remove(cluster);
@@ -195,7 +200,7 @@ impl Names {
     }
 
     /// An object shall be published so from now on.
-    pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, reason: Reason) {
+    pub(super) fn offer(&mut self, claimant: &Claimant, offers: Offers, reason: Reason, now: Instant) {
         for (name, offer) in offers {
             let is_news = match offer {
                 index::Offer::Records(record_sets) => {
@@ -209,10 +214,24 @@ impl Names {
                     true
                 }
             };
+            self.note_presence(&claimant.0, &name, now);
             if is_news {
                 self.look_at(name, reason);
             }
         }
+    }
+
+    /// Where clusters have an order, it counts since when they ask for the name.
+    fn note_presence(&mut self, cluster: &ClusterId, name: &HostName, now: Instant) {
+        if self.with_precedence == 0 {
+            return;
+        }
+        let precedence = self.members.get(cluster).and_then(|member| member.precedence.as_ref());
+        let has_place = precedence.is_some_and(|precedence| precedence.places.contains_key(name));
+        let mut offers = self.offers.get(name).into_iter().flatten();
+        let is_there =
+            has_place && offers.any(|offer| offer.claimant.0 == *cluster && !offer.record_sets.is_empty());
+        self.failback.note(cluster, name, is_there, now);
     }
 
     /// Gives whether there was an offer of the object.

@@ -12,7 +12,7 @@ use crate::expectation::{Expectation, kept_seconds};
 use crate::mirror::StoredName;
 use crate::name::HostName;
 use crate::plan::{self, MAX_CHANGES, NamePlan, Steps};
-use crate::precedence::giving_way;
+use crate::precedence::{Presence, giving_way};
 use crate::record::RecordType;
 use crate::skydns::Owner;
 
@@ -39,14 +39,15 @@ pub(in crate::recording) type Deletions = BTreeMap<Reason, BTreeSet<HostName>>;
 
 impl Names {
     /// Looks at all names that may have to change: what deletes nothing is ready to be written.
-    pub(in crate::recording) fn draft(&mut self, effects: &mut Vec<NameEffect>) -> Draft {
+    pub(in crate::recording) fn draft(&mut self, now: Instant, effects: &mut Vec<NameEffect>) -> Draft {
         let mut draft = Draft::default();
         if !self.store_is_known || self.pending.is_empty() {
             return draft;
         }
         for (name, reason) in std::mem::take(&mut self.pending) {
+            self.wait_at(&name, now);
             let nothing_held = BTreeSet::new();
-            let winners = self.winners(&name, &nothing_held);
+            let winners = self.winners(&name, &nothing_held, now);
             let found = self.look(&name, &nothing_held, &winners);
             if found.withdrawn_from.is_empty() {
                 self.make_ready(name, found, &winners, nothing_held, effects);
@@ -66,12 +67,13 @@ impl Names {
         &mut self,
         draft: Draft,
         held: &BTreeMap<ClusterId, BTreeSet<HostName>>,
+        now: Instant,
         effects: &mut Vec<NameEffect>,
     ) {
         for (name, withdrawn_from) in draft.withdrawing {
             let holds = |id: &&ClusterId| held.get(*id).is_some_and(|names| names.contains(&name));
             let held: BTreeSet<ClusterId> = withdrawn_from.iter().filter(holds).cloned().collect();
-            let winners = self.winners(&name, &held);
+            let winners = self.winners(&name, &held, now);
             let found = self.look(&name, &held, &winners);
             self.make_ready(name, found, &winners, held, effects);
         }
@@ -81,7 +83,7 @@ impl Names {
     pub(in crate::recording) fn write(&mut self, now: Instant, effects: &mut Vec<NameEffect>) {
         while self.under_way.writing() < MAX_WRITING {
             let Some((name, cluster, held)) = self.ready.pop(now) else { return };
-            let winners = self.winners(&name, &held);
+            let winners = self.winners(&name, &held, now);
             let plan = self.plan_name(&name, &held, &winners);
             if plan.changes.is_empty() {
                 // A kind that it depends on is not in sync any more.
@@ -102,8 +104,8 @@ impl Names {
     }
 
     /// What is to stand at a name, while nothing of the clusters in `held` is deleted.
-    fn winners(&self, name: &HostName, held: &BTreeSet<ClusterId>) -> Winners {
-        let stood_in_for = self.stood_in_for(name);
+    fn winners(&self, name: &HostName, held: &BTreeSet<ClusterId>, now: Instant) -> Winners {
+        let stood_in_for = self.stood_in_for(name, now);
         let offers = self.offers_at(name);
         let sets =
             offers.iter().flat_map(|offer| offer.record_sets.iter().map(move |set| (&offer.claimant, set)));
@@ -138,22 +140,49 @@ impl Names {
 
     /// The clusters that give way at a name because of how they stand there: somebody else has it, too, and will go on
     /// having it.
-    fn stood_in_for(&self, name: &HostName) -> BTreeSet<ClusterId> {
+    fn stood_in_for(&self, name: &HostName, now: Instant) -> BTreeSet<ClusterId> {
         if self.with_precedence == 0 {
             return BTreeSet::new();
         }
+        giving_way(name, &self.present(name, now), |cluster| self.members.get(cluster)?.precedence.as_ref())
+    }
+
+    /// What there is of clusters at a name.
+    fn present(&self, name: &HostName, now: Instant) -> BTreeMap<&ClusterId, Presence> {
         let offers = self.offers_at(name).iter().filter(|offer| !offer.record_sets.is_empty());
-        let mut present: BTreeMap<&ClusterId, bool> =
-            offers.map(|offer| (&offer.claimant.0, false)).collect();
+        let offers = offers.map(|offer| {
+            let cluster = &offer.claimant.0;
+            (cluster, Presence { is_stored: false, lasts: self.failback.lasts(cluster, name, now) })
+        });
+        let mut present: BTreeMap<&ClusterId, Presence> = offers.collect();
         // What stands there and cannot be withdrawn counts as well: its cluster has not been looked at yet.
         for stored in self.store.at(name).into_iter().flat_map(StoredName::iter) {
             let Some(owner) = stored.owner().filter(|owner| !owner.is_service()) else { continue };
-            if present.contains_key(&owner.cluster) || !self.may_go(name, owner, stored.source()) {
-                present.insert(&owner.cluster, true);
+            if let Some(presence) = present.get_mut(&owner.cluster) {
+                presence.is_stored = true;
+            } else if !self.may_go(name, owner, stored.source()) {
+                present.insert(&owner.cluster, Presence::STORED);
             }
         }
-        let precedence = |cluster: &ClusterId| self.members.get(cluster)?.precedence.as_ref();
-        giving_way(name, &present, precedence)
+        present
+    }
+
+    /// Looks at a name again when the next cluster has stayed there for long enough.
+    fn wait_at(&mut self, name: &HostName, now: Instant) {
+        if self.with_precedence == 0 {
+            return;
+        }
+        let clusters: BTreeSet<ClusterId> =
+            self.offers_at(name).iter().map(|offer| offer.claimant.0.clone()).collect();
+        for cluster in clusters {
+            self.note_presence(&cluster, name, now);
+        }
+        let present = self.present(name, now).into_iter();
+        let waits = present.filter_map(|(cluster, presence)| {
+            self.members.get(cluster)?.precedence.as_ref()?.waits_for(name, presence)
+        });
+        let until = waits.min().map(|left| now + left);
+        self.failback.wait(name, until);
     }
 
     /// The way there for clusters, but nothing of those in `held` is deleted.

@@ -70,6 +70,9 @@ impl Names {
 
     /// Time has passed.
     pub(in crate::recording) fn pass(&mut self, now: Instant) -> Concerns {
+        for name in self.failback.pass(now) {
+            self.look_at(name, Reason::Seen);
+        }
         if self.trouble.is_news(now) { Concerns::Everyone } else { Concerns::Some }
     }
 

@@ -1,5 +1,7 @@
 //! Histories of several clusters: domains, shared names, release.
 
+use std::time::Duration;
+
 use super::*;
 use crate::objects::Change;
 use crate::recording::ClusterCommand;
@@ -281,4 +283,103 @@ fn the_first_cluster_in_an_order_serves_a_name_and_the_next_takes_over() {
     world.govern("w2", &Rules::default());
     world.rest();
     assert_eq!(at_shared(&world), ["10.0.0.1", "10.0.0.2"]);
+}
+
+/// A first and a second cluster with a wait of a minute; the first one has left the name, and the second serves it.
+fn failed_over() -> World {
+    let with = |place| Rules { place: Some(place), failback_delay: MINUTE, ..Rules::default() };
+    let mut world = sharing([&with(0), &with(1)]);
+    assert_eq!(at_shared(&world), ["10.0.0.1"], "at first, nobody serves it, and nobody waits");
+    world.remove("w1", "shop");
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"], "at once");
+    world
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn comes_back(world: &mut World) {
+    world.observe("w1", Change::Set(ingress("shop", SHARED, "10.0.0.1")));
+    world.rest();
+}
+
+#[test]
+fn the_first_cluster_takes_over_again_when_it_has_been_back_for_a_while() {
+    let mut world = failed_over();
+    comes_back(&mut world);
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    // It comes and goes: each time, it waits anew.
+    for _ in 0..3 {
+        world.wait(MINUTE - Duration::from_secs(1));
+        world.remove("w1", "shop");
+        world.rest();
+        comes_back(&mut world);
+        assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    }
+    let now = world.now;
+    assert_eq!(world.recording.due(now), Some(now + MINUTE));
+    world.wait(MINUTE - Duration::from_secs(1));
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    world.wait(Duration::from_secs(1));
+    world.rest();
+    assert_eq!((at_shared(&world), world.recording.due(world.now)), (vec!["10.0.0.1".to_owned()], None));
+}
+
+#[test]
+fn nobody_waits_when_the_cluster_that_serves_goes_or_is_taken_out() {
+    let mut world = failed_over();
+    comes_back(&mut world);
+    world.remove("w2", "shop");
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+
+    let mut world = failed_over();
+    comes_back(&mut world);
+    let second = Rules { place: Some(1), failback_delay: MINUTE, ..Rules::default() };
+    world.govern("w2", &Rules { is_evacuated: true, ..second.clone() });
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+    // Who serves goes on when another policy says that it comes first.
+    world.govern("w2", &second);
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+}
+
+#[test]
+fn after_a_restart_what_stands_goes_on_and_the_wait_begins_anew() {
+    let mut world = failed_over();
+    comes_back(&mut world);
+    world.wait(MINUTE - Duration::from_secs(1));
+    world.restart();
+    for (place, cluster) in ["w1", "w2"].into_iter().enumerate() {
+        world.govern(cluster, &Rules { place: Some(place), failback_delay: MINUTE, ..Rules::default() });
+        world.list(cluster, vec![ingress("shop", SHARED, &format!("10.0.0.{}", place + 1))]);
+        world.rest();
+    }
+    world.wait(MINUTE - Duration::from_secs(1));
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    world.wait(Duration::from_secs(1));
+    world.rest();
+    assert_eq!(at_shared(&world), ["10.0.0.1"]);
+}
+
+#[test]
+fn another_delay_holds_at_once() {
+    let mut world = failed_over();
+    comes_back(&mut world);
+    world.wait(Duration::from_secs(20));
+    let with =
+        |seconds| Rules { place: Some(0), failback_delay: Duration::from_secs(seconds), ..Rules::default() };
+    world.govern("w1", &with(90));
+    world.rest();
+    assert_eq!(world.recording.due(world.now), Some(world.now + Duration::from_secs(70)));
+    world.govern("w1", &with(30));
+    world.rest();
+    assert_eq!(world.recording.due(world.now), Some(world.now + Duration::from_secs(10)));
+    assert_eq!(at_shared(&world), ["10.0.0.2"]);
+    world.govern("w1", &with(0));
+    world.rest();
+    assert_eq!((at_shared(&world), world.recording.due(world.now)), (vec!["10.0.0.1".to_owned()], None));
 }

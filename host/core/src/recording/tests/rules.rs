@@ -15,7 +15,7 @@ use crate::objects::Change;
 use crate::policy::{
     CheckedClaim, Context, Denial, FailureKind, Policy, PolicyFailure, ProposedRecordSet, Verdict,
 };
-use crate::precedence::Precedence;
+use crate::precedence::{Place, Precedence};
 use crate::record::RecordType;
 
 pub(super) const ZONE: &str = "openmcp.cluster";
@@ -40,6 +40,8 @@ pub(super) struct Rules {
     pub(super) is_evacuated: bool,
     /// Its place in the order of the clusters that have the shared name.
     pub(super) place: Option<usize>,
+    /// How long a cluster waits there before it takes over.
+    pub(super) failback_delay: Duration,
 }
 
 impl Rules {
@@ -50,7 +52,11 @@ impl Rules {
     pub(super) fn module(&self, cluster: &str) -> ClusterModule {
         ClusterModule {
             policy: Arc::new(self.clone()),
-            module_digest: format!("{:?}", Self { is_evacuated: false, place: None, ..self.clone() }).into(),
+            module_digest: format!(
+                "{:?}",
+                Self { is_evacuated: false, place: None, failback_delay: Duration::ZERO, ..self.clone() }
+            )
+            .into(),
             guards: Arc::default(),
             context: Arc::new(Context {
                 base_domain: self.zone.unwrap_or(ZONE).parse().unwrap(),
@@ -76,7 +82,12 @@ impl Rules {
             precedence: Precedence {
                 is_evacuated: self.is_evacuated,
                 places: Arc::new(
-                    self.place.map(|place| (SHARED.parse().unwrap(), place)).into_iter().collect(),
+                    self.place
+                        .map(|number| {
+                            (SHARED.parse().unwrap(), Place { number, failback_delay: self.failback_delay })
+                        })
+                        .into_iter()
+                        .collect(),
                 ),
             },
             route_status: true,

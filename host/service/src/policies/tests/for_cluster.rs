@@ -38,7 +38,11 @@ fn a_cluster_has_its_place_in_the_order_of_a_shared_name_and_may_be_taken_out() 
     });
     let precedence = policy_for(spec.clone(), &[(EVACUATE_ANNOTATION, "no")]).precedence;
     assert!(!precedence.is_evacuated);
-    let places: Vec<_> = precedence.places.iter().map(|(name, place)| (name.as_str(), *place)).collect();
-    assert_eq!(places, [("first.openmcp.cluster", 1)]);
+    let places: Vec<_> = precedence
+        .places
+        .iter()
+        .map(|(name, place)| (name.as_str(), place.number, place.failback_delay.as_secs()))
+        .collect();
+    assert_eq!(places, [("first.openmcp.cluster", 1, 60)]);
     assert!(policy_for(spec, &[(EVACUATE_ANNOTATION, "true")]).precedence.is_evacuated);
 }

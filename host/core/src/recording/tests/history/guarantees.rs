@@ -62,7 +62,7 @@ impl Guarantees {
         }
         match *step {
             Step::Restart => self.lives = Default::default(),
-            Step::Govern { cluster, denies, fails, evacuated: _ } => {
+            Step::Govern { cluster, denies, fails, evacuated: _, ordered: _ } => {
                 self.lives[cluster].is_governed = true;
                 self.lives[cluster].modules.push(Module { denies: DENIES[denies], fails });
                 if !fails {

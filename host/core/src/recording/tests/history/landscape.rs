@@ -13,6 +13,9 @@ use crate::recording::{ClusterCommand, Input, Observation};
 /// From here on, objects are routes.
 pub(super) const ROUTES: u8 = 4;
 
+/// Some steps of waiting are shorter, some longer.
+const FAILBACK_DELAY: Duration = Duration::from_secs(60);
+
 /// What some of them lead to.
 const ALIAS: &str = "lb.example.com";
 
@@ -58,6 +61,8 @@ pub(super) struct Cluster {
     pub(super) denies: Option<&'static str>,
     /// Whether it is taken out.
     pub(super) is_evacuated: bool,
+    /// Whether it has a place in the order of the clusters that have the shared name.
+    pub(super) is_ordered: bool,
     /// It stands or stood under a policy: before, nobody hears what is observed of it.
     pub(super) is_known: bool,
     /// It is being deleted.
@@ -113,9 +118,14 @@ impl Landscape {
 
     pub(super) fn govern_and_list(&mut self, world: &mut World, cluster: usize) {
         self.clusters[cluster].is_known = true;
-        let Cluster { denies, is_evacuated, .. } = self.clusters[cluster];
-        world.govern(CLUSTERS[cluster], &Rules { denies, is_evacuated, ..Rules::default() });
+        world.govern(CLUSTERS[cluster], &self.rules(cluster));
         self.list(world, cluster);
+    }
+
+    fn rules(&self, cluster: usize) -> Rules {
+        let Cluster { denies, is_evacuated, is_ordered, .. } = self.clusters[cluster];
+        let place = is_ordered.then_some(cluster);
+        Rules { denies, is_evacuated, place, failback_delay: FAILBACK_DELAY, ..Rules::default() }
     }
 
     /// What the store should hold when all is known.
@@ -128,15 +138,19 @@ impl Landscape {
                 claims.map(|(_, host, address)| (host.to_owned(), (*name).to_owned(), address.to_owned())),
             );
         }
-        // Who is taken out leaves a name to others, where there are others.
-        let evacuated = CLUSTERS.iter().zip(&self.clusters).filter(|(_, cluster)| cluster.is_evacuated);
-        let evacuated: BTreeSet<&str> = evacuated.map(|(name, _)| *name).collect();
-        let is_left = |host: &str| {
-            wanted.iter().any(|(other, of, _)| other == host && !evacuated.contains(of.as_str()))
+        // Who is taken out, or comes after others in the order, leaves a name to them.
+        let rank = |host: &str, of: &str| {
+            let place = CLUSTERS.iter().position(|cluster| *cluster == of).unwrap();
+            let Cluster { is_evacuated, is_ordered, .. } = self.clusters[place];
+            (is_evacuated, if is_ordered && host == SHARED { place } else { 0 })
         };
-        let left: BTreeSet<String> =
-            wanted.iter().map(|(host, ..)| host.clone()).filter(|host| is_left(host)).collect();
-        wanted.retain(|(host, of, _)| !left.contains(host) || !evacuated.contains(of.as_str()));
+        let mut first = BTreeMap::new();
+        for (host, of, _) in &wanted {
+            let rank = rank(host, of);
+            let first = first.entry(host.clone()).or_insert(rank);
+            *first = rank.min(*first);
+        }
+        wanted.retain(|(host, of, _)| first[host] == rank(host, of));
         // An alias cannot stand beside addresses.
         let addressed = wanted.iter().filter(|(.., value)| value != ALIAS);
         let addressed: BTreeSet<String> = addressed.map(|(host, ..)| host.clone()).collect();
@@ -208,16 +222,15 @@ impl Landscape {
                 let id = super::super::id(CLUSTERS[cluster]);
                 world.tell(Input::Observation(id, trouble));
             }
-            Step::Govern { cluster, denies, fails, evacuated: is_evacuated } => {
+            Step::Govern { cluster, denies, fails, evacuated, ordered } => {
                 let of = &mut self.clusters[cluster];
-                (of.denies, of.is_known, of.is_evacuated) = (DENIES[denies], true, is_evacuated);
-                let rules = Rules { denies: DENIES[denies], fails, is_evacuated, ..Rules::default() };
-                world.govern(CLUSTERS[cluster], &rules);
+                (of.denies, of.is_known) = (DENIES[denies], true);
+                (of.is_evacuated, of.is_ordered) = (evacuated, ordered);
+                world.govern(CLUSTERS[cluster], &Rules { fails, ..self.rules(cluster) });
             }
             Step::Compare { cluster, denies } => {
                 self.clusters[cluster].is_known = true;
-                let Cluster { denies: active, is_evacuated, .. } = self.clusters[cluster];
-                let active = Rules { denies: active, is_evacuated, ..Rules::default() };
+                let active = self.rules(cluster);
                 let candidate = Rules { denies: DENIES[denies], ..Rules::default() };
                 world.compare(CLUSTERS[cluster], &active, &candidate);
             }

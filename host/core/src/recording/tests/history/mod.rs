@@ -61,7 +61,7 @@ proptest! {
 #[test]
 fn a_write_between_two_restores_is_written_again() {
     let steps = vec![
-        Step::Govern { cluster: 2, denies: 0, fails: false, evacuated: false },
+        Step::Govern { cluster: 2, denies: 0, fails: false, evacuated: false, ordered: false },
         Step::Think,
         Step::BackUp,
         Step::Echo,

@@ -45,6 +45,8 @@ pub(super) enum Step {
         denies: usize,
         fails: bool,
         evacuated: bool,
+        /// Whether one cluster at a time serves the shared name, in the order of [`CLUSTERS`].
+        ordered: bool,
     },
     Compare {
         cluster: usize,
@@ -107,8 +109,8 @@ pub(super) fn steps(many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<S
         6 => of(|cluster| Step::List { cluster }),
         1 => of(|cluster| Step::ListNothing { cluster }),
         1 => (cluster.clone(), 0..4usize).prop_map(|(cluster, kind)| Step::Trouble { cluster, kind }),
-        6 => (cluster.clone(), denies.clone(), prop::bool::weighted(0.2), prop::bool::weighted(0.2)).prop_map(
-            |(cluster, denies, fails, evacuated)| Step::Govern { cluster, denies, fails, evacuated }
+        6 => (cluster.clone(), denies.clone(), prop::bool::weighted(0.2), prop::bool::weighted(0.2), any::<bool>()).prop_map(
+            |(cluster, denies, fails, evacuated, ordered)| Step::Govern { cluster, denies, fails, evacuated, ordered }
         ),
         2 => (cluster.clone(), denies).prop_map(|(cluster, denies)| Step::Compare { cluster, denies }),
         1 => of(|cluster| Step::Ungovern { cluster }),
