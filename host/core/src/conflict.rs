@@ -84,36 +84,21 @@ pub fn resolve_conflicts<'a>(
     let mut sets: Vec<(&Claimant, &RecordSet)> = claims.collect();
     sets.sort_by_key(|(claimant, _)| *claimant);
     let mut conflicts = Vec::new();
-    sets.retain(|(claimant, set)| match present.staying.iter().find(|staying| !staying.bears(set)) {
-        None => true,
-        // Of one cluster, both come out together, as soon as more is known of it.
-        Some(staying) if staying.cluster == claimant.0 => false,
-        Some(staying) => {
-            conflicts.push(staying.conflict(name, claimant));
-            false
-        }
-    });
-    let is_cname = |set: &RecordSet| set.record_type() == Some(RecordType::Cname);
-
-    if let Some((winner, _)) = sets.iter().find(|(_, set)| !is_cname(set)).copied() {
+    if let Some(has) = Has::among(&sets, present) {
         sets.retain(|(claimant, set)| {
-            if is_cname(set) {
-                conflicts.push(conflict(name, claimant, (&winner.0, &winner.1), NO_CNAME_BESIDE));
+            let is_cname = set.record_type() == Some(RecordType::Cname);
+            let (fits, why) = match has.cname {
+                Some(values) => (*values == *set.values, if is_cname { ONE_CNAME } else { CNAME_STAYS }),
+                None => (!is_cname, NO_CNAME_BESIDE),
+            };
+            // What is of one cluster comes out together, as soon as more is known of it.
+            let is_own = has.stays_of == Some(&claimant.0);
+            if !fits && (!is_own || has.is_claimed && why == ONE_CNAME) {
+                let message = format!("{name} is published for {}: {why}", has.who);
+                conflicts.push(Conflict { name: name.clone(), loser: (*claimant).clone(), message });
             }
-            !is_cname(set)
+            fits
         });
-    } else {
-        let published = |value: &RecordValue| matches!(value, RecordValue::Cname(to) if Some(to) == present.cname.as_ref());
-        let first = sets.iter().find(|(_, set)| set.values.iter().any(published)).or(sets.first());
-        if let Some((winner, winning)) = first.copied() {
-            sets.retain(|(claimant, set)| {
-                let agrees = set.values == winning.values;
-                if !agrees {
-                    conflicts.push(conflict(name, claimant, (&winner.0, &winner.1), ONE_CNAME));
-                }
-                agrees
-            });
-        }
     }
     let desired = bound(name, unite(&sets), &mut conflicts);
     Winners { desired, conflicts, stood_in_for }
@@ -183,32 +168,57 @@ fn unite(sets: &[(&Claimant, &RecordSet)]) -> Vec<Desired> {
 const NO_CNAME_BESIDE: &str = "addresses are published at this name, and a CNAME cannot stand beside them";
 const ONE_CNAME: &str = "a name has only one CNAME";
 
-impl Staying {
-    /// Whether a record set can stand beside it.
-    fn bears(&self, set: &RecordSet) -> bool {
-        match (&self.value, set.record_type()) {
-            (RecordValue::Cname(_), _) => set.values.iter().all(|value| *value == self.value),
-            (_, record_type) => record_type != Some(RecordType::Cname),
-        }
-    }
+const CNAME_STAYS: &str = "its CNAME stays for now, and nothing can stand beside it";
 
-    fn conflict(&self, name: &HostName, loser: &Claimant) -> Conflict {
-        let why = match &self.value {
-            RecordValue::Cname(_) => "its CNAME stays for now, and nothing can stand beside it",
-            _ => NO_CNAME_BESIDE,
+/// Who has a name, so that not everything can stand there.
+struct Has<'s> {
+    /// In words.
+    who: String,
+    /// The values that alone can stand there; `None` where everything can but a CNAME.
+    cname: Option<&'s [RecordValue]>,
+    /// Whose value stays there.
+    stays_of: Option<&'s ClusterId>,
+    /// Whether an object asks for what has the name.
+    is_claimed: bool,
+}
+
+impl<'s> Has<'s> {
+    /// What stays, before what is asked for; where both are the same, the object that asks for it is named.
+    fn among(sets: &[(&Claimant, &'s RecordSet)], present: &'s Present) -> Option<Self> {
+        let is_cname = |value: &RecordValue| value.record_type() == RecordType::Cname;
+        let of = |fits: &dyn Fn(&RecordSet) -> bool| sets.iter().find(|(_, set)| fits(set)).copied();
+        let staying = |staying: &'s Staying, cname, claim: Option<(&Claimant, &RecordSet)>| Self {
+            who: claim.map_or_else(
+                || who(&staying.cluster, &staying.source),
+                |(claimant, _)| who(&claimant.0, &claimant.1),
+            ),
+            cname,
+            stays_of: Some(&staying.cluster),
+            is_claimed: claim.is_some(),
         };
-        conflict(name, loser, (&self.cluster, &self.source), why)
+        if let Some(stays) = present.staying.iter().find(|staying| is_cname(&staying.value)) {
+            let only = std::slice::from_ref(&stays.value);
+            return Some(staying(stays, Some(only), of(&|set| *set.values == *only)));
+        }
+        let claimed = |(claimant, set): (&Claimant, &'s RecordSet)| Self {
+            who: who(&claimant.0, &claimant.1),
+            cname: set.values.iter().any(is_cname).then_some(&*set.values),
+            stays_of: None,
+            is_claimed: true,
+        };
+        if let Some(address) = of(&|set| !set.values.iter().any(is_cname)) {
+            return Some(claimed(address));
+        }
+        if let Some(stays) = present.staying.first() {
+            return Some(staying(stays, None, None));
+        }
+        let published = |value: &RecordValue| matches!(value, RecordValue::Cname(to) if Some(to) == present.cname.as_ref());
+        of(&|set| set.values.iter().any(published)).or(sets.first().copied()).map(claimed)
     }
 }
 
-fn conflict(
-    name: &HostName,
-    loser: &Claimant,
-    (cluster, source): (&ClusterId, &dyn fmt::Display),
-    why: &str,
-) -> Conflict {
-    let message = format!("{name} is published for {source} of cluster {cluster}: {why}");
-    Conflict { name: name.clone(), loser: loser.clone(), message }
+fn who(cluster: &ClusterId, source: &dyn fmt::Display) -> String {
+    format!("{source} of cluster {cluster}")
 }
 
 #[cfg(test)]
@@ -299,34 +309,49 @@ mod tests {
 
     #[test]
     fn what_stays_wins_over_all_that_cannot_stand_beside_it() {
-        let claims = [
-            (claimant("w2", "a"), set(RecordType::A, 60, &["10.0.0.2"])),
-            (claimant("w2", "b"), set(RecordType::Cname, 60, &["one.example"])),
-            (claimant("w2", "c"), set(RecordType::Cname, 60, &["two.example"])),
-        ];
-        for (record_type, value, wins, lose) in [
-            (RecordType::Cname, "one.example", vec!["one.example"], vec!["a", "c"]),
-            (RecordType::A, "10.0.0.1", vec!["10.0.0.2"], vec!["b", "c"]),
-        ] {
-            let staying = |cluster: &str| Staying {
+        let a = (claimant("w2", "a"), set(RecordType::A, 60, &["10.0.0.2"]));
+        let b = (claimant("w2", "b"), set(RecordType::Cname, 60, &["one.example"]));
+        let c = (claimant("w2", "c"), set(RecordType::Cname, 60, &["two.example"]));
+        let staying = |cluster: &str, record_type, value: &str| Present {
+            cname: None,
+            staying: vec![Staying {
                 cluster: ClusterId::new("openmcp-system", cluster),
                 source: "Ingress/default/old".to_owned(),
                 value: RecordValue::parse(record_type, value).unwrap(),
-            };
-            let winners = resolve(&claims, &Present { cname: None, staying: vec![staying("w1")] });
-            assert_eq!(values(&winners), wins);
-            let told = |conflict: &Conflict| {
-                let who = "published for Ingress/default/old of cluster openmcp-system/w1: ";
-                assert!(conflict.message.contains(who), "{}", conflict.message);
-                conflict.loser.1.name.clone()
-            };
-            assert_eq!(winners.conflicts.iter().map(told).collect::<Vec<_>>(), lose);
-            // Its own cluster waits without a word.
-            let winners = resolve(&claims, &Present { cname: None, staying: vec![staying("w2")] });
-            assert_eq!(
-                (values(&winners), winners.conflicts),
-                (wins.into_iter().map(str::to_owned).collect(), Vec::new())
-            );
+            }],
+        };
+        let (alias, address) = ((RecordType::Cname, "one.example"), (RecordType::A, "10.0.0.1"));
+        let (old, of_b, of_a) = (
+            "Ingress/default/old of cluster openmcp-system/w1",
+            "HTTPRoute/default/b",
+            "HTTPRoute/default/a",
+        );
+        for (stays, claims, wins, lose) in [
+            (alias, vec![&a, &c], vec![], vec![("a", old), ("c", old)]),
+            (alias, vec![&b], vec!["one.example"], vec![]),
+            // An object that asks for the same is named, as it is while somebody decides.
+            (alias, vec![&a, &b, &c], vec!["one.example"], vec![("a", of_b), ("c", of_b)]),
+            (address, vec![&a], vec!["10.0.0.2"], vec![]),
+            (address, vec![&b, &c], vec![], vec![("b", old), ("c", old)]),
+            (address, vec![&a, &b], vec!["10.0.0.2"], vec![("b", of_a)]),
+        ] {
+            let claims: Vec<(Claimant, RecordSet)> = claims.into_iter().cloned().collect();
+            let winners = resolve(&claims, &staying("w1", stays.0, stays.1));
+            assert_eq!(values(&winners), wins, "{stays:?} {claims:?}");
+            assert_eq!(winners.conflicts.len(), lose.len(), "{winners:?}");
+            for (conflict, (loser, who)) in winners.conflicts.iter().zip(lose) {
+                assert_eq!(conflict.loser.1.name, loser);
+                let message = &conflict.message;
+                assert!(
+                    message.starts_with(&format!("a.openmcp.cluster is published for {who}")),
+                    "{message}"
+                );
+            }
+        }
+        // Its own cluster waits without a word.
+        for (stays, claims) in [(alias, [a, c.clone()]), (address, [b, c])] {
+            let winners = resolve(&claims, &staying("w2", stays.0, stays.1));
+            assert_eq!((values(&winners).len(), winners.conflicts), (0, Vec::new()));
         }
     }
 
