@@ -43,8 +43,9 @@ impl Presence {
 type Rank = (bool, bool, usize);
 
 impl Precedence {
-    /// An SRV name has the order of its host name.
-    fn place(&self, name: &HostName) -> Option<&Place> {
+    /// The place in the order at a name, if there is one. An SRV name has the order of its host name.
+    #[must_use]
+    pub fn place(&self, name: &HostName) -> Option<&Place> {
         self.places.get(&*name.host())
     }
 

@@ -22,7 +22,10 @@ pub(crate) async fn status_says_whether_all_is_well_and_what_is_not(world: &Worl
         "metadata": { "name": "broken" },
         "spec": {
             "baseDomain": "other.example",
-            "module": { "configMap": { "namespace": "default", "name": "missing", "key": "module" } },
+            "module": {
+                "configMap": { "namespace": "default", "name": "missing", "key": "module" },
+                "sha256": "0".repeat(64),
+            },
         },
     });
     apply(&world.platform(), &broken).await?;

@@ -216,7 +216,7 @@ impl Way<'_> {
             give_way(&|cluster| Presence { is_stored: is_stored(cluster), lasts: Duration::ZERO });
         let for_good = give_way(&|_| Presence::STORED);
         let delay = |cluster: &ClusterId| {
-            let place = self.precedence.get(cluster)?.places.get(name);
+            let place = self.precedence.get(cluster)?.place(name);
             place.filter(|_| !for_good.contains(cluster)).map(|place| place.failback_delay)
         };
         let standing_by = standing_by.into_iter().map(|cluster| {

@@ -149,7 +149,7 @@ impl Published {
         let present = asks.map(|cluster| (cluster, presence(cluster))).collect();
         let wait = giving_way(name, &present, |cluster| self.precedence.get(cluster));
         let serving = winners.desired.iter().filter(|desired| wait.contains(&desired.cluster));
-        let places = serving.filter_map(|desired| self.precedence.get(&desired.cluster)?.places.get(name));
+        let places = serving.filter_map(|desired| self.precedence.get(&desired.cluster)?.place(name));
         places.map(|place| place.failback_delay).max()
     }
 

@@ -227,7 +227,7 @@ impl Names {
             return;
         }
         let precedence = self.members.get(cluster).and_then(|member| member.precedence.as_ref());
-        let has_place = precedence.is_some_and(|precedence| precedence.places.contains_key(name));
+        let has_place = precedence.is_some_and(|precedence| precedence.place(name).is_some());
         let mut offers = self.offers.get(name).into_iter().flatten();
         let is_there =
             has_place && offers.any(|offer| offer.claimant.0 == *cluster && !offer.record_sets.is_empty());
