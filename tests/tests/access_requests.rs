@@ -17,7 +17,7 @@ use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{
     CLUSTERS, accept, cluster_dns_reference, cluster_reference, namespace, route,
 };
-use openmcp_dns_tests::service::Service;
+use openmcp_dns_tests::service::{Service, run};
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
@@ -201,6 +201,11 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     say(&landscape, NAME, json!({"phase": "Granted"})).await;
     wait_condition(&platform, status, "Reachable", "True", "Succeeded", LATER).await.unwrap();
 
+    // Who comes without the service gets in by the request, too.
+    let (well, said) = uninstall(&service, &["--dry-run", "--skip-unreachable"]).unwrap();
+    let block = format!("forward block for openmcp.cluster in the DNS of cluster {CLUSTERS}/workload01");
+    assert!(well && said.contains(&block) && said.contains("workload02 is in the way"), "{said}");
+
     // A Cluster that leaves: its provider still finds it when the access is given back, and then it goes.
     cluster_reference("workload01").delete(&platform).await.unwrap();
     wait_until("the request is given back", LATER, async || {
@@ -221,4 +226,34 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     .await
     .unwrap();
     service.stop().await.unwrap();
+
+    // Without the service: the request goes before our finalizer, whoever has denied it.
+    let both = json!(["clusters.openmcp.cloud/clusteraccess", FINALIZER]);
+    request(other).merge(&platform, &json!({"metadata": {"finalizers": both}})).await.unwrap();
+    let going = tokio::task::spawn_blocking(move || uninstall(&service, &["--skip-unreachable"]));
+    wait_until("the request is withdrawn", LATER, async || {
+        let object = request(other).get(&platform).await?.context("the provider has not let it go")?;
+        let is_left = object["metadata"]["deletionTimestamp"].is_string()
+            && object["metadata"]["finalizers"] == json!([FINALIZER]);
+        Ok(if is_left { Ok(()) } else { Err(object["metadata"].to_string()) })
+    })
+    .await
+    .unwrap();
+    let held = cluster_reference("workload02").get(&platform).await.unwrap().unwrap();
+    assert!(held["metadata"]["finalizers"].is_array(), "the provider needs the Cluster");
+    request(other).merge(&platform, &json!({"metadata": {"finalizers": null}})).await.unwrap();
+    let (well, said) = going.await.unwrap().unwrap();
+    assert!(well && said.contains("ClusterDNS, AccessRequest and finalizer of Cluster"), "{said}");
+    let released = cluster_reference("workload02").get(&platform).await.unwrap().unwrap();
+    assert!(released["metadata"]["finalizers"].is_null(), "{released}");
+}
+
+/// Runs `openmcp-dns uninstall`; gives whether it ended well, and all that it said.
+fn uninstall(service: &Service, more: &[&str]) -> anyhow::Result<(bool, String)> {
+    let kubeconfig = service.kubeconfig().display().to_string();
+    let arguments = ["uninstall", "--kubeconfig", &kubeconfig];
+    let output = run(&[&arguments, more].concat())?;
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    Ok((output.status.success(), text))
 }

@@ -98,6 +98,10 @@ reasons! {
     UnknownOwners,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
+    /// The Cluster is being deleted, and what was done for it is taken back.
+    Leaving,
+    /// The Cluster is released although something of ours may still be there; also the reason of an Event on it.
+    LeftBehind,
     /// A claim is denied (reason of Events).
     HostNameDenied,
     /// A claim gives way to another (reason of Events).

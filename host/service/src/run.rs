@@ -40,6 +40,7 @@ use crate::probe::{Central, Pace, Prober, Servers};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
 use crate::service_config::ServiceConfig;
+pub use crate::settings::LeavingBounds;
 use crate::settings::{Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
@@ -80,6 +81,8 @@ pub struct Service {
     pub config_name: Option<String>,
     /// How long a name of a cluster itself may fail after a change of its DNS, until that is taken back.
     pub take_back_after: Duration,
+    /// How long a Cluster that is deleted may be held.
+    pub leaving: LeavingBounds,
     /// Which clusters are to have agents; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
     /// Deploys the central DNS; `None` where that is somebody else's.
@@ -139,6 +142,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         upstreams,
         config_name,
         take_back_after,
+        leaving,
         enrolment,
         deployer,
         gate,
@@ -257,6 +261,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         upstreams,
         config,
         take_back_after,
+        leaving,
         rollout: SharedRollout::default(),
         enrolment,
         zones,

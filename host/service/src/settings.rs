@@ -38,6 +38,8 @@ pub struct Settings {
     pub config: ServiceConfig,
     /// How long a name of a cluster itself may fail after a change of its DNS.
     pub take_back_after: Duration,
+    /// How long a Cluster that is deleted may be held.
+    pub leaving: LeavingBounds,
     /// Whose DNS may be changed now, where a change touches many.
     pub rollout: SharedRollout,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
@@ -66,6 +68,21 @@ pub struct Settings {
     pub tasks: Tasks,
     /// Ends everything.
     pub cancel: CancellationToken,
+}
+
+/// How long a `Cluster` that is deleted may be held by others than our own store.
+#[derive(Clone, Copy, Debug)]
+pub struct LeavingBounds {
+    /// By a cluster that keeps us from taking back what we have in it. That goes away with the cluster in most cases.
+    pub cluster: Duration,
+    /// By a provider that does not take back the access that it has granted.
+    pub access: Duration,
+}
+
+impl Default for LeavingBounds {
+    fn default() -> Self {
+        Self { cluster: Duration::from_secs(60), access: Duration::from_secs(300) }
+    }
 }
 
 /// Whose DNS may be changed now. Clones share it.

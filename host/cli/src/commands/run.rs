@@ -24,7 +24,7 @@ use openmcp_dns_service::api_client::of_leader;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, Ended, Service, TAKE_BACK_AFTER, run as run_service};
+use openmcp_dns_service::run::{Budget, Ended, LeavingBounds, Service, TAKE_BACK_AFTER, run as run_service};
 use openmcp_dns_service::upgrade::Upgrade;
 
 /// Runs the service on a platform cluster: deploys the central DNS server and its etcd there, watches
@@ -224,6 +224,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         upstreams,
         config_name,
         take_back_after: TAKE_BACK_AFTER,
+        leaving: LeavingBounds::default(),
         enrolment,
         deployer,
         gate,

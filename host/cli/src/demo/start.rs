@@ -15,7 +15,7 @@ use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::metrics::{Metrics, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, Ended, Service, TAKE_BACK_AFTER, run as run_service};
+use openmcp_dns_service::run::{Budget, Ended, LeavingBounds, Service, TAKE_BACK_AFTER, run as run_service};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -137,6 +137,7 @@ fn service(
         upstreams: tokio::sync::watch::channel(vec![central]).1,
         config_name: None,
         take_back_after: TAKE_BACK_AFTER,
+        leaving: LeavingBounds::default(),
         decision_log: None,
         enrolment: None,
         deployer: None,

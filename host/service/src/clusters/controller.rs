@@ -295,7 +295,7 @@ impl ClusterController {
     }
 
     /// What the recorder knows of the cluster; `None` when it has ended.
-    async fn summary(&self) -> Option<Summary> {
+    pub(super) async fn summary(&self) -> Option<Summary> {
         let (sender, answer) = oneshot::channel();
         self.settings.commands.send(Command::Summarise(self.id.clone(), sender)).await.ok()?;
         answer.await.ok()

@@ -5,26 +5,28 @@
 
 use std::time::Duration;
 
+use kube::Resource as _;
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_core::chain;
 use tokio::time::Instant;
 
 use super::controller::{ClusterController, Next};
 use super::step::zone;
 use super::{Desired, finalizer};
-use crate::duties::UndoContext;
-use crate::report::cluster_dns;
+use crate::duties::{Findings, Retreat, Spent, UndoContext};
+use crate::record::Summary;
+use crate::report::{cluster_dns, events};
 
 /// How long to wait between two attempts.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// How long a provider may take to take back access, from the beginning of the clean-up.
-const LONGEST_GIVING_BACK: Duration = Duration::from_secs(300);
 
 /// A clean-up that is under way.
 pub(super) struct Leaving {
     /// What should have been for the cluster when it began to leave.
     desired: Desired,
     since: Instant,
+    /// Whether it was said that the access is not given back in time.
+    is_access_left: bool,
 }
 
 impl ClusterController {
@@ -33,8 +35,12 @@ impl ClusterController {
         if self.leaving.is_none() && self.leave_zones().await.is_none() {
             return Next::Ended;
         }
-        let leaving =
-            self.leaving.get_or_insert_with(|| Leaving { desired: desired.clone(), since: Instant::now() });
+        let Some(summary) = self.summary().await else { return Next::Ended };
+        let leaving = self.leaving.get_or_insert_with(|| Leaving {
+            desired: desired.clone(),
+            since: Instant::now(),
+            is_access_left: false,
+        });
         let zone = zone(&leaving.desired);
         if zone.is_some() {
             self.connection.open(leaving.desired.access.as_ref()).await;
@@ -46,16 +52,17 @@ impl ClusterController {
             cluster: &desired.cluster,
             present: desired.present,
             zone: zone.as_ref(),
-            elapsed: leaving.since.elapsed(),
+            spent: Spent { elapsed: leaving.since.elapsed(), bound: self.settings.leaving.cluster },
+            store_trouble: summary.store_trouble.as_deref(),
             way: self.connection.way(),
         };
-        if !self.duties.undo(&context).await {
-            return Next::Again(AGAIN);
+        let Retreat { is_over, mut findings, left_behind } = self.duties.undo(&context).await;
+        for what in left_behind {
+            self.tell_left_behind(desired, &what).await;
         }
-        if !self.settings.agents.forget(&self.id).await {
-            return Next::Again(AGAIN);
-        }
-        if !self.give_access_back(context.elapsed).await {
+        let is_left = is_over && self.settings.agents.forget(&self.id).await;
+        if !is_left || !self.is_access_given_back(desired, &mut findings).await {
+            self.tell_leaving(desired, &summary, findings);
             return Next::Again(AGAIN);
         }
         match self.release(desired).await {
@@ -69,18 +76,47 @@ impl ClusterController {
 
     /// Gives whether the access is given back, or nobody takes it. Before our finalizer goes: who has granted it needs the
     /// `Cluster` to take back what it has made there.
-    async fn give_access_back(&self, elapsed: Duration) -> bool {
+    async fn is_access_given_back(&mut self, desired: &Desired, findings: &mut Findings) -> bool {
         let given_back = self.settings.inventory.give_back(&self.id).await;
         let why = match given_back {
             Ok(true) => return true,
-            Ok(false) => "it is still there".to_owned(),
+            Ok(false) => "its provider has not taken it back yet".to_owned(),
             Err(error) => chain(&error),
         };
-        let is_over = elapsed > LONGEST_GIVING_BACK;
+        let bound = self.settings.leaving.access;
+        let is_over = self.leaving.as_ref().is_none_or(|leaving| leaving.since.elapsed() > bound);
         if is_over {
-            tracing::warn!(cluster = %self.id, why, "the Cluster is released although the access to it is not given back");
+            let what = format!(
+                "the Cluster is released although the access to it is not given back: {why}; if the AccessRequest stays, \
+                 remove the finalizers of its provider"
+            );
+            let is_told =
+                self.leaving.as_mut().map(|leaving| std::mem::replace(&mut leaving.is_access_left, true));
+            if is_told == Some(false) {
+                tracing::warn!(cluster = %self.id, "{what}");
+                self.tell_left_behind(desired, &what).await;
+            }
         }
+        let why = format!("the access is being given back: {why}");
+        findings.insert(DutyName::Reachable, Finding::bad(Reason::Leaving, why));
         is_over
+    }
+
+    /// Says how far it is, in the status that goes at the end.
+    fn tell_leaving(&mut self, desired: &Desired, summary: &Summary, findings: Findings) {
+        // One without its `Cluster` would be made anew, for nobody.
+        if desired.present {
+            self.tell_status(&desired.cluster, summary, findings);
+        }
+    }
+
+    /// Says what may be left, where it is still seen when the `ClusterDNS` is gone.
+    async fn tell_left_behind(&self, desired: &Desired, what: &str) {
+        let about = desired.cluster.object_ref(&());
+        let told = events::tell(&self.settings.platform, &about, Reason::LeftBehind, what).await;
+        if let Err(error) = told {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to write an Event");
+        }
     }
 
     /// Removes the status and, last, our finalizer.

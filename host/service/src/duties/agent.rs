@@ -316,7 +316,7 @@ impl Duty for ClusterAgent {
             Way::Unusable(why) => Err(why.message.clone()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        let undone = Undone::of(removed, context.elapsed, "the agent");
+        let undone = Undone::of(removed, context.spent, "the agent");
         if matches!(undone, Undone::GivenUp(_))
             && let Err(error) = enrolment.revoke(context.id).await
         {

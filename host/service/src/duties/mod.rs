@@ -39,7 +39,7 @@ use pulse::Pulse;
 use reachable::Reachable;
 use record::Record;
 
-pub use walk::{Duties, Findings};
+pub use walk::{Duties, Findings, Retreat};
 
 /// Every duty, in the order in which they are fulfilled. They are undone from the end to the start:
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
@@ -127,10 +127,29 @@ pub struct UndoContext<'c> {
     pub present: bool,
     /// The landscape's zone. Without it, nobody knows any more what is ours.
     pub zone: Option<&'c HostName>,
-    /// For how long the cluster has been leaving.
-    pub elapsed: Duration,
+    /// For how long the cluster has been leaving, and may.
+    pub spent: Spent,
+    /// Why the store cannot be written to, if it cannot.
+    pub store_trouble: Option<&'c str>,
     /// How to get into it.
     pub way: Way<'c>,
+}
+
+/// What was spent of a time that is bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// So much.
+    pub elapsed: Duration,
+    /// Of so much.
+    pub bound: Duration,
+}
+
+impl Spent {
+    /// Whether it is used up.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.elapsed >= self.bound
+    }
 }
 
 /// How to get into a cluster.
@@ -162,16 +181,17 @@ pub enum Undone {
     GivenUp(String),
 }
 
-/// How long a cluster may keep us from taking back what we have in it. It is going away with the cluster in most
-/// cases.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 impl Undone {
+    /// Whether no other attempt follows.
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::GivenUp(_))
+    }
+
     /// What became of taking `what` out of a cluster that has been leaving for so long.
-    fn of(removed: Result<(), String>, elapsed: Duration, what: &str) -> Self {
+    fn of(removed: Result<(), String>, spent: Spent, what: &str) -> Self {
         match removed {
             Ok(()) => Self::Done,
-            Err(why) if elapsed < PATIENCE => {
+            Err(why) if !spent.is_over() => {
                 Self::Again(format!("unable to take {what} back, trying again: {why}"))
             }
             Err(why) => {
@@ -198,11 +218,12 @@ mod tests {
     #[test]
     fn a_cluster_that_is_gone_holds_its_release_up_for_a_bounded_time_only() {
         let fails = || Err("there is no access to the cluster".to_owned());
-        let before = Undone::of(fails(), PATIENCE - Duration::from_millis(1), "the agent");
+        let spent = |seconds| Spent { elapsed: Duration::from_secs(seconds), bound: Duration::from_secs(60) };
+        let before = Undone::of(fails(), spent(59), "the agent");
         assert!(matches!(&before, Undone::Again(why) if why.contains("no access")), "{before:?}");
-        let after = Undone::of(fails(), PATIENCE, "the agent");
+        let after = Undone::of(fails(), spent(60), "the agent");
         assert!(matches!(&after, Undone::GivenUp(what) if what.contains("may still be there")), "{after:?}");
-        assert_eq!(Undone::of(Ok(()), PATIENCE * 2, "the agent"), Undone::Done);
+        assert_eq!(Undone::of(Ok(()), spent(120), "the agent"), Undone::Done);
     }
 
     #[tokio::test]
@@ -217,6 +238,7 @@ mod tests {
             upstreams: tokio::sync::watch::channel(Vec::new()).1,
             config: ServiceConfig::none(),
             take_back_after: Duration::from_secs(60),
+            leaving: crate::settings::LeavingBounds::default(),
             rollout: crate::settings::SharedRollout::default(),
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,

@@ -67,7 +67,11 @@ impl Duty for Record {
                 self.withdrawing = Some(gone);
             }
         }
-        let Some(gone) = &mut self.withdrawing else { return Undone::Again(WITHDRAWING.to_owned()) };
+        let again = || {
+            let trouble = context.store_trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+            Undone::Again(format!("the records are being withdrawn{trouble}"))
+        };
+        let Some(gone) = &mut self.withdrawing else { return again() };
         match timeout(ATTEMPT, gone).await {
             Ok(Ok(())) => {
                 self.is_withdrawn = true;
@@ -75,14 +79,12 @@ impl Duty for Record {
             }
             Ok(Err(_)) => {
                 self.withdrawing = None;
-                Undone::Again(WITHDRAWING.to_owned())
+                again()
             }
-            Err(_) => Undone::Again(WITHDRAWING.to_owned()),
+            Err(_) => again(),
         }
     }
 }
-
-const WITHDRAWING: &str = "the records are being withdrawn";
 
 /// Takes what was said of names from the routes that claimed them. Where there is no way into the cluster, there is
 /// nothing to be done: in most cases, they go with it.
@@ -93,7 +95,7 @@ async fn untold(context: &UndoContext<'_>) -> Undone {
         route_status::remove(client, routes).await
     };
     let removed = timeout(REMOVING, removed).await.unwrap_or_else(|_| Err("it takes long".to_owned()));
-    Undone::of(removed, context.elapsed, "what was said in the status of routes")
+    Undone::of(removed, context.spent, "what was said in the status of routes")
 }
 
 /// Whether what was decided is in the store.
@@ -165,6 +167,7 @@ mod tests {
     use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 
     use super::*;
+    use crate::duties::Spent;
     use openmcp_dns_api::Cluster;
 
     fn summary() -> Summary {
@@ -240,15 +243,17 @@ mod tests {
             cluster: &cluster,
             present: true,
             zone: Some(&zone),
-            elapsed: Duration::from_secs(86_400),
+            spent: Spent { elapsed: Duration::from_secs(86_400), bound: Duration::ZERO },
+            store_trouble: Some("no leader"),
             way: Way::None,
         };
-        assert_eq!(duty.undo(&context).await, Undone::Again(WITHDRAWING.to_owned()));
+        let withdrawing = Undone::Again("the records are being withdrawn: no leader".to_owned());
+        assert_eq!(duty.undo(&context).await, withdrawing);
         let Some(Command::Release { cluster: released, done, .. }) = asked.recv().await else {
             panic!("the recorder was not asked")
         };
         assert_eq!(released, id);
-        assert_eq!(duty.undo(&context).await, Undone::Again(WITHDRAWING.to_owned()));
+        assert_eq!(duty.undo(&context).await, withdrawing);
         assert!(asked.try_recv().is_err(), "it was asked twice");
         done.send(()).unwrap();
         assert_eq!(duty.undo(&context).await, Undone::Done);
@@ -258,9 +263,15 @@ mod tests {
     async fn without_a_zone_no_records_can_be_found() {
         let (commands, mut asked) = mpsc::channel(4);
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
-        let elapsed = Duration::ZERO;
-        let context =
-            UndoContext { id: &id, cluster: &cluster, present: true, zone: None, elapsed, way: Way::None };
+        let context = UndoContext {
+            id: &id,
+            cluster: &cluster,
+            present: true,
+            zone: None,
+            spent: Spent { elapsed: Duration::ZERO, bound: Duration::ZERO },
+            store_trouble: None,
+            way: Way::None,
+        };
         assert_eq!(Record::new(commands).undo(&context).await, Undone::Done);
         assert!(asked.recv().await.is_none());
     }

@@ -6,7 +6,7 @@ use openmcp_dns_core::name::HostName;
 
 use super::{Context, Duty, UndoContext, Undone};
 use openmcp_dns_api::ClusterDNSStatus;
-use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 /// What was found for each duty.
 pub type Findings = BTreeMap<DutyName, Finding>;
@@ -16,16 +16,25 @@ pub struct Duties(Vec<Row>);
 
 struct Row {
     duty: Box<dyn Duty>,
-    undone: bool,
-    /// Why it could not be undone at the last attempt; the same is told once.
-    told: Option<String>,
+    /// What became of undoing it at the last attempt; `None` before there was one.
+    undone: Option<Undone>,
+}
+
+/// What became of an attempt to undo all duties.
+pub struct Retreat {
+    /// Whether it is over.
+    pub is_over: bool,
+    /// How each duty stands.
+    pub findings: Findings,
+    /// What was given up in this attempt.
+    pub left_behind: Vec<String>,
 }
 
 impl Duties {
     /// Duties in the order in which they are fulfilled.
     #[must_use]
     pub fn new(duties: Vec<Box<dyn Duty>>) -> Self {
-        Self(duties.into_iter().map(|duty| Row { duty, undone: false, told: None }).collect())
+        Self(duties.into_iter().map(|duty| Row { duty, undone: None }).collect())
     }
 
     /// Which they are.
@@ -51,34 +60,46 @@ impl Duties {
         is_left
     }
 
-    /// Takes back what is left of them; gives whether that is over.
-    pub async fn undo(&mut self, context: &UndoContext<'_>) -> bool {
-        let mut later_are_undone = true;
-        for Row { duty, undone, told } in self.0.iter_mut().rev() {
-            if !*undone && (later_are_undone || !duty.outlasts_later_duties()) {
+    /// Takes back what is left of them.
+    pub async fn undo(&mut self, context: &UndoContext<'_>) -> Retreat {
+        let (mut findings, mut left_behind) = (Findings::new(), Vec::new());
+        let mut later_are_over = true;
+        for Row { duty, undone } in self.0.iter_mut().rev() {
+            let is_its_turn = later_are_over || !duty.outlasts_later_duties();
+            if is_its_turn && !undone.as_ref().is_some_and(Undone::is_over) {
                 let name = duty.name().as_str();
-                match duty.undo(context).await {
-                    Undone::Done => *undone = true,
+                let now = duty.undo(context).await;
+                match &now {
+                    Undone::Done => {}
                     Undone::GivenUp(what) => {
                         tracing::warn!(cluster = %context.id, duty = name, "{what}");
-                        *undone = true;
+                        left_behind.push(what.clone());
                     }
-                    Undone::Again(why) => {
-                        if told.as_ref() != Some(&why) {
-                            tracing::info!(cluster = %context.id, duty = name, "{why}");
-                        }
-                        *told = Some(why);
-                    }
+                    // The same is told once.
+                    Undone::Again(_) if undone.as_ref() == Some(&now) => {}
+                    Undone::Again(why) => tracing::info!(cluster = %context.id, duty = name, "{why}"),
                 }
+                *undone = Some(now);
             }
-            later_are_undone &= *undone;
+            findings.insert(duty.name(), finding(undone.as_ref()));
+            later_are_over &= undone.as_ref().is_some_and(Undone::is_over);
         }
-        later_are_undone
+        Retreat { is_over: later_are_over, findings, left_behind }
     }
 
     /// Has each of them add to the status what its condition does not say.
     pub fn tell(&self, status: &mut ClusterDNSStatus) {
         self.0.iter().for_each(|row| row.duty.tell(status));
+    }
+}
+
+/// How a duty stands that is being undone.
+fn finding(undone: Option<&Undone>) -> Finding {
+    match undone {
+        None => Finding::bad(Reason::Leaving, "taken back last, when nothing else is left"),
+        Some(Undone::Done) => Finding::bad(Reason::Leaving, "taken back: the Cluster is being deleted"),
+        Some(Undone::Again(why)) => Finding::bad(Reason::Leaving, why),
+        Some(Undone::GivenUp(what)) => Finding::bad(Reason::LeftBehind, what),
     }
 }
 
@@ -91,10 +112,9 @@ mod tests {
     use openmcp_dns_core::cluster::ClusterId;
 
     use super::*;
-    use crate::duties::Way;
+    use crate::duties::{Spent, Way};
     use crate::record::Summary;
     use openmcp_dns_api::Cluster;
-    use openmcp_dns_api::conditions::Reason;
 
     /// What the fake duties were asked to do, in that order.
     type Journal = Arc<Mutex<Vec<String>>>;
@@ -125,7 +145,7 @@ mod tests {
                 return Undone::Done;
             }
             self.stubborn -= 1;
-            if context.elapsed < self.patience {
+            if context.spent.elapsed < self.patience {
                 Undone::Again("not yet".to_owned())
             } else {
                 Undone::GivenUp("left as it is".to_owned())
@@ -151,9 +171,21 @@ mod tests {
     }
 
     async fn undo(duties: &mut Duties, elapsed: Duration) -> bool {
+        try_to_undo(duties, elapsed).await.is_over
+    }
+
+    async fn try_to_undo(duties: &mut Duties, elapsed: Duration) -> Retreat {
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
-        let context =
-            UndoContext { id: &id, cluster: &cluster, present: true, zone: None, elapsed, way: Way::None };
+        let spent = Spent { elapsed, bound: Duration::from_secs(60) };
+        let context = UndoContext {
+            id: &id,
+            cluster: &cluster,
+            present: true,
+            zone: None,
+            spent,
+            store_trouble: None,
+            way: Way::None,
+        };
         duties.undo(&context).await
     }
 
@@ -210,5 +242,33 @@ mod tests {
         taken(&journal);
         assert!(undo(&mut duties, bound).await);
         assert_eq!(taken(&journal), [""; 0], "what was given up is not tried again");
+    }
+
+    #[tokio::test]
+    async fn how_it_stands_is_said_of_each_duty_and_what_is_given_up_once() {
+        let (mut duties, _) = three(|fake| {
+            fake.last = fake.name == DutyName::Annotated;
+            fake.patience = Duration::from_secs(60);
+            fake.stubborn = if fake.name == DutyName::Forwarded { usize::MAX } else { 0 };
+        });
+        let said = |retreat: &Retreat| {
+            DutyName::ALL
+                .into_iter()
+                .filter_map(|name| retreat.findings.get(&name))
+                .map(|finding| format!("{} {}", finding.reason, finding.message))
+                .collect::<Vec<_>>()
+        };
+        let done = "Leaving taken back: the Cluster is being deleted";
+        let first = try_to_undo(&mut duties, Duration::ZERO).await;
+        assert_eq!(
+            said(&first),
+            ["Leaving not yet", "Leaving taken back last, when nothing else is left", done]
+        );
+        assert!(!first.is_over && first.left_behind.is_empty());
+        let second = try_to_undo(&mut duties, Duration::from_secs(60)).await;
+        assert_eq!(said(&second), ["LeftBehind left as it is", done, done]);
+        assert!(second.is_over);
+        assert_eq!(second.left_behind, ["left as it is"]);
+        assert!(try_to_undo(&mut duties, Duration::from_secs(60)).await.left_behind.is_empty());
     }
 }

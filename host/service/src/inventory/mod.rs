@@ -5,7 +5,7 @@
 //! ```
 //! An inventory says which [`Access`] there is; whoever works in a cluster makes a client of it.
 
-mod access_requests;
+pub mod access_requests;
 mod kubeconfig;
 mod secrets;
 

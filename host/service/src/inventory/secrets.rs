@@ -12,6 +12,7 @@ use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::mpsc;
 
+use super::access_requests;
 use super::{Access, Insecure, Inventory};
 use crate::watch::{Update, watch};
 use openmcp_dns_api::KUBECONFIG_LABEL;
@@ -46,16 +47,18 @@ impl SecretInventory {
         Known { own: self.own.clone().map(|cluster| (cluster, access())), ..Known::default() }
     }
 
-    /// The access to all clusters as it is now.
+    /// The access to all clusters as it is now: by these Secrets, and by AccessRequests of ours.
     ///
     /// # Errors
-    /// When the platform cluster does not list the Secrets.
+    /// When the platform cluster does not list them.
     pub async fn list(&self) -> Result<Vec<(ClusterId, Access)>, kube::Error> {
         let secrets: Api<Secret> = Api::all(self.platform.clone());
         let listed = secrets.list(&ListParams::default().labels(KUBECONFIG_LABEL)).await?;
         let mut known = self.known();
         known.secrets = Known::by_uid(listed.items);
-        let all = known.all();
+        let mut all: BTreeMap<ClusterId, Access> =
+            access_requests::granted(&self.platform).await?.into_iter().collect();
+        all.extend(known.all());
         Ok(all.into_iter().map(|(id, access)| (id, access.with_insecure(self.insecure))).collect())
     }
 }

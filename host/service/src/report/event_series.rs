@@ -54,7 +54,7 @@ fn event(regarding: &ObjectReference, reason: Reason, message: &str) -> Event {
         type_: Some("Warning".to_owned()),
         reason: Some(reason.to_string()),
         note: Some(note.to_owned()),
-        action: Some("Publish".to_owned()),
+        action: Some(if reason == Reason::LeftBehind { "Release" } else { "Publish" }.to_owned()),
         event_time: Some(MicroTime(Timestamp::now())),
         regarding: Some(regarding.clone()),
         reporting_controller: Some(FIELD_MANAGER.to_owned()),

@@ -96,6 +96,19 @@ fn explained(host_name: &str, state: &State) -> Option<(Reason, String)> {
     Some((reason, format!("{host_name:?} is not published ({code}): {why}")))
 }
 
+/// Writes an Event at once; for who has nobody who would do it later.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn tell(
+    client: &kube::Client,
+    regarding: &ObjectReference,
+    reason: Reason,
+    message: &str,
+) -> kube::Result<()> {
+    event_series::publish(client.clone(), regarding, reason, message).await
+}
+
 /// The queue of one cluster's notices.
 pub fn queue() -> (mpsc::Sender<Notice>, mpsc::Receiver<Notice>) {
     mpsc::channel(QUEUE)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::{Api, ListParams};
 use kube::{Resource, ResourceExt as _};
 use openmcp_dns_api::{
-    CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION, cluster_id,
+    AccessRequest, CLUSTER_DOMAIN_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, ZONE_ANNOTATION, cluster_id,
 };
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
@@ -14,7 +14,7 @@ use openmcp_dns_core::name::HostName;
 use super::{Found, Obstacle, Uninstall, UninstallError, failed, gone};
 use crate::clusters::finalizer;
 use crate::duties::{agent, annotate, forward};
-use crate::inventory::Access;
+use crate::inventory::{Access, access_requests};
 use crate::report::cluster_dns;
 use crate::route_status;
 
@@ -25,6 +25,8 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Marked {
     id: ClusterId,
     cluster: Cluster,
+    /// Whether access to it was asked for by an AccessRequest.
+    is_asked: bool,
     /// What stands in it; `None` where there is no way in.
     inside: Option<Inside>,
 }
@@ -49,7 +51,8 @@ impl Marked {
     }
 
     pub(super) fn mark_line(&self) -> String {
-        format!("annotations, finalizer and ClusterDNS of Cluster {}", self.id)
+        let request = if self.is_asked { ", AccessRequest" } else { "" };
+        format!("annotations, ClusterDNS{request} and finalizer of Cluster {}", self.id)
     }
 
     pub(super) async fn clear(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
@@ -111,14 +114,19 @@ impl Uninstall {
             .map_err(failed("list the Secrets with kubeconfigs"))?
             .into_iter()
             .collect();
+        let requests = access_requests::requests(&self.platform).await;
+        let requests = requests.map_err(failed("list the AccessRequests"))?;
+        let asked: BTreeSet<ClusterId> = requests.iter().filter_map(AccessRequest::cluster).collect();
         for cluster in clusters {
             let id = cluster_id(&cluster);
+            let is_asked = asked.contains(&id);
             let report = reports.get(&id);
             let annotated = |key| cluster.annotations().contains_key(key);
             if !finalizer::is_held(&cluster)
                 && !annotated(ZONE_ANNOTATION)
                 && !annotated(CLUSTER_DOMAIN_ANNOTATION)
                 && report.is_none()
+                && !is_asked
             {
                 continue;
             }
@@ -134,14 +142,14 @@ impl Uninstall {
                     None
                 }
             };
-            found.marked.push(Marked { id, cluster, inside });
+            found.marked.push(Marked { id, cluster, is_asked, inside });
         }
         Ok(())
     }
 
     /// Takes our marks from a `Cluster`: the finalizer last.
     pub(super) async fn unmark(&self, marked: &Marked) -> Result<(), UninstallError> {
-        let Marked { id, cluster, inside: _ } = marked;
+        let Marked { id, cluster, is_asked, inside: _ } = marked;
         let clusters: Api<Cluster> = Api::namespaced(self.platform.clone(), &id.namespace);
         let what = |of: &str| format!("remove {of} of Cluster {id}");
         annotate::remove(&clusters, cluster).await.map_err(failed(what("the annotations")))?;
@@ -151,6 +159,14 @@ impl Uninstall {
             Ok(report.map_err(failed(what("the ClusterDNS")))?.is_none())
         })
         .await?;
+        // As long as its provider finds the `Cluster`.
+        if *is_asked {
+            gone(&format!("the AccessRequest of Cluster {id}"), async || {
+                let withdrawn = access_requests::withdraw(&self.platform, id).await;
+                withdrawn.map_err(failed(what("the AccessRequest")))
+            })
+            .await?;
+        }
         finalizer::release(&clusters, cluster).await.map_err(failed(what("the finalizer")))
     }
 
@@ -169,7 +185,7 @@ impl Uninstall {
 
 /// What a cluster has of ours: an agent, and blocks that forward some of the zones.
 async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<Inside, String> {
-    let access = access.ok_or("there is no Secret with its kubeconfig")?;
+    let access = access.ok_or("there is no Secret with its kubeconfig, and no AccessRequest")?;
     let client = access.client().await.map_err(|error| chain(&error))?;
     let mut forwarded = Vec::new();
     for zone in zones {

@@ -17,6 +17,7 @@ pub(crate) struct GivenAccess {
     /// `None`: the inventory has not said anything yet.
     told: watch::Sender<Option<BTreeMap<ClusterId, Access>>>,
     is_broken: AtomicBool,
+    is_kept: AtomicBool,
 }
 
 impl GivenAccess {
@@ -43,6 +44,11 @@ impl GivenAccess {
         self.told.send_modify(|_| {});
     }
 
+    /// What grants access is not taken back by its provider.
+    pub(crate) fn keep(&self) {
+        self.is_kept.store(true, Ordering::Relaxed);
+    }
+
     /// Has the inventory say nothing, as one that cannot be read yet.
     pub(crate) fn keep_silent(&self) {
         self.told.send_replace(None);
@@ -66,5 +72,9 @@ impl Inventory for GivenAccess {
 
     fn advice(&self, cluster: &ClusterId) -> String {
         format!("ask the test for access to {cluster}")
+    }
+
+    async fn give_back(&self, _: &ClusterId) -> kube::Result<bool> {
+        Ok(!self.is_kept.load(Ordering::Relaxed))
     }
 }

@@ -8,13 +8,16 @@
 mod access;
 mod agents;
 mod annotate;
+mod cleanup;
 mod clusters;
 mod conformance;
 mod decisions;
 mod details;
 mod dns_pods;
+mod faulty_store;
 mod forward;
 mod gate;
+mod held;
 mod landscape;
 mod leaving;
 mod objects;

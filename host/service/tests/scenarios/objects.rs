@@ -127,6 +127,11 @@ pub(crate) fn policy(name: &str, spec: Value) -> Value {
     with(DNS_POLICY.object(json!({ "name": name })), json!({ "spec": with(small, spec) }))
 }
 
+/// The `DNSServiceConfig` that counts.
+pub(crate) fn dns_service_config(spec: Value) -> Value {
+    with(DNS_SERVICE_CONFIG.object(json!({ "name": CONFIG })), json!({ "spec": spec }))
+}
+
 /// The `DNSServiceConfig`: every cluster has an agent, which reaches the gate here.
 pub(crate) fn agents_everywhere(gate: std::net::SocketAddr) -> Value {
     with(

@@ -21,15 +21,17 @@ use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::leadership::Leadership;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
 use openmcp_dns_service::probe::Pace;
-use openmcp_dns_service::run::{Budget, Ended, Service, run};
+use openmcp_dns_service::run::{Budget, Ended, LeavingBounds, Service, run};
 use openmcp_dns_service::serve::feed;
-use openmcp_dns_store::{MemoryStore, StoreEvent};
+use openmcp_dns_store::MemoryStore;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::GivenAccess;
+use crate::faulty_store::FaultyStore;
+use crate::held::Held;
 use crate::objects::{
     CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG, CONFIG_MAP, COREFILE, DEPLOYMENT, DNS_POLICY, DNS_SERVICE_CONFIG,
     EVENT, GATEWAY, HTTP_ROUTE, POLICY, SERVICE, ZONE, cluster, coredns, policy,
@@ -44,20 +46,17 @@ pub(crate) struct World {
     pub(crate) platform: Server,
     pub(crate) access: Arc<GivenAccess>,
     pub(crate) store: Arc<MemoryStore>,
+    /// The same, as the service reaches it.
+    pub(crate) faulty_store: Arc<FaultyStore>,
     central: SocketAddr,
+    /// How long a `Cluster` that is deleted may be held.
+    pub(crate) leaving: LeavingBounds,
     /// What the store holds.
     held: Arc<Mutex<Held>>,
     metrics_address: SocketAddr,
     running: Option<(CancellationToken, JoinHandle<Result<(), Ended>>)>,
     readiness: Readiness,
     metrics: Metrics,
-}
-
-#[derive(Default)]
-struct Held {
-    transactions: usize,
-    entries: BTreeMap<String, Vec<u8>>,
-    reading: BTreeMap<String, Vec<u8>>,
 }
 
 impl World {
@@ -67,7 +66,8 @@ impl World {
         for kind in [CLUSTER, CLUSTER_DNS, DNS_POLICY, DNS_SERVICE_CONFIG] {
             platform.register(kind.resource(), None);
         }
-        let store = Arc::new(MemoryStore::default());
+        let faulty_store = Arc::new(FaultyStore::default());
+        let store = Arc::clone(&faulty_store.memory);
         let records = Records::new(ZONE.parse().unwrap(), Prefix::default());
         let dns = DnsServer::bind("127.0.0.1:0".parse().unwrap(), records.clone()).await.unwrap();
         let central = dns.local_addr();
@@ -84,21 +84,42 @@ impl World {
         let metrics_address = metrics_server.local_addr().unwrap();
         tokio::spawn(metrics_server.run());
         let access = Arc::new(GivenAccess::default());
-        Self { platform, access, store, central, held, metrics_address, running: None, readiness, metrics }
+        let running = None;
+        Self {
+            platform,
+            access,
+            store,
+            faulty_store,
+            central,
+            leaving: LeavingBounds::default(),
+            held,
+            metrics_address,
+            running,
+            readiness,
+            metrics,
+        }
     }
 
     /// A landscape of a policy and one cluster `w1`, with a running service.
     pub(crate) async fn with_one_cluster() -> (Self, Server) {
-        let mut world = Self::empty().await;
-        world.platform.put(policy(POLICY, json!({}))).unwrap();
-        let w1 = world.add_cluster("w1");
-        world.start();
-        (world, w1)
+        Self::empty().await.and_one_cluster()
+    }
+
+    fn and_one_cluster(mut self) -> (Self, Server) {
+        self.platform.put(policy(POLICY, json!({}))).unwrap();
+        let w1 = self.add_cluster("w1");
+        self.start();
+        (self, w1)
     }
 
     /// The same, and this Ingress is published; all that is to be said of it has been said.
     pub(crate) async fn with_ingress(host_names: &[&str]) -> (Self, Server) {
-        let (world, w1) = Self::with_one_cluster().await;
+        Self::empty().await.and_ingress(host_names).await
+    }
+
+    /// The same, of a landscape that is empty yet.
+    pub(crate) async fn and_ingress(self, host_names: &[&str]) -> (Self, Server) {
+        let (world, w1) = self.and_one_cluster();
         w1.put(crate::objects::ingress("web", host_names, "10.0.0.1")).unwrap();
         for host_name in host_names {
             world.published(host_name, &["10.0.0.1"]).await;
@@ -177,7 +198,7 @@ impl World {
             inventory: self.access.clone(),
             leadership,
             leader_key: LeaderKey::of_platform("test"),
-            store: self.store.clone(),
+            store: self.faulty_store.clone(),
             prefix: Prefix::default(),
             engine: engine(),
             sources: SourceOptions {
@@ -188,6 +209,7 @@ impl World {
             upstreams: tokio::sync::watch::channel(vec![self.central]).1,
             config_name: Some(CONFIG.to_owned()),
             take_back_after: Duration::from_secs(2),
+            leaving: self.leaving,
             decision_log: None,
             enrolment: None,
             deployer: None,
@@ -243,18 +265,7 @@ impl World {
 
     /// All names that the store holds, with their values.
     pub(crate) fn names(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut names = BTreeMap::<String, BTreeSet<String>>::new();
-        for (key, value) in &self.held.lock().unwrap().entries {
-            // The labels in reverse, and one segment more that tells the values apart.
-            let mut labels: Vec<&str> = key.split('/').skip(2).collect();
-            labels.pop();
-            labels.reverse();
-            let value: Value = serde_json::from_slice(value).unwrap();
-            let port = value["port"].as_i64().map(|port| format!(":{port}"));
-            let shown = text(&value["host"]) + &port.unwrap_or_default();
-            names.entry(labels.join(".")).or_default().insert(shown);
-        }
-        names
+        self.held.lock().unwrap().names()
     }
 
     pub(crate) fn holds(&self, host_name: &str) -> bool {
@@ -381,29 +392,6 @@ impl World {
             format!("{status:?}")
         });
         said.join("; ")
-    }
-}
-
-impl Held {
-    fn take_over(&mut self, event: &StoreEvent) {
-        match event {
-            StoreEvent::Reading => self.reading.clear(),
-            StoreEvent::Page(page) => {
-                let page = page.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?)));
-                self.reading.extend(page);
-            }
-            StoreEvent::Read { .. } => self.entries = std::mem::take(&mut self.reading),
-            StoreEvent::Changed { changes, .. } => {
-                self.transactions += usize::from(!changes.is_empty());
-                for change in changes {
-                    match &change.value {
-                        Some(value) => self.entries.insert(change.key.clone(), value.clone()),
-                        None => self.entries.remove(&change.key),
-                    };
-                }
-            }
-            StoreEvent::Trouble(message) => panic!("{message}"),
-        }
     }
 }
 

@@ -292,7 +292,7 @@ impl Duty for Forward {
             Way::Unusable(why) => Err(why.message.clone()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
-        Undone::of(removed, context.elapsed, "what forwards the zone in the cluster's DNS")
+        Undone::of(removed, context.spent, "what forwards the zone in the cluster's DNS")
     }
 
     fn tell(&self, status: &mut ClusterDNSStatus) {

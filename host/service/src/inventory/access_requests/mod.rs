@@ -6,6 +6,7 @@
 //! A provider renews the token in the same Secret, and says nothing of it in the request: so Secrets are watched, too, but of
 //! them only what they are called. Only those that a request of ours names are read.
 
+mod existing;
 mod known;
 mod request;
 
@@ -22,6 +23,7 @@ use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
 use tokio::sync::{mpsc, watch as channel};
 
+pub use self::existing::{granted, requests, withdraw};
 use self::known::Known;
 use self::request::Requester;
 use super::secrets::kubeconfig;

@@ -1,6 +1,6 @@
 //! What is asked for, and how it is asked and given back.
 
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::{
     ACCESS_REQUEST_FINALIZER, AccessRequest, OPENMCP_MANAGED_BY_LABEL, OPENMCP_MANAGED_PURPOSE_LABEL,
@@ -10,10 +10,10 @@ use openmcp_dns_core::deployment::covers;
 use openmcp_dns_core::openmcp_names::{access_request, label_value};
 use serde_json::{Value, json};
 
-use crate::api_client::set_finalizers;
+use super::existing::take_back;
 
 /// What openMCP's own DNS service calls the part of it that asks: what that one has left behind is taken over.
-const CONTROLLER: &str = "DNSCluster";
+pub(super) const CONTROLLER: &str = "DNSCluster";
 
 /// The rights that are asked for: one list for those who give a kubeconfig and for those who grant a request.
 const RIGHTS: &str = include_str!("../../../../../deploy/cluster-access.yaml");
@@ -88,25 +88,12 @@ impl Requester {
         serde_json::from_value(object).map_err(kube::Error::SerdeError)
     }
 
-    /// Gives the access back. Gives whether the request is gone: the provider takes back what it has made first, for which
-    /// it needs the `Cluster`.
+    /// Gives the access back. Gives whether the request is gone.
     pub(super) async fn give_back(&self, cluster: &ClusterId) -> kube::Result<bool> {
-        let (api, name) = (self.api(cluster), access_request(CONTROLLER, &cluster.name));
-        // There is none either where openMCP's kinds are not served.
         let is_ours = |request: &AccessRequest| {
             request.labels().get(OPENMCP_MANAGED_BY_LABEL) == Some(&self.managed_by)
         };
-        let Some(request) = api.get_opt(&name).await?.filter(is_ours) else { return Ok(true) };
-        let mut finalizers = request.finalizers().to_vec();
-        finalizers.retain(|finalizer| finalizer != ACCESS_REQUEST_FINALIZER);
-        if finalizers != request.finalizers() {
-            set_finalizers(&api, &request, &finalizers).await?;
-        }
-        if request.metadata.deletion_timestamp.is_none() {
-            let this = Preconditions { uid: request.uid(), resource_version: None };
-            api.delete(&name, &DeleteParams { preconditions: Some(this), ..DeleteParams::default() }).await?;
-        }
-        Ok(api.get_metadata_opt(&name).await?.is_none())
+        take_back(&self.platform, cluster, is_ours).await
     }
 }
 
