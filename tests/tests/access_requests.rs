@@ -15,7 +15,7 @@ use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{
-    CLUSTERS, accept, cluster_dns_reference, cluster_reference, namespace, route,
+    CLUSTERS, accept, cluster, cluster_dns_reference, cluster_reference, namespace, route,
 };
 use openmcp_dns_tests::service::{Service, run};
 use openmcp_dns_tests::wait::wait_until;
@@ -225,6 +225,14 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     })
     .await
     .unwrap();
+
+    // One of the same name that comes at once is another one: nothing of the first one's access is its own.
+    apply(&platform, &cluster("workload01", "workload", landscape.workload01.dns.udp.address()))
+        .await
+        .unwrap();
+    let anew = asked(&landscape, NAME).await;
+    assert_ne!(anew["metadata"]["uid"], object["metadata"]["uid"]);
+    wait_condition(&platform, status, "Reachable", "Unknown", "AccessPending", LATER).await.unwrap();
     service.stop().await.unwrap();
 
     // Without the service: the request goes before our finalizer, whoever has denied it.

@@ -22,8 +22,12 @@ pub(crate) struct GivenAccess {
 
 impl GivenAccess {
     pub(crate) fn grant(&self, cluster: &str, access: Access) {
+        self.grant_to(ClusterId::new(CLUSTERS, cluster), access);
+    }
+
+    pub(crate) fn grant_to(&self, cluster: ClusterId, access: Access) {
         self.told.send_modify(|told| {
-            told.get_or_insert_default().insert(ClusterId::new(CLUSTERS, cluster), access);
+            told.get_or_insert_default().insert(cluster, access);
         });
     }
 

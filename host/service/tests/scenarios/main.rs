@@ -20,6 +20,7 @@ mod gate;
 mod held;
 mod landscape;
 mod leaving;
+mod names;
 mod objects;
 mod observe;
 mod policies;
