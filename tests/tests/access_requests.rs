@@ -15,7 +15,7 @@ use openmcp_dns_tests::dns::Answer;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::landscape::Landscape;
 use openmcp_dns_tests::manifests::{
-    CLUSTERS, accept, cluster, cluster_dns_reference, cluster_reference, namespace, route,
+    CLUSTERS, accept, access_request_crd, cluster, cluster_dns_reference, cluster_reference, namespace, route,
 };
 use openmcp_dns_tests::service::{Service, run};
 use openmcp_dns_tests::wait::wait_until;
@@ -36,32 +36,6 @@ const ACCOUNTS: &str = "accessrequests";
 
 fn request(name: &str) -> Reference<'_> {
     Reference { api_version: API, kind: "AccessRequest", namespace: CLUSTERS, name }
-}
-
-/// The real definition where it is at hand, else the part of it that counts here.
-fn definition() -> String {
-    let folder = std::env::var("OPENMCP_DNS_OPENMCP_CRDS").unwrap_or_default();
-    let file = format!("{folder}/clusters.openmcp.cloud_accessrequests.yaml");
-    std::fs::read_to_string(file).unwrap_or_else(|_| {
-        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": "accessrequests.clusters.openmcp.cloud"},
-            "spec": {
-                "group": "clusters.openmcp.cloud",
-                "names": {"kind": "AccessRequest", "plural": "accessrequests", "singular": "accessrequest"},
-                "scope": "Namespaced",
-                "versions": [{
-                    "name": "v1alpha1", "served": true, "storage": true,
-                    "subresources": {"status": {}},
-                    "schema": {"openAPIV3Schema": {"type": "object",
-                        "properties": {"spec": anything, "status": anything}}},
-                }],
-            },
-        })
-        .to_string()
-    })
 }
 
 /// What a provider does in the cluster: an account with exactly the rights that were asked for, and a token of it.
@@ -135,7 +109,7 @@ async fn resolves(landscape: &Landscape, name: &str) {
 async fn a_cluster_is_served_with_what_an_access_request_grants() {
     let landscape = Landscape::start_with_gateway("172.18.201.1").await.unwrap();
     let platform = landscape.platform.client();
-    apply_crds(&platform, &[definition()]).await.unwrap();
+    apply_crds(&platform, &[access_request_crd()]).await.unwrap();
     for cluster in ["workload01", "workload02"] {
         let name = format!("{cluster}-kubeconfig");
         let secret = Reference { api_version: "v1", kind: "Secret", namespace: CLUSTERS, name: &name };

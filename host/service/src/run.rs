@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
 use crate::agents::{Agents, Means, Recorded};
+use crate::api_client::at_most;
 use crate::central::{DnsPods, Publisher};
 use crate::decision_log::{DecisionLogOptions, keep};
 use crate::deploy::{Deployer, StoreAddress, Surroundings};
@@ -41,7 +42,7 @@ use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
 use crate::service_config::ServiceConfig;
 pub use crate::settings::LeavingBounds;
-use crate::settings::{Settings, SharedRollout};
+use crate::settings::{Openings, Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
@@ -123,6 +124,10 @@ pub struct Deployment {
     pub etcd: Arc<dyn Membership>,
 }
 
+/// Requests to the platform's API server that are under way at once, beside watches: as many as a few people with kubectl.
+/// It answers each within milliseconds, so a thousand clusters that come at once are done within seconds.
+const REQUESTS_AT_ONCE: usize = 32;
+
 /// Works until it is cancelled; hands over the lead then.
 ///
 /// # Errors
@@ -154,6 +159,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         decision_log,
     } = service;
     let (tasks, mut panics) = Tasks::new();
+    let platform = at_most(platform, REQUESTS_AT_ONCE);
     let mut parts = Parts::new(cancel.clone());
     parts.spawn("work beside the parts", async move { panics.passed_on().await });
     let (commands, commands_receiver) = mpsc::channel(256);
@@ -262,6 +268,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         config,
         take_back_after,
         leaving,
+        openings: Openings::default(),
         rollout: SharedRollout::default(),
         enrolment,
         zones,

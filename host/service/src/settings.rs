@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use openmcp_dns_core::Bucket;
 use openmcp_dns_core::forwarding::Rollout;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{mpsc, watch};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub take_back_after: Duration,
     /// How long a Cluster that is deleted may be held.
     pub leaving: LeavingBounds,
+    /// Whose turn it is to be got into.
+    pub openings: Openings,
     /// Whose DNS may be changed now, where a change touches many.
     pub rollout: SharedRollout,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
@@ -85,6 +88,35 @@ impl Default for LeavingBounds {
     }
 }
 
+/// Ways into clusters that are opened in a second, and the seconds of them that are opened at once after a rest. A
+/// service that starts meets a thousand clusters within 20 seconds; one with a hundred notices nothing.
+const OPENINGS_PER_SECOND: u32 = 50;
+const OPENINGS_BURST_SECONDS: u32 = 2;
+
+/// Spreads the first requests to clusters: a service that starts would ask all of them at once. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Openings(Arc<tokio::sync::Mutex<Bucket>>);
+
+impl Default for Openings {
+    fn default() -> Self {
+        Self(Arc::new(tokio::sync::Mutex::new(Bucket::full(OPENINGS_PER_SECOND, OPENINGS_BURST_SECONDS))))
+    }
+}
+
+impl Openings {
+    /// Waits until it is the caller's turn; who came first goes first.
+    pub async fn turn(&self) {
+        let mut bucket = self.0.lock().await;
+        loop {
+            let now = Instant::now();
+            if bucket.take(now) {
+                return;
+            }
+            tokio::time::sleep_until(bucket.due(now).into()).await;
+        }
+    }
+}
+
 /// Whose DNS may be changed now. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedRollout {
@@ -104,5 +136,19 @@ impl SharedRollout {
     pub fn with<T>(&self, asked: impl FnOnce(&mut Rollout, Duration) -> T) -> T {
         let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
         asked(&mut machine, self.began.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hundred_ways_are_opened_at_once_and_more_in_turn() {
+        let (openings, began) = (Openings::default(), Instant::now());
+        for _ in 0..110 {
+            openings.turn().await;
+        }
+        assert!(began.elapsed() >= Duration::from_millis(150), "{:?}", began.elapsed());
     }
 }

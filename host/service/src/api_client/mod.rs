@@ -5,9 +5,11 @@
 //! are of the request; of a watch only its beginning is limited, and how long one event may be. Watches
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
+mod at_most;
 mod finalizers;
 mod of_leader;
 mod port_forward;
+pub mod pulse;
 mod served;
 mod watches;
 
@@ -23,9 +25,11 @@ use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
+pub use at_most::at_most;
 pub use finalizers::set_finalizers;
 pub use of_leader::of_leader;
 pub use port_forward::{PortForward, PortForwardError};
+pub use pulse::{Pulse, while_answering};
 pub use served::served_plurals;
 pub use watches::Watches;
 

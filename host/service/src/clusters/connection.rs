@@ -8,10 +8,9 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::agents::Changes;
-use crate::api_client::{Watches, of_leader};
+use crate::api_client::{Pulse, Watches, of_leader, pulse, while_answering};
 use crate::duties::Way;
 use crate::duties::forward::{self, LayoutView};
-use crate::duties::pulse::{self, Pulse};
 use crate::inventory::Access;
 use crate::observe::{Observation, Watching, observe};
 use crate::settings::Settings;
@@ -41,6 +40,8 @@ struct Open {
     access: Access,
     /// The client, or why there is none.
     client: Result<kube::Client, Finding>,
+    /// The same, which asks nothing while the API server is silent.
+    patient: Option<kube::Client>,
     layout: LayoutView,
     pulse: watch::Receiver<Pulse>,
     /// The watches of what claims host names; `None` where the agent says that.
@@ -76,12 +77,22 @@ impl Connection {
         self.open.is_some()
     }
 
-    /// What the duties may use.
+    /// What the duties may use. A server that is silent is left alone; they look again when it answers.
     pub(super) fn way(&self) -> Way<'_> {
-        match &self.open {
-            None => Way::None,
-            Some(Open { client: Err(why), .. }) => Way::Unusable(why),
-            Some(Open { client: Ok(client), layout, pulse, .. }) => Way::Open { client, layout, pulse },
+        self.way_by(|open| open.patient.as_ref())
+    }
+
+    /// What the duties may use when the cluster leaves: also a silent server is asked, for there is no later.
+    pub(super) fn last_way(&self) -> Way<'_> {
+        self.way_by(|open| open.client.as_ref().ok())
+    }
+
+    fn way_by<'c>(&'c self, client: impl Fn(&'c Open) -> Option<&'c kube::Client>) -> Way<'c> {
+        let Some(open) = &self.open else { return Way::None };
+        match (&open.client, client(open)) {
+            (Err(why), _) => Way::Unusable(why),
+            (Ok(_), Some(client)) => Way::Open { client, layout: &open.layout, pulse: &open.pulse },
+            (Ok(_), None) => Way::None,
         }
     }
 
@@ -124,7 +135,7 @@ impl Connection {
             self.is_left = false;
             if let Some(open) = &mut self.open
                 && open.watching.is_none()
-                && let Ok(client) = &open.client
+                && let Some(client) = &open.patient
             {
                 open.watching = Some(observe(&self.id, client, observations, &open.cancel, &self.tasks));
             }
@@ -151,11 +162,13 @@ impl Connection {
         let cancel = self.settings.cancel.child_token();
         let (layout_teller, layout) = forward::layout();
         let (pulse_sender, pulse) = watch::channel(Pulse::default());
-        if let (Ok(client), Some(watches)) = (&client, watches) {
-            let (first, second) = (client.clone(), client.clone());
-            let cancel: CancellationToken = cancel.clone();
+        let patient = client.as_ref().ok().map(|client| while_answering(client.clone(), pulse.clone()));
+        if let (Ok(client), Some(patient), Some(watches)) = (&client, &patient, watches) {
+            let (first, second) = (patient.clone(), client.clone());
+            let (cancel, openings): (CancellationToken, _) = (cancel.clone(), self.settings.openings.clone());
             self.tasks.spawn(async move {
                 let both = async {
+                    openings.turn().await;
                     tokio::join!(
                         forward::follow(first, layout_teller),
                         pulse::follow(second, watches, pulse_sender)
@@ -167,8 +180,16 @@ impl Connection {
         self.client.send_replace(client.as_ref().ok().cloned());
         let access = access.clone();
         let guard = cancel.clone().drop_guard();
-        self.open =
-            Some(Open { access, client, layout, pulse, watching: None, cancel, _ends_watches: guard });
+        self.open = Some(Open {
+            access,
+            client,
+            patient,
+            layout,
+            pulse,
+            watching: None,
+            cancel,
+            _ends_watches: guard,
+        });
     }
 
     /// Nothing of the cluster is looked at any more.

@@ -54,7 +54,7 @@ impl ClusterController {
             zone: zone.as_ref(),
             spent: Spent { elapsed: leaving.since.elapsed(), bound: self.settings.leaving.cluster },
             store_trouble: summary.store_trouble.as_deref(),
-            way: self.connection.way(),
+            way: self.connection.last_way(),
         };
         let Retreat { is_over, mut findings, left_behind } = self.duties.undo(&context).await;
         for what in left_behind {

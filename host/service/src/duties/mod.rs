@@ -11,7 +11,6 @@ pub mod agent;
 pub mod annotate;
 pub mod forward;
 mod probe;
-pub mod pulse;
 mod reachable;
 mod record;
 mod walk;
@@ -25,6 +24,7 @@ use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::api_client::Pulse;
 use crate::record::Summary;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -35,7 +35,6 @@ use agent::ClusterAgent;
 use annotate::Annotate;
 use forward::{Forward, LayoutView};
 use probe::Probe;
-use pulse::Pulse;
 use reachable::Reachable;
 use record::Record;
 
@@ -239,6 +238,7 @@ mod tests {
             config: ServiceConfig::none(),
             take_back_after: Duration::from_secs(60),
             leaving: crate::settings::LeavingBounds::default(),
+            openings: crate::settings::Openings::default(),
             rollout: crate::settings::SharedRollout::default(),
             enrolment: None,
             zones: tokio::sync::watch::channel(None).0,

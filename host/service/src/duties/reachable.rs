@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use openmcp_dns_core::kinds::Kind;
 
-use super::pulse::Pulse;
 use super::{Context, Duty, Way};
+use crate::api_client::Pulse;
 use crate::inventory::Inventory;
 use crate::record::WatchState;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
@@ -78,6 +78,9 @@ fn finding(pulse: &Pulse, watches: &BTreeMap<Kind, WatchState>) -> Finding {
         let message = "the API server does not know the service any more (401): the token of its kubeconfig has \
                        expired or was revoked; what is published stays. The kubeconfig is read again";
         return Finding::bad(Reason::Unreachable, message);
+    }
+    if *pulse == Pulse::Unasked {
+        return Finding::unknown(Reason::InProgress, "the API server is being asked for the first time");
     }
     let with = |wanted: fn(&WatchState) -> bool| -> Vec<&str> {
         let found = watches.iter().filter(|(_, state)| wanted(state));

@@ -25,6 +25,8 @@ struct Read {
 pub(super) struct Known {
     given: Option<BTreeMap<ClusterId, Access>>,
     requests: Option<BTreeMap<Key, AccessRequest>>,
+    /// For which was asked since, which the watch has not shown yet.
+    asked: BTreeSet<ClusterId>,
     /// The version of each Secret that a request names, as it was seen last.
     seen: BTreeMap<Key, String>,
     read: BTreeMap<Key, Read>,
@@ -54,12 +56,16 @@ impl Known {
         self.is_blind = false;
         match update {
             Update::All(all) => {
+                // What is not among them is gone again.
+                self.asked.clear();
                 self.requests = Some(all.into_iter().map(|request| (key(&request), request)).collect());
             }
             Update::Set(request) => {
+                self.forget_asked(&request);
                 self.requests.get_or_insert_default().insert(key(&request), *request);
             }
             Update::Removed(request) => {
+                self.forget_asked(&request);
                 self.requests.get_or_insert_default().remove(&key(&request));
             }
             Update::Trouble(_) => self.is_blind = true,
@@ -67,6 +73,18 @@ impl Known {
         let named: BTreeSet<Key> = self.secrets().collect();
         self.read.retain(|secret, _| named.contains(secret));
         self.seen.retain(|secret, _| named.contains(secret));
+    }
+
+    fn forget_asked(&mut self, request: &AccessRequest) {
+        if let Some(cluster) = request.cluster() {
+            self.asked.remove(&cluster);
+        }
+    }
+
+    /// Somebody has asked for access; until the watch shows the request, nobody does again: each that it shows of a thousand
+    /// would have all others looked for.
+    pub(super) fn take_asked(&mut self, cluster: ClusterId) {
+        self.asked.insert(cluster);
     }
 
     /// What Secrets are called, and their versions; gives whether a request names one that has changed.
@@ -149,6 +167,7 @@ impl Known {
             .values()
             .filter(|request| is_as_wanted(request))
             .filter_map(AccessRequest::cluster)
+            .chain(self.asked.iter().cloned())
             .collect();
         wanted.iter().filter(|id| !given.contains_key(id) && !asked.contains(id)).cloned().collect()
     }
@@ -291,6 +310,28 @@ mod tests {
         known.take_secret(secret("w1"), "2".to_owned(), Ok("second".to_owned()));
         assert_eq!(told(&mut known), ["set w1"]);
         assert!(!known.doubt(&[cluster("w3")].into()));
+    }
+
+    #[test]
+    fn what_was_asked_for_is_not_asked_for_again_before_the_watch_shows_it() {
+        let mut known = both(Vec::new(), Vec::new());
+        let wanted = ["w1", "w2"].map(cluster).into();
+        known.take_asked(cluster("w1"));
+        assert_eq!(known.to_ask(&wanted, |_| true), [cluster("w2")]);
+        known.take_requests(Update::Set(Box::new(request("w1", "Pending"))));
+        assert_eq!(known.to_ask(&wanted, |_| true), [cluster("w2")]);
+        assert_eq!(
+            known.to_ask(&wanted, |_| false),
+            [cluster("w1"), cluster("w2")],
+            "it is another one since"
+        );
+        known.take_asked(cluster("w2"));
+        known.take_requests(Update::All(vec![request("w1", "Pending")]));
+        assert_eq!(
+            known.to_ask(&wanted, |_| true),
+            [cluster("w2")],
+            "a list without it says that it is gone"
+        );
     }
 
     #[test]

@@ -101,9 +101,12 @@ impl AccessRequestInventory {
         let wanted = self.wanted.borrow().clone();
         for cluster in known.to_ask(&wanted, |request| self.requester.is_as_wanted(request)) {
             match self.requester.ask(&cluster).await {
-                // The watch has not shown it yet.
-                Ok(false) => {}
-                Ok(true) => tracing::info!(%cluster, "asked for access by an AccessRequest"),
+                Ok(is_new) => {
+                    if is_new {
+                        tracing::info!(%cluster, "asked for access by an AccessRequest");
+                    }
+                    known.take_asked(cluster);
+                }
                 Err(error) => {
                     tracing::warn!(%cluster, error = chain(&error), "unable to ask for access");
                     is_well = false;
