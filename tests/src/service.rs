@@ -53,8 +53,16 @@ impl Service {
     /// # Errors
     /// When it cannot be started.
     pub fn start_with(landscape: &Landscape, name: &str, more: &[String]) -> anyhow::Result<Self> {
+        Self::start_as(landscape, name, &landscape.platform.api.kubeconfig(), more)
+    }
+
+    /// Starts it with another kubeconfig of the platform cluster than one that may do everything.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_as(landscape: &Landscape, name: &str, text: &str, more: &[String]) -> anyhow::Result<Self> {
         let kubeconfig = landscape.folder().join("service.kubeconfig");
-        std::fs::write(&kubeconfig, landscape.platform.api.kubeconfig())
+        std::fs::write(&kubeconfig, text)
             .with_context(|| format!("failed to write {}", kubeconfig.display()))?;
         let metrics = free_address()?;
         let mut arguments = vec![

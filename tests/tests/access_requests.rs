@@ -12,12 +12,14 @@ use kube::Api;
 use kube::api::PostParams;
 use openmcp_dns_tests::conditions::wait_condition;
 use openmcp_dns_tests::dns::Answer;
-use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
-use openmcp_dns_tests::landscape::Landscape;
+use openmcp_dns_tests::kinds::{Reference, apply, apply_crds, documents};
+use openmcp_dns_tests::landscape::{Cluster, Landscape};
 use openmcp_dns_tests::manifests::{
     CLUSTERS, accept, access_request_crd, cluster, cluster_dns_reference, cluster_reference, namespace, route,
 };
+use openmcp_dns_tests::programs::repository;
 use openmcp_dns_tests::service::{Service, run};
+use openmcp_dns_tests::two_clusters::installed;
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
@@ -63,12 +65,26 @@ async fn account(landscape: &Landscape, asked: &Value, name: &str) -> anyhow::Re
         });
         apply(&client, &binding).await?;
     }
-    let accounts = Api::<ServiceAccount>::namespaced(client, ACCOUNTS);
+    kubeconfig_of(cluster, ACCOUNTS, name).await
+}
+
+/// A kubeconfig for an account.
+async fn kubeconfig_of(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<String> {
+    let accounts = Api::<ServiceAccount>::namespaced(cluster.client(), namespace);
     let token = accounts.create_token_request(name, &PostParams::default(), &TokenRequest::default()).await?;
     let token = token.status.and_then(|status| status.token).context("no token")?;
     let kubeconfig = cluster.api.kubeconfig();
     let own = kubeconfig.lines().find(|line| line.contains("token: ")).context("a kubeconfig has a token")?;
     Ok(kubeconfig.replace(own, &format!("    token: {token}")))
+}
+
+/// On the platform cluster, an account with what `deploy` gives, and nothing more.
+async fn own_account(landscape: &Landscape) -> anyhow::Result<String> {
+    let requests = std::fs::read_to_string(repository("deploy/access-requests.yaml"))?;
+    for object in installed()?.into_iter().chain(documents(&requests)?) {
+        apply(&landscape.platform.client(), &object).await?;
+    }
+    kubeconfig_of(&landscape.platform, "openmcp-dns", "openmcp-dns").await
 }
 
 async fn give(landscape: &Landscape, kubeconfig: &str) -> anyhow::Result<()> {
@@ -115,8 +131,9 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
         let secret = Reference { api_version: "v1", kind: "Secret", namespace: CLUSTERS, name: &name };
         secret.delete(&platform).await.unwrap();
     }
-    let mut service =
-        Service::start_with(&landscape, "openmcp-dns", &["--provider-name=dns".to_owned()]).unwrap();
+    let own = own_account(&landscape).await.unwrap();
+    let provider = ["--provider-name=dns".to_owned()];
+    let mut service = Service::start_as(&landscape, "openmcp-dns", &own, &provider).unwrap();
     let status = cluster_dns_reference("workload01");
 
     // As openMCP's own service asks, but for the rights.
@@ -176,7 +193,9 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     wait_condition(&platform, status, "Reachable", "True", "Succeeded", LATER).await.unwrap();
 
     // Who comes without the service gets in by the request, too.
-    let (well, said) = uninstall(&service, &["--dry-run", "--skip-unreachable"]).unwrap();
+    let admin = landscape.folder().join("admin.kubeconfig").display().to_string();
+    std::fs::write(&admin, landscape.platform.api.kubeconfig()).unwrap();
+    let (well, said) = uninstall(&admin, &["--dry-run", "--skip-unreachable"]).unwrap();
     let block = format!("forward block for openmcp.cluster in the DNS of cluster {CLUSTERS}/workload01");
     assert!(well && said.contains(&block) && said.contains("workload02 is in the way"), "{said}");
 
@@ -212,7 +231,7 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     // Without the service: the request goes before our finalizer, whoever has denied it.
     let both = json!(["clusters.openmcp.cloud/clusteraccess", FINALIZER]);
     request(other).merge(&platform, &json!({"metadata": {"finalizers": both}})).await.unwrap();
-    let going = tokio::task::spawn_blocking(move || uninstall(&service, &["--skip-unreachable"]));
+    let going = tokio::task::spawn_blocking(move || uninstall(&admin, &["--skip-unreachable"]));
     wait_until("the request is withdrawn", LATER, async || {
         let object = request(other).get(&platform).await?.context("the provider has not let it go")?;
         let is_left = object["metadata"]["deletionTimestamp"].is_string()
@@ -231,9 +250,9 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
 }
 
 /// Runs `openmcp-dns uninstall`; gives whether it ended well, and all that it said.
-fn uninstall(service: &Service, more: &[&str]) -> anyhow::Result<(bool, String)> {
-    let kubeconfig = service.kubeconfig().display().to_string();
-    let arguments = ["uninstall", "--kubeconfig", &kubeconfig];
+fn uninstall(kubeconfig: &str, more: &[&str]) -> anyhow::Result<(bool, String)> {
+    // Nobody lets a namespace go here that is deleted.
+    let arguments = ["uninstall", "--namespace=default", "--kubeconfig", kubeconfig];
     let output = run(&[&arguments, more].concat())?;
     let text =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();

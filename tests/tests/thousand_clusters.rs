@@ -212,6 +212,7 @@ async fn a_thousand_clusters_are_met_in_turn_and_left_in_peace() {
     assert_eq!(count(&of_platform, "POST accessrequests"), asked);
     assert!(count(&of_platform, "GET accessrequests") <= asked * 2, "{of_platform:?}");
     assert!(count(&of_platform, "PATCH clusters") <= all + all / 10, "each is held once: {of_platform:?}");
+    assert!(count(&of_platform, "APPLY clusters") <= 2 * all + all / 10, "annotated once: {of_platform:?}");
     assert!(sum(&of_platform) <= 15 * all, "{of_platform:?}");
     assert!(sum(&of_clusters) <= 20 * answering, "{of_clusters:?}");
     // An API server has some forty of its own.

@@ -25,12 +25,32 @@ const FIELD_MANAGER_CONFLICT: &str = "FieldManagerConflict";
 /// Annotates a `Cluster`.
 pub struct Annotate {
     platform: kube::Client,
+    written: Option<Written>,
+}
+
+/// What was written last, of which object. The watch shows it a moment later.
+struct Written {
+    uid: Option<String>,
+    version: u64,
+}
+
+impl Written {
+    /// Whether an object in hand is older.
+    fn is_missing_in(&self, cluster: &Cluster) -> bool {
+        cluster.uid() == self.uid
+            && version(cluster.resource_version()).is_some_and(|seen| seen < self.version)
+    }
+}
+
+/// Resource versions of a kind are numbers that grow (KEP-5504).
+fn version(text: Option<String>) -> Option<u64> {
+    text?.parse().ok()
 }
 
 impl Annotate {
     /// Writes to the platform cluster.
     pub const fn new(platform: kube::Client) -> Self {
-        Self { platform }
+        Self { platform, written: None }
     }
 
     fn api(&self, id: &ClusterId) -> Api<Cluster> {
@@ -63,7 +83,13 @@ impl Duty for Annotate {
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
         let Context { id, cluster, zone, summary, has_agent: _, way: _ } = context;
         let Some(Ok(domain)) = &summary.domain else { return finding(None, &Ok(())) };
-        let annotated = annotate(&self.api(id), cluster, domain, zone).await;
+        if self.written.as_ref().is_some_and(|written| written.is_missing_in(cluster)) {
+            return finding(Some(domain), &Ok(()));
+        }
+        let annotated = annotate(&self.api(id), cluster, domain, zone).await.map(|newest| {
+            let written = newest.map(|version| Written { uid: cluster.uid(), version });
+            self.written = written.or(self.written.take());
+        });
         finding(Some(domain), &annotated)
     }
 
@@ -105,15 +131,15 @@ enum AnnotateError {
     Api(#[from] kube::Error),
 }
 
-/// Writes domain and zone, if they do not stand there already.
+/// Writes domain and zone, if they do not stand there already. Gives the version of the object after that, if it is known.
 async fn annotate(
     api: &Api<Cluster>,
     cluster: &Cluster,
     domain: &HostName,
     zone: &HostName,
-) -> Result<(), AnnotateError> {
-    set(api, cluster, ZONE_MANAGER, ZONE_ANNOTATION, zone).await?;
-    set(api, cluster, FIELD_MANAGER, CLUSTER_DOMAIN_ANNOTATION, domain).await
+) -> Result<Option<u64>, AnnotateError> {
+    let first = set(api, cluster, ZONE_MANAGER, ZONE_ANNOTATION, zone).await?;
+    Ok(set(api, cluster, FIELD_MANAGER, CLUSTER_DOMAIN_ANNOTATION, domain).await?.or(first))
 }
 
 async fn set(
@@ -122,9 +148,9 @@ async fn set(
     manager: &str,
     key: &str,
     value: &HostName,
-) -> Result<(), AnnotateError> {
+) -> Result<Option<u64>, AnnotateError> {
     if cluster.annotations().get(key).is_some_and(|old| old == value.as_str()) {
-        return Ok(());
+        return Ok(None);
     }
     match apply(api, cluster, manager, json!({ key: value })).await {
         Err(kube::Error::Api(status)) if is_foreign(&status) => Err(AnnotateError::Foreign(status.message)),
@@ -145,14 +171,15 @@ async fn apply(
     cluster: &Cluster,
     manager: &str,
     annotations: Value,
-) -> Result<(), kube::Error> {
+) -> Result<Option<u64>, kube::Error> {
     let patch = json!({
         "apiVersion": Cluster::api_version(&()),
         "kind": Cluster::kind(&()),
         "metadata": { "name": cluster.name_any(), "uid": cluster.uid(), "annotations": annotations },
     });
-    api.patch_metadata(&cluster.name_any(), &PatchParams::apply(manager), &Patch::Apply(patch)).await?;
-    Ok(())
+    let params = PatchParams::apply(manager);
+    let applied = api.patch_metadata(&cluster.name_any(), &params, &Patch::Apply(patch)).await?;
+    Ok(version(applied.metadata.resource_version))
 }
 
 #[cfg(test)]
