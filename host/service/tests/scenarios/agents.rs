@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::gate::{Agent, file, handed_out, serve_agents};
 use crate::objects::{CLUSTERS, DEPLOYMENT, POLICY, policy};
-use crate::world::{World, events, message, requests, text, until};
+use crate::world::{World, events, forwards, message, requests, text, until};
 
 const AGENT: &str = "openmcp-dns-agent";
 const WEB: &str = "/skydns/cluster/openmcp/w1/web/00000001";
@@ -131,6 +131,7 @@ async fn an_agent_that_stands_as_it_should_is_looked_at_and_nothing_else_is_aske
     });
     w1.put(deployment).unwrap();
     world.condition("w1", "Agent", "True", "Succeeded").await;
+    until("it forwards", || forwards(&w1)).await;
 
     let began = Instant::now();
     w1.forget_requests();
