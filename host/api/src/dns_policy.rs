@@ -11,6 +11,7 @@ pub use super::module_source::{
     BuiltIn, CertificateAuthority, ConfigMapKey, FileSource, HttpSource, ModuleSource, OciSource, PullPolicy,
     SecretReference,
 };
+pub use super::records::{Records, Ttl};
 use super::schemas;
 use super::selector::{ClusterIdentity, ClusterSelector};
 use super::sources::Sources;
@@ -121,17 +122,6 @@ pub struct DNSPolicySpec {
     /// Where, besides Events, the authors of objects are told what has become of their names.
     #[serde(default)]
     pub report: Report,
-}
-
-/// What is recorded beside that which the module says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Records {
-    /// Whether each name has SRV records (RFC 2782) for the listeners that serve it, so that clients can look up the
-    /// port: `_<name of the listener>._tcp.<name>`, or `_udp`, as the named ports of a Service have it. Priority 10,
-    /// weight 100. Routes, ListenerSets and Gateways have listeners; a wildcard has no SRV records.
-    #[serde(default)]
-    pub srv: bool,
 }
 
 /// Where, besides Events, authors are told what has become of their names.
@@ -246,35 +236,6 @@ pub struct DeletionGuard {
     #[serde(default = "default_hold_seconds")]
     #[schemars(with = "i32", range(min = 1, max = 604_800))]
     pub hold_seconds: u32,
-}
-
-/// Bounds of times to live.
-#[derive(KubeSchema, Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[x_kube(validation = Rule::new("self.minSeconds <= self.maxSeconds").message("minSeconds must not be more than maxSeconds"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ttl {
-    /// In seconds (1 to 86400). A high one keeps questions away from the central DNS server.
-    #[serde(default = "default_min_ttl")]
-    #[schemars(with = "i32", range(min = 1, max = 86_400))]
-    pub min_seconds: u32,
-    /// In seconds (1 to 86400). A low one lets a change be seen everywhere soon.
-    #[serde(default = "default_max_ttl")]
-    #[schemars(with = "i32", range(min = 1, max = 86_400))]
-    pub max_seconds: u32,
-}
-
-impl Default for Ttl {
-    fn default() -> Self {
-        Self { min_seconds: default_min_ttl(), max_seconds: default_max_ttl() }
-    }
-}
-
-const fn default_min_ttl() -> u32 {
-    1
-}
-/// A day, after which a wrong answer is gone.
-const fn default_max_ttl() -> u32 {
-    86_400
 }
 
 /// What one cluster may ask for.

@@ -15,6 +15,7 @@ pub mod dns_service_config;
 pub mod forward;
 pub mod module_source;
 pub mod reason;
+mod records;
 mod schemas;
 pub mod selector;
 pub mod sources;
