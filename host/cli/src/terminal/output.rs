@@ -22,10 +22,10 @@ pub fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// As [`print`], for a text with styles, which are left out where stdout is no terminal, or `NO_COLOR` is set.
+/// As [`print()`], for a text with styles, which are left out where stdout is no terminal, or `NO_COLOR` is set.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_styled(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_all(text.as_bytes())?;
