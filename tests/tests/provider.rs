@@ -7,7 +7,9 @@ use std::time::Duration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
+use openmcp_dns_api::{Cluster, DNSPolicy};
 use openmcp_dns_tests::api_server::ApiServer;
+use openmcp_dns_tests::conditions::find;
 use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::manifests::namespace;
@@ -16,6 +18,7 @@ use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::service::{output_of, run};
 use openmcp_dns_tests::wait::wait_until;
+use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -88,6 +91,105 @@ async fn the_operator_starts_the_service_with_nothing_else_there() {
             Some(conditions) if conditions.is_array() => Ok(()),
             other => Err(format!("{other:?}")),
         })
+    })
+    .await
+    .unwrap();
+    let ended = service.terminate(SOON).await.unwrap();
+    assert!(ended.success(), "{ended}");
+}
+
+/// The sets of purposes, and the selectors with what they select, of upstream's own tests
+/// (`internal/controllers/cluster/testdata/purposeselector`), of which an API server with upstream's schema takes out what is
+/// nested.
+const SETS: [(&str, &[&str]); 6] = [
+    ("a", &["foo"]),
+    ("b", &["bar", "foo"]),
+    ("c", &["foo", "foo"]),
+    ("d", &[]),
+    ("e", &["bar"]),
+    ("f", &["foobar"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let api = ApiServer::start("platform", "10.96.0.0/16", folder.path(), &logs).await.unwrap();
+    let client = api.client();
+    let all = output_of(&["crds"]).unwrap();
+    apply_crds(&client, &all.split("---\n").map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
+
+    let (foo, bar) = (json!({ "name": "foo" }), json!({ "name": "bar" }));
+    let policy = |selector: &Value| {
+        json!({
+            "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSPolicy", "metadata": { "name": "landscape" },
+            "spec": { "baseDomain": "openmcp.cluster", "clusterSelector": { "purposeSelector": selector } },
+        })
+    };
+    for (selector, expected) in [
+        (foo.clone(), "abc"),
+        (json!({ "and": [foo, bar] }), "b"),
+        (json!({ "or": [foo, bar] }), "abce"),
+        (json!({ "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] }), "ace"),
+        (json!({ "not": foo }), "def"),
+        (json!({}), "abcdef"),
+        (json!({ "and": [foo, {}] }), "abc"),
+    ] {
+        apply(&client, &policy(&selector)).await.unwrap();
+        let kept: DNSPolicy = Api::all(client.clone()).get("landscape").await.unwrap();
+        let selector_kept = kept.spec.cluster_selector.unwrap();
+        let selected = SETS.iter().filter(|(_, purposes)| {
+            let mut cluster = Cluster::new("c", Default::default());
+            cluster.spec.purposes = purposes.iter().map(ToString::to_string).collect();
+            selector_kept.selects(&cluster)
+        });
+        assert_eq!(selected.map(|(name, _)| *name).collect::<String>(), expected, "{selector}");
+    }
+    let deep = json!({ "not": { "not": { "not": { "not": foo } } } });
+    let refused = format!("{:#}", apply(&client, &policy(&deep)).await.unwrap_err());
+    assert!(refused.contains("at most 4 levels"), "{refused}");
+
+    // As upstream's documentation has it, `docs/config/dns-service-config.md`.
+    let spec = json!({
+        "externalDNSSource": {
+            "chartName": "charts/external-dns",
+            "git": { "url": "https://github.com/kubernetes-sigs/external-dns", "interval": "1h", "ref": { "tag": "v0.19.0" } },
+        },
+        "secretsToCopy": { "toTargetCluster": [{ "source": { "name": "route53" }, "target": { "name": "aws" } }] },
+        "helmReleaseReconciliationInterval": "1h",
+        "externalDNSForPurposes": [{
+            "name": "workers",
+            "purposeSelector": { "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] },
+            "helmValues": { "provider": { "name": "aws" }, "sources": ["service"] },
+        }],
+    });
+    let object = json!({
+        "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSServiceConfig", "metadata": { "name": "dns" }, "spec": spec,
+    });
+    apply(&client, &object).await.unwrap();
+    let kept = Reference::of(&object).get(&client).await.unwrap().unwrap();
+    for (field, value) in spec.as_object().unwrap() {
+        assert_eq!(kept["spec"][field], *value, "{field}");
+    }
+
+    let clusters = output_of(&["crds", "--with-cluster"]).unwrap();
+    let clusters = clusters.split("---\n").filter(|text| text.contains("clusters.clusters.openmcp.cloud"));
+    apply_crds(&client, &clusters.map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
+    apply(&client, &namespace("openmcp-system")).await.unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let metrics = format!("--metrics-bind-address={}", free_address().unwrap());
+    let environment = [("POD_NAME", "ps-dns-0"), ("POD_NAMESPACE", "openmcp-system")];
+    let arguments = [["run"].as_slice(), &OPERATOR, &[&metrics, &kubeconfig]].concat();
+    let service =
+        Process::start("openmcp-dns", &openmcp_dns().unwrap(), arguments, &environment, &logs).unwrap();
+    wait_until("what is not used is said", SOON, async || {
+        let object = Reference::of(&object).get(&client).await?.unwrap_or_default();
+        let accepted = find(&object, "Accepted").cloned().unwrap_or_default();
+        let is_said = accepted["reason"] == "NotUsed"
+            && accepted["message"].to_string().contains("externalDNSForPurposes");
+        Ok(if is_said { Ok(()) } else { Err(format!("{accepted}")) })
     })
     .await
     .unwrap();

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::forward::Forwarding;
+use super::phase::Phase;
 use super::schemas;
 
 /// Stands beside its `Cluster`, under the same name. There is nothing to configure: look at the status.
@@ -23,6 +24,7 @@ use super::schemas;
     derive = "PartialEq",
     derive = "Default",
     label("openmcp.cloud/cluster", "platform"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Domain", type_ = "string", json_path = ".status.domain"),
     printcolumn(
         name = "Reachable",
@@ -56,13 +58,16 @@ pub struct ClusterDNSStatus {
     /// Generation of the `Cluster` that the status describes.
     #[serde(default)]
     pub observed_generation: i64,
+    /// The state in one word: `Ready` (all conditions are true), `Progressing` or `Terminating`.
+    #[serde(default)]
+    pub phase: Phase,
     /// The cluster's domain; empty while it has none.
     #[serde(default)]
     pub domain: String,
     /// The DNSPolicy that holds for the cluster; empty while there is none.
     #[serde(default)]
     pub policy: String,
-    /// One condition per duty: Reachable, Forwarded, Annotated, Recorded, Agent, Probed.
+    /// `Ready` (all others are true), and one condition per duty: Reachable, Forwarded, Annotated, Recorded, Agent, Probed.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

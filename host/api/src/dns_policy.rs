@@ -11,6 +11,7 @@ pub use super::module_source::{
     BuiltIn, CertificateAuthority, ConfigMapKey, FileSource, HttpSource, ModuleSource, OciSource, PullPolicy,
     SecretReference,
 };
+use super::phase::Phase;
 pub use super::records::{Records, Ttl};
 use super::schemas;
 use super::selector::{ClusterIdentity, ClusterSelector};
@@ -27,6 +28,7 @@ use super::sources::Sources;
     status = "DNSPolicyStatus",
     derive = "PartialEq",
     label("openmcp.cloud/cluster", "platform"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Base domain", type_ = "string", json_path = ".spec.baseDomain"),
     printcolumn(
         name = "Ready",
@@ -318,6 +320,9 @@ pub struct DNSPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default)]
     pub observed_generation: i64,
+    /// The state in one word: `Ready` (all conditions are true), `Progressing` or `Terminating`.
+    #[serde(default)]
+    pub phase: Phase,
     /// `Ready` (the policy is in force) and `ModuleActive` (the module in the spec is the one that decides).
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]

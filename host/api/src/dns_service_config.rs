@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::agents::{ClusterRule, GateSpec};
+use super::phase::Phase;
 use super::schemas;
+use super::upstream::UpstreamFields;
 
 /// The images of what is deployed, where a `DNSServiceConfig` names no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +78,7 @@ const ETCD_PODS: &str = "has(self.etcd.members) || has(self.etcd.certificates) |
     derive = "PartialEq",
     derive = "Default",
     label("openmcp.cloud/cluster", "platform"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(
         name = "Deployed",
         type_ = "string",
@@ -120,6 +123,9 @@ pub struct DNSServiceConfigSpec {
     /// How the agents of clusters reach the gate, by which they record.
     #[serde(default)]
     pub gate: GateSpec,
+    /// What an object has that was written for openMCP's own DNS service.
+    #[serde(flatten)]
+    pub upstream: UpstreamFields,
 }
 
 /// The central DNS server.
@@ -291,10 +297,13 @@ pub struct DNSServiceConfigStatus {
     /// Generation that the status describes.
     #[serde(default)]
     pub observed_generation: i64,
+    /// The state in one word: `Ready` (all conditions are true), `Progressing` or `Terminating`.
+    #[serde(default)]
+    pub phase: Phase,
     /// Addresses at which the clusters reach the central DNS server.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// `Deployed`: the central DNS runs as it is wanted. `CentralDNS`: all DNS pods answer the canary.
+    /// `Ready`: all others are true. `Accepted`: whether everything in the spec is used. `Deployed`: the central DNS runs as it is wanted. `CentralDNS`: all DNS pods answer the canary.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

@@ -13,12 +13,17 @@ pub mod conditions;
 pub mod dns_policy;
 pub mod dns_service_config;
 pub mod forward;
+mod gateway_service_config;
 pub mod module_source;
+mod operation;
+mod phase;
+mod purposes;
 pub mod reason;
 mod records;
 mod schemas;
 pub mod selector;
 pub mod sources;
+mod upstream;
 
 pub use access_request::{
     ACCESS_REQUEST_FINALIZER, AccessRequest, AccessRequestSpec, AccessRequestStatus, NotGranted,
@@ -31,6 +36,10 @@ pub use dns_service_config::{
     CertificateSource, DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images, Provider,
 };
 pub use forward::{ForwardSpec, Forwarding};
+pub use gateway_service_config::{GatewayDomain, GatewayServiceConfig, gateway_domain, with_gateway_layout};
+pub use operation::{DNS_OPERATION_ANNOTATION, OPERATION_ANNOTATION, Operation, ignored_by, operation};
+pub use phase::{Phase, READY, all_in_one, without_ready};
+pub use upstream::UpstreamFields;
 
 /// Field manager of everything that the service applies.
 pub const FIELD_MANAGER: &str = "openmcp-dns";
@@ -39,7 +48,7 @@ pub const FIELD_MANAGER: &str = "openmcp-dns";
 pub const FINALIZER: &str = "platformservice.openmcp.cloud/dns";
 
 /// Annotation on `Cluster` objects that holds the cluster's domain.
-pub const CLUSTER_DOMAIN_ANNOTATION: &str = "dns.openmcp.cloud/base-domain";
+pub const CLUSTER_DOMAIN_ANNOTATION: &str = openmcp_dns_core::openmcp_names::DOMAIN_ANNOTATION;
 
 /// Annotation on `Cluster` objects that holds the landscape's zone.
 pub const ZONE_ANNOTATION: &str = "dns.openmcp.cloud/zone";

@@ -46,6 +46,8 @@ reasons! {
     NoDomain,
     /// Another cluster has the same domain, or one that contains this one.
     DomainConflict,
+    /// The policy, the configuration of openMCP's gateway service and the cluster's Gateway name different domains.
+    DomainDisagrees,
     /// Someone else has set the annotation.
     ForeignValue,
     /// After our change, names failed that had resolved before; it was taken back.
@@ -96,6 +98,8 @@ reasons! {
     ZoneConflict,
     /// Records of clusters that do not exist are published in the zone.
     UnknownOwners,
+    /// Something in the spec is accepted and not used.
+    NotUsed,
     /// The spec is contradictory or incomplete.
     InvalidSpec,
     /// The Cluster is being deleted, and what was done for it is taken back.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Cluster, cluster_id};
+use super::purposes::{self, PurposeSelector};
 
 /// Selects clusters in the shape that openMCP's other services use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -29,6 +30,11 @@ pub struct ClusterSelector {
     /// Requirements on `spec.purposes` of the `Cluster`; all must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub match_purposes: Vec<PurposeRequirement>,
+
+    /// A requirement on `spec.purposes` of the `Cluster` in the shape of openMCP's own DNS service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "purposes::schema")]
+    pub purpose_selector: Option<PurposeSelector>,
 }
 
 /// Names one `Cluster`.
@@ -104,7 +110,8 @@ impl ClusterSelector {
     /// (`api/clusters/v1alpha1/selectors.go`).
     #[must_use]
     pub fn selects(&self, cluster: &Cluster) -> bool {
-        let Self { match_identities, match_labels, match_expressions, match_purposes } = self;
+        let Self { match_identities, match_labels, match_expressions, match_purposes, purpose_selector } =
+            self;
         if let Some(identities) = match_identities {
             let id = cluster_id(cluster);
             return identities.iter().any(|identity| identity.names(&id));
@@ -113,6 +120,7 @@ impl ClusterSelector {
         match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && match_expressions.iter().all(|expression| label_fits(expression, labels))
             && match_purposes.iter().all(|requirement| purposes_fit(requirement, &cluster.spec.purposes))
+            && purpose_selector.as_ref().is_none_or(|selector| selector.selects(&cluster.spec.purposes))
     }
 }
 

@@ -89,6 +89,12 @@ impl Objects {
         Some(&self.get(source)?.meta.labels)
     }
 
+    /// An annotation of a source.
+    #[must_use]
+    pub fn annotation(&self, source: &SourceRef, key: &str) -> Option<&str> {
+        self.get(source)?.meta.annotations.get(key)
+    }
+
     /// What a module that asks for this is told of a source.
     #[must_use]
     pub fn details<'o>(

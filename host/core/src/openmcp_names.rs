@@ -6,6 +6,16 @@
 use sha3::Shake128;
 use sha3::digest::{ExtendableOutput as _, Update as _, XofReader as _};
 
+/// Annotation with a cluster's domain: on its `Cluster`, and on its Gateway, below whose domain services build host names.
+pub const DOMAIN_ANNOTATION: &str = "dns.openmcp.cloud/base-domain";
+
+/// Namespace of the Gateway that openMCP's gateway service gives a cluster (`pkg/envoy/config.go` of
+/// platform-service-gateway).
+pub const GATEWAY_NAMESPACE: &str = "openmcp-system";
+
+/// Name of that Gateway.
+pub const GATEWAY_NAME: &str = "default";
+
 /// The longest label of a name, and value of a label, in bytes.
 const LABEL: usize = 63;
 

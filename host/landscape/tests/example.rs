@@ -27,6 +27,7 @@ fn an_object_as_it_stands_is_read_as_the_same_type_as_its_text() {
         let read = match id.kind {
             Kind::Cluster => Object::Cluster(serde_json::from_value(value).unwrap()),
             Kind::DnsPolicy => Object::Policy(serde_json::from_value(value).unwrap()),
+            Kind::GatewayServiceConfig => Object::Gateways(serde_json::from_value(value).unwrap()),
             Kind::Watched(kind) => Object::Watched(Watched::from_json(kind, value).unwrap()),
         };
         assert_eq!(read, placed.manifest.object, "{id}");

@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Api;
-use kube::api::ListParams;
-use kube::runtime::watcher;
 use openmcp_dns_api::DNSServiceConfig;
 use tokio::sync::{mpsc, watch as channel};
 
-use crate::watch::{Named, tell, watch};
+use crate::watch::{Named, tell, watch_if_served};
 
 /// How soon it is asked again whether the kind is served.
 const RETRY: Duration = Duration::from_secs(5);
@@ -46,17 +44,9 @@ impl ServiceConfig {
 }
 
 async fn follow(platform: kube::Client, name: String, known: channel::Sender<Known>) {
-    let all: Api<DNSServiceConfig> = Api::all(platform);
-    // Where the kind is not served, or not to us, there is none; a watch would only say that something is wrong.
-    while let Err(error) = all.list_metadata(&ListParams::default().limit(1)).await {
-        if matches!(&error, kube::Error::Api(status) if matches!(status.code, 403 | 404)) {
-            tell(&known, Some(None));
-        }
-        tokio::time::sleep(RETRY).await;
-    }
     let mut config = Named::new(name);
     let (sender, mut updates) = mpsc::channel(16);
-    let watching = watch(all, watcher::Config::default(), sender, |update| update);
+    let watching = watch_if_served(Api::<DNSServiceConfig>::all(platform), RETRY, sender, |update| update);
     let telling = async {
         while let Some(update) = updates.recv().await {
             config.take(update);

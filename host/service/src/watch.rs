@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use kube::api::ListParams;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
+use openmcp_dns_api::ignored_by;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch as channel};
 
@@ -49,12 +51,14 @@ pub fn tell<T: PartialEq>(listeners: &channel::Sender<T>, new: T) -> bool {
 pub struct Named<K> {
     name: String,
     object: Option<Option<Arc<K>>>,
+    /// The annotation by which the object is to be left alone: what it says since then does not count.
+    ignored_by: Option<&'static str>,
 }
 
 impl<K: ResourceExt> Named<K> {
     /// Nothing is known of it yet.
     pub const fn new(name: String) -> Self {
-        Self { name, object: None }
+        Self { name, object: None, ignored_by: None }
     }
 
     /// The object, where there is one; `None` until that is known.
@@ -62,15 +66,27 @@ impl<K: ResourceExt> Named<K> {
         self.object.as_ref().map(Option::as_ref)
     }
 
+    /// The annotation by which the object is to be left alone, if it is.
+    pub const fn ignored_by(&self) -> Option<&'static str> {
+        self.ignored_by
+    }
+
     /// Takes in what the watch reports.
     pub fn take(&mut self, update: Update<K>) {
         match update {
-            Update::All(all) => {
-                self.object = Some(all.into_iter().find(|one| one.name_any() == self.name).map(Arc::new));
-            }
-            Update::Set(one) if one.name_any() == self.name => self.object = Some(Some(Arc::new(*one))),
-            Update::Removed(one) if one.name_any() == self.name => self.object = Some(None),
+            Update::All(all) => self.set(all.into_iter().find(|one| one.name_any() == self.name)),
+            Update::Set(one) if one.name_any() == self.name => self.set(Some(*one)),
+            Update::Removed(one) if one.name_any() == self.name => self.set(None),
             Update::Set(_) | Update::Removed(_) | Update::Trouble(_) => {}
+        }
+    }
+
+    fn set(&mut self, object: Option<K>) {
+        self.ignored_by = object.as_ref().and_then(ignored_by);
+        // Of one that was never seen otherwise, nothing else is known.
+        let is_known = matches!(self.object, Some(Some(_)));
+        if self.ignored_by.is_none() || !is_known {
+            self.object = Some(object.map(Arc::new));
         }
     }
 }
@@ -85,6 +101,30 @@ const TOO_MANY_PAUSE: Duration = Duration::from_secs(60);
 #[must_use]
 pub fn too_many() -> String {
     format!("the API server lists more than {MOST_OBJECTS} objects; none of them is looked at")
+}
+
+/// Watches a kind that a server may not have. Where it is not served, or not to us, there are no objects, and it is looked
+/// again after `retry`; a watch would only say that something is wrong.
+pub async fn watch_if_served<K, T>(
+    api: Api<K>,
+    retry: Duration,
+    events: mpsc::Sender<T>,
+    wrap: impl Fn(Update<K>) -> T,
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut is_told = false;
+    while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
+        let is_absent = matches!(&error, kube::Error::Api(status) if matches!(status.code, 403 | 404));
+        if is_absent
+            && !std::mem::replace(&mut is_told, true)
+            && events.send(wrap(Update::All(Vec::new()))).await.is_err()
+        {
+            return;
+        }
+        tokio::time::sleep(retry).await;
+    }
+    watch(api, watcher::Config::default(), events, wrap).await;
 }
 
 /// Watches until nobody listens any more.

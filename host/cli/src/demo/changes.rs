@@ -1,6 +1,6 @@
 //! Changes: what turns in the status of policies and clusters, and what is wrong with the files.
 
-use openmcp_dns_api::{CONFIRM_ANNOTATION, ClusterDNS, ClusterDNSStatus, DNSPolicy};
+use openmcp_dns_api::{CONFIRM_ANNOTATION, ClusterDNS, ClusterDNSStatus, DNSPolicy, without_ready};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_landscape::folder::PLATFORM;
 use openmcp_dns_landscape::{Problem, Problems};
@@ -65,7 +65,7 @@ impl Session {
     /// not known says that the service is at work, or cannot look.
     fn conditions_turned(&mut self, id: &ClusterId, status: &ClusterDNSStatus) -> Vec<Event> {
         let mut events = Vec::new();
-        for now in status.conditions.iter().map(condition) {
+        for now in without_ready(&status.conditions).map(condition) {
             let key = (id.clone(), now.condition_type.clone());
             let told = self.told.get(&key);
             let is_bad = now.status == "False" && now.reason != DELETION_HELD;

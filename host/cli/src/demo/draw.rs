@@ -1,6 +1,7 @@
 //! Draw: makes the overview of a session.
 
 use kube::ResourceExt as _;
+use openmcp_dns_api::without_ready;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds;
 use openmcp_dns_core::record::RecordType;
@@ -68,7 +69,7 @@ impl Session {
             domain: domain.and_then(|domain| domain.as_ref().ok()).map(ToString::to_string),
             no_domain: domain.and_then(|domain| domain.as_ref().err()).map(ToString::to_string),
             claims,
-            conditions: status.map(|status| not_true(&status.conditions)).unwrap_or_default(),
+            conditions: status.map(|status| not_true(without_ready(&status.conditions))).unwrap_or_default(),
             events: self.servers.of(&id.name).map(events).unwrap_or_default(),
         }
     }

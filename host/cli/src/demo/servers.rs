@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kube::Resource as _;
-use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy};
+use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_kube_memory::{Refusal, Resource, Server, built_in};
@@ -153,6 +153,7 @@ fn platform_kinds() -> Vec<Resource> {
     kinds.push(custom::<Cluster>(CLUSTER));
     kinds.push(custom::<DNSPolicy>(DNS_POLICY).in_no_namespace());
     kinds.push(custom::<ClusterDNS>(CLUSTER_DNS));
+    kinds.push(custom::<GatewayServiceConfig>("GatewayServiceConfig").in_no_namespace());
     kinds
 }
 

@@ -201,7 +201,7 @@ impl Session {
                     }
                 }
                 Kind::Cluster => self.causes.folder_changed(&id.name, &cause),
-                Kind::DnsPolicy => self.all_changed(&cause),
+                Kind::DnsPolicy | Kind::GatewayServiceConfig => self.all_changed(&cause),
             }
         }
     }

@@ -87,8 +87,8 @@ pub(super) fn is_true(policy: &DNSPolicy, condition_type: &str) -> bool {
 }
 
 /// The conditions that are not true.
-pub(super) fn not_true(conditions: &[Condition]) -> Vec<ConditionOverview> {
-    conditions.iter().filter(|condition| condition.status != "True").map(condition).collect()
+pub(super) fn not_true<'c>(conditions: impl IntoIterator<Item = &'c Condition>) -> Vec<ConditionOverview> {
+    conditions.into_iter().filter(|condition| condition.status != "True").map(condition).collect()
 }
 
 /// A condition, without its times.

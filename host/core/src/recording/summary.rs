@@ -21,6 +21,8 @@ pub struct Summary {
     pub policy: Option<String>,
     /// The cluster's domain, or why it has none; `None` while it is not governed.
     pub domain: Option<Result<HostName, NoDomain>>,
+    /// The domain that the Gateway carries which openMCP's gateway service gives the cluster, as it stands there.
+    pub gateway_domain: Option<String>,
     /// State of each watch that has reported.
     pub watches: Watches,
     /// Claims that are published.

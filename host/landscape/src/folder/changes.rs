@@ -75,7 +75,7 @@ pub(super) fn diff(before: &Objects, after: &Objects) -> Vec<ObjectChange> {
 /// Clusters and policies first, then what routes refer to, then routes.
 fn rank(change: &ObjectChange) -> Option<Role> {
     match change.id.kind {
-        Kind::Cluster | Kind::DnsPolicy => None,
+        Kind::Cluster | Kind::DnsPolicy | Kind::GatewayServiceConfig => None,
         Kind::Watched(kind) => Some(kind.role()),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use openmcp_dns_api::Cluster;
+use openmcp_dns_api::{Cluster, with_gateway_layout};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
 
 use super::files::Files;
-use super::kind::Kind;
 use super::manifest::Object;
 use crate::{Landscape, Member, Problem};
 
@@ -19,12 +18,13 @@ pub const PLATFORM: &str = "platform";
 pub fn landscape(files: &Files) -> Landscape {
     let mut landscape = Landscape { problems: files.problems().clone(), ..Landscape::default() };
     let mut clusters: BTreeMap<&str, Member> = BTreeMap::new();
+    let mut gateways = Vec::new();
     let mut problem = |place: &str, problem: Problem| {
         landscape.problems.entry(place.to_owned()).or_default().push(problem);
     };
     for ((folder, id), placed) in files.objects() {
         let line = Some(placed.manifest.raw.line);
-        if matches!(id.kind, Kind::Cluster | Kind::DnsPolicy) && folder != PLATFORM {
+        if id.kind.is_of_platform() && folder != PLATFORM {
             let message = format!("{id} is passed over: it is read from the folder {PLATFORM} only");
             problem(&placed.file, Problem::warning(line, message, format!("move it to {PLATFORM}/")));
             continue;
@@ -47,6 +47,7 @@ pub fn landscape(files: &Files) -> Landscape {
                 clusters.insert(&id.name, member(&id.namespace, &id.name, cluster, files));
             }
             Object::Policy(policy) => landscape.policies.push((**policy).clone()),
+            Object::Gateways(config) => gateways.push(&**config),
             Object::Watched(_) => {}
         }
     }
@@ -57,6 +58,9 @@ pub fn landscape(files: &Files) -> Landscape {
         let hint = format!("add a Cluster resource of that name to {PLATFORM}/, or rename the folder");
         problem(folder, Problem::warning(None, message, hint));
     }
+    let written = std::mem::take(&mut landscape.policies).into_iter();
+    landscape.policies =
+        written.map(|policy| with_gateway_layout(policy, gateways.iter().copied())).collect();
     landscape.clusters = clusters.into_values().collect();
     landscape
 }

@@ -11,13 +11,17 @@ pub enum Kind {
     Cluster,
     /// Which module decides.
     DnsPolicy,
+    /// What openMCP's gateway service says of the domains of clusters.
+    GatewayServiceConfig,
     /// What is watched in every cluster.
     Watched(kinds::Kind),
 }
 
 impl Kind {
     fn all() -> impl Iterator<Item = Self> {
-        [Self::Cluster, Self::DnsPolicy].into_iter().chain(kinds::Kind::watched().map(Self::Watched))
+        [Self::Cluster, Self::DnsPolicy, Self::GatewayServiceConfig]
+            .into_iter()
+            .chain(kinds::Kind::watched().map(Self::Watched))
     }
 
     /// The kind in its Kubernetes spelling.
@@ -25,6 +29,7 @@ impl Kind {
         match self {
             Self::Cluster => "Cluster",
             Self::DnsPolicy => "DNSPolicy",
+            Self::GatewayServiceConfig => "GatewayServiceConfig",
             Self::Watched(kind) => kind.as_str(),
         }
     }
@@ -33,14 +38,20 @@ impl Kind {
         match self {
             Self::Cluster => "clusters.openmcp.cloud",
             Self::DnsPolicy => "dns.openmcp.cloud",
+            Self::GatewayServiceConfig => "gateway.openmcp.cloud",
             Self::Watched(kind) => kind.group(),
         }
+    }
+
+    /// Whether it is read from the folder of the platform cluster only.
+    pub(super) const fn is_of_platform(self) -> bool {
+        !matches!(self, Self::Watched(_))
     }
 
     pub(super) const fn is_namespaced(self) -> bool {
         match self {
             Self::Cluster => true,
-            Self::DnsPolicy => false,
+            Self::DnsPolicy | Self::GatewayServiceConfig => false,
             Self::Watched(kind) => kind.is_namespaced(),
         }
     }

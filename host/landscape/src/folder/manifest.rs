@@ -1,6 +1,6 @@
 //! Manifests: from the text of a file to the objects that the service reads.
 
-use openmcp_dns_api::{Cluster, DNSPolicy};
+use openmcp_dns_api::{Cluster, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::kinds::{self, Fields, Part, Reader, Watched};
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ pub enum Object {
     Cluster(Box<Cluster>),
     /// Which module decides.
     Policy(Box<DNSPolicy>),
+    /// What openMCP's gateway service says of the domains of clusters.
+    Gateways(Box<GatewayServiceConfig>),
     /// An object of a cluster.
     Watched(Watched),
 }
@@ -78,6 +80,7 @@ fn read_json(kind: Kind, value: Value) -> serde_json::Result<Object> {
     Ok(match kind {
         Kind::Cluster => Object::Cluster(serde_json::from_value(value)?),
         Kind::DnsPolicy => Object::Policy(serde_json::from_value(value)?),
+        Kind::GatewayServiceConfig => Object::Gateways(serde_json::from_value(value)?),
         Kind::Watched(kind) => Object::Watched(Watched::from_json(kind, value)?),
     })
 }
@@ -87,6 +90,7 @@ fn read_text(kind: Kind, document: &Document<'_>) -> Result<Object, Problem> {
     Ok(match kind {
         Kind::Cluster => Object::Cluster(document.read()?),
         Kind::DnsPolicy => Object::Policy(document.read()?),
+        Kind::GatewayServiceConfig => Object::Gateways(document.read()?),
         Kind::Watched(kind) => Object::Watched(kind.read(Text { kind, document })?),
     })
 }
@@ -161,6 +165,7 @@ fn set_namespace(object: &mut Object, namespace: &str) {
     match object {
         Object::Cluster(cluster) => cluster.metadata.namespace = Some(namespace),
         Object::Policy(policy) => policy.metadata.namespace = None,
+        Object::Gateways(config) => config.metadata.namespace = None,
         Object::Watched(object) => object.meta.namespace = namespace.into(),
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
-use openmcp_dns_api::{Cluster, DNSPolicy, cluster_id};
+use openmcp_dns_api::{Cluster, DNSPolicy, GatewayServiceConfig, cluster_id, with_gateway_layout};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::objects::{Change, Objects};
 use openmcp_dns_service::inventory::{Access, Insecure, Inventory as _, SecretInventory};
@@ -63,7 +63,10 @@ pub async fn read(
     policy: Option<&str>,
     tell: &dyn Fn(Progress<'_>),
 ) -> Result<Landscape, LiveError> {
+    let gateways = gateway_configs(&platform).await?;
     let policies: Vec<DNSPolicy> = list(&platform, "DNSPolicies").await?;
+    let meant = policies.into_iter().map(|policy| with_gateway_layout(policy, &gateways));
+    let policies: Vec<DNSPolicy> = meant.collect();
     let chosen = choose(&policies, policy)?;
     let clusters: Vec<Cluster> = list(&platform, "Clusters").await?;
     let inventory = SecretInventory::new(platform, insecure);
@@ -98,6 +101,16 @@ pub async fn read(
     }
     members.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Landscape { clusters: members, policies: vec![chosen.clone()], problems: Problems::new() })
+}
+
+/// The configurations of openMCP's gateway service; none where it is not there, or we may not read them.
+async fn gateway_configs(platform: &kube::Client) -> Result<Vec<GatewayServiceConfig>, LiveError> {
+    match list(platform, "GatewayServiceConfigs").await {
+        Err(LiveError::List { source: kube::Error::Api(status), .. }) if matches!(status.code, 403 | 404) => {
+            Ok(Vec::new())
+        }
+        listed => listed,
+    }
 }
 
 async fn list<K>(client: &kube::Client, what: &'static str) -> Result<Vec<K>, LiveError>

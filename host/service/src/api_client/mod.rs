@@ -5,6 +5,7 @@
 //! are of the request; of a watch only its beginning is limited, and how long one event may be. Watches
 //! carry their own end: the server is asked for one, and the watcher does not wait much longer.
 
+mod annotations;
 mod at_most;
 mod finalizers;
 mod of_leader;
@@ -25,6 +26,7 @@ use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
+pub use annotations::use_up;
 pub use at_most::at_most;
 pub use finalizers::set_finalizers;
 pub use of_leader::of_leader;

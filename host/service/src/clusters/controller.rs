@@ -10,9 +10,11 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::leaving::Leaving;
+use super::operations::Heard;
 use super::step::{Step, step};
 use super::{Desired, finalizer};
 use crate::counts::ClusterCounts;
@@ -26,11 +28,11 @@ use openmcp_dns_api::Cluster;
 use openmcp_dns_api::conditions::{Finding, Reason};
 
 /// How long to wait before trying again what the platform's API server refused.
-const RETRY: Duration = Duration::from_secs(5);
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 /// Changes within this time lead to one look at the cluster.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// How often to look without a change: probes go on, and their results are part of the status.
-const RESYNC: Duration = Duration::from_secs(15);
+pub(super) const RESYNC: Duration = Duration::from_secs(15);
 
 /// What a controller does next.
 pub(super) enum Next {
@@ -38,6 +40,8 @@ pub(super) enum Next {
     Again(Duration),
     /// Nothing more: the cluster is no longer ours.
     Ended,
+    /// Nothing more: another controller takes its place, which knows nothing.
+    Anew,
 }
 
 /// Looks after one cluster.
@@ -48,6 +52,8 @@ pub(super) struct ClusterController {
     wake: Arc<Notify>,
     pub(super) connection: Connection,
     pub(super) duties: Duties,
+    /// Whether it has been heard that the cluster is to be looked at anew.
+    pub(super) heard: Heard,
     /// Whether the recorder was told of a policy for the cluster.
     governed: bool,
     /// Which object, in which version, our finalizer was set on. The watch shows it a moment later.
@@ -77,11 +83,11 @@ pub(super) struct Tells {
 }
 
 impl ClusterController {
-    /// `wake` has it look again; `tasks` does what goes on beside it.
+    /// `wake` has it look again; `tasks` does what goes on beside it, until `cancel`.
     pub(super) fn new(
         id: ClusterId,
         settings: Arc<Settings>,
-        tasks: &Tasks,
+        (tasks, cancel): (&Tasks, &CancellationToken),
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
         tells: Tells,
@@ -90,11 +96,12 @@ impl ClusterController {
         let client = tells.client.clone();
         Self {
             connection: Connection::new(id.clone(), Arc::clone(&settings), tasks.clone(), client),
-            duties: duties::all(&settings, wake, tasks),
+            duties: duties::all(&settings, wake, tasks, cancel),
             wake: Arc::clone(wake),
             id,
             settings,
             desired,
+            heard: Heard::default(),
             governed: false,
             held: None,
             leaving: None,
@@ -106,12 +113,22 @@ impl ClusterController {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// The same, which follows another one.
+    pub(super) fn after(self, heard: Heard) -> Self {
+        Self { heard, ..self }
+    }
+
+    /// Gives what the next one knows from the beginning; `None` when there is nothing more to do.
+    pub(super) async fn run(mut self) -> Option<Heard> {
         loop {
             self.tells.looking.send_replace(Some(Instant::now()));
             let next = self.look().await;
             self.tells.looking.send_replace(None);
-            let Next::Again(pause) = next else { return };
+            let pause = match next {
+                Next::Again(pause) => pause,
+                Next::Ended => return None,
+                Next::Anew => return Some(self.heard),
+            };
             let stands_by = !self.settings.leadership.is_leading();
             tokio::select! {
                 () = self.settings.leadership.leading(), if stands_by => {}
@@ -132,12 +149,16 @@ impl ClusterController {
         if !self.settings.leadership.is_leading() {
             return self.stand_by(&desired).await;
         }
+        if let Some(next) = self.begin_anew(&desired.cluster).await {
+            return next;
+        }
         // Whatever is said below must not forget them.
         if let Err(error) = self.read_left_zones(&desired.cluster).await {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to read ClusterDNS");
             return Next::Again(RETRY);
         }
         match step(&desired, self.leaving.is_some(), self.governed) {
+            Step::Ignore => self.ignore().await,
             Step::Fulfil(policy) => self.fulfil(&desired, policy).await,
             Step::Wait(why) => self.wait(&desired.cluster, why).await,
             Step::Rest => self.rest(&desired.cluster).await,
@@ -182,6 +203,7 @@ impl ClusterController {
             id: &self.id,
             cluster,
             zone: &policy.module.context.base_domain,
+            gateway: desired.gateway.as_ref(),
             summary: &summary,
             has_agent: self.settings.agents.is_wanted(&self.id) == Some(true),
             way: self.connection.way(),
@@ -231,7 +253,7 @@ impl ClusterController {
             }
             Step::Wait(_) => {}
             // What is taken back is not wanted again by us.
-            Step::Rest | Step::TakeBack => {
+            Step::Ignore | Step::Rest | Step::TakeBack => {
                 if self.ungovern().await.is_none() {
                     return Next::Ended;
                 }
@@ -242,7 +264,7 @@ impl ClusterController {
     }
 
     /// The recorder forgets the policy, and the watches end; `None` when the recorder has ended.
-    async fn ungovern(&mut self) -> Option<()> {
+    pub(super) async fn ungovern(&mut self) -> Option<()> {
         if std::mem::take(&mut self.governed) {
             self.settings.commands.send(Command::Ungovern(self.id.clone())).await.ok()?;
         }

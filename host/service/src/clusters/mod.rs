@@ -3,6 +3,7 @@
 //! ```text
 //! Desired ──► ClusterController ──► step ──┬─ governed ───► hold, fulfil the duties ──► status
 //!                    ▲                     ├─ not yet, or under no policy ────────────► status
+//!                    │                     ├─ to be ignored
 //!   wake, changes ───┘                     └─ leaving ────► undo the duties ──► release
 //! ```
 //! Every cluster has a `ClusterController` of its own, so that one that does not answer holds up no other.
@@ -16,6 +17,7 @@ mod controller;
 pub(crate) mod finalizer;
 mod leaving;
 mod left_zones;
+mod operations;
 mod registry;
 mod restart;
 mod status;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use openmcp_dns_core::cluster_policy::ClusterPolicy;
 
 use crate::inventory::Access;
-use openmcp_dns_api::Cluster;
+use openmcp_dns_api::{Cluster, GatewayDomain};
 
 pub use finalizer::is_held;
 pub(crate) use registry::Clusters;
@@ -42,6 +44,8 @@ pub struct Desired {
     pub governed: Governed,
     /// How to get into it; `None`: there is no way.
     pub access: Option<Access>,
+    /// What openMCP's gateway service says of its domain, where it has to do with the cluster.
+    pub gateway: Option<GatewayDomain>,
 }
 
 /// Under which policy a cluster stands.

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::Desired;
 use super::controller::{ClusterController, Tells};
+use super::operations::Heard;
 use super::restart::again_after_panics;
 use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
@@ -202,7 +203,18 @@ struct Life {
 impl Life {
     /// Ends when there is nothing more to do for the cluster; panics when anything does that is done for it.
     async fn live(self) {
+        let mut next = Some(Heard::default());
+        while let Some(heard) = next {
+            next = self.clone().until_anew(heard).await;
+        }
+    }
+
+    /// The life of one controller; gives what the next one knows from the beginning.
+    async fn until_anew(self, heard: Heard) -> Option<Heard> {
         let Self { id, settings, desired, wake, routes, tells, notices, client } = self;
+        // What goes on beside it ends with it.
+        let cancel = settings.cancel.child_token();
+        let _ends = cancel.clone().drop_guard();
         let (tasks, mut panics) = settings.tasks.group();
         let events = Writer {
             cluster: id.clone(),
@@ -221,14 +233,15 @@ impl Life {
             news: routes,
             trouble,
         };
-        let controller = ClusterController::new(id, settings, &tasks, desired, &wake, tells, route_trouble);
+        let beside = (&tasks, &cancel);
+        let controller = ClusterController::new(id, settings, beside, desired, &wake, tells, route_trouble);
         let mut notices = notices.lock().await;
         tokio::select! {
-            () = controller.run() => {}
+            heard = controller.after(heard).run() => heard,
             // Ends only with the controller: it listens to both.
-            () = events.write(&mut notices) => {}
-            () = routes.run() => {}
-            () = panics.passed_on() => {}
+            () = events.write(&mut notices) => None,
+            () = routes.run() => None,
+            () = panics.passed_on() => None,
         }
     }
 }
@@ -268,7 +281,7 @@ mod tests {
 
     fn add(clusters: &mut Clusters, name: &str) -> Controller {
         let cluster = Arc::new(Cluster::new(name, Default::default()));
-        let desired = Desired { cluster, present: true, governed: Governed::No, access: None };
+        let desired = Desired { cluster, present: true, governed: Governed::No, access: None, gateway: None };
         let (desired, _) = watch::channel(desired);
         let (sender, notices) = events::queue();
         let (counts, receiver) = watch::channel(ClusterCounts::default());

@@ -9,7 +9,7 @@ use crate::journal::Occurrence;
 use crate::record::{Problem, Summary};
 use crate::report::cluster_dns::ClusterReport;
 use openmcp_dns_api::cluster_dns::{ClaimProblem, HeldDeletion};
-use openmcp_dns_api::{Cluster, ClusterDNSStatus};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus, Phase};
 
 impl ClusterController {
     /// Has the status written where it is another one, counts, and notes what is found anew.
@@ -53,6 +53,7 @@ fn status(summary: &Summary, generation: i64) -> ClusterDNSStatus {
     });
     ClusterDNSStatus {
         observed_generation: generation,
+        phase: Phase::default(),
         domain: match &summary.domain {
             Some(Ok(domain)) => domain.to_string(),
             Some(Err(_)) | None => String::new(),

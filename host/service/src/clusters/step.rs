@@ -5,10 +5,13 @@ use openmcp_dns_core::cluster_policy::ClusterPolicy;
 use openmcp_dns_core::name::HostName;
 
 use super::{Desired, Governed, finalizer};
-use openmcp_dns_api::ZONE_ANNOTATION;
+use openmcp_dns_api::{ZONE_ANNOTATION, ignored_by};
 
 /// What is next for a cluster.
 pub(super) enum Step<'d> {
+    /// Somebody wants the `Cluster` left alone, its deletion included: its watches end, nothing is written, and what is
+    /// published stays.
+    Ignore,
     /// The duties are fulfilled under this policy.
     Fulfil(&'d ClusterPolicy),
     /// A policy selects the cluster, but cannot decide, and why: all stays as it is.
@@ -26,7 +29,10 @@ pub(super) enum Step<'d> {
 /// back is taken back, and who comes under the same name begins anew. It is ours while we hold it, or
 /// have `governed` it in this life of the service.
 pub(super) fn step(desired: &Desired, leaving: bool, governed: bool) -> Step<'_> {
-    let Desired { cluster, present, governed: policy, access: _ } = desired;
+    let Desired { cluster, present, governed: policy, access: _, gateway: _ } = desired;
+    if *present && ignored_by(&**cluster).is_some() {
+        return Step::Ignore;
+    }
     if leaving || !present || cluster.metadata.deletion_timestamp.is_some() {
         let is_ours = governed || finalizer::is_held(cluster);
         return if is_ours { Step::TakeBack } else { Step::End };
@@ -126,7 +132,7 @@ mod tests {
     fn desired(governed: Governed, change: impl Fn(&mut Cluster)) -> Desired {
         let mut cluster = Cluster::new("w1", Default::default());
         change(&mut cluster);
-        Desired { cluster: Arc::new(cluster), present: true, governed, access: None }
+        Desired { cluster: Arc::new(cluster), present: true, governed, access: None, gateway: None }
     }
 
     fn held(cluster: &mut Cluster) {

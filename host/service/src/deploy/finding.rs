@@ -41,6 +41,21 @@ pub(super) fn finding(
     Finding::unknown(Reason::InProgress, missing.into_iter().chain(remarks).collect::<Vec<_>>().join("; "))
 }
 
+/// What is said of the fields of the spec.
+pub(super) fn accepted(spec: &DNSServiceConfigSpec) -> Finding {
+    let unused = spec.upstream.set();
+    if unused.is_empty() {
+        return Finding::good("everything in the spec is used");
+    }
+    let message = format!(
+        "nothing is done with what openMCP's own DNS service has in its spec: {}. Host names are recorded without an \
+         external-dns; where one is wanted, a rule in spec.clusters with the recorder externalDNS says so, whose selector \
+         takes the same purposeSelector. Remove these fields",
+        unused.join(", ")
+    );
+    Finding { reason: Reason::NotUsed, ..Finding::good(message) }
+}
+
 /// What is said where the central DNS is somebody else's.
 pub(super) fn external(observed: &Observed, addresses: &[SocketAddr]) -> Finding {
     let addresses = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -59,6 +59,11 @@ impl Inputs {
         self.config.object()
     }
 
+    /// The annotation by which the configuration is to be left alone, if it is.
+    pub(super) const fn ignored_by(&self) -> Option<&'static str> {
+        self.config.ignored_by()
+    }
+
     /// The zones, as they are now.
     pub(super) fn zones(&mut self) -> Zones {
         self.zones.borrow_and_update().clone()

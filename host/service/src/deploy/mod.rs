@@ -24,7 +24,7 @@ use std::time::Duration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _};
 use openmcp_dns_api::conditions::{Finding, Reason};
-use openmcp_dns_api::{CertificateSource, DNSServiceConfig, FIELD_MANAGER, Provider};
+use openmcp_dns_api::{CertificateSource, DNSServiceConfig, FIELD_MANAGER, Operation, Provider, operation};
 use openmcp_dns_core::deployment::{
     COMPONENTS, Facts, MemberAction, Reference, next_step, peer_urls, render,
 };
@@ -38,6 +38,7 @@ use tokio::time::Instant;
 use self::certificates::{AUTHORITY, Issued};
 use self::inputs::Inputs;
 use self::observed::Observed;
+use crate::api_client::use_up;
 use crate::apply::{Applier, Rendered};
 use crate::central::Zones;
 use crate::certificates::{CertificateError, Keeper, Lifetimes};
@@ -121,14 +122,28 @@ impl Deployer {
                     tracing::error!("the DNSServiceConfig names another etcd: start again with it");
                     return;
                 }
+                // It is known where the clusters reach what is there, and nothing else is done.
+                Some(Some(config)) if inputs.ignored_by().is_some() => {
+                    match Observed::read(&self.platform, &self.namespace).await {
+                        Ok(observed) => {
+                            if let Ok(addresses) = observed.addresses(config) {
+                                tell(&self.addresses, addresses);
+                            }
+                            INTERVAL
+                        }
+                        Err(_) => AGAIN,
+                    }
+                }
                 Some(Some(config)) => {
                     let config = Arc::clone(config);
+                    self.use_up_wish(&config).await;
                     let (finding, addresses) = self.once(&config, &inputs.zones(), &*etcd).await;
                     if let Ok(addresses) = &addresses {
                         tell(&self.addresses, addresses.clone());
                     }
                     let well = finding.status == Some(true);
-                    let mut findings = vec![("Deployed", finding)];
+                    let mut findings =
+                        vec![("Accepted", finding::accepted(&config.spec)), ("Deployed", finding)];
                     findings.extend(inputs.canary().map(|finding| (CENTRAL_DNS, finding)));
                     statuses.say(ConfigReport { config, findings, addresses: addresses.ok() });
                     if well { INTERVAL } else { AGAIN }
@@ -171,6 +186,16 @@ impl Deployer {
         if let Err(error) = api.patch(&self.config_name, &params, &Patch::Apply(&object)).await {
             let error = openmcp_dns_core::chain(&error);
             tracing::warn!(name = self.config_name, error, "unable to make the DNSServiceConfig");
+        }
+    }
+
+    /// Takes the annotation away that asks for everything to be looked at anew, which is done each time.
+    async fn use_up_wish(&self, config: &DNSServiceConfig) {
+        let Some((asked @ Operation::Reconcile, annotation)) = operation(config) else { return };
+        let api = Api::<DNSServiceConfig>::all(self.platform.clone());
+        if let Err(error) = use_up(&api, &self.config_name, annotation, asked.as_str()).await {
+            let error = openmcp_dns_core::chain(&error);
+            tracing::warn!(name = self.config_name, error, annotation, "unable to remove an annotation");
         }
     }
 

@@ -10,6 +10,7 @@ use openmcp_dns_core::name::HostName;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::domains_agree::disagreement;
 use super::{Context, Duty, UndoContext, Undone};
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_api::{CLUSTER_DOMAIN_ANNOTATION, Cluster, FIELD_MANAGER, ZONE_ANNOTATION};
@@ -81,16 +82,21 @@ impl Duty for Annotate {
     }
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
-        let Context { id, cluster, zone, summary, has_agent: _, way: _ } = context;
+        let Context { id, cluster, zone, gateway, summary, has_agent: _, way: _ } = context;
         let Some(Ok(domain)) = &summary.domain else { return finding(None, &Ok(())) };
-        if self.written.as_ref().is_some_and(|written| written.is_missing_in(cluster)) {
-            return finding(Some(domain), &Ok(()));
+        let mut annotated = Ok(());
+        if !self.written.as_ref().is_some_and(|written| written.is_missing_in(cluster)) {
+            annotated = annotate(&self.api(id), cluster, domain, zone).await.map(|newest| {
+                let written = newest.map(|version| Written { uid: cluster.uid(), version });
+                self.written = written.or(self.written.take());
+            });
         }
-        let annotated = annotate(&self.api(id), cluster, domain, zone).await.map(|newest| {
-            let written = newest.map(|version| Written { uid: cluster.uid(), version });
-            self.written = written.or(self.written.take());
-        });
-        finding(Some(domain), &annotated)
+        let found = finding(Some(domain), &annotated);
+        let policy = summary.policy.as_deref().unwrap_or_default();
+        match disagreement(policy, domain, *gateway, summary.gateway_domain.as_deref()) {
+            Some(why) if found.status == Some(true) => Finding::bad(Reason::DomainDisagrees, why),
+            Some(_) | None => found,
+        }
     }
 
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {

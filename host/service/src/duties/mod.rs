@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod annotate;
+mod domains_agree;
 pub mod forward;
 mod probe;
 mod reachable;
@@ -29,7 +30,7 @@ use crate::record::Summary;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding};
-use openmcp_dns_api::{Cluster, ClusterDNSStatus};
+use openmcp_dns_api::{Cluster, ClusterDNSStatus, GatewayDomain};
 
 use agent::ClusterAgent;
 use annotate::Annotate;
@@ -43,8 +44,10 @@ pub use walk::{Duties, Findings, Retreat};
 /// Every duty, in the order in which they are fulfilled. They are undone from the end to the start:
 /// first the records, so that nothing is answered for a cluster that leaves; then the way of its DNS to
 /// the central one; and last the annotations, one of which says in which zone all that lies.
-pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks) -> Duties {
-    let Settings { platform, inventory, enrolment, commands, prober, cancel, .. } = settings;
+///
+/// What they do beside the controller ends by `cancel`.
+pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Duties {
+    let Settings { platform, inventory, enrolment, commands, prober, .. } = settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
@@ -108,6 +111,8 @@ pub struct Context<'c> {
     pub cluster: &'c Cluster,
     /// The landscape's zone.
     pub zone: &'c HostName,
+    /// What openMCP's gateway service says of its domain, where it has to do with the cluster.
+    pub gateway: Option<&'c GatewayDomain>,
     /// What is known of its records.
     pub summary: &'c Summary,
     /// Whether an agent is to record it: then there may be no way into it at all.
@@ -261,7 +266,8 @@ mod tests {
             tasks: Tasks::new().0,
             cancel: CancellationToken::new(),
         };
-        let names: Vec<DutyName> = all(&settings, &Arc::default(), &settings.tasks).names().collect();
+        let names: Vec<DutyName> =
+            all(&settings, &Arc::default(), &settings.tasks, &settings.cancel).names().collect();
         assert_eq!(names.len(), DutyName::ALL.len());
         assert_eq!(BTreeSet::from_iter(names), BTreeSet::from(DutyName::ALL));
     }

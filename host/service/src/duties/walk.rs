@@ -199,7 +199,15 @@ mod tests {
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let (zone, summary) = ("openmcp.cluster".parse().unwrap(), Summary::default());
         let (summary, way) = (&summary, Way::None);
-        let context = Context { id: &id, cluster: &cluster, zone: &zone, summary, has_agent: false, way };
+        let context = Context {
+            id: &id,
+            cluster: &cluster,
+            zone: &zone,
+            gateway: None,
+            summary,
+            has_agent: false,
+            way,
+        };
         let findings = duties.fulfil(&context).await;
         assert_eq!(taken(&journal), ["fulfil Annotated", "fulfil Forwarded", "fulfil Recorded"]);
         assert_eq!(findings.len(), 3);

@@ -19,6 +19,7 @@ use super::loads::Loads;
 use super::owners::{self, Owners};
 use super::state::{Effect, Input, Landscape};
 use super::zones::Zones;
+use crate::api_client;
 use crate::clusters::Clusters;
 use crate::journal::Occurrence;
 use crate::policies::{self, LandscapeFacts, MeteredModule, Moment};
@@ -28,12 +29,16 @@ use crate::report::dns_policy::PolicyReport;
 use crate::report::statuses::Statuses;
 use crate::settings::Settings;
 use crate::watch::tell;
-use crate::watch::watch;
+use crate::watch::{watch, watch_if_served};
 use openmcp_dns_api::conditions::now;
+use openmcp_dns_api::{DNSPolicy, Operation};
 use openmcp_dns_modules::ModuleLoader;
 
 /// How often the status of policies is told, and looked at which module is to be loaded again.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether openMCP's gateway service has come. A landscape without it asks for nothing else at rest.
+const GATEWAYS_RETRY: Duration = Duration::from_secs(30);
 
 /// A part without which nothing works, and its name.
 pub type Part = (&'static str, BoxFuture<'static, ()>);
@@ -159,6 +164,7 @@ impl LandscapeController {
                 Effect::ClusterDnsLost(id) => {
                     self.settings.statuses.lost(&(id.namespace.clone(), id.name.clone()))
                 }
+                Effect::Reconciled(policy, annotation) => self.use_up_wish(policy, annotation),
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
                     let _ = self.settings.commands.send(Command::Confirm(id, token)).await;
@@ -168,6 +174,20 @@ impl LandscapeController {
         if self.landscape.is_known() {
             self.settings.readiness.set();
         }
+    }
+
+    /// Takes the annotation away that has asked for a policy to be looked at anew.
+    fn use_up_wish(&self, policy: String, annotation: &'static str) {
+        if !self.settings.leadership.is_leading() {
+            return;
+        }
+        let api: Api<DNSPolicy> = Api::all(self.settings.platform.clone());
+        self.settings.tasks.spawn(async move {
+            let asked = Operation::Reconcile.as_str();
+            if let Err(error) = api_client::use_up(&api, &policy, annotation, asked).await {
+                tracing::warn!(policy, error = chain(&error), annotation, "unable to remove an annotation");
+            }
+        });
     }
 
     /// Takes a confirmation away that was used: one that stands there for ever looks as if it would hold for
@@ -226,6 +246,9 @@ impl LandscapeController {
         let mut refused = Zones::of(policies).findings();
         for (name, policy) in self.landscape.policies() {
             let counts = all.remove(name).unwrap_or_default();
+            if policy.ignored_by().is_some() {
+                continue;
+            }
             self.statuses.say(PolicyReport {
                 policy: Arc::clone(policy.policy()),
                 findings: vec![
@@ -259,6 +282,10 @@ fn watch_platform(settings: &Settings, inputs: &mpsc::Sender<Input<MeteredModule
     vec![
         ("watch of Clusters", watch(Api::all(client()), all(), inputs.clone(), Input::Clusters).boxed()),
         ("watch of DNSPolicies", watch(Api::all(client()), all(), inputs.clone(), Input::Policies).boxed()),
+        (
+            "watch of GatewayServiceConfigs",
+            watch_if_served(Api::all(client()), GATEWAYS_RETRY, inputs.clone(), Input::Gateways).boxed(),
+        ),
         ("watch of ClusterDNS", watch(Api::all(client()), all(), inputs.clone(), Input::ClusterDns).boxed()),
         ("inventory of access", follow.boxed()),
     ]

@@ -25,15 +25,20 @@ pub(super) fn desired<M: PolicyModule>(
     let policy = policy.and_then(|policy| policies.get(&policy.name_any()));
     let governed = match policy.map(|policy| (policy.active(), policy)) {
         None => Governed::No,
+        Some((_, policy)) if policy.ignored_by().is_some() => Governed::NotYet(format!(
+            "the DNSPolicy {} is left alone, as its annotation {} asks: all stays as it is",
+            policy.policy().name_any(),
+            policy.ignored_by().unwrap_or_default()
+        )),
         Some((Some(active), _)) => Governed::By(Box::new(active.for_cluster(&id, &cluster))),
         Some((None, policy)) => Governed::NotYet(policy.ready().message),
     };
-    Desired { governed, access: access.get(&id).cloned(), cluster, present }
+    Desired { governed, access: access.get(&id).cloned(), gateway: None, cluster, present }
 }
 
 /// Whether a cluster that has no controller needs one: to work for it, or to undo what was done for it.
 pub(super) fn needs_controller(desired: &Desired) -> bool {
-    let Desired { cluster, governed, present: _, access: _ } = desired;
+    let Desired { cluster, governed, present: _, access: _, gateway: _ } = desired;
     let leaves = cluster.metadata.deletion_timestamp.is_some();
     is_held(cluster) || !leaves && !matches!(governed, Governed::No)
 }

@@ -11,6 +11,7 @@ mod controller;
 mod desired;
 mod keeping;
 mod loads;
+mod meant;
 mod owners;
 mod select;
 mod state;

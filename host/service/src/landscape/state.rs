@@ -8,12 +8,16 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::name::HostName;
 
 use super::desired::desired;
+use super::meant::Meant;
 use super::zones::Zones;
 use crate::clusters::Desired;
 use crate::inventory::Access;
 use crate::policies::{self, LandscapeFacts, Moment, PolicyLifeCycle, PolicyModule};
 use crate::watch::Update;
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, cluster_id};
+use openmcp_dns_api::{
+    CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, GatewayServiceConfig, Operation, cluster_id,
+    ignored_by, operation,
+};
 
 /// What happens in the landscape.
 pub(super) enum Input<M> {
@@ -21,6 +25,8 @@ pub(super) enum Input<M> {
     Clusters(Update<Cluster>),
     /// A `DNSPolicy` is another one.
     Policies(Update<DNSPolicy>),
+    /// A `GatewayServiceConfig` is another one.
+    Gateways(Update<GatewayServiceConfig>),
     /// A `ClusterDNS` is another one.
     ClusterDns(Update<ClusterDNS>),
     /// The access to a cluster is another one.
@@ -43,6 +49,8 @@ pub(super) enum Effect {
     Forget(String),
     /// The `ClusterDNS` of this cluster is gone: it is made again.
     ClusterDnsLost(ClusterId),
+    /// The policy of this name is looked at anew, as this annotation asks: take it away.
+    Reconciled(String, &'static str),
     /// Somebody confirms the held deletion of this cluster that has this token.
     Confirm(ClusterId, String),
 }
@@ -51,6 +59,7 @@ pub(super) enum Effect {
 /// desired before the clusters, the policies and the access to the clusters are known.
 pub(super) struct Landscape<M> {
     clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
+    meant: Meant,
     policies: Option<BTreeMap<String, PolicyLifeCycle<M>>>,
     access: Option<BTreeMap<ClusterId, Access>>,
     facts: LandscapeFacts,
@@ -58,8 +67,8 @@ pub(super) struct Landscape<M> {
 
 impl<M: PolicyModule> Landscape<M> {
     /// Nothing is known yet.
-    pub(super) const fn new(facts: LandscapeFacts) -> Self {
-        Self { clusters: None, policies: None, access: None, facts }
+    pub(super) fn new(facts: LandscapeFacts) -> Self {
+        Self { clusters: None, meant: Meant::default(), policies: None, access: None, facts }
     }
 
     /// Whether all lists have been read.
@@ -82,7 +91,8 @@ impl<M: PolicyModule> Landscape<M> {
     /// What should be for a cluster; `None` where that is not known, or there is no such cluster.
     pub(super) fn desired(&self, id: &ClusterId) -> Option<Desired> {
         let cluster = self.clusters.as_ref()?.get(id)?;
-        Some(desired(Arc::clone(cluster), true, self.policies.as_ref()?, self.access.as_ref()?))
+        let desired = desired(Arc::clone(cluster), true, self.policies.as_ref()?, self.access.as_ref()?);
+        Some(Desired { gateway: self.meant.gateway_domain(cluster), ..desired })
     }
 
     /// All policies.
@@ -94,7 +104,16 @@ impl<M: PolicyModule> Landscape<M> {
     pub(super) fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
         match input {
             Input::Clusters(update) => self.clusters_seen(update),
-            Input::Policies(update) => self.policies_seen(update, moment),
+            Input::Policies(Update::Trouble(message)) => trouble("DNSPolicy", &message),
+            Input::Policies(update) => {
+                let meant = self.meant.policies_seen(update);
+                meant.map(|update| self.policies_seen(update, moment)).unwrap_or_default()
+            }
+            Input::Gateways(Update::Trouble(message)) => trouble("GatewayServiceConfig", &message),
+            Input::Gateways(update) => {
+                let meant = self.meant.gateways_seen(&update);
+                meant.map(|update| self.policies_seen(update, moment)).unwrap_or_default()
+            }
             Input::ClusterDns(update) => self.cluster_dns_seen(update),
             Input::Access(update) => self.access_seen(update),
             Input::Policy(name, input) => self.policy(&name, *input, moment),
@@ -199,16 +218,23 @@ impl<M: PolicyModule> Landscape<M> {
         moment: &Moment,
     ) -> Vec<Effect> {
         let name = policy.name_any();
+        let reconcile = operation(&policy).filter(|(operation, _)| *operation == Operation::Reconcile);
         let policy = Arc::new(policy);
         let (policy, effects) = match old {
             Some(mut old) => {
-                let effects = old.handle(policies::Input::Changed(policy), moment);
+                let is_new = reconcile.is_some() && operation(&**old.policy()) != reconcile;
+                let mut effects = old.handle(policies::Input::Changed(policy), moment);
+                if is_new {
+                    effects.extend(old.handle(policies::Input::Reconcile, moment));
+                }
                 (old, effects)
             }
             None => PolicyLifeCycle::new(policy, self.facts),
         };
         self.policies.get_or_insert_default().insert(name.clone(), policy);
-        self.effects(&name, effects)
+        let mut effects = self.effects(&name, effects);
+        effects.extend(reconcile.map(|(_, annotation)| Effect::Reconciled(name, annotation)));
+        effects
     }
 
     fn policy(&mut self, name: &str, input: policies::Input<M>, moment: &Moment) -> Vec<Effect> {
@@ -257,7 +283,10 @@ fn says_the_same<M: PolicyModule>(old: &PolicyLifeCycle<M>, new: &DNSPolicy) -> 
         let metadata = &policy.metadata;
         (metadata.uid.clone(), metadata.creation_timestamp.clone(), metadata.deletion_timestamp.clone())
     };
-    old.active().is_some() && known.spec == new.spec && identity(known) == identity(new)
+    old.active().is_some()
+        && known.spec == new.spec
+        && identity(known) == identity(new)
+        && old.ignored_by() == ignored_by(new)
 }
 
 fn confirmation(object: &ClusterDNS) -> Option<Effect> {

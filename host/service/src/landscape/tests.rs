@@ -41,6 +41,7 @@ fn handle(landscape: &mut Landscape<Mock>, input: Input<Mock>) -> Vec<Effect> {
 /// loaded; with what follows from the policies.
 fn landscape(policies: Vec<DNSPolicy>) -> (Landscape<Mock>, Vec<Effect>) {
     let mut landscape = Landscape::new(LANDSCAPE);
+    handle(&mut landscape, Input::Gateways(Update::All(Vec::new())));
     handle(&mut landscape, Input::Clusters(Update::All(vec![cluster("w1"), cluster("w2")])));
     handle(&mut landscape, Input::Access(Update::All(vec![access("w1"), access("w2")])));
     let effects = handle(&mut landscape, Input::Policies(Update::All(policies)));
@@ -95,10 +96,11 @@ fn a_list_that_has_not_been_read_is_not_an_empty_one() {
         [
             Input::Clusters(Update::All(vec![cluster("w1")])),
             Input::Policies(Update::All(Vec::new())),
+            Input::Gateways(Update::All(Vec::new())),
             Input::Access(Update::All(Vec::new())),
         ]
     };
-    for unread in 0..3 {
+    for unread in 0..4 {
         let mut landscape = Landscape::new(LANDSCAPE);
         let mut read = all().into_iter().enumerate().collect::<Vec<_>>();
         let (_, last) = read.remove(unread);
@@ -230,6 +232,7 @@ fn a_watch_in_trouble_changes_nothing() {
     for input in [
         Input::Clusters(Update::Trouble(trouble())),
         Input::Policies(Update::Trouble(trouble())),
+        Input::Gateways(Update::Trouble(trouble())),
         Input::Access(Update::Trouble(trouble())),
         Input::ClusterDns(Update::Trouble(trouble())),
     ] {

@@ -13,14 +13,16 @@ use super::loading::Incoming;
 use super::module::{Admitted, Choice, ChosenBy, Load, PolicyModule, Remembered};
 use super::modules::Modules;
 use super::occurrence::ModuleOccurrence;
-use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_api::dns_policy::{ConfigMapKey, Mode, ModuleChoice, ModuleStatus, OciSource};
+use openmcp_dns_api::{DNSPolicy, ignored_by};
 use openmcp_dns_modules::{Facts, Loaded, ModuleError};
 
 /// What happens to a policy.
 pub enum Input<M> {
     /// The object is another one.
     Changed(Arc<DNSPolicy>),
+    /// Somebody wants the module in the spec loaded anew, now.
+    Reconcile,
     /// A ConfigMap that the module in the spec or one of its guards comes from was seen, with a module of this digest
     /// in it; `None` where that is not known.
     ConfigMapSeen(Option<String>),
@@ -63,6 +65,8 @@ pub struct Moment {
 /// that may: no failure, no change of the spec and no restart takes it away.
 pub struct PolicyLifeCycle<M> {
     pub(super) policy: Arc<DNSPolicy>,
+    /// The annotation by which the object is to be left alone: what it says since then does not count.
+    ignored_by: Option<&'static str>,
     pub(super) modules: Modules<Admitted<M>>,
     pub(super) spec: Incoming,
     pub(super) remembered: Incoming,
@@ -107,6 +111,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
             check_trouble: None,
             last_error_time: status.as_ref().and_then(|module| module.last_error_time.clone()),
             landscape,
+            ignored_by: ignored_by(&*policy),
             policy,
         };
         let active = status.as_ref().and_then(|module| Remembered::of(module.active.as_ref()?));
@@ -126,6 +131,7 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     pub fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
         match input {
             Input::Changed(policy) => self.changed(policy),
+            Input::Reconcile => self.reconcile(),
             Input::Tick => self.tick(moment.instant),
             Input::ConfigMapSeen(digest) => self.config_map_seen(digest.as_ref()).into_iter().collect(),
             Input::Loaded(load, loaded) => self.loaded(load, loaded, moment),
@@ -136,6 +142,11 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     /// The policy as it is now.
     pub const fn policy(&self) -> &Arc<DNSPolicy> {
         &self.policy
+    }
+
+    /// The annotation by which it is to be left alone, if it is.
+    pub const fn ignored_by(&self) -> Option<&'static str> {
+        self.ignored_by
     }
 
     /// The digests of the modules that a restart may need, and whether each has been loaded. What is part of the
@@ -187,6 +198,10 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
     }
 
     fn changed(&mut self, policy: Arc<DNSPolicy>) -> Vec<Effect> {
+        self.ignored_by = ignored_by(&*policy);
+        if self.ignored_by.is_some() {
+            return Vec::new();
+        }
         let old = std::mem::replace(&mut self.policy, policy);
         let (mode, choice) = (self.policy.spec.mode, self.choice());
         if Choice::of(&old.spec) == choice && old.spec.mode == mode {
@@ -204,6 +219,12 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         }
         effects.extend(self.load_all([ChosenBy::Spec, ChosenBy::Status]));
         effects
+    }
+
+    fn reconcile(&mut self) -> Vec<Effect> {
+        // What failed before is no reason to wait.
+        self.spec.reset();
+        self.load_all([ChosenBy::Spec, ChosenBy::Status])
     }
 
     fn load_all(&mut self, all: [ChosenBy; 2]) -> Vec<Effect> {

@@ -1,19 +1,22 @@
 //! Writes `ClusterDNS` objects: what the service did for each cluster.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
 use kube::api::{DeleteParams, Patch, PatchParams};
-use kube::core::PartialObjectMeta;
 use kube::{Api, Resource as _, ResourceExt as _};
 use openmcp_dns_core::cluster::ClusterId;
 use serde_json::json;
 
 use super::statuses::{Object, Said};
+use crate::api_client;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER};
+use openmcp_dns_api::{
+    CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER, Phase, READY, all_in_one,
+};
 
 /// What is known of one cluster.
 pub struct ClusterReport {
@@ -46,12 +49,16 @@ impl Said for ClusterReport {
     }
 
     fn status(&self, previous: &ClusterDNSStatus) -> ClusterDNSStatus {
-        let Self { cluster: _, findings, status } = self;
+        let Self { cluster, findings, status } = self;
         let generation = Some(status.observed_generation);
         let condition = |(duty, finding): (&DutyName, &Finding)| {
             finding.condition(duty.as_str(), generation, &previous.conditions)
         };
-        ClusterDNSStatus { conditions: findings.iter().map(condition).collect(), ..status.clone() }
+        let named: Vec<_> = findings.iter().map(|(duty, finding)| (duty.as_str(), finding)).collect();
+        let ready = all_in_one(&named).condition(READY, generation, &previous.conditions);
+        let conditions: Vec<Condition> = iter::once(ready).chain(findings.iter().map(condition)).collect();
+        let phase = Phase::of(&conditions, cluster.metadata.deletion_timestamp.is_some());
+        ClusterDNSStatus { conditions, phase, ..status.clone() }
     }
 
     async fn write(&self, platform: &kube::Client, status: &ClusterDNSStatus) -> kube::Result<()> {
@@ -110,23 +117,7 @@ pub async fn remove(platform: &kube::Client, cluster: &Cluster) -> kube::Result<
 /// When the platform's API server refuses.
 pub async fn use_up(platform: &kube::Client, id: &ClusterId, token: &str) -> kube::Result<()> {
     let api: Api<ClusterDNS> = Api::namespaced(platform.clone(), &id.namespace);
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    loop {
-        let found = api.get_metadata_opt(&id.name).await?;
-        let is_this = |metadata: &PartialObjectMeta<ClusterDNS>| {
-            metadata.annotations().get(CONFIRM_ANNOTATION).is_some_and(|confirmed| confirmed == token)
-        };
-        let Some(found) = found.filter(is_this) else { return Ok(()) };
-        let patch = Patch::Merge(json!({ "metadata": {
-            "resourceVersion": found.resource_version(),
-            "annotations": { CONFIRM_ANNOTATION: null },
-        } }));
-        match api.patch_metadata(&id.name, &params, &patch).await {
-            // Our own status, or somebody, has come between.
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            removed => return removed.map(drop),
-        }
-    }
+    api_client::use_up(&api, &id.name, CONFIRM_ANNOTATION, token).await.map(drop)
 }
 
 fn api(platform: &kube::Client, cluster: &Cluster) -> Api<ClusterDNS> {
@@ -164,13 +155,13 @@ mod tests {
             report([(DutyName::Probed, finding)]).status(previous)
         };
         let mut first = say(Finding::good("2 names are answered as decided"), &ClusterDNSStatus::default());
-        assert_eq!(first.conditions[0].observed_generation, Some(7));
-        first.conditions[0].last_transition_time = Time(Timestamp::UNIX_EPOCH);
+        assert_eq!(first.conditions[1].observed_generation, Some(7));
+        first.conditions[1].last_transition_time = Time(Timestamp::UNIX_EPOCH);
 
         let same = say(Finding::good("3 names are answered as decided"), &first);
-        assert_eq!(same.conditions[0].last_transition_time, Time(Timestamp::UNIX_EPOCH));
+        assert_eq!(same.conditions[1].last_transition_time, Time(Timestamp::UNIX_EPOCH));
         let other = say(Finding::bad(Reason::NoAnswer, "1 names get no answer"), &same);
-        assert_ne!(other.conditions[0].last_transition_time, Time(Timestamp::UNIX_EPOCH));
+        assert_ne!(other.conditions[1].last_transition_time, Time(Timestamp::UNIX_EPOCH));
     }
 
     #[test]
@@ -178,6 +169,7 @@ mod tests {
         let findings = DutyName::ALL.into_iter().rev().map(|name| (name, Finding::good("well")));
         let status = report(findings).status(&ClusterDNSStatus::default());
         let types: Vec<&str> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
-        assert_eq!(types, DutyName::ALL.map(DutyName::as_str));
+        assert_eq!(types[0], READY);
+        assert_eq!(types[1..], DutyName::ALL.map(DutyName::as_str));
     }
 }

@@ -11,7 +11,7 @@ use super::statuses::{Object, Said};
 use crate::counts::PolicyCounts;
 use openmcp_dns_api::conditions::{Finding, Reason};
 use openmcp_dns_api::dns_policy::{CandidateStatus, ModuleStatus};
-use openmcp_dns_api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER};
+use openmcp_dns_api::{DNSPolicy, DNSPolicyStatus, FIELD_MANAGER, Phase};
 
 /// What is known of one policy.
 pub struct PolicyReport {
@@ -53,12 +53,13 @@ impl Said for PolicyReport {
     fn status(&self, previous: &DNSPolicyStatus) -> DNSPolicyStatus {
         let Self { policy, findings, module, candidate, counts, is_settled: _ } = self;
         let generation = policy.metadata.generation.unwrap_or_default();
-        let conditions = findings
+        let conditions: Vec<_> = findings
             .iter()
             .map(|(kind, finding)| finding.condition(kind, Some(generation), &previous.conditions))
             .collect();
         DNSPolicyStatus {
             observed_generation: generation,
+            phase: Phase::of(&conditions, policy.metadata.deletion_timestamp.is_some()),
             conditions,
             module: module.clone(),
             candidate: candidate.clone(),

@@ -1,5 +1,6 @@
 //! Writes the status of the `DNSServiceConfig`.
 
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use openmcp_dns_api::conditions::Finding;
-use openmcp_dns_api::{DNSServiceConfig, DNSServiceConfigStatus, FIELD_MANAGER};
+use openmcp_dns_api::{DNSServiceConfig, DNSServiceConfigStatus, FIELD_MANAGER, Phase, READY, all_in_one};
 use serde_json::json;
 
 use super::statuses::{Object, Said};
@@ -53,13 +54,17 @@ impl Said for ConfigReport {
         let condition = |(name, finding): &(&'static str, Finding)| {
             finding.condition(name, Some(generation), &previous.conditions)
         };
+        let named: Vec<_> = findings.iter().map(|(name, finding)| (*name, finding)).collect();
+        let ready = all_in_one(&named);
+        let conditions: Vec<_> = iter::once(&(READY, ready)).chain(findings).map(condition).collect();
         DNSServiceConfigStatus {
             observed_generation: generation,
+            phase: Phase::of(&conditions, config.metadata.deletion_timestamp.is_some()),
             addresses: match addresses {
                 Some(addresses) => addresses.iter().map(ToString::to_string).collect(),
                 None => previous.addresses.clone(),
             },
-            conditions: findings.iter().map(condition).collect(),
+            conditions,
         }
     }
 

@@ -14,10 +14,11 @@ async fn a_healthy_cluster_has_its_domain_and_all_conditions_are_good() {
     let (world, w1) = World::with_ingress(&[HOST]).await;
     let status = world.status_is("w1", "the claim is counted", |status| status["published"] == 1).await;
     assert_eq!((&status["domain"], &status["policy"]), (&json!("w1.openmcp.cluster"), &json!(POLICY)));
+    assert_eq!(status["phase"], "Ready");
     assert_eq!((&status["denied"], &status["problems"]), (&json!(0), &json!([])));
     let conditions = status["conditions"].as_array().unwrap();
     let types: Vec<&str> = conditions.iter().filter_map(|condition| condition["type"].as_str()).collect();
-    assert_eq!(types, ["Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "Probed"]);
+    assert_eq!(types, ["Ready", "Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "Probed"]);
     assert!(world.is_held("w1") && forwards(&w1));
     let object = CLUSTER_DNS.get(&world.platform, CLUSTERS, "w1").unwrap();
     assert_eq!(

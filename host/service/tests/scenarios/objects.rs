@@ -38,6 +38,8 @@ pub(crate) const CLUSTER_DNS: Kind = kind("dns.openmcp.cloud", "v1alpha1", "Clus
 pub(crate) const DNS_POLICY: Kind = kind("dns.openmcp.cloud", "v1alpha1", "DNSPolicy", "dnspolicies");
 pub(crate) const DNS_SERVICE_CONFIG: Kind =
     kind("dns.openmcp.cloud", "v1alpha1", "DNSServiceConfig", "dnsserviceconfigs");
+pub(crate) const GATEWAY_SERVICE_CONFIG: Kind =
+    kind("gateway.openmcp.cloud", "v1alpha1", "GatewayServiceConfig", "gatewayserviceconfigs");
 pub(crate) const GATEWAY: Kind = kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways");
 pub(crate) const HTTP_ROUTE: Kind = kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 pub(crate) const INGRESS: Kind = kind("networking.k8s.io", "v1", "Ingress", "ingresses");
@@ -62,7 +64,8 @@ impl Kind {
     /// What a server has to know to serve it.
     pub(crate) fn resource(self) -> Resource {
         let custom = Resource::custom(self.group, self.version, self.name, self.plural);
-        let of_the_cluster = [DNS_POLICY, DNS_SERVICE_CONFIG, OPENSHIFT_DNS].map(|kind| kind.plural);
+        let of_the_cluster =
+            [DNS_POLICY, DNS_SERVICE_CONFIG, GATEWAY_SERVICE_CONFIG, OPENSHIFT_DNS].map(|kind| kind.plural);
         let custom = if of_the_cluster.contains(&self.plural) { custom.in_no_namespace() } else { custom };
         built_in().into_iter().find(|resource| resource.plural == self.plural).unwrap_or(custom)
     }
@@ -112,6 +115,23 @@ fn with(mut object: Value, fields: Value) -> Value {
         object[key] = value.clone();
     }
     object
+}
+
+/// What openMCP's gateway service is told: Gateways on all clusters, below this domain.
+pub(crate) fn gateway_service_config(base_domain: &str) -> Value {
+    let spec = json!({ "clusters": [{ "selector": {} }], "dns": { "baseDomain": base_domain } });
+    with(GATEWAY_SERVICE_CONFIG.object(json!({ "name": "gateway" })), json!({ "spec": spec }))
+}
+
+/// The Gateway that it gives a cluster, with the cluster's domain.
+pub(crate) fn openmcp_gateway(domain: &str) -> Value {
+    let annotations = json!({ "dns.openmcp.cloud/base-domain": domain });
+    let metadata = json!({ "namespace": "openmcp-system", "name": "default", "annotations": annotations });
+    let listener = json!({ "name": "tls", "port": 9443, "protocol": "TLS" });
+    with(
+        GATEWAY.object(metadata),
+        json!({ "spec": { "gatewayClassName": "envoy-gateway", "listeners": [listener] } }),
+    )
 }
 
 /// A `Cluster` with more metadata.

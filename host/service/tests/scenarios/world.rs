@@ -354,8 +354,9 @@ impl World {
         eventually(&format!("all conditions of {cluster} are True"), || {
             let status = self.status(cluster);
             let all = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let is_well =
-                all.len() == DutyName::ALL.len() && all.iter().all(|condition| condition["status"] == "True");
+            // One for each duty, and what they come to.
+            let is_well = all.len() == DutyName::ALL.len() + 1
+                && all.iter().all(|condition| condition["status"] == "True");
             if is_well { Ok(()) } else { Err(format!("{status:#}")) }
         })
         .await;

@@ -36,7 +36,7 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<Object>> {
 pub(super) fn policy(file: &Path) -> anyhow::Result<DNSPolicy> {
     let policy = read(file)?.into_iter().find_map(|object| match object {
         Object::Policy(policy) => Some(*policy),
-        Object::Cluster(_) | Object::Watched(_) => None,
+        Object::Cluster(_) | Object::Gateways(_) | Object::Watched(_) => None,
     });
     policy.ok_or_else(|| {
         hinted(format!("{} holds no DNSPolicy", file.display()), "examples/first-policy.yaml is one")

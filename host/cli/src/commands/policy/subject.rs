@@ -156,7 +156,7 @@ fn from_objects(
     for file in others.iter().map(PathBuf::as_path).chain([file]) {
         objects.extend(manifests::read(file)?.into_iter().filter_map(|object| match object {
             Object::Watched(object) => Some(object),
-            Object::Cluster(_) | Object::Policy(_) => None,
+            Object::Cluster(_) | Object::Gateways(_) | Object::Policy(_) => None,
         }));
     }
     let rules = policy.spec().sources.as_ref().map(Sources::rules).unwrap_or_default();

@@ -6,7 +6,10 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy, cluster_id};
+use openmcp_dns_api::{
+    CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy, cluster_id, ignored_by,
+    without_ready,
+};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_service::landscape::policy_for;
 use serde::Serialize;
@@ -105,8 +108,11 @@ impl Overview {
             ));
         }
         for config in configs {
+            if is_ignored(&object(config), config, &mut findings) {
+                continue;
+            }
             let conditions = config.status.as_ref().map(|status| status.conditions.as_slice());
-            of_conditions(&object(config), conditions.unwrap_or_default(), now, &mut findings);
+            of_conditions(&object(config), without_ready(conditions.unwrap_or_default()), now, &mut findings);
         }
         for policy in policies {
             of_policy(policy, now, &mut findings);
@@ -195,6 +201,9 @@ fn leader(lease: Option<&Lease>, now: Timestamp, findings: &mut Vec<Finding>) ->
 
 fn of_policy(policy: &DNSPolicy, now: Timestamp, findings: &mut Vec<Finding>) {
     let name = object(policy);
+    if is_ignored(&name, policy, findings) {
+        return;
+    }
     match policy.status.as_ref() {
         Some(status) if Some(status.observed_generation) == policy.metadata.generation => {
             of_conditions(&name, &status.conditions, now, findings);
@@ -210,11 +219,14 @@ fn of_cluster(
     now: Timestamp,
     findings: &mut Vec<Finding>,
 ) {
+    if is_ignored(&format!("Cluster/{id}"), cluster, findings) {
+        return;
+    }
     let name = format!("ClusterDNS/{id}");
     let Some(status) = status.filter(|status| !status.conditions.is_empty()) else {
         return findings.push(not_looked_at(&name));
     };
-    of_conditions(&name, &status.conditions, now, findings);
+    of_conditions(&name, without_ready(&status.conditions), now, findings);
     if let Some(held) = &status.held_deletion {
         let (namespace, cluster) = (&id.namespace, &id.name);
         let message = format!(
@@ -231,14 +243,28 @@ fn of_cluster(
     }
 }
 
+/// Whether somebody wants an object left alone, which is told.
+fn is_ignored(name: &str, object: &impl kube::ResourceExt, findings: &mut Vec<Finding>) -> bool {
+    let Some(annotation) = ignored_by(object) else { return false };
+    let message =
+        format!("it is left alone, as its annotation {annotation} asks: remove that when you are done");
+    findings.push(Finding::new(name, "Operation", "Ignored", message));
+    true
+}
+
 fn not_looked_at(object: &str) -> Finding {
     let message =
         "the service has not looked at it as it is now: if that stays so, see that the service runs";
     Finding { status: "Unknown".to_owned(), ..Finding::new(object, "Observed", "InProgress", message) }
 }
 
-fn of_conditions(object: &str, conditions: &[Condition], now: Timestamp, findings: &mut Vec<Finding>) {
-    let not_well = conditions.iter().filter(|condition| condition.status != "True");
+fn of_conditions<'c>(
+    object: &str,
+    conditions: impl IntoIterator<Item = &'c Condition>,
+    now: Timestamp,
+    findings: &mut Vec<Finding>,
+) {
+    let not_well = conditions.into_iter().filter(|condition| condition.status != "True");
     findings.extend(not_well.map(|condition| Finding {
         object: object.to_owned(),
         finding_type: condition.type_.clone(),
@@ -323,6 +349,18 @@ mod tests {
         assert!(overview.is_well, "{:?}", overview.findings);
         assert_eq!(overview.leader.as_deref(), Some("pod-1"));
         assert_eq!(overview.clusters[0].conditions["Reachable"], "True");
+    }
+
+    #[test]
+    fn what_somebody_wants_left_alone_is_told_instead_of_its_conditions() {
+        let mut objects = landscape();
+        let annotation = ("dns.openmcp.cloud/operation".to_owned(), "ignore".to_owned());
+        objects.clusters[0].metadata.annotations = Some([annotation].into());
+        objects.cluster_dns = vec![cluster_dns("w1", json!([condition("Reachable", "False", "no answer")]))];
+        let overview = Overview::at(&objects, now());
+        let said: Vec<_> =
+            overview.findings.iter().map(|finding| (&*finding.object, &*finding.reason)).collect();
+        assert_eq!(said, [("Cluster/mcp/w1", "Ignored")]);
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! What people are told of one cluster.
 
 use super::ClusterRecords;
+use crate::cluster::SourceRef;
 use crate::index::Counts;
 use crate::kinds::Kind;
 use crate::mirror::Mirror;
+use crate::openmcp_names::{DOMAIN_ANNOTATION, GATEWAY_NAME, GATEWAY_NAMESPACE};
 use crate::recording::messages::WatchState;
 use crate::recording::summary::{MAX_PROBLEMS, Problem, Summary, explain};
+
+/// The Gateway that openMCP's gateway service gives a cluster.
+fn openmcp_gateway() -> SourceRef {
+    SourceRef::new(Kind::Gateway, GATEWAY_NAMESPACE, GATEWAY_NAME)
+}
 
 impl ClusterRecords {
     /// The cluster's part of its summary. Conflicts, and what is wrong with the store, others know.
@@ -20,6 +27,7 @@ impl ClusterRecords {
                 Ok(allowed) => Ok(allowed.domain.clone()),
                 Err(why) => Err(why.clone()),
             }),
+            gateway_domain: self.objects.annotation(&openmcp_gateway(), DOMAIN_ANNOTATION).map(str::to_owned),
             watches: self.watches.iter().filter(|(kind, _)| kind.is_watched()).map(cloned).collect(),
             pending: self.waiting.len() + usize::from(incoming.is_some()),
             held: self.guard.held(),
