@@ -48,6 +48,7 @@ mod reach;
 pub mod record;
 pub mod recording;
 pub mod resolve;
+pub mod reverse;
 pub mod route_status;
 pub mod service_names;
 pub mod skydns;

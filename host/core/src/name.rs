@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -100,6 +101,32 @@ impl HostName {
         }
     }
 
+    /// The name at which the PTR record of an address stands: its octets (RFC 1035 section 3.5) or nibbles (RFC 3596
+    /// section 2.5), the last one first.
+    #[must_use]
+    pub fn of_address(address: IpAddr) -> Self {
+        let digits = reverse_digits(address);
+        Self(of_digits(digits.iter().rev(), address).into())
+    }
+
+    /// The address, if this is the reverse name of one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        let address = if let Some(labels) = self.0.strip_suffix(V4_SUFFIX) {
+            let octets: Vec<&str> = labels.split('.').rev().collect();
+            // The parser of addresses takes no other form: no fewer parts, and no zero in front.
+            IpAddr::V4(octets.join(".").parse().ok()?)
+        } else {
+            let labels: Vec<&str> = self.0.strip_suffix(V6_SUFFIX)?.split('.').rev().collect();
+            let is_nibble = |label: &&str| label.len() == 1;
+            if labels.len() != NIBBLES || !labels.iter().all(is_nibble) {
+                return None;
+            }
+            IpAddr::V6(u128::from_str_radix(&labels.concat(), 16).ok()?.into())
+        };
+        Some(address)
+    }
+
     /// The labels from left to right; a wildcard's first label is `*`.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('.')
@@ -130,6 +157,32 @@ impl HostName {
     pub fn prefixed(&self, labels: &str) -> Result<Self, NameError> {
         format!("{labels}.{}", self.0).parse()
     }
+}
+
+/// What reverse names of IPv4 addresses end in.
+const V4_SUFFIX: &str = ".in-addr.arpa";
+
+/// What reverse names of IPv6 addresses end in.
+const V6_SUFFIX: &str = ".ip6.arpa";
+
+/// How many labels an IPv6 address has there.
+const NIBBLES: usize = 32;
+
+/// The labels that an address has in its reverse name, its first one first.
+pub(crate) fn reverse_digits(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().iter().flat_map(|octet| [octet >> 4, octet & 15]).collect(),
+    }
+}
+
+/// The text of a reverse name of these labels, in the order in which they stand there.
+pub(crate) fn of_digits<'d>(digits: impl Iterator<Item = &'d u8>, family: IpAddr) -> String {
+    let labels: Vec<String> = match family {
+        IpAddr::V4(_) => digits.map(u8::to_string).collect(),
+        IpAddr::V6(_) => digits.map(|nibble| format!("{nibble:x}")).collect(),
+    };
+    labels.join(".") + if family.is_ipv4() { V4_SUFFIX } else { V6_SUFFIX }
 }
 
 /// The two parts of an SRV name: the service, and the host name.
@@ -244,6 +297,37 @@ mod tests {
             format!("_tls._tcp.{}", [longer.as_str(); 4].join(".").split_off(4)),
         ] {
             assert!(HostName::of_record(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_one_reverse_name_and_no_other_name_stands_for_it() {
+        for (address, expected) in [
+            ("172.18.200.10", "10.200.18.172.in-addr.arpa"),
+            ("0.0.0.0", "0.0.0.0.in-addr.arpa"),
+            // The example of RFC 3596.
+            (
+                "4321:0:1:2:3:4:567:89ab",
+                "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa",
+            ),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(HostName::of_address(address).as_str(), expected);
+            assert_eq!(name(expected).address(), Some(address));
+        }
+        for other in [
+            "200.18.172.in-addr.arpa",
+            "010.200.18.172.in-addr.arpa",
+            "256.200.18.172.in-addr.arpa",
+            "1.10.200.18.172.in-addr.arpa",
+            "10.200.18.172.in-addr.arpa.openmcp.cluster",
+            "dns.200.18.172.in-addr.arpa",
+            "0.0.0.1.2.3.4.ip6.arpa",
+            "0b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa",
+            "g.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa",
+            "in-addr.arpa",
+        ] {
+            assert_eq!(name(other).address(), None, "{other}");
         }
     }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::deployment::Reference;
 use openmcp_dns_core::forwarding::{
-    Action, Change, Facts, LISTS, Order, Plan, Seen, Strategy, dns_service, plan, removal,
+    Action, Change, Facts, LISTS, Order, Orders, Plan, Seen, Strategy, dns_service, plan, plan_all, removal,
+    removal_of_all,
 };
 use openmcp_dns_core::name::HostName;
 use serde_json::{Value, json};
@@ -103,8 +104,13 @@ impl Cluster {
 
     /// Changes what is missing until nothing is.
     fn forward(&mut self, order: Order<'_>) -> Result<Plan, String> {
+        self.forward_all(Orders { main: order, reverse: &BTreeSet::new() })
+    }
+
+    /// As [`Self::forward`], with reverse zones.
+    fn forward_all(&mut self, orders: Orders<'_>) -> Result<Plan, String> {
         for _ in 0..3 {
-            let plan = plan(&self.facts(), order, self.wish).map_err(|refusal| chain(&refusal))?;
+            let plan = plan_all(&self.facts(), orders, self.wish).map_err(|refusal| chain(&refusal))?;
             if plan.changes.is_empty() {
                 return Ok(plan);
             }
@@ -206,6 +212,130 @@ fn what_is_taken_back_leaves_every_flavour_as_it_was() {
             }
         }
     }
+}
+
+fn reverse_zones() -> BTreeSet<HostName> {
+    ["200.18.172.in-addr.arpa", "1.0.0.0.0.0.d.f.ip6.arpa"].map(|zone| zone.parse().unwrap()).into()
+}
+
+#[test]
+fn reverse_zones_are_forwarded_beside_the_zone_in_the_same_place() {
+    for flavour in [
+        "kubeadm",
+        "k3s",
+        "lke",
+        "gke",
+        "openshift",
+        "alibaba",
+        "alibaba_with_zones",
+        "node_local",
+        "rke2",
+        "wish_manual",
+    ] {
+        let before = Cluster::read(flavour);
+        let mut after = before.clone();
+        let (zone, servers) = (zone(), central(&["172.18.200.3:53", "172.18.200.4:5353"]));
+        let main = Order { zone: &zone, upstreams: &servers };
+        let said = after.forward_all(Orders { main, reverse: &reverse_zones() });
+        insta::assert_snapshot!(format!("reverse_{flavour}"), told(&before, &after, &said));
+    }
+}
+
+#[test]
+fn one_change_of_an_object_is_enough_for_all_zones_and_each_can_be_taken_back_alone() {
+    let (zone, servers, reverse) = (zone(), central(&["172.18.200.3:53"]), reverse_zones());
+    let main = Order { zone: &zone, upstreams: &servers };
+    let none = BTreeSet::new();
+    for flavour in flavours() {
+        let before = Cluster::read(&flavour);
+        let mut only_zone = before.clone();
+        if only_zone.forward(main).is_err() {
+            continue;
+        }
+        let mut all = before.clone();
+        let plan = plan_all(&all.facts(), Orders { main, reverse: &reverse }, all.wish).unwrap();
+        let changed: BTreeSet<&Reference> = plan.changes.iter().map(|change| &change.object).collect();
+        assert_eq!(changed.len(), plan.changes.len(), "{flavour}");
+        all.forward_all(Orders { main, reverse: &reverse }).unwrap();
+        let mut rest = all.clone();
+        for zone in &reverse {
+            removal(&rest.facts(), zone).unwrap().into_iter().for_each(|change| rest.apply(change));
+        }
+        for (now, then) in [(&mut rest, &mut only_zone)] {
+            for object in now.objects.values_mut().chain(then.objects.values_mut()) {
+                tidy(object);
+            }
+            assert_eq!(now.objects, then.objects, "{flavour}");
+        }
+        for change in removal_of_all(&all.facts(), &zone, &reverse).unwrap() {
+            all.apply(change);
+        }
+        assert_eq!(removal_of_all(&all.facts(), &zone, &reverse), Ok(Vec::new()), "{flavour}");
+        assert_eq!(
+            removal_of_all(&before.facts(), &zone, &none),
+            removal(&before.facts(), &zone),
+            "{flavour}"
+        );
+    }
+}
+
+/// What becomes of a kubeadm cluster with this in place of that, and these reverse zones.
+fn forwarded_in(replace: (&str, &str), reverse: &[&str]) -> (Cluster, Plan) {
+    let mut cluster = Cluster::read("kubeadm");
+    for object in cluster.objects.values_mut() {
+        let text = object.to_string();
+        *object = serde_json::from_str(&text.replace(replace.0, replace.1)).unwrap();
+    }
+    let (zone, servers) = (zone(), central(&["172.18.200.3:53"]));
+    let reverse = reverse.iter().map(|zone| zone.parse().unwrap()).collect();
+    let main = Order { zone: &zone, upstreams: &servers };
+    let plan = cluster.forward_all(Orders { main, reverse: &reverse }).unwrap();
+    (cluster, plan)
+}
+
+#[test]
+fn a_reverse_zone_that_cannot_be_forwarded_is_told_and_keeps_no_other_from_it() {
+    let corefile = |cluster: &Cluster| {
+        let is_corefile = |(reference, _): &(&Reference, &Value)| reference.kind == "ConfigMap";
+        let (_, object) = cluster.objects.iter().find(is_corefile).unwrap();
+        object["data"]["Corefile"].as_str().unwrap().to_owned()
+    };
+    let zones = ["96.10.in-addr.arpa", "200.18.172.in-addr.arpa"];
+    // The cluster's own Services.
+    let own = (
+        "\"spec\":{\"selector\":{\"k8s-app\"",
+        "\"spec\":{\"clusterIP\":\"10.96.0.10\",\"selector\":{\"k8s-app\"",
+    );
+    // Somebody else's server, by its name and as a network.
+    let server = |key: &str| format!("{key} {{\\n    forward . 10.0.0.1\\n}}\\n.:53 {{");
+    let (by_name, as_network) = (server("96.10.in-addr.arpa:53"), server("10.96.0.0/16:53"));
+    for (replace, why) in [
+        (
+            own,
+            "96.10.in-addr.arpa is not forwarded: the cluster's own DNS Service has the address 10.96.0.10",
+        ),
+        ((".:53 {", by_name.as_str()), "96.10.in-addr.arpa is not forwarded: "),
+        ((".:53 {", as_network.as_str()), "96.10.in-addr.arpa is not forwarded: "),
+    ] {
+        let (cluster, plan) = forwarded_in(replace, &zones);
+        assert!(plan.notes.iter().any(|note| note.starts_with(why)), "{:?}", plan.notes);
+        let text = corefile(&cluster);
+        assert!(
+            text.contains("openmcp.cluster:53 {") && text.contains("200.18.172.in-addr.arpa:53 {"),
+            "{text}"
+        );
+        assert_eq!(text.matches("openmcp-dns managed").count(), 4, "{text}");
+    }
+    // One that was forwarded before it was known to be the cluster's own.
+    let (mut cluster, _) = forwarded_in(("", ""), &zones);
+    let service = cluster.objects.values_mut().find(|object| object["kind"] == "Service").unwrap();
+    service["spec"]["clusterIPs"] = json!(["10.96.0.10"]);
+    let (zone, servers) = (zone(), central(&["172.18.200.3:53"]));
+    let reverse = zones.iter().map(|zone| zone.parse().unwrap()).collect();
+    cluster
+        .forward_all(Orders { main: Order { zone: &zone, upstreams: &servers }, reverse: &reverse })
+        .unwrap();
+    assert!(!corefile(&cluster).contains("96.10.in-addr.arpa:53"));
 }
 
 /// An object without what means nothing: maps that became empty.

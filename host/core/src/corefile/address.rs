@@ -2,6 +2,7 @@
 
 use super::environment;
 use crate::name::HostName;
+use crate::reverse::Network;
 
 /// Port of plain DNS, which a key without a port gets unless CoreDNS was started with another one.
 const DEFAULT_PORT: u16 = 53;
@@ -62,18 +63,26 @@ impl Address {
     }
 
     pub(super) fn serves(&self, zone: &HostName) -> bool {
-        self.zone == zone.as_str()
+        self.zone == zone.as_str() || self.reverse_zones().any(|reverse| reverse == *zone)
+    }
+
+    /// CoreDNS takes a network for its reverse zones (`plugin/normalize.go`).
+    fn reverse_zones(&self) -> impl Iterator<Item = HostName> {
+        Network::read(&self.zone).into_iter().flat_map(Network::zones)
     }
 
     /// Whether the zone lies below `zone`, so that it takes names away from it.
     pub(super) fn serves_below(&self, zone: &HostName) -> bool {
         self.zone.strip_suffix(zone.as_str()).is_some_and(|head| head.ends_with('.'))
+            || self.reverse_zones().any(|reverse| reverse.is_below(zone))
     }
 
     /// Whether the zone is the root zone or lies above `zone`, so that it answers for `zone` as
     /// long as nobody else does.
     pub(super) fn serves_above(&self, zone: &HostName) -> bool {
-        self.serves_root() || zone.as_str().strip_suffix(&self.zone).is_some_and(|head| head.ends_with('.'))
+        self.serves_root()
+            || zone.as_str().strip_suffix(&self.zone).is_some_and(|head| head.ends_with('.'))
+            || self.reverse_zones().any(|reverse| zone.is_below(&reverse))
     }
 
     pub(super) fn same_port(&self, port: Option<u16>) -> bool {
@@ -116,6 +125,26 @@ mod tests {
             ("}", plain("}", None)),
         ] {
             assert_eq!(Key::parse(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_network_stands_for_its_reverse_zones() {
+        let zone: HostName = "200.18.172.in-addr.arpa".parse().unwrap();
+        let relation = |key: &str| {
+            let Key::Plain(address) = Key::parse(key) else { panic!("{key}") };
+            [address.serves(&zone), address.serves_below(&zone), address.serves_above(&zone)]
+        };
+        for (key, expected) in [
+            ("172.18.200.0/24", [true, false, false]),
+            ("172.18.200.9/23:53", [true, false, false]),
+            ("172.18.200.128/25", [false, true, false]),
+            ("172.18.0.0/16", [false, false, true]),
+            ("172.18.201.0/24", [false, false, false]),
+            ("18.172.in-addr.arpa", [false, false, true]),
+            ("0.0.0.0/0", [false, false, false]),
+        ] {
+            assert_eq!(relation(key), expected, "{key}");
         }
     }
 

@@ -59,6 +59,45 @@ impl Change {
     }
 }
 
+/// One change of each object, that does what all of them do one after the other.
+pub(super) fn composed(changes: Vec<Change>) -> Vec<Change> {
+    let mut all: Vec<Change> = Vec::new();
+    for Change { object, action } in changes {
+        // Only the last one of the object: one that was deleted is made anew, or not.
+        let before = all.iter_mut().rev().find(|change| change.object == object);
+        let before = before.map(|before| &mut before.action);
+        match (before, action) {
+            (Some(before @ Action::Merge(_)), Action::Delete { resource_version }) => {
+                *before = Action::Delete { resource_version };
+            }
+            (Some(Action::Merge(one)), Action::Merge(other)) => *one = merged(one.take(), other),
+            (Some(Action::Create(one)), Action::Create(other) | Action::Merge(other)) => {
+                *one = merged(one.take(), other);
+            }
+            (_, action) => all.push(Change { object, action }),
+        }
+    }
+    all
+}
+
+/// Changes a value as a merge patch says (RFC 7396).
+pub(super) fn patch(target: &mut Value, patch_with: &Value) {
+    let Value::Object(fields) = patch_with else {
+        *target = patch_with.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().map(|target| target.remove(name));
+        } else {
+            patch(&mut target[name], value);
+        }
+    }
+}
+
 /// Both, field by field.
 fn merged(mut one: Value, other: Value) -> Value {
     let Value::Object(fields) = other else { return one };

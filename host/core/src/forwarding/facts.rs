@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::change::{Action, Change, patch};
 use super::pods::{self, Pods};
 use super::{custom_dns_config, dns_operator, helm_chart_config};
 use crate::deployment::{MANAGER, Reference, digest};
@@ -130,6 +131,20 @@ impl Facts {
             metadata.remove("managedFields");
         }
         self.objects.insert(object, seen);
+    }
+
+    /// What will be known when these changes are made, but for the versions.
+    pub(super) fn after(&self, changes: &[Change]) -> Self {
+        let mut after = self.clone();
+        for Change { object, action } in changes {
+            let seen = after.objects.entry(object.clone()).or_insert(Seen::Missing);
+            match (action, &mut *seen) {
+                (Action::Merge(with), Seen::There(value)) => patch(value, with),
+                (Action::Create(created) | Action::Merge(created), _) => *seen = Seen::There(created.clone()),
+                (Action::Delete { .. }, _) => *seen = Seen::Missing,
+            }
+        }
+        after
     }
 
     /// What is worth to be watched: it decides how the zone is forwarded, or holds what is ours. What we may not read is not.

@@ -31,6 +31,7 @@ mod node_local;
 mod owned_zones;
 mod pods;
 mod refusal;
+mod reverse;
 mod rollout;
 mod stub_domains;
 
@@ -49,6 +50,7 @@ pub use self::facts::{Facts, KINDS, KindOf, LISTS, NAMESPACE, Seen};
 pub use self::fight::{Fight, MOST as MOST_REVERTS, WINDOW as REVERTS_WINDOW};
 pub use self::guard::{Guard, Names, Resolution, Verdict};
 pub use self::refusal::Refusal;
+pub use self::reverse::{Orders, plan_all, removal_of_all};
 pub use self::rollout::{Health, Rollout, Wait};
 
 /// A way to change a cluster's DNS.
