@@ -15,6 +15,9 @@ use crate::programs::Provided;
 /// How long it may take until a CoreDNS answers.
 pub(crate) const START: Duration = Duration::from_secs(90);
 
+/// The reverse zone that the central DNS answers for beside the zone: that of workload01's addresses.
+pub const REVERSE_ZONE: &str = "201.18.172.in-addr.arpa";
+
 /// Starts CoreDNS with a Corefile that exists.
 pub(crate) fn start(name: &str, corefile: &Path, logs: &Path) -> anyhow::Result<Process> {
     let arguments = ["-conf".as_ref(), corefile.as_os_str()];
@@ -41,7 +44,7 @@ impl CentralDns {
         let corefile: PathBuf = folder.join("central.Corefile");
         // No cache: each question shows what the store holds now.
         let text = format!(
-            "{zone}:{port} {{
+            "{zone}:{port} {REVERSE_ZONE}:{port} {{
     bind {ip}
     errors
     etcd {{

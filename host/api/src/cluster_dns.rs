@@ -95,6 +95,9 @@ pub struct ClusterDNSStatus {
     /// Zones of earlier policies, from which the cluster's records and forward block are being taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_zones: Vec<String>,
+    /// Reverse zones of the policy's networks, which the cluster's DNS is made to forward, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reverse_zones: Vec<String>,
     /// How the cluster's DNS is made to forward the zone; nothing while that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarding: Option<Forwarding>,

@@ -13,6 +13,27 @@ pub struct Records {
     /// weight 100. Routes, ListenerSets and Gateways have listeners; a wildcard has no SRV records.
     #[serde(default)]
     pub srv: bool,
+
+    /// The addresses that lead back to host names.
+    #[serde(default)]
+    pub ptr: Ptr,
+}
+
+/// Most networks that are listed.
+const MAX_NETWORKS: usize = 16;
+
+/// The addresses that lead back to host names (PTR records).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ptr {
+    /// Networks as ADDRESS/PREFIX, for example `172.18.200.0/24` or `fd00:1::/64`; at most 16. A host name that is
+    /// published with an address of one of them is what the address leads back to. The central DNS server answers for
+    /// the reverse zones of the networks, and the DNS of each cluster forwards them: a network whose prefix ends
+    /// between octets (IPv4) or nibbles (IPv6) is several zones, and all of them are at most 16. Do not list
+    /// networks of a cluster's own pods and Services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_NETWORKS))]
+    pub networks: Vec<String>,
 }
 
 /// Bounds of times to live.

@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::name::HostName;
 use crate::policy::{Context, Policy};
 use crate::precedence::Precedence;
+use crate::reverse::Networks;
 use crate::skydns::Owner;
 use crate::ttl::TtlBounds;
 
@@ -27,6 +28,8 @@ pub struct ClusterPolicy {
     pub sources: Arc<SourceRules>,
     /// What the cluster may ask for.
     pub limits: Limits,
+    /// The networks whose addresses lead back to its host names.
+    pub networks: Arc<Networks>,
     /// How it stands at names that others publish as well.
     pub precedence: Precedence,
     /// Whether routes are told in their status what has become of their names.

@@ -205,6 +205,9 @@ fn check_record_sets(
     for set in proposed {
         let parsed = HostName::of_record(&set.name);
         let name = check_name(&set.name, parsed, context, allowed).map_err(|denial| denial.message)?;
+        if set.record_type == RecordType::Ptr {
+            return Err(format!("PTR {name}: PTR records follow from address records, see spec.records.ptr"));
+        }
         if name.is_srv() != (set.record_type == RecordType::Srv) {
             return Err(format!(
                 "{} {name}: SRV records stand at names such as _tls._tcp.{}, and no others do",

@@ -21,7 +21,9 @@ impl Evacuation {
     pub fn of(mirror: &Mirror, cluster: &ClusterId, evacuated: &BTreeSet<ClusterId>) -> Self {
         let mut evacuation = Self::default();
         let owners = mirror.owners().filter(|owner| owner.cluster == *cluster);
-        for name in owners.flat_map(|owner| mirror.names_of(owner)) {
+        let names = owners.flat_map(|owner| mirror.names_of(owner));
+        // Those of addresses follow.
+        for name in names.filter(|name| name.address().is_none()) {
             let stored = mirror.at(name).into_iter().flat_map(StoredName::iter);
             let clusters = stored.filter_map(|stored| stored.owner()).map(|owner| &owner.cluster);
             let others = clusters.filter(|other| *other != cluster && !evacuated.contains(other));

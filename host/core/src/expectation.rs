@@ -140,7 +140,7 @@ impl Expectation {
         }
         for entry in plan.changes.iter().filter_map(|change| Entry::decode(change.value.as_deref()?).ok()) {
             let owner = entry.owner.as_deref().and_then(|owner| owner.parse().ok());
-            after.add(entry.value().ok(), owner.as_ref());
+            after.add(entry.value_at(&plan.name).ok(), owner.as_ref());
         }
         for cluster in &plan.withdrawn_from {
             after.clusters.insert(cluster.clone());
@@ -183,6 +183,9 @@ impl Expectation {
     /// The types to ask for: those that are published, or addresses where nothing is.
     #[must_use]
     pub fn questions(&self) -> Vec<RecordType> {
+        if self.name.address().is_some() {
+            return vec![RecordType::Ptr];
+        }
         if self.values.is_empty() {
             return vec![RecordType::A, RecordType::Aaaa];
         }
@@ -290,6 +293,28 @@ mod tests {
             (vec!["20 63 9443 a.x", "10 37 9443 b.x"], Verdict::Mismatch),
         ] {
             assert_eq!(srv.judge(RecordType::Srv, &records(&answered, &[])), verdict, "{answered:?}");
+        }
+    }
+
+    #[test]
+    fn a_reverse_name_is_asked_for_the_name_of_its_address_also_when_that_is_gone() {
+        let name = HostName::of_address([10, 0, 0, 1].into());
+        let of = |values: &[&str], gone: &[&str]| {
+            let Expectation { values, gone, .. } = expectation(RecordType::Ptr, values, gone);
+            Expectation { values, gone, ..Expectation::nothing(&name) }
+        };
+        for (expected, answered, verdict) in [
+            (of(&["a.x"], &[]), vec!["a.x"], Verdict::Match),
+            (of(&["a.x"], &["b.x"]), vec!["b.x"], Verdict::Mismatch),
+            (of(&[], &["b.x"]), vec!["b.x"], Verdict::Mismatch),
+            (of(&[], &["b.x"]), vec![], Verdict::Match),
+        ] {
+            assert_eq!(expected.questions(), [RecordType::Ptr]);
+            assert_eq!(
+                expected.judge(RecordType::Ptr, &records(&answered, &[])),
+                verdict,
+                "{expected:?} {answered:?}"
+            );
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Mirror {
 #[derive(Debug, Default)]
 struct Owned {
     names: BTreeSet<HostName>,
+    /// How many of them are those of addresses.
+    reverse: usize,
     /// Names by the object that led there.
     by_source: HashMap<Arc<str>, Few<HostName>>,
     /// At how many of the names something stands that nobody of ours has written.
@@ -148,7 +150,10 @@ impl Mirror {
             (Ok(entry), Some(owner)) => self.written(name, entry, owner, json),
             _ => None,
         };
-        let content = content.unwrap_or_else(|| Content::Other(Box::new(Other { entry, owner })));
+        let content = content.unwrap_or_else(|| {
+            let value = entry.as_ref().ok().and_then(|entry| entry.value_at(name).ok());
+            Content::Other(Box::new(Other { entry, value, owner }))
+        });
         Stored { id, mod_revision, content }
     }
 
@@ -163,7 +168,7 @@ impl Mirror {
 
     /// The value, if it is exactly what this service writes.
     fn written(&self, name: &HostName, entry: &Entry, owner: &Arc<Owner>, json: &[u8]) -> Option<Content> {
-        let value = entry.value().ok()?;
+        let value = entry.value_at(name).ok()?;
         let source = entry.source.as_deref()?;
         let ttl_seconds = entry.ttl?;
         if Entry::of_text(name, &value, ttl_seconds, owner, source).encode() != json {
@@ -189,10 +194,13 @@ impl Mirror {
         let mut standing = Standing::default();
         let Some(values) = self.names.get(name) else { return standing };
         standing.foreign = values.has_foreign();
+        let is_reverse = name.address().is_some();
         for stored in values.iter() {
             let Some(owner) = stored.shared_owner() else { continue };
             let sources = standing.owners.entry(Arc::clone(owner)).or_default();
             match &stored.content {
+                // It comes of an address record, and of that one's object only for that.
+                _ if is_reverse => {}
                 Content::Written { source, .. } => drop(sources.insert(Arc::clone(source))),
                 Content::Other(_) => sources.extend(stored.source().map(Arc::from)),
             }
@@ -201,6 +209,7 @@ impl Mirror {
     }
 
     fn recount(&mut self, name: &HostName, before: &Standing, after: &Standing) {
+        let reverse = usize::from(name.address().is_some());
         for (owner, old) in &before.owners {
             let Some(owned) = self.owners.get_mut(owner) else { continue };
             let new = after.owners.get(owner);
@@ -211,6 +220,7 @@ impl Mirror {
             if new.is_none() {
                 self.changed_owners.insert(owner.cluster.clone());
                 owned.names.remove(name);
+                owned.reverse -= reverse;
                 if owned.names.is_empty() {
                     self.owners.remove(owner);
                     self.owners_by_text.remove(owner.to_string().as_str());
@@ -224,6 +234,7 @@ impl Mirror {
             });
             owned.foreign += usize::from(after.foreign);
             if owned.names.insert(name.clone()) {
+                owned.reverse += reverse;
                 self.changed_owners.insert(owner.cluster.clone());
             }
             for source in new {
@@ -259,15 +270,21 @@ impl Mirror {
         })
     }
 
-    /// All names at which an owner has values.
+    /// All names at which an owner has values, those of addresses too.
     pub fn names_of(&self, owner: &Owner) -> impl Iterator<Item = &HostName> {
         self.owners.get(owner).into_iter().flat_map(|owned| &owned.names)
     }
 
-    /// At how many names an owner has values.
+    /// At how many host names, and names of their SRV records, an owner has values.
     #[must_use]
     pub fn count_of(&self, owner: &Owner) -> usize {
-        self.owners.get(owner).map_or(0, |owned| owned.names.len())
+        self.owners.get(owner).map_or(0, |owned| owned.names.len() - owned.reverse)
+    }
+
+    /// The reverse names of addresses at which an owner has values.
+    pub fn reverse_names_of(&self, owner: &Owner) -> impl Iterator<Item = &HostName> {
+        let owned = self.owners.get(owner).filter(|owned| owned.reverse > 0);
+        owned.into_iter().flat_map(|owned| &owned.names).filter(|name| name.address().is_some())
     }
 
     /// At how many names the objects of an owner have values.

@@ -127,6 +127,50 @@ pub fn plan_service_name(
     NamePlan { withdrawn_from: BTreeSet::new(), ..steps.plan(prefix, name) }
 }
 
+/// Whose host name an address leads back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressName {
+    /// Who owns the address record.
+    pub owner: Owner,
+    /// The PTR record.
+    pub value: RecordValue,
+    /// Time to live of the address record, in seconds.
+    pub ttl_seconds: u32,
+}
+
+/// Plans the change at the reverse name of an address. Nothing is held back there: what stands there follows from address
+/// records that stand in the store, of which each deletion was looked at. `may_replace` says of an owner whether enough is
+/// known of it to take away what it has there.
+#[must_use]
+pub fn plan_reverse_name(
+    prefix: &Prefix,
+    name: &HostName,
+    wanted: Option<&AddressName>,
+    stored: Option<&StoredName>,
+    may_replace: impl Fn(&Owner) -> bool,
+) -> NamePlan {
+    let (id, source) = (ValueId::Name, Source::AddressRecord);
+    let wanted = wanted.map(|AddressName { owner, value, ttl_seconds }| Wanted {
+        owner: owner.clone(),
+        source,
+        value,
+        ttl_seconds: *ttl_seconds,
+    });
+    let standing = stored.and_then(|stored| stored.get(id));
+    let step = match (standing, wanted) {
+        (None, None) => None,
+        (None, put @ Some(_)) => Some(Step { id, expected_mod_revision: 0, put }),
+        (Some(standing), put) => {
+            let is_there = put.as_ref().is_some_and(|wanted| wanted.is_stored_as(standing));
+            let is_free = standing.owner().is_some_and(may_replace);
+            let expected_mod_revision = standing.mod_revision;
+            (is_free && !is_there).then_some(Step { id, expected_mod_revision, put })
+        }
+    };
+    let steps = step.into_iter().collect();
+    Steps { steps, withdrawn_from: BTreeSet::new() }.plan(prefix, name)
+}
+
 /// A value that shall stand at a name, as it is written there.
 struct Wanted<'w> {
     owner: Owner,

@@ -28,6 +28,8 @@ pub enum RecordType {
     Txt,
     /// Where a service of a host is (RFC 2782); at SRV names only.
     Srv,
+    /// The host name of an address (RFC 1035 section 3.3.12); at reverse names only, and never of a module.
+    Ptr,
 }
 
 impl RecordType {
@@ -51,6 +53,7 @@ impl RecordType {
             Self::Cname => "CNAME",
             Self::Txt => "TXT",
             Self::Srv => "SRV",
+            Self::Ptr => "PTR",
         }
     }
 }
@@ -74,6 +77,8 @@ pub enum RecordValue {
     Txt(String),
     /// Where a service is; nearly no value is one, so it shall not make the others larger.
     Srv(Box<Location>),
+    /// The host name of the address that the reverse name stands for.
+    Ptr(HostName),
 }
 
 /// Where a service of a host is, and which of several places comes first (RFC 2782).
@@ -155,6 +160,7 @@ impl RecordValue {
             }
             RecordType::Cname => Ok(Self::Cname(host_name(text)?)),
             RecordType::Srv => Ok(Self::Srv(Box::new(location(text)?))),
+            RecordType::Ptr => Ok(Self::Ptr(host_name(text)?)),
             RecordType::Txt if text.len() > MAX_TEXT_BYTES => Err(ValueError::TextTooLong(text.len())),
             RecordType::Txt => Ok(Self::Txt(text.to_owned())),
         }
@@ -169,6 +175,7 @@ impl RecordValue {
             Self::Cname(_) => RecordType::Cname,
             Self::Txt(_) => RecordType::Txt,
             Self::Srv(_) => RecordType::Srv,
+            Self::Ptr(_) => RecordType::Ptr,
         }
     }
 }
@@ -178,7 +185,7 @@ impl fmt::Display for RecordValue {
         match self {
             Self::A(address) => address.fmt(f),
             Self::Aaaa(address) => address.fmt(f),
-            Self::Cname(name) => name.fmt(f),
+            Self::Cname(name) | Self::Ptr(name) => name.fmt(f),
             Self::Txt(text) => write!(f, "{text:?}"),
             Self::Srv(location) => location.fmt(f),
         }

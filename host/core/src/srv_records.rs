@@ -103,7 +103,7 @@ fn hosts(sets: &[ProposedRecordSet]) -> impl Iterator<Item = (&str, &str, u32)> 
         let target = match set.record_type {
             RecordType::A | RecordType::Aaaa => &set.name,
             RecordType::Cname => set.values.first()?,
-            RecordType::Txt | RecordType::Srv => return None,
+            RecordType::Txt | RecordType::Srv | RecordType::Ptr => return None,
         };
         seen.insert(&set.name).then_some((set.name.as_str(), target.as_str(), set.ttl_seconds))
     })

@@ -38,6 +38,7 @@ fn module(answer: &Answer<'_>) -> Module {
         RecordType::Cname => 2,
         RecordType::Txt => 3,
         RecordType::Srv => 4,
+        RecordType::Ptr => unreachable!("the contract has no such type"),
     };
     let escaped = |text: &str| {
         text.bytes().fold(String::new(), |mut escaped, byte| {

@@ -309,6 +309,26 @@ mod tests {
     }
 
     #[test]
+    fn a_reverse_zone_answers_with_the_host_names_of_addresses() {
+        let records = records(&[]);
+        records.add_zone(&"200.18.172.in-addr.arpa".parse().unwrap());
+        records.replace([
+            ("/skydns/arpa/in-addr/172/18/200/10".to_owned(), br#"{"host":"svc.openmcp.cluster"}"#.to_vec()),
+            ("/skydns/arpa/in-addr/172/18/201/10".to_owned(), br#"{"host":"out.openmcp.cluster"}"#.to_vec()),
+            ("/skydns/cluster/openmcp/svc".to_owned(), br#"{"host":"172.18.200.10"}"#.to_vec()),
+        ]);
+        let ask = |name, record_type| ask(&records, name, record_type);
+        assert_eq!(
+            ask("10.200.18.172.in-addr.arpa", RecordType::PTR),
+            "10.200.18.172.in-addr.arpa. svc.openmcp.cluster."
+        );
+        assert_eq!(ask("10.200.18.172.in-addr.arpa", RecordType::A), "no data");
+        assert_eq!(ask("11.200.18.172.in-addr.arpa", RecordType::PTR), "no name");
+        assert_eq!(ask("10.201.18.172.in-addr.arpa", RecordType::PTR), "outside");
+        assert_eq!(ask("svc.openmcp.cluster", RecordType::PTR), "no data");
+    }
+
+    #[test]
     fn a_question_for_any_type_gets_one_record_set() {
         let records = records(&[
             ("svc.openmcp.cluster", r#"{"host":"10.0.0.1"}"#),

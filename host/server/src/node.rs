@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hickory_proto::ProtoError;
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, SRV, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, PTR, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::{Location, MAX_TEXT_BYTES, RecordType as StoredType, RecordValue};
 use openmcp_dns_core::skydns::{Entry, EntryError};
 use thiserror::Error;
@@ -32,10 +33,10 @@ pub(crate) enum UnservableError {
 }
 
 impl Stored {
-    /// Reads the value of one key.
-    pub(crate) fn decode(json: &[u8]) -> Result<Self, UnservableError> {
+    /// Reads the value of one key, which stands at the reverse name of an address, or elsewhere.
+    pub(crate) fn decode(reverse: Option<&HostName>, json: &[u8]) -> Result<Self, UnservableError> {
         let entry = Entry::decode(json)?;
-        match entry.value()? {
+        match reverse.map_or_else(|| entry.value(), |name| entry.value_at(name))? {
             RecordValue::Txt(text) if text.len() > MAX_SERVED_TEXT_BYTES => {
                 Err(UnservableError::TextTooLong(text.len()))
             }
@@ -149,6 +150,7 @@ fn unite(values: &Values) -> Vec<RecordSet> {
                 StoredType::Cname => RecordType::CNAME,
                 StoredType::Txt => RecordType::TXT,
                 StoredType::Srv => RecordType::SRV,
+                StoredType::Ptr => RecordType::PTR,
             };
             (!data.is_empty()).then_some(RecordSet { record_type, ttl_seconds, data })
         })
@@ -160,6 +162,7 @@ fn data_of(value: &RecordValue) -> Result<RData, ProtoError> {
         RecordValue::A(address) => RData::A(A(*address)),
         RecordValue::Aaaa(address) => RData::AAAA(AAAA(*address)),
         RecordValue::Cname(target) => RData::CNAME(CNAME(Name::from_ascii(format!("{target}."))?)),
+        RecordValue::Ptr(host) => RData::PTR(PTR(Name::from_ascii(format!("{host}."))?)),
         RecordValue::Srv(location) => {
             let Location { priority, weight, port, target } = &**location;
             RData::SRV(SRV::new(*priority, *weight, *port, Name::from_ascii(format!("{target}."))?))
@@ -175,10 +178,9 @@ mod tests {
     use super::*;
 
     fn node(values: &[&str]) -> Node {
-        let values = values
-            .iter()
-            .enumerate()
-            .map(|(index, json)| (Some(index.to_string().into()), Stored::decode(json.as_bytes()).unwrap()));
+        let values = values.iter().enumerate().map(|(index, json)| {
+            (Some(index.to_string().into()), Stored::decode(None, json.as_bytes()).unwrap())
+        });
         Node::new(values.collect())
     }
 
@@ -203,7 +205,7 @@ mod tests {
         let node = node(&[r#"{"host":"b.x"}"#, r#"{"host":"a.x"}"#, r#"{"text":"t"}"#]);
         assert_eq!(served(&node), [". 300 IN CNAME b.x.", ". 300 IN TXT t"]);
         let mut node = node;
-        node.put(None, Some(Stored::decode(br#"{"host":"::1"}"#).unwrap()));
+        node.put(None, Some(Stored::decode(None, br#"{"host":"::1"}"#).unwrap()));
         assert_eq!(served(&node), [". 300 IN AAAA ::1", ". 300 IN TXT t"]);
         node.put(None, None);
         assert_eq!(node.set(RecordType::CNAME).unwrap().data.len(), 1);
@@ -215,9 +217,9 @@ mod tests {
         let node = node(&[&json(600)]);
         let RData::TXT(text) = &node.sets[0].data[0] else { panic!("no text") };
         assert_eq!(text.txt_data.iter().map(|part| part.len()).collect::<Vec<_>>(), [255, 255, 90]);
-        assert!(Stored::decode(json(MAX_SERVED_TEXT_BYTES).as_bytes()).is_ok());
+        assert!(Stored::decode(None, json(MAX_SERVED_TEXT_BYTES).as_bytes()).is_ok());
         assert!(matches!(
-            Stored::decode(json(MAX_SERVED_TEXT_BYTES + 1).as_bytes()),
+            Stored::decode(None, json(MAX_SERVED_TEXT_BYTES + 1).as_bytes()),
             Err(UnservableError::TextTooLong(_))
         ));
     }

@@ -4,6 +4,7 @@
 //! exactly the paths of the names below it, and sorts directly before them.
 
 use hickory_proto::rr::Name;
+use openmcp_dns_core::name::HostName;
 
 /// Separates labels. No label that the store serves holds one.
 const SEPARATOR: char = '/';
@@ -44,6 +45,15 @@ pub(crate) fn to_text(path: &str) -> String {
         name.push('.');
         name
     })
+}
+
+/// Where reverse names are.
+const ARPA: &str = "arpa/";
+
+/// The name of a path, if it is the reverse name of an address.
+pub(crate) fn reverse_name(path: &str) -> Option<HostName> {
+    let name: HostName = path.starts_with(ARPA).then(|| to_text(path))?.parse().ok()?;
+    name.address().is_some().then_some(name)
 }
 
 /// The paths from `top`, which `path` lies below, down to `path` itself; without `top`.

@@ -117,7 +117,7 @@ impl Records {
             if !is_ours {
                 continue;
             }
-            let Some(value) = decode(&key, &json) else { continue };
+            let Some(value) = decode(&key, &path, &json) else { continue };
             seen.insert((path.clone(), id.map(Box::from)));
             if old.as_ref() != Some(&value) {
                 self.put(path, id, Some(value));
@@ -176,7 +176,7 @@ impl Records {
         if !self.read().iter().any(|zone| zone.holds(&path)) {
             return;
         }
-        let value = value.and_then(|json| decode(key, json));
+        let value = value.and_then(|json| decode(key, &path, json));
         self.put(path, id, value);
     }
 
@@ -252,8 +252,8 @@ impl fmt::Debug for Records {
     }
 }
 
-fn decode(key: &str, json: &[u8]) -> Option<Stored> {
-    Stored::decode(json)
+fn decode(key: &str, path: &str, json: &[u8]) -> Option<Stored> {
+    Stored::decode(crate::path::reverse_name(path).as_ref(), json)
         .inspect_err(
             |error| warn!(key, %error, "unable to serve a stored value; only this value is left out"),
         )

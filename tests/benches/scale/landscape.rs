@@ -115,6 +115,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         candidate: None,
         sources: Arc::default(),
         limits: Limits::default(),
+        networks: Arc::default(),
         precedence: openmcp_dns_core::precedence::Precedence::default(),
         route_status: false,
         deletion_limits: DeletionLimits::default(),

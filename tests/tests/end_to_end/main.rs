@@ -132,6 +132,7 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(names::a_second_host_name_of_a_route_resolves(&world));
         step!(always names::an_ingress_resolves(&world));
         step!(names::the_port_of_a_listener_is_looked_up_where_the_policy_wants_it(&world));
+        step!(names::an_address_leads_back_to_its_host_name_where_the_policy_lists_its_network(&world));
         step!(names::a_deleted_route_no_longer_resolves(&world));
         step!(kinds::routes_of_every_kind_resolve_and_no_longer_when_they_are_gone(&world));
         step!(kinds::listeners_claim_their_host_names_where_an_annotation_wants_it(&world));

@@ -105,6 +105,9 @@ impl KeptRecord {
             Ok(value) => value,
             Err(error) => return wrong("value", error),
         };
+        if record_type == RecordType::Ptr {
+            return wrong("type", "PTR records follow from the address records");
+        }
         if name.is_srv() != (record_type == RecordType::Srv) {
             return wrong(
                 "type",

@@ -18,6 +18,7 @@ pub fn zone_file(zone: &HostName, serial: i64, records: &[KeptRecord]) -> String
         let value = match value {
             RecordValue::A(_) | RecordValue::Aaaa(_) => format!("{} {value}", value.record_type()),
             RecordValue::Cname(to) => format!("CNAME {to}."),
+            RecordValue::Ptr(host) => format!("PTR {host}."),
             RecordValue::Srv(location) => format!("SRV {location}."),
             RecordValue::Txt(text) => format!("TXT {}", quoted(text)),
         };

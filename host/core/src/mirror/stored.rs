@@ -29,6 +29,8 @@ pub(super) enum Content {
 pub(super) struct Other {
     /// The value, or why it is none.
     pub(super) entry: Result<Entry, String>,
+    /// What it publishes at its name; `None` when it cannot be served.
+    pub(super) value: Option<RecordValue>,
     pub(super) owner: Option<Arc<Owner>>,
 }
 
@@ -53,7 +55,7 @@ impl Stored {
     pub fn value(&self) -> Option<RecordValue> {
         match &self.content {
             Content::Written { value, .. } => Some(value.clone()),
-            Content::Other(other) => other.entry.as_ref().ok()?.value().ok(),
+            Content::Other(other) => other.value.clone(),
         }
     }
 

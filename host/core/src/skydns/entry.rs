@@ -123,6 +123,7 @@ impl Entry {
             RecordValue::A(_) | RecordValue::Aaaa(_) | RecordValue::Cname(_) => {
                 Self { host: Some(value.to_string()), targetstrip: Some(1), ..entry }
             }
+            RecordValue::Ptr(host) => Self { host: Some(host.to_string()), ..entry },
             RecordValue::Txt(text) => Self { text: Some(text.clone()), ..entry },
             RecordValue::Srv(location) => {
                 let Location { priority, weight, port, target } = &**location;
@@ -195,6 +196,17 @@ impl Entry {
                 target: target(host)?,
             })),
             (_, None) => RecordValue::Cname(target(host)?),
+        })
+    }
+
+    /// The value that the entry publishes at a name: at a reverse name, a host name is what PTR answers have.
+    ///
+    /// # Errors
+    /// As [`Self::value`].
+    pub fn value_at(&self, name: &HostName) -> Result<RecordValue, EntryError> {
+        Ok(match self.value()? {
+            RecordValue::Cname(host) if name.address().is_some() => RecordValue::Ptr(host),
+            other => other,
         })
     }
 
@@ -302,6 +314,19 @@ mod tests {
             let zone = "openmcp.cluster".parse().unwrap();
             assert_eq!(read.ownership(&zone), Ownership::Ours(ClusterId::new("clusters", "wl01")));
         }
+    }
+
+    #[test]
+    fn a_host_name_at_a_reverse_name_is_that_of_the_address() {
+        let host = RecordValue::Ptr("svc.wl01.openmcp.cluster".parse().unwrap());
+        let stored = entry(&host);
+        assert!(json(&stored).starts_with(r#"{"host":"svc.wl01.openmcp.cluster","ttl":60,"group""#));
+        let reverse = HostName::of_address([172, 18, 201, 1].into());
+        assert_eq!(stored.value_at(&reverse).unwrap(), host);
+        let elsewhere = stored.value_at(&"a.openmcp.cluster".parse().unwrap()).unwrap();
+        assert_eq!(elsewhere.record_type(), RecordType::Cname);
+        let address = decoded(r#"{"host":"10.0.0.1"}"#).value_at(&reverse).unwrap();
+        assert_eq!(address.record_type(), RecordType::A, "CoreDNS leaves it out of PTR answers");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub fn key_for(prefix: &Prefix, name: &HostName, value_id: &str) -> String {
 /// Where below a name a value lies: the last segment of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueId {
-    /// At the name itself, as hand-written entries often are.
+    /// At the name itself, as PTR records are, and hand-written entries often.
     Name,
     /// 8 hex digits, as external-dns writes them.
     Short(u32),
@@ -107,8 +107,14 @@ pub enum ValueId {
 impl ValueId {
     /// The id of a value that this service writes for an owner.
     #[must_use]
+    ///
+    /// CoreDNS's etcd plugin reads exactly the key of a reverse name, and nothing below it (`plugin/etcd/etcd.go`,
+    /// `Reverse`): so there is one PTR record for an address.
     pub fn of(owner: &Owner, value: &RecordValue) -> Self {
-        Self::Long(value_hash(owner, value))
+        match value {
+            RecordValue::Ptr(_) => Self::Name,
+            _ => Self::Long(value_hash(owner, value)),
+        }
     }
 
     /// Reads the id of a key, see [`KeyParts::value_id`]; `None` when it is none.

@@ -7,6 +7,9 @@ use crate::cluster::SourceRef;
 /// Text of [`Source::Service`]; the one of an object has slashes.
 const SERVICE: &str = "openmcp-dns";
 
+/// Text of [`Source::AddressRecord`].
+const ADDRESS_RECORD: &str = "address-record";
+
 /// What led to a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'s> {
@@ -14,6 +17,8 @@ pub enum Source<'s> {
     Object(&'s SourceRef),
     /// The service itself, which needs the name.
     Service,
+    /// An address record of the same owner, at the host name that a PTR record has.
+    AddressRecord,
 }
 
 impl Source<'_> {
@@ -23,6 +28,7 @@ impl Source<'_> {
         match self {
             Self::Object(object) => object.is_written(text),
             Self::Service => text == SERVICE,
+            Self::AddressRecord => text == ADDRESS_RECORD,
         }
     }
 }
@@ -32,6 +38,7 @@ impl fmt::Display for Source<'_> {
         match self {
             Self::Object(object) => object.fmt(f),
             Self::Service => f.write_str(SERVICE),
+            Self::AddressRecord => f.write_str(ADDRESS_RECORD),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One name: whose values stand there, what the store holds, and what servers answer.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
@@ -251,6 +252,19 @@ fn record(value: &RecordValue) -> String {
     format!("{} {value}", value.record_type())
 }
 
+/// Whether it is the PTR record of an address that its owner has published.
+fn follows(store: &Mirror, name: &HostName, found: &Stored) -> bool {
+    let (Some(address), Some(RecordValue::Ptr(host))) = (name.address(), found.value()) else { return false };
+    let address = match address {
+        IpAddr::V4(address) => RecordValue::A(address),
+        IpAddr::V6(address) => RecordValue::Aaaa(address),
+    };
+    let at_host = store.at(&host).into_iter().flat_map(StoredName::iter);
+    at_host
+        .filter(|stored| stored.owner() == found.owner())
+        .any(|stored| stored.value().as_ref() == Some(&address))
+}
+
 /// The keys of a name: first those that are decided, then what else stands there.
 fn stored(name: &HostName, zone: &HostName, desired: &[Desired], store: Option<&Mirror>) -> Vec<StoredStep> {
     let default = Prefix::default();
@@ -291,7 +305,10 @@ fn stored(name: &HostName, zone: &HostName, desired: &[Desired], store: Option<&
         owner: found.owner().map(ToString::to_string),
         object: found.source().map(ToOwned::to_owned),
         standing: match found.owner() {
-            Some(owner) if owner.zone == *zone && !owner.is_service() => Standing::NotWanted,
+            Some(owner) if owner.zone == *zone && !owner.is_service() => match store {
+                Some(store) if follows(store, name, found) => Standing::AsDecided,
+                _ => Standing::NotWanted,
+            },
             _ => Standing::Foreign,
         },
     }));

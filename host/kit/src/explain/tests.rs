@@ -101,6 +101,26 @@ fn each_key_of_a_name_says_how_it_stands_to_what_is_decided() {
 }
 
 #[test]
+fn the_name_of_an_address_is_as_decided_while_it_follows_an_address_record() {
+    let reverse = "1.201.18.172.in-addr.arpa";
+    let value = |host: &str| {
+        format!(
+            r#"{{"host":"{host}","ttl":60,"owner":"openmcp.cluster/openmcp-system/workload01","source":"address-record"}}"#
+        )
+    };
+    let (key, ptr) = ("/skydns/arpa/in-addr/172/18/201/1", value(NAME));
+    let (at_host, address) = (format!("{KEY}/00000000000000ff"), value("172.18.201.1"));
+    for (entries, expected) in [
+        (vec![(key, ptr.as_str(), 7), (at_host.as_str(), address.as_str(), 6)], Standing::AsDecided),
+        (vec![(key, ptr.as_str(), 7)], Standing::NotWanted),
+    ] {
+        let explanation = explain(reverse, Some(&store(&entries)));
+        assert_eq!(standings(&explanation), [(expected, Some(7))]);
+        assert_eq!(explanation.names[0].stored[0].record, format!("PTR {NAME}"));
+    }
+}
+
+#[test]
 fn who_wins_and_who_gives_way_is_told() {
     let landscape = with("workload01", &ingress("alias", NAME, "{hostname: lb.example.com}"));
     let explanation = explain_in(&landscape, NAME, None);

@@ -63,6 +63,8 @@ pub(super) struct ClusterController {
     pub(super) left_zones: BTreeSet<HostName>,
     /// Those that stand in the status, where a restart finds them; `None` before it was looked at.
     pub(super) noted_zones: Option<BTreeSet<HostName>>,
+    /// The reverse zones that its DNS forwards, as its `ClusterDNS` has them.
+    pub(super) reverse_zones: BTreeSet<HostName>,
     /// Why routes cannot be told anything.
     route_trouble: watch::Receiver<Option<String>>,
     /// The findings that the journal has.
@@ -107,6 +109,7 @@ impl ClusterController {
             leaving: None,
             left_zones: BTreeSet::new(),
             noted_zones: None,
+            reverse_zones: BTreeSet::new(),
             route_trouble,
             noted: Findings::new(),
             tells,
@@ -176,8 +179,9 @@ impl ClusterController {
         }
         // After the finalizer: who asks for access gives it back before that goes.
         self.settings.inventory.want(&self.id);
-        if let Err(error) = self.note_left_zones(cluster, &policy.module.context.base_domain).await {
-            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zone that the cluster leaves");
+        let zone = &policy.module.context.base_domain;
+        if let Err(error) = self.note_zones(cluster, zone, policy.networks.zones().collect()).await {
+            tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zones of the cluster");
             return Next::Again(RETRY);
         }
         let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
@@ -202,8 +206,9 @@ impl ClusterController {
         let context = Context {
             id: &self.id,
             cluster,
-            zone: &policy.module.context.base_domain,
+            zone,
             gateway: desired.gateway.as_ref(),
+            reverse_zones: &self.reverse_zones,
             summary: &summary,
             has_agent: self.settings.agents.is_wanted(&self.id) == Some(true),
             way: self.connection.way(),

@@ -52,6 +52,7 @@ impl ClusterController {
             cluster: &desired.cluster,
             present: desired.present,
             zone: zone.as_ref(),
+            reverse_zones: &self.reverse_zones,
             spent: Spent { elapsed: leaving.since.elapsed(), bound: self.settings.leaving.cluster },
             store_trouble: summary.store_trouble.as_deref(),
             way: self.connection.last_way(),

@@ -1,7 +1,8 @@
-//! Zones that the cluster leaves, because it comes under a policy of another one.
+//! Zones that the cluster leaves, because it comes under a policy of another one, or its policy lists other networks.
 //!
 //! The annotation on the `Cluster` has the last zone only, and is written anew; so before that, the old one is noted
-//! in the `ClusterDNS`, where a restart finds it, until everything is taken back there.
+//! in the `ClusterDNS`, where a restart finds it, until everything is taken back there. The reverse zones stand there
+//! before they are forwarded.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +15,19 @@ use crate::report::cluster_dns;
 use openmcp_dns_api::{Cluster, ZONE_ANNOTATION};
 
 impl ClusterController {
-    /// Notes the zone that the `Cluster` carries, if it is another one than its policy's.
-    pub(super) async fn note_left_zones(&mut self, cluster: &Cluster, zone: &HostName) -> kube::Result<()> {
+    /// Notes the zone that the `Cluster` carries, if it is another one than its policy's, and the reverse zones.
+    pub(super) async fn note_zones(
+        &mut self,
+        cluster: &Cluster,
+        zone: &HostName,
+        reverse: BTreeSet<HostName>,
+    ) -> kube::Result<()> {
         let carried = cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok());
         self.left_zones.extend(carried);
-        self.left_zones.remove(zone);
-        if self.noted_zones.as_ref().is_some_and(|noted| self.left_zones.is_subset(noted)) {
+        self.left_zones.extend(self.reverse_zones.difference(&reverse).cloned());
+        self.left_zones.retain(|left| left != zone && !reverse.contains(left));
+        let is_noted = self.reverse_zones == reverse;
+        if is_noted && self.noted_zones.as_ref().is_some_and(|noted| self.left_zones.is_subset(noted)) {
             return Ok(());
         }
         // A status that was said before knows nothing of it, and must not come after it.
@@ -28,8 +36,10 @@ impl ClusterController {
         let platform = &self.settings.platform;
         let mut status = cluster_dns::read(platform, cluster).await?.unwrap_or_default();
         status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
+        status.reverse_zones = reverse.iter().map(ToString::to_string).collect();
         cluster_dns::write(platform, cluster, &status).await?;
         self.noted_zones = Some(self.left_zones.clone());
+        self.reverse_zones = reverse;
         Ok(())
     }
 
@@ -40,6 +50,7 @@ impl ClusterController {
             let noted: BTreeSet<HostName> =
                 found.left_zones.iter().filter_map(|zone| zone.parse().ok()).collect();
             self.left_zones.extend(noted.iter().cloned());
+            self.reverse_zones.extend(found.reverse_zones.iter().filter_map(|zone| zone.parse().ok()));
             self.noted_zones = Some(noted);
         }
         Ok(())

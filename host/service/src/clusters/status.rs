@@ -16,6 +16,7 @@ impl ClusterController {
     pub(super) fn tell_status(&mut self, cluster: &Arc<Cluster>, summary: &Summary, findings: Findings) {
         let mut status = status(summary, cluster.metadata.generation.unwrap_or_default());
         status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
+        status.reverse_zones = self.reverse_zones.iter().map(ToString::to_string).collect();
         self.duties.tell(&mut status);
         self.tell_counts(summary);
         for (&duty, finding) in &findings {
@@ -71,6 +72,7 @@ fn status(summary: &Summary, generation: i64) -> ClusterDNSStatus {
             .as_ref()
             .map(|held| HeldDeletion { names: count(held.names), token: held.token.clone() }),
         left_zones: Vec::new(),
+        reverse_zones: Vec::new(),
         forwarding: None,
         cluster_dns_address: String::new(),
     }

@@ -121,6 +121,7 @@ mod tests {
             candidate: None,
             sources: Arc::default(),
             limits: openmcp_dns_core::limits::Limits::default(),
+            networks: Arc::default(),
             precedence: openmcp_dns_core::precedence::Precedence::default(),
             route_status: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 10 },

@@ -82,7 +82,7 @@ impl Duty for Annotate {
     }
 
     async fn fulfil(&mut self, context: &Context<'_>) -> Finding {
-        let Context { id, cluster, zone, gateway, summary, has_agent: _, way: _ } = context;
+        let Context { id, cluster, zone, gateway, reverse_zones: _, summary, has_agent: _, way: _ } = context;
         let Some(Ok(domain)) = &summary.domain else { return finding(None, &Ok(())) };
         let mut annotated = Ok(());
         if !self.written.as_ref().is_some_and(|written| written.is_missing_in(cluster)) {

@@ -16,6 +16,7 @@ mod reachable;
 mod record;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,8 @@ pub struct Context<'c> {
     pub zone: &'c HostName,
     /// What openMCP's gateway service says of its domain, where it has to do with the cluster.
     pub gateway: Option<&'c GatewayDomain>,
+    /// The reverse zones that its DNS is to forward, too.
+    pub reverse_zones: &'c BTreeSet<HostName>,
     /// What is known of its records.
     pub summary: &'c Summary,
     /// Whether an agent is to record it: then there may be no way into it at all.
@@ -131,6 +134,8 @@ pub struct UndoContext<'c> {
     pub present: bool,
     /// The landscape's zone. Without it, nobody knows any more what is ours.
     pub zone: Option<&'c HostName>,
+    /// The reverse zones that its DNS forwards.
+    pub reverse_zones: &'c BTreeSet<HostName>,
     /// For how long the cluster has been leaving, and may.
     pub spent: Spent,
     /// Why the store cannot be written to, if it cannot.
@@ -207,8 +212,6 @@ impl Undone {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use openmcp_dns_core::leadership::LeaderKey;
     use tokio::sync::mpsc;
 

@@ -238,7 +238,9 @@ mod tests {
         let mut duty = Record::new(commands);
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let zone = "openmcp.cluster".parse().unwrap();
+        let reverse_zones = std::collections::BTreeSet::new();
         let context = UndoContext {
+            reverse_zones: &reverse_zones,
             id: &id,
             cluster: &cluster,
             present: true,
@@ -263,7 +265,9 @@ mod tests {
     async fn without_a_zone_no_records_can_be_found() {
         let (commands, mut asked) = mpsc::channel(4);
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
+        let reverse_zones = std::collections::BTreeSet::new();
         let context = UndoContext {
+            reverse_zones: &reverse_zones,
             id: &id,
             cluster: &cluster,
             present: true,

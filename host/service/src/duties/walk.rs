@@ -177,7 +177,9 @@ mod tests {
     async fn try_to_undo(duties: &mut Duties, elapsed: Duration) -> Retreat {
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let spent = Spent { elapsed, bound: Duration::from_secs(60) };
+        let reverse_zones = std::collections::BTreeSet::new();
         let context = UndoContext {
+            reverse_zones: &reverse_zones,
             id: &id,
             cluster: &cluster,
             present: true,
@@ -199,11 +201,13 @@ mod tests {
         let (id, cluster) = (ClusterId::new("ns", "w1"), Cluster::new("w1", Default::default()));
         let (zone, summary) = ("openmcp.cluster".parse().unwrap(), Summary::default());
         let (summary, way) = (&summary, Way::None);
+        let reverse_zones = &std::collections::BTreeSet::new();
         let context = Context {
             id: &id,
             cluster: &cluster,
             zone: &zone,
             gateway: None,
+            reverse_zones,
             summary,
             has_agent: false,
             way,

@@ -76,11 +76,16 @@ impl<M: PolicyModule> Landscape<M> {
         self.clusters.is_some() && self.policies.is_some() && self.access.is_some()
     }
 
-    /// The zones of the policies that are in force; `None` while the policies have not been read.
+    /// The zones of the policies that are in force, and the reverse zones of their networks; `None` while the policies have not been read.
     pub(super) fn zones(&self) -> Option<BTreeSet<HostName>> {
         let policies = self.policies.as_ref()?.values().map(|policy| &**policy.policy());
         let in_force = Zones::of(policies).in_force;
-        Some(in_force.into_iter().filter_map(|policy| policy.spec.base_domain.parse().ok()).collect())
+        let zones = in_force.into_iter().flat_map(|policy| {
+            let (networks, _) = policies::networks(&policy.spec);
+            let reverse: Vec<HostName> = networks.zones().collect();
+            policy.spec.base_domain.parse().into_iter().chain(reverse)
+        });
+        Some(zones.collect())
     }
 
     /// Whether there is such a `Cluster`.

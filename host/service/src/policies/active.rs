@@ -13,6 +13,7 @@ use openmcp_dns_core::limits::Limits;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::policy::{Context, Policy};
 use openmcp_dns_core::precedence::{Place, Precedence};
+use openmcp_dns_core::reverse::Networks;
 use openmcp_dns_core::srv_records::WithSrvRecords;
 use openmcp_dns_core::ttl::TtlBounds;
 
@@ -107,6 +108,7 @@ impl ActivePolicy<'_> {
                 questions_per_second,
                 changes_per_second,
             },
+            networks: Arc::new(networks(spec).0),
             precedence: precedence(spec, zone, id, cluster),
             route_status: spec.report.route_status,
             deletion_limits: DeletionLimits { share_percent: max_percent, free_names: count(free_names) },
@@ -126,6 +128,13 @@ fn precedence(spec: &DNSPolicySpec, zone: &HostName, id: &ClusterId, cluster: &C
         Some((granted("spec.sharedNames", name, zone).ok()?, place))
     });
     Precedence { is_evacuated: is_evacuated(cluster), places: Arc::new(places.collect()) }
+}
+
+/// The networks of a policy, and what is wrong with those that are left out.
+pub fn networks(spec: &DNSPolicySpec) -> (Networks, Vec<String>) {
+    let (networks, errors) = Networks::listed(&spec.records.ptr.networks);
+    let said = |(text, error)| format!("spec.records.ptr.networks: {text:?}: {error}");
+    (networks, errors.into_iter().map(said).collect())
 }
 
 /// A name, or the end of names, that a policy grants to clusters.

@@ -1,6 +1,6 @@
 //! What the status of a DNSPolicy says.
 
-use super::active::{shared_names, shared_suffixes};
+use super::active::{networks, shared_names, shared_suffixes};
 use super::life_cycle::PolicyLifeCycle;
 use super::loading::Failure;
 use super::module::{Admitted, PolicyModule};
@@ -18,12 +18,13 @@ impl<M: PolicyModule> PolicyLifeCycle<M> {
         };
         let spec = &self.policy.spec;
         let granted = shared_names(spec, &base_domain).into_iter().chain(shared_suffixes(spec, &base_domain));
-        let bad_names: Vec<String> = granted.filter_map(|granted| granted.name.err()).collect();
+        let mut bad_names: Vec<String> = granted.filter_map(|granted| granted.name.err()).collect();
+        bad_names.extend(networks(spec).1);
         match &self.modules.active {
             None => self.without_module(),
             Some(_) if !bad_names.is_empty() => Finding::bad(
                 Reason::InvalidSpec,
-                format!("the policy is in force, without these names: {}", bad_names.join("; ")),
+                format!("the policy is in force, without these names and networks: {}", bad_names.join("; ")),
             ),
             Some(active) => {
                 Finding::good(format!("module {} decides{}", active.module.description(), behind(active)))

@@ -22,7 +22,7 @@ pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 
-pub use active::{ActiveModule, ActivePolicy, configuration};
+pub use active::{ActiveModule, ActivePolicy, configuration, networks};
 pub use guards::LoadedGuard;
 pub use life_cycle::{Effect, Input, LandscapeFacts, Moment, PolicyLifeCycle};
 pub use module::{Choice, ChosenBy, Digests, GuardSource, Load, MeteredModule, PolicyModule};

@@ -131,5 +131,6 @@ pub const fn wire_type(record_type: openmcp_dns_core::record::RecordType) -> Rec
         Published::Cname => RecordType::CNAME,
         Published::Txt => RecordType::TXT,
         Published::Srv => RecordType::SRV,
+        Published::Ptr => RecordType::PTR,
     }
 }

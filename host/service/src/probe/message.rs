@@ -91,6 +91,7 @@ fn mnemonic(code: ResponseCode) -> String {
 fn text(data: &RData) -> String {
     match data {
         RData::CNAME(target) => undotted(&target.0),
+        RData::PTR(host) => undotted(&host.0),
         RData::SRV(SRV { priority, weight, port, target, .. }) => {
             format!("{priority} {weight} {port} {}", undotted(target))
         }

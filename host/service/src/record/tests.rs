@@ -154,6 +154,7 @@ impl Running {
             candidate: candidate.map(|candidate| module(cluster, candidate)),
             sources: Arc::default(),
             limits: Limits::default(),
+            networks: Arc::default(),
             precedence: openmcp_dns_core::precedence::Precedence::default(),
             route_status: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },

@@ -133,8 +133,10 @@ impl Uninstall {
             // Also where an annotation is missing, or one block was left from before.
             let mut zones = zones.clone();
             zones.extend(cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok()));
-            let left = report.and_then(|report| report.status.as_ref()).map(|status| &status.left_zones);
-            zones.extend(left.into_iter().flatten().filter_map(|zone| zone.parse().ok()));
+            let status = report.and_then(|report| report.status.as_ref());
+            let noted =
+                status.into_iter().flat_map(|status| status.left_zones.iter().chain(&status.reverse_zones));
+            zones.extend(noted.filter_map(|zone| zone.parse().ok()));
             let inside = match inside(access.get(&id), zones).await {
                 Ok(inside) => Some(inside),
                 Err(why) => {

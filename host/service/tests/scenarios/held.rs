@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use openmcp_dns_core::skydns::{Prefix, parse_key};
 use openmcp_dns_store::StoreEvent;
 use serde_json::Value;
 
@@ -21,14 +22,11 @@ impl Held {
     pub(crate) fn names(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut names = BTreeMap::<String, BTreeSet<String>>::new();
         for (key, value) in &self.entries {
-            // The labels in reverse, and one segment more that tells the values apart.
-            let mut labels: Vec<&str> = key.split('/').skip(2).collect();
-            labels.pop();
-            labels.reverse();
+            let name = parse_key(&Prefix::default(), key).unwrap().name();
             let value: Value = serde_json::from_slice(value).unwrap();
             let port = value["port"].as_i64().map(|port| format!(":{port}"));
             let shown = text(&value["host"]) + &port.unwrap_or_default();
-            names.entry(labels.join(".")).or_default().insert(shown);
+            names.entry(name).or_default().insert(shown);
         }
         names
     }

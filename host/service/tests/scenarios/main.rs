@@ -28,6 +28,7 @@ mod operations;
 mod policies;
 mod replica;
 mod report;
+mod reverse;
 mod route_status;
 mod standby;
 mod upgrade;

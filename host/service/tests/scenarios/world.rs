@@ -59,6 +59,9 @@ pub(crate) struct World {
     metrics: Metrics,
 }
 
+/// A reverse zone that the central DNS answers for, too.
+pub(crate) const REVERSE_ZONE: &str = "0.0.10.in-addr.arpa";
+
 impl World {
     /// A landscape without clusters and policies, and a service that has not been started.
     pub(crate) async fn empty() -> Self {
@@ -69,6 +72,7 @@ impl World {
         let faulty_store = Arc::new(FaultyStore::default());
         let store = Arc::clone(&faulty_store.memory);
         let records = Records::new(ZONE.parse().unwrap(), Prefix::default());
+        records.add_zone(&REVERSE_ZONE.parse().unwrap());
         let dns = DnsServer::bind("127.0.0.1:0".parse().unwrap(), records.clone()).await.unwrap();
         let central = dns.local_addr();
         tokio::spawn(dns.run(std::future::pending()));

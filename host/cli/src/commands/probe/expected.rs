@@ -136,6 +136,7 @@ fn stored_type(asked: WireType) -> Option<RecordType> {
         WireType::CNAME => Some(RecordType::Cname),
         WireType::TXT => Some(RecordType::Txt),
         WireType::SRV => Some(RecordType::Srv),
+        WireType::PTR => Some(RecordType::Ptr),
         _ => None,
     }
 }
@@ -147,7 +148,7 @@ fn normal(record_type: WireType, value: &str) -> String {
             Ok(address) => address.to_string(),
             Err(_) => host_name(value),
         },
-        WireType::CNAME | WireType::SRV => host_name(value),
+        WireType::CNAME | WireType::SRV | WireType::PTR => host_name(value),
         WireType::TXT if !value.starts_with('"') => format!("{value:?}"),
         _ => value.to_owned(),
     }

@@ -250,6 +250,7 @@ impl ClusterRecords {
             in_sync: in_sync.map(|(kind, _)| *kind).collect(),
             absent: absent.map(|(kind, _)| *kind).collect(),
             listed: self.listed.clone(),
+            networks: self.policy.as_ref().map(|policy| Arc::clone(&policy.networks)),
             precedence: self.policy.as_ref().map(|policy| policy.precedence.clone()),
             changes_per_second: limits.changes_per_second,
         }

@@ -1,10 +1,12 @@
 //! The clusters whose records stand at the names.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::kinds::Kind;
 use crate::name::HostName;
 use crate::precedence::Precedence;
+use crate::reverse::Networks;
 use crate::skydns::Owner;
 
 /// A cluster with records at the names.
@@ -24,6 +26,8 @@ pub(in crate::recording) struct Member {
     pub(in crate::recording) absent: BTreeSet<Kind>,
     /// The kinds of which all objects have been known once, or that are not served.
     pub(in crate::recording) listed: BTreeSet<Kind>,
+    /// The networks whose addresses lead back to its host names; `None` while no policy says it.
+    pub(in crate::recording) networks: Option<Arc<Networks>>,
     /// How it stands at names that others publish as well; `None` while no policy says it.
     pub(in crate::recording) precedence: Option<Precedence>,
     /// See [`crate::limits::Limits::changes_per_second`].

@@ -4,6 +4,7 @@ mod failback;
 mod members;
 mod planning;
 mod ready;
+mod reverse;
 mod service;
 mod standing;
 mod store_events;
@@ -31,6 +32,7 @@ use failback::Failback;
 pub(super) use members::Member;
 pub(super) use planning::Deletions;
 use ready::Ready;
+use reverse::Reverse;
 pub(super) use store_events::Concerns;
 use trouble::Trouble;
 use under_way::UnderWay;
@@ -52,6 +54,7 @@ pub(super) struct Names {
     offers: HashMap<HostName, Vec<Offer>>,
     /// What the service itself publishes; `None` until that is known.
     service: Option<ServiceNames>,
+    reverse: Reverse,
     /// Names to plan, and why.
     pending: BTreeMap<HostName, Reason>,
     ready: Ready,
@@ -95,6 +98,7 @@ impl Names {
             failback: Failback::default(),
             offers: HashMap::new(),
             service: None,
+            reverse: Reverse::default(),
             pending: BTreeMap::new(),
             ready: Ready::default(),
             under_way: UnderWay::default(),
@@ -156,8 +160,12 @@ impl Names {
         if self.members.get(cluster) != Some(&member) {
             self.ready.limit(cluster, member.changes_per_second);
             let precedence = member.precedence.clone();
-            let old = self.members.insert(cluster.clone(), member);
-            if old.and_then(|old| old.precedence) != precedence {
+            let (zone, networks) = (member.zone.clone(), member.networks.clone());
+            let old = self.members.insert(cluster.clone(), member).unwrap_or_default();
+            if (old.zone, old.networks) != (zone, networks) {
+                self.follow_addresses_of(cluster);
+            }
+            if old.precedence != precedence {
                 let before = self.with_precedence;
                 self.count_precedence();
                 if before + self.with_precedence > 0 {
@@ -187,6 +195,7 @@ impl Names {
 
     pub(super) fn leave(&mut self, cluster: &ClusterId) {
         self.members.remove(cluster);
+        self.follow_addresses_of(cluster);
         self.count_precedence();
         self.failback.forget(cluster);
         self.ready.forget(cluster);
@@ -196,7 +205,8 @@ impl Names {
 
     /// Whether a cluster has nothing in the store any more, and nothing under way there.
     pub(super) fn has_left(&self, owner: &Owner) -> bool {
-        self.store_is_known && self.store.count_of(owner) == 0 && self.open(&owner.cluster) == 0
+        let is_nowhere = self.store.names_of(owner).next().is_none();
+        self.store_is_known && is_nowhere && self.open(&owner.cluster) == 0
     }
 
     /// An object shall be published so from now on.

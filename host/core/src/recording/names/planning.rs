@@ -105,6 +105,10 @@ impl Names {
 
     /// What is to stand at a name, while nothing of the clusters in `held` is deleted.
     fn winners(&self, name: &HostName, held: &BTreeSet<ClusterId>, now: Instant) -> Winners {
+        if name.address().is_some() {
+            // Nobody can ask for it, and what stands there follows from what stands elsewhere.
+            return Winners::default();
+        }
         let stood_in_for = self.stood_in_for(name, now);
         let offers = self.offers_at(name);
         let sets =
@@ -226,13 +230,22 @@ impl Names {
     }
 
     fn look(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &Winners) -> Found {
+        if name.address().is_some() {
+            let is_settled = self.plan_name(name, held, winners).changes.is_empty();
+            return Found { is_settled, withdrawn_from: BTreeSet::new() };
+        }
         let steps = self.steps(name, held, winners);
         let is_settled = steps.is_empty() && self.service_changes(name).is_empty();
         Found { is_settled, withdrawn_from: steps.withdrawn_from }
     }
 
     fn plan_name(&self, name: &HostName, held: &BTreeSet<ClusterId>, winners: &Winners) -> NamePlan {
-        let mut plan = self.steps(name, held, winners).plan(self.store.prefix(), name);
+        let mut plan = if name.address().is_some() {
+            let (changes, withdrawn_from) = (self.reverse_changes(name), BTreeSet::new());
+            NamePlan { name: name.clone(), changes, withdrawn_from }
+        } else {
+            self.steps(name, held, winners).plan(self.store.prefix(), name)
+        };
         let own = self.service_changes(name);
         if !own.is_empty() {
             plan.changes.extend(own);
@@ -252,7 +265,8 @@ impl Names {
         let stored = self.store.at(name).into_iter().flat_map(StoredName::iter);
         let owners = stored.filter_map(|stored| stored.owner()).map(|owner| &owner.cluster);
         let mut clusters: Vec<ClusterId> = Vec::new();
-        for cluster in wanting.chain(withdrawn_from).chain(owners) {
+        let addressed = self.reverse_wanted_by(name);
+        for cluster in wanting.chain(withdrawn_from).chain(&addressed).chain(owners) {
             if !clusters.contains(cluster) {
                 clusters.push(cluster.clone());
             }

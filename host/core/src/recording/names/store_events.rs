@@ -34,6 +34,9 @@ impl Names {
         let offers = &self.offers;
         let changed = self.store.take_in(&event, |name| offers.get_key_value(name).map(|(known, _)| known));
         effects.extend(self.store.take_changed_owners().into_iter().map(NameEffect::Touched));
+        for (name, _) in &changed {
+            self.follow_addresses(name);
+        }
         if self.store_is_known {
             for (name, revision) in changed {
                 // What we have written ourselves is nothing to look at: it is planned already.

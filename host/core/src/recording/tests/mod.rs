@@ -7,6 +7,7 @@ mod decisions;
 mod history;
 mod policies;
 mod reports;
+mod reverse;
 mod routes;
 mod rules;
 mod service;

@@ -17,6 +17,7 @@ use crate::policy::{
 };
 use crate::precedence::{Place, Precedence};
 use crate::record::RecordType;
+use crate::reverse::Networks;
 
 pub(super) const ZONE: &str = "openmcp.cluster";
 /// Granted to every cluster.
@@ -37,6 +38,8 @@ pub(super) struct Rules {
     /// Another zone than [`ZONE`].
     pub(super) zone: Option<&'static str>,
     pub(super) limits: Limits,
+    /// Whose addresses lead back to host names.
+    pub(super) networks: &'static [&'static str],
     pub(super) is_evacuated: bool,
     /// Its place in the order of the clusters that have the shared name.
     pub(super) place: Option<usize>,
@@ -54,7 +57,13 @@ impl Rules {
             policy: Arc::new(self.clone()),
             module_digest: format!(
                 "{:?}",
-                Self { is_evacuated: false, place: None, failback_delay: Duration::ZERO, ..self.clone() }
+                Self {
+                    is_evacuated: false,
+                    place: None,
+                    failback_delay: Duration::ZERO,
+                    networks: &[],
+                    ..self.clone()
+                }
             )
             .into(),
             guards: Arc::default(),
@@ -71,6 +80,13 @@ impl Rules {
         }
     }
 
+    fn networks(&self) -> Arc<Networks> {
+        let texts: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
+        let (networks, errors) = Networks::listed(&texts);
+        assert!(errors.is_empty(), "{errors:?}");
+        Arc::new(networks)
+    }
+
     /// As a policy for a cluster that is older the smaller its name.
     pub(super) fn policy(&self, cluster: &str) -> ClusterPolicy {
         ClusterPolicy {
@@ -79,6 +95,7 @@ impl Rules {
             candidate: None,
             sources: Arc::default(),
             limits: self.limits,
+            networks: self.networks(),
             precedence: Precedence {
                 is_evacuated: self.is_evacuated,
                 places: Arc::new(

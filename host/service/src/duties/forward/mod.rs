@@ -13,6 +13,7 @@ mod pods;
 mod verify;
 mod write;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::forwarding::{
-    Change, Facts, Fight, Guard, Health, Names, Order, Plan, Strategy, Verdict, dns_service, own_name, plan,
-    removal,
+    Change, Facts, Fight, Guard, Health, Names, Order, Orders, Plan, Strategy, Verdict, dns_service,
+    own_name, plan_all, removal_of_all,
 };
 use openmcp_dns_core::name::HostName;
 use tokio::sync::{Notify, watch};
@@ -38,7 +39,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus, Forwarding};
 use finding::{Seen, finding};
 use layout::Layout;
 use verify::{Verifier, Wanted};
-use write::write;
+use write::{ForwardError, write};
 
 pub use layout::{LayoutView, follow, layout};
 pub use write::{is_forwarded, remove};
@@ -119,8 +120,10 @@ impl Forward {
         };
         let Some(config) = self.config.get() else { return Seen::Reading("the DNSServiceConfig") };
         let wish = config.and_then(|config| config.spec.forward_strategy(context.cluster));
-        let order = Order { zone: context.zone, upstreams: &upstreams };
-        let planned = plan(&facts, order, wish).and_then(|plan| Ok((plan, removal(&facts, context.zone)?)));
+        let main = Order { zone: context.zone, upstreams: &upstreams };
+        let orders = Orders { main, reverse: context.reverse_zones };
+        let planned = plan_all(&facts, orders, wish)
+            .and_then(|plan| Ok((plan, removal_of_all(&facts, context.zone, context.reverse_zones)?)));
         let (plan, removal) = match planned {
             Ok(planned) => planned,
             Err(refusal) => {
@@ -155,10 +158,10 @@ impl Forward {
             changes = removal;
         } else if !changes.is_empty() && !self.verifier.is_fresh() {
             return Seen::Reading("what the cluster's DNS answers before it is changed");
-        } else if let Err(seen) = self.turn(context, order, &changes, is_moved, check.health()) {
+        } else if let Err(seen) = self.turn(context, orders, &changes, is_moved, check.health()) {
             return seen;
         }
-        let goal = format!("{order:?} {wish:?}");
+        let goal = format!("{orders:?} {wish:?}");
         if verdict == Verdict::GoOn
             && !self.is_written(&facts)
             && !self.fight.may_write(&goal, changes.is_empty(), now)
@@ -184,19 +187,21 @@ impl Forward {
     fn turn(
         &self,
         context: &Context<'_>,
-        order: Order<'_>,
+        orders: Orders<'_>,
         changes: &[Change],
         is_moved: bool,
         health: Health,
     ) -> Result<(), Seen> {
         // While it is held, nobody can go by another address.
         let now = self.upstreams.borrow();
-        if *now != order.upstreams {
+        let Orders { main: Order { zone, upstreams }, reverse } = orders;
+        if *now != upstreams {
             return Err(Seen::Reading("the address of the central DNS server"));
         }
-        let (zone, id) = (order.zone, context.id);
+        let id = context.id;
+        let reverse: String = reverse.iter().map(|zone| format!(" {zone}")).collect();
         // Another version may write other blocks.
-        let goal = format!("{:?} {}", order.upstreams, env!("CARGO_PKG_VERSION"));
+        let goal = format!("{upstreams:?} {}{reverse}", env!("CARGO_PKG_VERSION"));
         self.rollout.with(|rollout, now| {
             if changes.is_empty() {
                 rollout.changed(zone, &goal, id, health, now);
@@ -249,6 +254,17 @@ impl Forward {
     }
 }
 
+async fn remove_all(
+    client: &kube::Client,
+    zone: &HostName,
+    reverse: &BTreeSet<HostName>,
+) -> Result<(), ForwardError> {
+    for zone in reverse.iter().chain([zone]) {
+        remove(client, zone).await?;
+    }
+    Ok(())
+}
+
 /// What a cluster's DNS is to answer.
 fn wanted(zone: &HostName, upstreams: &[SocketAddr], facts: &Facts) -> Wanted {
     Wanted { zone: zone.clone(), upstreams: upstreams.to_vec(), own_name: own_name(facts) }
@@ -288,7 +304,9 @@ impl Duty for Forward {
         let Some(zone) = context.zone else { return Undone::Done };
         self.rollout.with(|rollout, _| rollout.left(zone, context.id));
         let removed = match context.way {
-            Way::Open { client, .. } => remove(client, zone).await.map_err(|error| chain(&error)),
+            Way::Open { client, .. } => {
+                remove_all(client, zone, context.reverse_zones).await.map_err(|error| chain(&error))
+            }
             Way::Unusable(why) => Err(why.message.clone()),
             Way::None => Err("there is no access to the cluster".to_owned()),
         };
