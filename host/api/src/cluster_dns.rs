@@ -92,7 +92,8 @@ pub struct ClusterDNSStatus {
     /// While a deletion is held: how many names it would withdraw, and the word that confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_deletion: Option<HeldDeletion>,
-    /// Zones of earlier policies, from which the cluster's records and forward block are being taken back.
+    /// Zones of earlier policies, and reverse zones of networks that are listed no more, from which the cluster's records and
+    /// forward block are being taken back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_zones: Vec<String>,
     /// Reverse zones of the policy's networks, which the cluster's DNS is made to forward, too.

@@ -39,7 +39,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     etcd_options: EtcdOptions,
 
-    /// The zones to answer for: the base domains of the landscape's policies
+    /// The zones to answer for: the base domains of the landscape's policies, and the reverse zones of their networks
     #[arg(
         long,
         env = "OPENMCP_DNS_BASE_DOMAIN",

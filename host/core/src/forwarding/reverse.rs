@@ -60,9 +60,10 @@ pub fn plan_all(facts: &Facts, orders: Orders<'_>, wish: Option<Strategy>) -> Re
         changes.extend(more.changes);
         then = facts.after(&changes);
     }
-    if !forwarded.is_empty() && all.strategy != Strategy::Manual {
-        all.notes
-            .push(format!("beside it {}, which the cluster's DNS is not asked for", forwarded.join(", ")));
+    if !forwarded.is_empty() {
+        let beside = if all.strategy == Strategy::Manual { "it has to forward" } else { "beside it" };
+        let zones = forwarded.join(", ");
+        all.notes.push(format!("{beside} {zones}, which the cluster's DNS is not asked for"));
     }
     all.changes = composed(changes);
     Ok(all)

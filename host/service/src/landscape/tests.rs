@@ -48,6 +48,21 @@ fn landscape(policies: Vec<DNSPolicy>) -> (Landscape<Mock>, Vec<Effect>) {
     (landscape, effects)
 }
 
+#[test]
+fn the_reverse_zones_of_listed_networks_are_served_beside_the_zones_of_policies_in_force() {
+    let listing = |name: &str, second: i64, zone: &str, networks: &[&str]| {
+        let records = json!({ "ptr": { "networks": networks } });
+        policy(name, second, json!({ "baseDomain": zone, "records": records }))
+    };
+    let (landscape, _) = landscape(vec![
+        listing("a", 1, "a.cluster", &["10.1.0.0/16", "no network", "fd00:1::/32"]),
+        listing("inside", 2, "x.a.cluster", &["10.2.0.0/16"]),
+        listing("b", 3, "b.cluster", &["10.1.0.0/16"]),
+    ]);
+    let zones: Vec<String> = landscape.zones().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(zones, ["1.0.0.0.0.0.d.f.ip6.arpa", "1.10.in-addr.arpa", "a.cluster", "b.cluster"]);
+}
+
 fn assigned(effects: &[Effect]) -> Vec<&str> {
     let assigned = effects.iter().filter_map(|effect| match effect {
         Effect::Assign(id) => Some(&*id.name),

@@ -1,5 +1,6 @@
 //! What is said of a cluster's forwarding.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,7 +23,12 @@ pub(super) enum Seen {
     /// There is no usable way into the cluster.
     NoWay,
     /// Nobody lets us in, and an agent records the cluster.
-    NoAccess(Check),
+    NoAccess {
+        /// Reverse zones that are to be forwarded, too.
+        reverse: BTreeSet<HostName>,
+        /// Whether somebody has the zone forwarded.
+        check: Check,
+    },
     /// Something has not been read yet: what.
     Reading(&'static str),
     /// It cannot be read, and why.
@@ -54,6 +60,8 @@ pub(super) enum Seen {
     ByHand {
         /// What.
         what: String,
+        /// What may surprise.
+        notes: Vec<String>,
         /// Whether it is done.
         check: Check,
     },
@@ -81,7 +89,7 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
              openmcp-dns with --dns-server",
         ),
         Seen::NoWay => Finding::unknown(Reason::Unreachable, "the cluster cannot be reached"),
-        Seen::NoAccess(check) => no_access(check, zone, upstreams),
+        Seen::NoAccess { reverse, check } => no_access(check, zone, reverse, upstreams),
         Seen::Reading(what) => Finding::unknown(Reason::InProgress, format!("{what} is being read")),
         Seen::Trouble(message) => Finding::unknown(Reason::Unreachable, message),
         Seen::Waiting(why) => Finding::unknown(
@@ -116,11 +124,12 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
                 now(&names.outside),
             ),
         ),
-        Seen::ByHand { check: Check::Forwards(pods), .. } => Finding::good(format!(
-            "the cluster's DNS forwards {zone}, as somebody has set it up by hand{}",
-            said_by(*pods)
+        Seen::ByHand { what: _, notes, check: Check::Forwards(pods) } => Finding::good(format!(
+            "the cluster's DNS forwards {zone}, as somebody has set it up by hand{}{}",
+            said_by(*pods),
+            noted(notes)
         )),
-        Seen::ByHand { what, check: _ } => {
+        Seen::ByHand { what, notes: _, check: _ } => {
             Finding::bad(Reason::ManualStep, format!("a person has to do this: {what}"))
         }
         Seen::NotUnderstood(why) => Finding::bad(
@@ -129,16 +138,27 @@ pub(super) fn finding(seen: &Seen, zone: &HostName, upstreams: &[SocketAddr]) ->
         ),
         Seen::NotWritten(why) => Finding::bad(Reason::WriteFailed, why),
         Seen::Configured { places, notes, check } => {
-            let note: String = notes.iter().map(|note| format!("; {note}")).collect();
-            checked(check, zone, &format!(" ({}){note}", places.join(", ")))
+            checked(check, zone, &format!(" ({}){}", places.join(", "), noted(notes)))
         }
     }
 }
 
+fn noted(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("; {note}")).collect()
+}
+
 /// Somebody has to have the cluster's DNS forward the zone; does it?
-fn no_access(check: &Check, zone: &HostName, upstreams: &[SocketAddr]) -> Finding {
-    let to_do =
-        format!("the service has no access to the cluster: forward {zone} to {} there", list(upstreams));
+fn no_access(
+    check: &Check,
+    zone: &HostName,
+    reverse: &BTreeSet<HostName>,
+    upstreams: &[SocketAddr],
+) -> Finding {
+    let beside: String = reverse.iter().map(|zone| format!(", {zone}")).collect();
+    let to_do = format!(
+        "the service has no access to the cluster: forward {zone}{beside} to {} there",
+        list(upstreams)
+    );
     match check {
         Check::Forwards(_) | Check::NotAsked | Check::BadAddress(_) | Check::Unknown(_) => {
             checked(check, zone, "")
@@ -231,7 +251,11 @@ mod tests {
     }
 
     fn by_hand(check: Check) -> Seen {
-        Seen::ByHand { what: "this".to_owned(), check }
+        Seen::ByHand { what: "this".to_owned(), notes: Vec::new(), check }
+    }
+
+    fn no_access(check: Check, reverse: &[&str]) -> Seen {
+        Seen::NoAccess { reverse: reverse.iter().map(|zone| zone.parse().unwrap()).collect(), check }
     }
 
     fn otherwise(lasts: Duration) -> Seen {
@@ -301,22 +325,28 @@ mod tests {
             (configured(Check::NotAsked), None, Reason::InProgress, "being asked"),
             (configured(Check::Forwards(None)), Some(true), Reason::Succeeded, "forwards openmcp.cluster"),
             (
-                Seen::NoAccess(Check::NoAddress),
+                no_access(Check::NoAddress, &[]),
                 None,
                 Reason::NotProbed,
                 "forward openmcp.cluster to 10.0.0.53:53 there, and annotate the Cluster",
             ),
             (
-                Seen::NoAccess(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts: Duration::ZERO }),
+                no_access(Check::Otherwise { answer: "NXDOMAIN".to_owned(), lasts: Duration::ZERO }, &[]),
                 Some(false),
                 Reason::Mismatch,
                 "forward openmcp.cluster to 10.0.0.53:53 there; its DNS does not: NXDOMAIN",
             ),
             (
-                Seen::NoAccess(Check::Forwards(None)),
+                no_access(Check::Forwards(None), &[]),
                 Some(true),
                 Reason::Succeeded,
                 "forwards openmcp.cluster",
+            ),
+            (
+                no_access(Check::NoAddress, &["18.172.in-addr.arpa"]),
+                None,
+                Reason::NotProbed,
+                "forward openmcp.cluster, 18.172.in-addr.arpa to 10.0.0.53:53 there",
             ),
         ] {
             let finding = say(&seen);

@@ -109,7 +109,8 @@ impl Forward {
             // Somebody else has it forward; it can be asked all the same.
             Way::None if context.has_agent => {
                 let wanted = wanted(context.zone, &upstreams, &Facts::default());
-                return Seen::NoAccess(self.verifier.check(context.cluster, None, wanted));
+                let check = self.verifier.check(context.cluster, None, wanted);
+                return Seen::NoAccess { reverse: context.reverse_zones.clone(), check };
             }
             Way::None | Way::Unusable(_) => return Seen::NoWay,
         };
@@ -178,7 +179,7 @@ impl Forward {
         match by_hand {
             _ if verdict == Verdict::StayAway => Seen::TakenBack { own_name, names },
             _ if is_worried => Seen::Worried { own_name, names },
-            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, check },
+            Some(what) if strategy == Strategy::Manual => Seen::ByHand { what, notes, check },
             Some(_) | None => Seen::Configured { places, notes, check },
         }
     }
