@@ -134,6 +134,11 @@ pub struct Report {
     /// `Recorded`, `Resolvable` and `Propagated`. The account in the cluster needs the right to it.
     #[serde(default)]
     pub route_status: bool,
+    /// Whether the names that are denied or give way to others are reported in each namespace concerned, as a `Report` of
+    /// OpenReports (`openreports.io/v1alpha1`) with the name `openmcp-dns`, where the cluster serves that kind. The account
+    /// in the cluster needs the right to it.
+    #[serde(default)]
+    pub open_reports: bool,
 }
 
 /// A module that can only deny.

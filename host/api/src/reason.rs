@@ -74,6 +74,8 @@ reasons! {
     ForeignRecords,
     /// The status of routes cannot be written.
     RouteStatusRefused,
+    /// Not all reports on namespaces can be written.
+    ReportsIncomplete,
     /// The DNS server answers something else than was decided.
     Mismatch,
     /// The DNS server could not be asked.

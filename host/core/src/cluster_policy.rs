@@ -34,6 +34,8 @@ pub struct ClusterPolicy {
     pub precedence: Precedence,
     /// Whether routes are told in their status what has become of their names.
     pub route_status: bool,
+    /// Whether what is denied or given up is reported in each namespace as an object of OpenReports.
+    pub open_reports: bool,
     /// When a deletion is held.
     pub deletion_limits: DeletionLimits,
     /// After how long a held deletion goes on.

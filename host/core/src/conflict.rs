@@ -38,6 +38,16 @@ pub struct Conflict {
     pub loser: Claimant,
     /// One sentence for people: whose value is published instead, and why.
     pub message: String,
+    /// Who has the name: an object of a cluster; `None` where there are many.
+    pub winner: Option<String>,
+}
+
+impl Conflict {
+    /// What the author of the object that gives way is told.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{}: {}", self.name, self.message)
+    }
 }
 
 /// What stands at a name already.
@@ -95,7 +105,8 @@ pub fn resolve_conflicts<'a>(
             let is_own = has.stays_of == Some(&claimant.0);
             if !fits && (!is_own || has.is_claimed && why == ONE_CNAME) {
                 let message = format!("{name} is published for {}: {why}", has.who);
-                conflicts.push(Conflict { name: name.clone(), loser: (*claimant).clone(), message });
+                let (loser, winner) = ((*claimant).clone(), Some(has.who.clone()));
+                conflicts.push(Conflict { name: name.clone(), loser, message, winner });
             }
             fits
         });
@@ -135,6 +146,7 @@ fn bound(name: &HostName, desired: Vec<Desired>, conflicts: &mut Vec<Conflict>) 
         name: name.clone(),
         loser,
         message: message.clone(),
+        winner: None,
     }));
     desired
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::cluster::SourceRef;
 use crate::decide::Decision;
 use crate::details::NameCounts;
+use crate::kinds::Kind;
 use crate::name::HostName;
 use crate::policy::{Denial, PolicyFailure};
 use crate::record::RecordSet;
@@ -231,6 +232,21 @@ impl Index {
         self.problems.iter().filter_map(|source| self.outcomes.get_key_value(source))
     }
 
+    /// Whether an object has a claim that is neither published nor waits for its first answer.
+    #[must_use]
+    pub fn has_problem(&self, source: &SourceRef) -> bool {
+        self.problems.contains(source)
+    }
+
+    /// As [`Self::problems`], of the objects in one namespace.
+    pub fn problems_in(&self, namespace: &str) -> impl Iterator<Item = (&SourceRef, &Outcomes)> {
+        Kind::sources().flat_map(move |kind| {
+            let from = self.problems.range(SourceRef::new(kind, namespace, "")..);
+            let of_it = from.take_while(move |source| source.kind == kind && source.namespace == namespace);
+            of_it.filter_map(|source| self.outcomes.get_key_value(source))
+        })
+    }
+
     /// The object as it is named here: whoever remembers it, too, shares its texts.
     #[must_use]
     pub fn known(&self, source: &SourceRef) -> Option<&SourceRef> {
@@ -311,7 +327,6 @@ fn kept(old: &Outcomes, host_name: &str, published: impl Fn() -> Vec<RecordSet>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::Kind;
     use crate::policy::FailureKind;
     use crate::record::RecordValue;
     use crate::resolve::Unresolved;

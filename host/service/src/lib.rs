@@ -34,6 +34,7 @@ pub mod landscape;
 pub mod leadership;
 pub mod metrics;
 pub mod observe;
+pub mod open_reports;
 pub mod policies;
 pub mod probe;
 pub mod record;

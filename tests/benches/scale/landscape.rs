@@ -118,6 +118,7 @@ pub(crate) fn policy(cluster: &ClusterId, digest: &str, ttl_seconds: u32) -> any
         networks: Arc::default(),
         precedence: openmcp_dns_core::precedence::Precedence::default(),
         route_status: false,
+        open_reports: false,
         deletion_limits: DeletionLimits::default(),
         hold: Duration::from_secs(600),
         created_unix_seconds: 0,

@@ -160,6 +160,8 @@ pub enum Report {
     Touched(ClusterId),
     /// Something else is to be said of routes of a cluster; ask for it.
     Routes(ClusterId),
+    /// Something else may be to be reported of namespaces of a cluster; ask for it.
+    Findings(ClusterId),
 }
 
 /// State of one watch.

@@ -40,7 +40,7 @@ pub use messages::{
     ClusterCommand, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
 };
 pub use question::{Answer, Answering, Decisions, Job, QuestionId, Role, Ticket};
-pub use summary::{MAX_PROBLEMS, Problem, Summary, explain};
+pub use summary::{MAX_PROBLEMS, Problem, ReportsStanding, Summary, explain, not_published};
 
 use crate::cluster::ClusterId;
 use crate::cluster_policy::ClusterModule;
@@ -49,6 +49,7 @@ use crate::decide::AllowedNames;
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::name::HostName;
+use crate::open_reports::FindingsNews;
 use crate::route_status::RouteNews;
 use crate::skydns::{Owner, Prefix};
 use cluster::{ClusterEffect, ClusterInput, ClusterRecords, Surroundings};
@@ -74,8 +75,8 @@ pub struct Recording {
     busy: BTreeSet<ClusterId>,
     /// Clusters whose state is another than others know.
     touched: BTreeSet<ClusterId>,
-    /// Clusters with routes of which something else is to be said.
-    with_routes: BTreeSet<ClusterId>,
+    /// Clusters with routes or namespaces of which something else may be to be said.
+    to_tell: BTreeSet<ClusterId>,
 }
 
 impl Recording {
@@ -94,7 +95,7 @@ impl Recording {
             claims: 0,
             busy: BTreeSet::new(),
             touched: BTreeSet::new(),
-            with_routes: BTreeSet::new(),
+            to_tell: BTreeSet::new(),
         }
     }
 
@@ -191,9 +192,13 @@ impl Recording {
         effects.extend(touched.map(|id| Effect::Tell(Report::Touched(id))));
         if self.names.store_is_known() {
             // After what stands at their names, which others have to know first.
-            for id in std::mem::take(&mut self.with_routes) {
-                if self.clusters.get_mut(&id).is_some_and(ClusterRecords::take_is_news) {
-                    effects.push(Effect::Tell(Report::Routes(id)));
+            for id in std::mem::take(&mut self.to_tell) {
+                let Some(cluster) = self.clusters.get_mut(&id) else { continue };
+                if cluster.take_is_news() {
+                    effects.push(Effect::Tell(Report::Routes(id.clone())));
+                }
+                if cluster.take_findings_are_news() {
+                    effects.push(Effect::Tell(Report::Findings(id)));
                 }
             }
         }
@@ -280,6 +285,21 @@ impl Recording {
         cluster.map(|cluster| cluster.take_changed_routes(&self.names, most)).unwrap_or_default()
     }
 
+    /// What is found in namespaces of a cluster where it may be something else than when this was asked last, or in all of
+    /// them where another epoch is known; and in those that are asked for `again`. In so many at most.
+    pub fn take_findings(
+        &mut self,
+        id: &ClusterId,
+        known_epoch: u64,
+        again: BTreeSet<String>,
+        most: usize,
+    ) -> FindingsNews {
+        let cluster = self.clusters.get_mut(id);
+        cluster
+            .map(|cluster| cluster.take_findings(&self.names, known_epoch, again, most))
+            .unwrap_or_default()
+    }
+
     /// Who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.
     #[must_use]
     pub fn deciding(&self, id: &ClusterId) -> Option<(ClusterModule, Arc<AllowedNames>)> {
@@ -300,7 +320,7 @@ impl Recording {
         let caused = around.effects;
         self.names.join(id, cluster.member());
         self.busy.insert(id.clone());
-        self.with_routes.insert(id.clone());
+        self.to_tell.insert(id.clone());
         for effect in caused {
             match effect {
                 ClusterEffect::Ask(job) => effects.push(Effect::Ask(job)),
@@ -351,6 +371,12 @@ impl Recording {
                         effects.push(Effect::Tell(loser.conflict(conflict)));
                     }
                 }
+                NameEffect::OtherLoser((id, source)) => {
+                    if let Some(cluster) = self.clusters.get_mut(&id) {
+                        cluster.findings_changed(&source.namespace);
+                        self.to_tell.insert(id);
+                    }
+                }
                 NameEffect::Free(name) => self.routes_at(&name),
                 NameEffect::Touched(id) => {
                     self.busy.insert(id.clone());
@@ -371,7 +397,7 @@ impl Recording {
         for (id, source) in self.names.claimants(name) {
             if let Some(cluster) = self.clusters.get_mut(id) {
                 cluster.route_changed(source);
-                self.with_routes.insert(id.clone());
+                self.to_tell.insert(id.clone());
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct Summary {
     pub store_trouble: Option<String>,
     /// Why nothing can be said in the status of routes; `None` when all is well, or nothing is to be said.
     pub route_trouble: Option<String>,
+    /// How it stands with the reports on the cluster's namespaces.
+    pub reports: ReportsStanding,
     /// What is under way: names to write, objects that the module is asked about, and a module that
     /// has not come into force because it has not decided on everything.
     pub pending: usize,
@@ -79,6 +81,18 @@ impl Summary {
     }
 }
 
+/// How it stands with the reports on the namespaces of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ReportsStanding {
+    /// None are wanted, or all is well.
+    #[default]
+    Fine,
+    /// They are wanted, and the cluster does not serve the kind.
+    NotServed,
+    /// Not all can be written, and why.
+    Incomplete(String),
+}
+
 /// A claim that is not published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -90,6 +104,12 @@ pub struct Problem {
     pub code: String,
     /// For people.
     pub message: String,
+}
+
+/// What the author of an object is told of a claim that is not published, and why.
+#[must_use]
+pub fn not_published(host_name: &str, code: &str, why: &str) -> String {
+    format!("{host_name:?} is not published ({code}): {why}")
 }
 
 /// Code and message of a claim's state; `None` when it is published, or nobody knows yet.

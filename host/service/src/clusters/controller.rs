@@ -20,7 +20,7 @@ use super::{Desired, finalizer};
 use crate::counts::ClusterCounts;
 use crate::duties::{self, Context, Duties, Findings};
 use crate::journal::Occurrence;
-use crate::record::{Command, MAX_PROBLEMS, Summary};
+use crate::record::{Command, MAX_PROBLEMS, ReportsStanding, Summary};
 use crate::report::statuses::Object;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -65,12 +65,19 @@ pub(super) struct ClusterController {
     pub(super) noted_zones: Option<BTreeSet<HostName>>,
     /// The reverse zones that its DNS forwards, as its `ClusterDNS` has them.
     pub(super) reverse_zones: BTreeSet<HostName>,
-    /// Why routes cannot be told anything.
-    route_trouble: watch::Receiver<Option<String>>,
+    beside: Beside,
     /// The findings that the journal has.
     pub(super) noted: Findings,
     /// For who asks.
     pub(super) tells: Tells,
+}
+
+/// What those say who work beside a controller.
+pub(super) struct Beside {
+    /// Why routes cannot be told anything.
+    pub(super) route_trouble: watch::Receiver<Option<String>>,
+    /// How it stands with the reports on namespaces.
+    pub(super) reports_standing: watch::Receiver<ReportsStanding>,
 }
 
 /// What a controller tells those who look at it.
@@ -93,7 +100,7 @@ impl ClusterController {
         desired: watch::Receiver<Desired>,
         wake: &Arc<Notify>,
         tells: Tells,
-        route_trouble: watch::Receiver<Option<String>>,
+        beside: Beside,
     ) -> Self {
         let client = tells.client.clone();
         Self {
@@ -110,7 +117,7 @@ impl ClusterController {
             left_zones: BTreeSet::new(),
             noted_zones: None,
             reverse_zones: BTreeSet::new(),
-            route_trouble,
+            beside,
             noted: Findings::new(),
             tells,
         }
@@ -139,7 +146,8 @@ impl ClusterController {
                 Ok(()) = self.desired.changed() => {}
                 () = self.wake.notified() => {}
                 () = self.connection.changed() => {}
-                Ok(()) = self.route_trouble.changed() => {}
+                Ok(()) = self.beside.route_trouble.changed() => {}
+                Ok(()) = self.beside.reports_standing.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
             tokio::time::sleep(DEBOUNCE).await;
@@ -202,7 +210,8 @@ impl ClusterController {
         let refused = self.settings.agents.problems(&self.id).await;
         summary.problems.extend(refused);
         summary.problems.truncate(MAX_PROBLEMS);
-        summary.route_trouble.clone_from(&self.route_trouble.borrow_and_update());
+        summary.route_trouble.clone_from(&self.beside.route_trouble.borrow_and_update());
+        summary.reports.clone_from(&self.beside.reports_standing.borrow_and_update());
         let context = Context {
             id: &self.id,
             cluster,

@@ -9,12 +9,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::Desired;
-use super::controller::{ClusterController, Tells};
+use super::controller::{Beside, ClusterController, Tells};
 use super::operations::Heard;
 use super::restart::again_after_panics;
 use crate::counts::{ClusterCounts, PolicyCounts};
 use crate::journal::Occurrence;
-use crate::record::Report;
+use crate::open_reports::ReportWriter;
+use crate::record::{Report, ReportsStanding};
 use crate::report::events::{self, Notice, Writer};
 use crate::route_status::RouteStatusWriter;
 use crate::settings::Settings;
@@ -27,6 +28,8 @@ struct Handle {
     notices: mpsc::Sender<Notice>,
     /// Something else is to be said of routes.
     routes: Arc<Notify>,
+    /// Something else is found in namespaces.
+    findings: Arc<Notify>,
     counts: watch::Receiver<ClusterCounts>,
     looking: watch::Receiver<Option<Instant>>,
 }
@@ -53,6 +56,7 @@ impl Clusters {
                 for handle in self.0.values() {
                     handle.wake.notify_one();
                     handle.routes.notify_one();
+                    handle.findings.notify_one();
                 }
                 return;
             }
@@ -70,6 +74,11 @@ impl Clusters {
                 }
             }
             Occurrence::Recording(Report::Routes(cluster)) => self.wake_routes(cluster),
+            Occurrence::Recording(Report::Findings(cluster)) => {
+                if let Some(handle) = self.0.get(cluster) {
+                    handle.findings.notify_one();
+                }
+            }
             Occurrence::Recording(
                 Report::Claim { .. }
                 | Report::Decided(_)
@@ -153,12 +162,13 @@ impl Clusters {
         let (counts, counts_receiver) = watch::channel(ClusterCounts::default());
         let (looking, looking_receiver) = watch::channel(None);
         let (wake, tells) = (Arc::<Notify>::default(), Tells { client, counts, looking });
-        let routes = Arc::<Notify>::default();
+        let (routes, findings) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         let handle = Handle {
             desired,
             wake: Arc::clone(&wake),
             notices,
             routes: Arc::clone(&routes),
+            findings: Arc::clone(&findings),
             counts: counts_receiver,
             looking: looking_receiver,
         };
@@ -170,6 +180,7 @@ impl Clusters {
             desired: desired_receiver,
             wake,
             routes,
+            findings,
             tells,
             notices: Arc::new(Mutex::new(notices_receiver)),
             client: client_receiver,
@@ -195,6 +206,7 @@ struct Life {
     desired: watch::Receiver<Desired>,
     wake: Arc<Notify>,
     routes: Arc<Notify>,
+    findings: Arc<Notify>,
     tells: Tells,
     notices: Arc<Mutex<mpsc::Receiver<Notice>>>,
     client: watch::Receiver<Option<kube::Client>>,
@@ -211,7 +223,7 @@ impl Life {
 
     /// The life of one controller; gives what the next one knows from the beginning.
     async fn until_anew(self, heard: Heard) -> Option<Heard> {
-        let Self { id, settings, desired, wake, routes, tells, notices, client } = self;
+        let Self { id, settings, desired, wake, routes, findings, tells, notices, client } = self;
         // What goes on beside it ends with it.
         let cancel = settings.cancel.child_token();
         let _ends = cancel.clone().drop_guard();
@@ -223,6 +235,15 @@ impl Life {
             leadership: settings.leadership.clone(),
         };
         let (trouble, route_trouble) = watch::channel(None);
+        let (standing, reports_standing) = watch::channel(ReportsStanding::default());
+        let reports = ReportWriter {
+            cluster: id.clone(),
+            client: client.clone(),
+            leadership: settings.leadership.clone(),
+            commands: settings.commands.clone(),
+            news: findings,
+            standing,
+        };
         let routes = RouteStatusWriter {
             cluster: id.clone(),
             client,
@@ -233,14 +254,16 @@ impl Life {
             news: routes,
             trouble,
         };
-        let beside = (&tasks, &cancel);
-        let controller = ClusterController::new(id, settings, beside, desired, &wake, tells, route_trouble);
+        let beside = Beside { route_trouble, reports_standing };
+        let work = (&tasks, &cancel);
+        let controller = ClusterController::new(id, settings, work, desired, &wake, tells, beside);
         let mut notices = notices.lock().await;
         tokio::select! {
             heard = controller.after(heard).run() => heard,
             // Ends only with the controller: it listens to both.
             () = events.write(&mut notices) => None,
             () = routes.run() => None,
+            () = reports.run() => None,
             () = panics.passed_on() => None,
         }
     }
@@ -264,6 +287,7 @@ mod tests {
     struct Controller {
         wake: Arc<Notify>,
         routes: Arc<Notify>,
+        findings: Arc<Notify>,
         notices: mpsc::Receiver<Notice>,
         counts: watch::Sender<ClusterCounts>,
         looking: watch::Sender<Option<Instant>>,
@@ -288,16 +312,18 @@ mod tests {
         let (looking, looks) = watch::channel(None);
         let wake = Arc::new(Notify::new());
         let routes = Arc::new(Notify::new());
+        let findings = Arc::new(Notify::new());
         let handle = Handle {
             desired,
             wake: Arc::clone(&wake),
             notices: sender,
             routes: Arc::clone(&routes),
+            findings: Arc::clone(&findings),
             counts: receiver,
             looking: looks,
         };
         clusters.0.insert(id(name), handle);
-        Controller { wake, routes, notices, counts, looking }
+        Controller { wake, routes, findings, notices, counts, looking }
     }
 
     fn conflict() -> Occurrence {
@@ -306,6 +332,7 @@ mod tests {
             name: "shop.openmcp.cluster".parse().unwrap(),
             loser: (id("w1"), source("younger")),
             message: "the older one has it".to_owned(),
+            winner: None,
         };
         Occurrence::Recording(Report::Conflict { uid: "u".to_owned(), conflict })
     }
@@ -326,6 +353,9 @@ mod tests {
         assert!(!first.is_woken());
         assert!(first.routes.notified().now_or_never().is_some());
         assert!(second.routes.notified().now_or_never().is_none());
+        clusters.hear(Ok(Arc::new(Occurrence::Recording(Report::Findings(id("w1"))))));
+        assert!(!first.is_woken() && first.routes.notified().now_or_never().is_none());
+        assert!(first.findings.notified().now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -124,6 +124,7 @@ mod tests {
             networks: Arc::default(),
             precedence: openmcp_dns_core::precedence::Precedence::default(),
             route_status: true,
+            open_reports: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 10 },
             hold: Duration::ZERO,
             created_unix_seconds: 0,

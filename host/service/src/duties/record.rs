@@ -11,14 +11,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::{Context, Duty, UndoContext, Undone, Way};
-use crate::record::{Command, HeldDeletion, NoDomain, Summary};
+use crate::open_reports;
+use crate::record::{Command, HeldDeletion, NoDomain, ReportsStanding, Summary};
 use crate::route_status;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 /// How long one attempt waits for the records to be gone; most are gone in a few milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// How long one attempt may take to take away what was said in the status of routes: some thousand go in that time.
+/// How long one attempt may take to take away what was said in the cluster, in the status of routes and in reports: some thousand go in that time.
 const REMOVING: Duration = Duration::from_secs(20);
 
 /// Has a cluster's records kept, and withdrawn.
@@ -86,16 +87,18 @@ impl Duty for Record {
     }
 }
 
-/// Takes what was said of names from the routes that claimed them. Where there is no way into the cluster, there is
+/// Takes what was said of names from the routes that claimed them, and the reports. Where there is no way into the cluster, there is
 /// nothing to be done: in most cases, they go with it.
 async fn untold(context: &UndoContext<'_>) -> Undone {
     let Way::Open { client, .. } = context.way else { return Undone::Done };
     let removed = async {
         let routes = route_status::with_entries(client).await.map_err(|error| chain(&error))?;
-        route_status::remove(client, routes).await
+        route_status::remove(client, routes).await?;
+        let reports = open_reports::all(client).await.map_err(|error| chain(&error))?;
+        open_reports::remove(client, reports).await
     };
     let removed = timeout(REMOVING, removed).await.unwrap_or_else(|_| Err("it takes long".to_owned()));
-    Undone::of(removed, context.spent, "what was said in the status of routes")
+    Undone::of(removed, context.spent, "what was said in the status of routes, and in reports")
 }
 
 /// Whether what was decided is in the store.
@@ -154,11 +157,22 @@ fn finding(summary: &Summary) -> Finding {
             ),
         };
     }
+    if let ReportsStanding::Incomplete(why) = &summary.reports {
+        return Finding {
+            status: Some(true),
+            reason: Reason::ReportsIncomplete,
+            message: format!("all is recorded; not all reports on namespaces can be written: {why}"),
+        };
+    }
+    let reports = match summary.reports {
+        ReportsStanding::NotServed => "; the cluster does not serve the reports that the DNSPolicy wants",
+        ReportsStanding::Fine | ReportsStanding::Incomplete(_) => "",
+    };
     let evacuated = match summary.is_evacuated {
         true => "; the cluster is evacuated: names that others publish as well lead to those",
         false => "",
     };
-    Finding::good(format!("{} claims are published{evacuated}", summary.published))
+    Finding::good(format!("{} claims are published{evacuated}{reports}", summary.published))
 }
 
 #[cfg(test)]
@@ -222,6 +236,18 @@ mod tests {
                 Some(true),
                 Reason::RouteStatusRefused,
                 "spec.report.routeStatus of the DNSPolicy to false (HTTPRoute/a/b: forbidden)",
+            ),
+            (
+                Summary { reports: ReportsStanding::Incomplete("forbidden".into()), ..summary() },
+                Some(true),
+                Reason::ReportsIncomplete,
+                "can be written: forbidden",
+            ),
+            (
+                Summary { reports: ReportsStanding::NotServed, ..summary() },
+                Some(true),
+                Reason::Succeeded,
+                "3 claims are published; the cluster does not serve the reports",
             ),
             (summary(), Some(true), Reason::Succeeded, "3 claims are published"),
             (Summary { is_evacuated: true, ..summary() }, Some(true), Reason::Succeeded, "is evacuated"),

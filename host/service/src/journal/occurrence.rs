@@ -79,6 +79,7 @@ impl Occurrence {
                 | Report::Held { .. }
                 | Report::Confirmed { .. }
                 | Report::Routes(_)
+                | Report::Findings(_)
                 | Report::Touched(_),
             )
             | Self::Module { .. }
@@ -108,6 +109,7 @@ fn log_report(report: &Report) {
         | Report::Recorded { revision: None, .. }
         | Report::Held { held: None, .. }
         | Report::Routes(_)
+        | Report::Findings(_)
         | Report::Touched(_) => {}
     }
 }

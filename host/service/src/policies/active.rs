@@ -111,6 +111,7 @@ impl ActivePolicy<'_> {
             networks: Arc::new(networks(spec).0),
             precedence: precedence(spec, zone, id, cluster),
             route_status: spec.report.route_status,
+            open_reports: spec.report.open_reports,
             deletion_limits: DeletionLimits { share_percent: max_percent, free_names: count(free_names) },
             hold: Duration::from_secs(hold_seconds.into()),
             created_unix_seconds: cluster.creation_timestamp().map_or(0, |time| time.0.as_second()),

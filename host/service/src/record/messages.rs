@@ -8,6 +8,7 @@ use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::open_reports::FindingsNews;
 use openmcp_dns_core::recording::Summary;
 use openmcp_dns_core::route_status::RouteNews;
 use openmcp_dns_core::service_names::ServiceNames;
@@ -45,6 +46,19 @@ pub enum Command {
     Deciding(ClusterId, oneshot::Sender<Option<(ClusterModule, Arc<AllowedNames>)>>),
     /// Asks for what is known of routes of a cluster of which something else is to be said, of so many at most.
     Routes(ClusterId, usize, oneshot::Sender<Vec<RouteNews>>),
+    /// Asks for what is found in namespaces of a cluster where it may be something else than before.
+    Findings {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The epoch of what is known of them: of another one, all is told.
+        known_epoch: u64,
+        /// Namespaces that are asked for whether or not that is so.
+        again: BTreeSet<String>,
+        /// In so many at most.
+        most: usize,
+        /// Told what is found.
+        answer: oneshot::Sender<FindingsNews>,
+    },
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }

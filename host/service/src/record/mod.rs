@@ -23,6 +23,6 @@ pub use messages::{Command, Received};
 pub use openmcp_dns_core::compare::{Comparison, Differing, MAX_DIFFERENCES};
 pub use openmcp_dns_core::deletion_guard::HeldDeletion;
 pub use openmcp_dns_core::recording::{
-    MAX_PROBLEMS, NoDomain, Problem, Report, Summary, WatchState, explain,
+    MAX_PROBLEMS, NoDomain, Problem, Report, ReportsStanding, Summary, WatchState, explain, not_published,
 };
 pub use recorder::{Options, Recorder};

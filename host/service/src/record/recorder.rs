@@ -203,6 +203,11 @@ impl Recorder {
                 let _ = answer.send(self.recording.take_changed_routes(&cluster, most));
                 return;
             }
+            Command::Findings { cluster, known_epoch, again, most, answer } => {
+                // As above.
+                let _ = answer.send(self.recording.take_findings(&cluster, known_epoch, again, most));
+                return;
+            }
             Command::Summarise(cluster, answer) => {
                 self.asked.push((cluster, answer));
                 return;

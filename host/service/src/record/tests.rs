@@ -157,6 +157,7 @@ impl Running {
             networks: Arc::default(),
             precedence: openmcp_dns_core::precedence::Precedence::default(),
             route_status: true,
+            open_reports: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: Duration::from_secs(600),
             created_unix_seconds: 0,

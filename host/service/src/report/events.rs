@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::event_series;
 use crate::journal::Occurrence;
 use crate::leadership::Leadership;
-use crate::record::{Report, explain};
+use crate::record::{Report, explain, not_published};
 use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::Reason;
 
@@ -67,8 +67,7 @@ impl Notice {
             }
             Report::Conflict { uid, conflict } => {
                 let (cluster, source) = &conflict.loser;
-                let message = format!("{}: {}", conflict.name, conflict.message);
-                (cluster, source, uid, (Reason::HostNameConflict, message))
+                (cluster, source, uid, (Reason::HostNameConflict, conflict.told()))
             }
             Report::Decided(_)
             | Report::Domain(..)
@@ -76,6 +75,7 @@ impl Notice {
             | Report::Held { .. }
             | Report::Confirmed { .. }
             | Report::Routes(_)
+            | Report::Findings(_)
             | Report::Touched(_) => return None,
         };
         // What an agent asks for is no object: the gate has refused it, or it stands in the status of the cluster.
@@ -93,7 +93,7 @@ fn explained(host_name: &str, state: &State) -> Option<(Reason, String)> {
         State::Published | State::Unresolved(_) | State::Asked => return None,
     };
     let (code, why) = explain(state)?;
-    Some((reason, format!("{host_name:?} is not published ({code}): {why}")))
+    Some((reason, not_published(host_name, &code, &why)))
 }
 
 /// Writes an Event at once; for who has nobody who would do it later.

@@ -16,7 +16,7 @@ use crate::clusters::finalizer;
 use crate::duties::{agent, annotate, forward};
 use crate::inventory::{Access, access_requests};
 use crate::report::cluster_dns;
-use crate::route_status;
+use crate::{open_reports, route_status};
 
 /// How often a block is taken back again that somebody else has changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -39,6 +39,8 @@ struct Inside {
     has_agent: bool,
     /// The routes in whose status we have said something.
     routes: Vec<(SourceRef, String)>,
+    /// The namespaces in which reports of ours stand.
+    reports: Vec<String>,
 }
 
 impl Marked {
@@ -47,7 +49,9 @@ impl Marked {
         let zones = self.inside.iter().flat_map(|inside| &inside.zones);
         let routes = self.inside.iter().filter(|inside| !inside.routes.is_empty());
         let routes = routes.map(|inside| routes_line(&self.id, inside.routes.len()));
-        agent.chain(zones.map(|zone| block_line(&self.id, zone))).chain(routes)
+        let reports = self.inside.iter().filter(|inside| !inside.reports.is_empty());
+        let reports = reports.map(|inside| reports_line(&self.id, inside.reports.len()));
+        agent.chain(zones.map(|zone| block_line(&self.id, zone))).chain(routes).chain(reports)
     }
 
     pub(super) fn mark_line(&self) -> String {
@@ -56,7 +60,7 @@ impl Marked {
     }
 
     pub(super) async fn clear(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
-        let Some(Inside { client, zones, has_agent, routes }) = &self.inside else { return Ok(()) };
+        let Some(Inside { client, zones, has_agent, routes, reports }) = &self.inside else { return Ok(()) };
         if *has_agent {
             let left = |why| UninstallError::Cluster { what: "agent", cluster: self.id.clone(), why };
             agent::remove(client).await.map_err(left)?;
@@ -79,6 +83,11 @@ impl Marked {
             route_status::remove(client, routes.clone()).await.map_err(left)?;
             tell(&routes_line(&self.id, routes.len()));
         }
+        if !reports.is_empty() {
+            let left = |why| UninstallError::Cluster { what: "reports", cluster: self.id.clone(), why };
+            open_reports::remove(client, reports.clone()).await.map_err(left)?;
+            tell(&reports_line(&self.id, reports.len()));
+        }
         Ok(())
     }
 }
@@ -93,6 +102,10 @@ fn block_line(id: &ClusterId, zone: &HostName) -> String {
 
 fn routes_line(id: &ClusterId, routes: usize) -> String {
     format!("entries in the status of {routes} routes in cluster {id}")
+}
+
+fn reports_line(id: &ClusterId, reports: usize) -> String {
+    format!("reports in {reports} namespaces of cluster {id}")
 }
 
 impl Uninstall {
@@ -197,5 +210,6 @@ async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<In
     }
     let has_agent = agent::is_there(&client).await.map_err(|error| chain(&error))?;
     let routes = route_status::with_entries(&client).await.map_err(|error| chain(&error))?;
-    Ok(Inside { client, zones: forwarded, has_agent, routes })
+    let reports = open_reports::all(&client).await.map_err(|error| chain(&error))?;
+    Ok(Inside { client, zones: forwarded, has_agent, routes, reports })
 }

@@ -24,6 +24,7 @@ mod leaving;
 mod names;
 mod objects;
 mod observe;
+mod open_reports;
 mod operations;
 mod policies;
 mod replica;

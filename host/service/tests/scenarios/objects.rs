@@ -50,6 +50,7 @@ pub(crate) const SERVICE: Kind = kind("", "v1", "Service", "services");
 pub(crate) const OPENSHIFT_DNS: Kind = kind("operator.openshift.io", "v1", "DNS", "dnses");
 pub(crate) const DEPLOYMENT: Kind = kind("apps", "v1", "Deployment", "deployments");
 const ENDPOINT_SLICE: Kind = kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
+pub(crate) const REPORT: Kind = kind("openreports.io", "v1alpha1", "Report", "reports");
 pub(crate) const EVENT: Kind = kind("events.k8s.io", "v1", "Event", "events");
 
 impl Kind {

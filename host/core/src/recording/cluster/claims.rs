@@ -267,7 +267,11 @@ impl ClusterRecords {
             Some(room.admit(&claim.host_name, known))
         };
         let published = || owner.as_ref().map(|owner| store.published(owner, source)).unwrap_or_default();
+        let had_problem = self.index.has_problem(source);
         let redecided = self.index.redecide(source, resolution, decide, published);
+        if had_problem || self.index.has_problem(source) {
+            self.findings_changed(&source.namespace);
+        }
         self.forget_told(source);
         if fails || room.is_short {
             self.again.failed(source.clone(), around.now);

@@ -6,6 +6,7 @@ mod candidate;
 mod claims;
 mod counting;
 mod decisions;
+mod findings;
 mod policy;
 mod routes;
 mod summary;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use again::Again;
 use counting::Told;
 use decisions::ToldDecisions;
+use findings::ChangedNamespaces;
 use routes::ChangedRoutes;
 
 use super::candidate::Candidate;
@@ -67,6 +69,7 @@ pub(super) struct ClusterRecords {
     /// What modules were told of how many names are published.
     told: Told,
     changed_routes: ChangedRoutes,
+    changed_namespaces: ChangedNamespaces,
     /// What was told of decisions; `None` where nobody keeps a log of them.
     told_decisions: Option<ToldDecisions>,
     candidate: Option<Candidate>,
@@ -179,6 +182,7 @@ impl ClusterRecords {
             listed: BTreeSet::new(),
             told: Told::default(),
             changed_routes: ChangedRoutes::default(),
+            changed_namespaces: ChangedNamespaces::default(),
             told_decisions: tells_decisions.then(ToldDecisions::default),
             candidate: None,
             guard: DeletionGuard::default(),
@@ -198,6 +202,7 @@ impl ClusterRecords {
         if self.tells_routes() != told_routes {
             self.all_routes_changed();
         }
+        self.follow_reports();
     }
 
     fn take_in(&mut self, input: ClusterInput, around: &mut Surroundings<'_>) {

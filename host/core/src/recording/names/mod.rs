@@ -80,6 +80,8 @@ pub(super) enum NameEffect {
         revision: Option<i64>,
     },
     Conflict(Conflict),
+    /// The object gives way at a name, or does no more, or to somebody else.
+    OtherLoser(Claimant),
     Touched(ClusterId),
     /// The store has shown what was written at the name, or it was not written.
     Free(HostName),

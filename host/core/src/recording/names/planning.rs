@@ -313,8 +313,11 @@ impl Names {
             new.entry(&conflict.loser.0).or_default().push(conflict);
         }
         for (cluster, names) in &mut self.conflicts {
-            if !new.contains_key(cluster) && names.remove(name).is_some() {
+            if !new.contains_key(cluster)
+                && let Some(old) = names.remove(name)
+            {
                 effects.push(NameEffect::Touched(cluster.clone()));
+                effects.extend(losers(old));
             }
         }
         for (cluster, new) in new {
@@ -323,10 +326,15 @@ impl Names {
             let old = names.insert(name.clone(), new.clone()).unwrap_or_default();
             if old != new {
                 effects.push(NameEffect::Touched(cluster.clone()));
-                let told = new.into_iter().filter(|conflict| !old.contains(conflict));
+                let told = new.iter().filter(|conflict| !old.contains(conflict)).cloned();
                 effects.extend(told.map(NameEffect::Conflict));
+                effects.extend(losers(old).chain(losers(new)));
             }
         }
         self.conflicts.retain(|_, names| !names.is_empty());
     }
+}
+
+fn losers(conflicts: Vec<Conflict>) -> impl Iterator<Item = NameEffect> {
+    conflicts.into_iter().map(|conflict| NameEffect::OtherLoser(conflict.loser))
 }

@@ -4,6 +4,7 @@ mod agents;
 mod clusters;
 mod counting;
 mod decisions;
+mod findings;
 mod history;
 mod policies;
 mod reports;

@@ -108,6 +108,7 @@ impl Rules {
                 ),
             },
             route_status: true,
+            open_reports: true,
             deletion_limits: DeletionLimits { share_percent: 30, free_names: 2 },
             hold: HOLD,
             created_unix_seconds: 0,
