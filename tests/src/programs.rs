@@ -23,6 +23,8 @@ pub enum Provided {
     GatewayApiExperimental,
     /// What the Gateway API's own conformance suite applies: `base` and `tests`.
     GatewayApiConformance,
+    /// The CRDs of OpenReports.
+    OpenReports,
     /// The program `helm`.
     Helm,
     /// The program `external-dns`.
@@ -71,6 +73,12 @@ impl Provided {
                 include_str!("../servers/gateway-api-conformance/go.mod"),
                 "sigs.k8s.io/gateway-api/conformance",
                 "tests",
+            ),
+            Self::OpenReports => (
+                "openreports",
+                include_str!("../servers/openreports/go.mod"),
+                "github.com/openreports/reports-api",
+                "crd",
             ),
             Self::ExternalDns => (
                 "external-dns",
@@ -164,6 +172,7 @@ mod tests {
             Provided::Etcd,
             Provided::CoreDns,
             Provided::GatewayApi,
+            Provided::OpenReports,
             Provided::Helm,
             Provided::ExternalDns,
         ] {

@@ -14,6 +14,7 @@ mod kube_api;
 mod metrics;
 mod monitor;
 mod names;
+mod open_reports;
 mod policy;
 mod restart;
 mod route_status;
@@ -143,6 +144,9 @@ async fn a_route_on_one_cluster_resolves_from_another() {
         step!(diff::a_diff_shows_which_names_another_module_would_change(&world));
         step!(diff::a_diff_names_the_cluster_that_it_could_not_reach(&world));
         step!(route_status::a_route_says_what_has_become_of_its_name_and_others_keep_their_entries(&world));
+        step!(open_reports::what_is_denied_stands_in_a_report_once_the_crd_is_there_until_it_is_not_wanted(
+            &world
+        ));
         step!(explain::the_whole_way_of_a_name_is_explained(&world));
         step!(status::status_says_whether_all_is_well_and_what_is_not(&world));
         step!(policy::a_name_of_another_cluster_is_denied(&world));
