@@ -155,6 +155,10 @@ async fn until(time: Option<Instant>) {
 }
 
 fn refused(refusal: &Refusal) -> Response<ResponseBody> {
+    // A real one has a line of text for a path that it does not serve: who goes by a reason finds none.
+    if *refusal == Refusal::no_such_page() {
+        return response(refusal.code, Full::new(Bytes::from_static(b"404 page not found\n")).boxed_unsync());
+    }
     json(refusal.code, &refusal.to_status())
 }
 

@@ -13,6 +13,12 @@ use openmcp_dns_core::open_reports::{
     changed_report, is_our_report, new_report, selector,
 };
 
+/// What an API server refuses with. The reason beside it is not to be relied on: for a path that it does not serve, it has a
+/// line of text in the place of a `Status`.
+const FORBIDDEN: u16 = 403;
+const NOT_FOUND: u16 = 404;
+const CONFLICT: u16 = 409;
+
 /// How often a report is read again that somebody else has changed meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -40,8 +46,8 @@ impl Reports {
     pub(super) async fn look_over(&self) -> (LookEnd, Option<String>) {
         match list(&self.client).await {
             Ok(found) => (LookEnd::Found(found), None),
-            Err(kube::Error::Api(status)) if status.is_not_found() => (LookEnd::NotServed, None),
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            Err(kube::Error::Api(status)) if status.code == NOT_FOUND => (LookEnd::NotServed, None),
+            Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
                 (LookEnd::Forbidden, Some(status.message.clone()))
             }
             Err(error) => (LookEnd::Failed, Some(chain(&error))),
@@ -64,11 +70,11 @@ impl Reports {
                     return (WriteEnd::Failed, Some(format!("{}/{REPORT_NAME}: {why}", writing.namespace)));
                 }
                 // Somebody else was faster: what is there now is read again.
-                Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {}
-                Err(kube::Error::Api(status)) if status.is_not_found() => {
+                Err(kube::Error::Api(status)) if status.code == CONFLICT => {}
+                Err(kube::Error::Api(status)) if status.code == NOT_FOUND => {
                     return (WriteEnd::NotFound, Some(status.message.clone()));
                 }
-                Err(kube::Error::Api(status)) if status.is_forbidden() && !is_terminating(&status) => {
+                Err(kube::Error::Api(status)) if status.code == FORBIDDEN && !is_terminating(&status) => {
                     return (WriteEnd::Forbidden, Some(status.message.clone()));
                 }
                 Err(error) => return (WriteEnd::Failed, Some(chain(&error))),
@@ -118,7 +124,7 @@ async fn take_away(api: &Api<DynamicObject>) -> kube::Result<Option<WriteEnd>> {
         let preconditions = Preconditions { uid: standing.uid(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match api.delete(REPORT_NAME, &params).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(kube::Error::Api(status)) if status.code == NOT_FOUND => {}
             deleted => drop(deleted?),
         }
     }
@@ -150,7 +156,7 @@ async fn list(client: &kube::Client) -> kube::Result<Vec<(String, String)>> {
 pub async fn all(client: &kube::Client) -> kube::Result<Vec<String>> {
     match list(client).await {
         Ok(found) => Ok(found.into_iter().map(|(namespace, _)| namespace).collect()),
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_forbidden() => Ok(Vec::new()),
+        Err(kube::Error::Api(status)) if [NOT_FOUND, FORBIDDEN].contains(&status.code) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

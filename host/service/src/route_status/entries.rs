@@ -45,11 +45,11 @@ impl Entries {
                 Ok(end) => return (end, None),
                 // Somebody else was faster: what is there now is read again.
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
-                Err(kube::Error::Api(status)) if status.is_not_found() => {
+                Err(kube::Error::Api(status)) if status.code == 404 => {
                     if is_known_anew {
                         return (WriteEnd::Gone, None);
                     }
-                    // Or it is not served any more in the version that is known.
+                    // Or it is not served any more in the version that is known, which is a line of text without a reason.
                     is_known_anew = true;
                     self.served().remove(&writing.source.kind);
                     self.discovery.forget().await;
