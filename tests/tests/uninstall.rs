@@ -10,10 +10,11 @@ use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use openmcp_dns_core::deployment::covers;
-use openmcp_dns_tests::kinds::{Reference, apply, documents};
+use openmcp_dns_tests::kinds::{Reference, apply, apply_crds, documents};
+use openmcp_dns_tests::landscape::manifests_of;
 use openmcp_dns_tests::manifests::{cluster, cluster_dns_reference, cluster_reference};
 use openmcp_dns_tests::process::Process;
-use openmcp_dns_tests::programs::openmcp_dns;
+use openmcp_dns_tests::programs::{Provided, openmcp_dns};
 use openmcp_dns_tests::service::{output_of, run};
 use openmcp_dns_tests::two_clusters::{NAMES, TwoClusters, corefile, corefile_of, installed};
 use openmcp_dns_tests::wait::wait_until;
@@ -113,6 +114,24 @@ async fn ours(platform: &Client) -> Vec<String> {
     found
 }
 
+/// Reports in a cluster: one of ours, and one of the same name that is somebody else's.
+async fn reports(client: &Client) -> [Value; 2] {
+    apply_crds(client, &manifests_of(Provided::OpenReports).unwrap()).await.unwrap();
+    let report = |namespace: &str, manager: &str| {
+        json!({
+            "apiVersion": "openreports.io/v1alpha1", "kind": "Report", "source": manager,
+            "metadata": {
+                "namespace": namespace, "name": "openmcp-dns", "labels": { "app.kubernetes.io/managed-by": manager },
+            },
+        })
+    };
+    let reports = [report("default", "openmcp-dns"), report("kube-system", "another")];
+    for report in &reports {
+        apply(client, report).await.unwrap();
+    }
+    reports
+}
+
 /// What controllers do, as long as it is polled: a volume claim that nobody uses goes, and so does an empty namespace.
 async fn let_them_go(platform: Client) {
     let namespaces: Api<Namespace> = Api::all(platform.clone());
@@ -209,6 +228,10 @@ async fn nothing_of_ours_is_left() {
     // Kubelet's part, when the Deployment has no replicas any more.
     service.terminate(SOON).await.unwrap();
 
+    // What the policy did not want here, and may have wanted once.
+    let workload = world.0.workload.client();
+    let [ours_there, theirs] = reports(&workload).await;
+
     // A dry run says all of it, in its order, and changes nothing.
     let before = world.state().await;
     let (well, said) = world.uninstall(&["--dry-run"]);
@@ -218,6 +241,7 @@ async fn nothing_of_ours_is_left() {
         at("forward block for openmcp.cluster in the DNS of cluster openmcp-clusters/workload01")
             < at("annotations")
     );
+    assert!(at("reports in 1 namespaces of cluster openmcp-clusters/workload01") < at("annotations"));
     assert!(at("of Cluster openmcp-clusters/platform") < at("Deployment openmcp-dns/openmcp-dns-central"));
     assert!(
         at("Deployment openmcp-dns/openmcp-dns-central") < at("StatefulSet openmcp-dns/openmcp-dns-etcd")
@@ -244,6 +268,8 @@ async fn nothing_of_ours_is_left() {
         assert!(object["metadata"]["finalizers"].is_null(), "{object}");
         assert!(cluster_dns_reference(name).get(&platform).await.unwrap().is_none());
     }
+    assert_eq!(Reference::of(&ours_there).get(&workload).await.unwrap(), None);
+    assert!(Reference::of(&theirs).get(&workload).await.unwrap().is_some());
     for prefix in ["/skydns", "openmcp-dns"] {
         assert_eq!(world.0.etcd.below(prefix).await.unwrap(), BTreeMap::new(), "{prefix}");
     }
