@@ -58,6 +58,10 @@ const FORBIDDEN_PAUSE: Duration = Duration::from_secs(60);
 const FAILED_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// What is to be written later than this is not kept for it, but told again: whoever has writes refused in many namespaces
+/// of theirs takes no place in memory from others.
+const SOON: Duration = Duration::from_secs(10);
+
 /// For how long after the beginning a report that stands there is not replaced by what is known of a part of the cluster.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -127,6 +131,8 @@ pub struct OpenReports {
     namespaces: BTreeMap<String, Namespace>,
     /// Reports to write, and when they may be.
     waiting: BTreeSet<(Instant, String)>,
+    /// Namespaces whose findings are to be told anew then, since a write of theirs has failed.
+    retries: BTreeSet<(Instant, String)>,
     /// Namespaces whose findings are to be told anew.
     again: BTreeSet<String>,
     /// Namespaces that have a report, or will.
@@ -170,6 +176,7 @@ impl OpenReports {
             is_complete: false,
             namespaces: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            retries: BTreeSet::new(),
             again: BTreeSet::new(),
             with_room: BTreeSet::new(),
             without_room: BTreeSet::new(),
@@ -284,6 +291,13 @@ impl OpenReports {
 
     /// The next thing to do.
     pub fn next(&mut self, now: Instant) -> Option<Todo> {
+        while self.retries.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, name)) = self.retries.pop_first()
+        {
+            if self.namespaces.get(&name).is_some_and(Namespace::needs_findings) {
+                self.again.insert(name);
+            }
+        }
         if self.may_look() && self.look.at.is_some_and(|at| at <= now) {
             self.look.at = None;
             return Some(Todo::LookOver);
@@ -298,7 +312,8 @@ impl OpenReports {
         let write = self.waiting.first().filter(|_| self.may_write()).map(|(at, _)| *at);
         let write = write.map(|at| at.max(self.budget.due(now)));
         let write = write.map(|at| self.forbidden_until.map_or(at, |until| at.max(until)));
-        look.into_iter().chain(write).min()
+        let retry = self.retries.first().map(|(at, _)| *at);
+        look.into_iter().chain(write).chain(retry).min()
     }
 
     /// How it stands with them.
@@ -367,6 +382,11 @@ impl OpenReports {
             Step::Write if !has_room => {
                 namespace.drop_findings();
                 self.without_room.insert(name.to_owned());
+                None
+            }
+            Step::Write | Step::Replace if namespace.due(now) > now + SOON => {
+                self.retries.insert((namespace.due(now), name.to_owned()));
+                namespace.drop_findings();
                 None
             }
             Step::Write | Step::Remove => Some(namespace.due(now)),

@@ -109,7 +109,7 @@ impl Namespace {
         self.findings.is_none() && (is_unknown || self.has_findings() && !self.is_said())
     }
 
-    /// There is no room for it: what it would say is told again when there is.
+    /// It is not written soon: what it would say is told again when it is.
     pub(super) fn drop_findings(&mut self) {
         self.findings = None;
     }

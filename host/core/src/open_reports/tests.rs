@@ -380,6 +380,24 @@ fn what_somebody_else_has_made_or_changed_is_left_alone_or_mended() {
     assert_eq!(world.written, writes);
 }
 
+#[test]
+fn writes_that_are_refused_in_many_namespaces_keep_no_others_waiting() {
+    let mut world = World::new();
+    for number in 0..200 {
+        let name = format!("a-{number:03}");
+        world.put(&name, json!({ "metadata": { "name": "openmcp-dns" } }));
+        world.find(&name, vec![denied("shop", "a.w1")]);
+    }
+    world.pass(LONG);
+    world.find("modest", vec![denied("shop", "a.w1")]);
+    world.pass(MINUTE);
+    assert_eq!(world.result("modest", 0)["properties"]["hostName"], "a.w1");
+    // They have a report of ours when theirs is gone.
+    world.reports.remove("a-000");
+    world.pass(LONG);
+    assert_eq!(world.result("a-000", 0)["properties"]["hostName"], "a.w1");
+}
+
 #[derive(Clone, Debug)]
 enum Happening {
     Find(u8, u8),

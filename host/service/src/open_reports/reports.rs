@@ -74,7 +74,7 @@ impl Reports {
                 Err(kube::Error::Api(status)) if status.code == NOT_FOUND => {
                     return (WriteEnd::NotFound, Some(status.message.clone()));
                 }
-                Err(kube::Error::Api(status)) if status.code == FORBIDDEN && !is_terminating(&status) => {
+                Err(kube::Error::Api(status)) if is_for_want_of_rights(&status) => {
                     return (WriteEnd::Forbidden, Some(status.message.clone()));
                 }
                 Err(error) => return (WriteEnd::Failed, Some(chain(&error))),
@@ -84,10 +84,11 @@ impl Reports {
     }
 }
 
-/// A namespace that is being deleted takes nothing new, which an API server says as if a right were missing.
-fn is_terminating(status: &kube::core::Status) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+/// Whether the account lacks a right. With the same code, a namespace refuses that is being deleted or whose quota is used
+/// up, or a policy of its own: that is no trouble of the others. The words are those of the API server's
+/// `endpoints/handlers/responsewriters/errors.go`.
+fn is_for_want_of_rights(status: &kube::core::Status) -> bool {
+    status.code == FORBIDDEN && status.message.contains("is forbidden: User \"")
 }
 
 /// Has the report of a namespace say this; `None` where one stands there that is not ours.
@@ -195,4 +196,36 @@ fn resource() -> ApiResource {
 
 fn object(report: serde_json::Value) -> kube::Result<DynamicObject> {
     serde_json::from_value(report).map_err(kube::Error::SerdeError)
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_is_told_from_what_one_namespace_refuses() {
+        let status = |message: &str| Status { code: 403, message: message.to_owned(), ..Status::default() };
+        for (message, is_missing) in [
+            (
+                "reports.openreports.io is forbidden: User \"dns\" cannot create resource \"reports\" in API group \
+                 \"openreports.io\" in the namespace \"default\"",
+                true,
+            ),
+            (
+                "reports.openreports.io \"openmcp-dns\" is forbidden: exceeded quota: none, requested: \
+                 count/reports.openreports.io=1, used: count/reports.openreports.io=0, limited: count/reports.openreports.io=0",
+                false,
+            ),
+            (
+                "reports.openreports.io \"openmcp-dns\" is forbidden: unable to create new content in namespace default \
+                 because it is being terminated",
+                false,
+            ),
+            ("admission webhook \"validate.example.com\" denied the request: no reports here", false),
+        ] {
+            assert_eq!(is_for_want_of_rights(&status(message)), is_missing, "{message}");
+        }
+    }
 }
