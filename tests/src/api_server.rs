@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::certificates::Certificates;
 use crate::etcd::{Durability, Etcd};
@@ -22,12 +23,21 @@ const START: Duration = Duration::from_secs(180);
 /// Of the only user, who may do everything. Nothing but this machine can use it.
 const TOKEN: &str = "token-of-a-test";
 
+/// Every request is noted, with who has made it and what came of it.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules: [{level: Metadata}]
+";
+
 /// One API server.
 pub struct ApiServer {
     name: String,
     address: SocketAddr,
     arguments: Vec<String>,
     certificates: Certificates,
+    audit_log: PathBuf,
     logs: PathBuf,
     client: Client,
     process: Option<Process>,
@@ -50,8 +60,13 @@ impl ApiServer {
         let tokens = folder.join("tokens.csv");
         std::fs::write(&tokens, format!("{TOKEN},admin,1,\"system:masters\"\n"))
             .with_context(|| format!("failed to write {}", tokens.display()))?;
+        let (audit_policy, audit_log) = (folder.join("audit-policy.yaml"), folder.join("audit.log"));
+        std::fs::write(&audit_policy, AUDIT_POLICY)
+            .with_context(|| format!("failed to write {}", audit_policy.display()))?;
         let address = free_address()?;
         let arguments = vec![
+            format!("--audit-policy-file={}", audit_policy.display()),
+            format!("--audit-log-path={}", audit_log.display()),
             format!("--etcd-servers={}", etcd.endpoint),
             format!("--bind-address={}", address.ip()),
             format!("--advertise-address={}", address.ip()),
@@ -76,6 +91,7 @@ impl ApiServer {
             address,
             arguments,
             certificates,
+            audit_log,
             logs: logs.to_owned(),
             client,
             process: None,
@@ -95,6 +111,21 @@ impl ApiServer {
     #[must_use]
     pub fn kubeconfig(&self) -> String {
         kubeconfig(&self.name, self.address, &self.certificates)
+    }
+
+    /// How many requests of a user were answered, and those that RBAC has refused, as verb and path.
+    ///
+    /// # Errors
+    /// When the audit log cannot be read.
+    pub fn audited(&self, user: &str) -> anyhow::Result<(usize, Vec<String>)> {
+        let log = std::fs::read_to_string(&self.audit_log)
+            .with_context(|| format!("failed to read {}", self.audit_log.display()))?;
+        // The last line may not have been written to its end.
+        let all = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of_user: Vec<Value> = all.filter(|event| event["user"]["username"] == user).collect();
+        let refused = of_user.iter().filter(|event| event["responseStatus"]["code"] == 403);
+        let refused = refused.map(|event| format!("{} {}", event["verb"], event["requestURI"])).collect();
+        Ok((of_user.len(), refused))
     }
 
     /// Stops the server as it stands, or has it go on: connections stay open, and nothing is answered.

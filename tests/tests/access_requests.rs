@@ -228,6 +228,16 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     wait_condition(&platform, status, "Reachable", "Unknown", "AccessPending", LATER).await.unwrap();
     service.stop().await.unwrap();
 
+    // Nothing was asked that these accounts may not: the rights are all that is needed.
+    for (api, user) in [
+        (&landscape.platform.api, "openmcp-dns:openmcp-dns"),
+        (&landscape.workload01.api, "accessrequests:first"),
+        (&landscape.workload01.api, "accessrequests:second"),
+    ] {
+        let (asked, refused) = api.audited(&format!("system:serviceaccount:{user}")).unwrap();
+        assert!(asked > 20 && refused.is_empty(), "{user}: {asked} requests, refused: {refused:#?}");
+    }
+
     // Without the service: the request goes before our finalizer, whoever has denied it.
     let both = json!(["clusters.openmcp.cloud/clusteraccess", FINALIZER]);
     request(other).merge(&platform, &json!({"metadata": {"finalizers": both}})).await.unwrap();
