@@ -42,7 +42,7 @@ pub enum NetworkError {
     /// An IPv4 network as IPv6 has it.
     #[error("it is an IPv4 network in IPv6 notation: write it as IPv4")]
     Mapped,
-    /// Wider than [`WIDEST`].
+    /// Wider than /8 (IPv4) or /16 (IPv6).
     #[error("it is too wide: a prefix of at least {0} bits is possible")]
     TooWide(u8),
     /// Records do not lead there.
