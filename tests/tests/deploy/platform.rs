@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Api, Client};
 use openmcp_dns_tests::api_server::ApiServer;
+use openmcp_dns_tests::conditions::find;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
 use openmcp_dns_tests::manifests::namespace;
 use openmcp_dns_tests::process::Process;
@@ -115,7 +116,7 @@ impl Platform {
             let Some(config) = configs.get_opt("openmcp-dns").await? else {
                 return Ok(Err("no DNSServiceConfig".to_owned()));
             };
-            let condition = config.data["status"]["conditions"][0].clone();
+            let condition = find(&config.data, "Deployed").cloned().unwrap_or_default();
             let said = condition["message"].as_str().is_some_and(|text| text.contains(message));
             Ok(if condition["status"] == status && said { Ok(()) } else { Err(condition.to_string()) })
         })
