@@ -108,6 +108,14 @@ reasons! {
     Leaving,
     /// The Cluster is released although something of ours may still be there; also the reason of an Event on it.
     LeftBehind,
+    /// All is well with a cluster again, or for the first time (reason of Events on the Cluster).
+    Reconciled,
+    /// Something is wrong with what somebody has configured (reason of Events on the Cluster).
+    ConfigurationProblem,
+    /// Something is wrong on the platform cluster (reason of Events on the Cluster).
+    PlatformClusterInteractionProblem,
+    /// Something is wrong on the cluster (reason of Events on the Cluster).
+    TargetClusterInteractionProblem,
     /// A claim is denied (reason of Events).
     HostNameDenied,
     /// A claim gives way to another (reason of Events).

@@ -68,6 +68,8 @@ pub(super) struct ClusterController {
     beside: Beside,
     /// The findings that the journal has.
     pub(super) noted: Findings,
+    /// The reason of the Event on the `Cluster` that was told last.
+    pub(super) announced: Option<Reason>,
     /// For who asks.
     pub(super) tells: Tells,
 }
@@ -119,6 +121,7 @@ impl ClusterController {
             reverse_zones: BTreeSet::new(),
             beside,
             noted: Findings::new(),
+            announced: None,
             tells,
         }
     }
@@ -245,6 +248,11 @@ impl ClusterController {
             self.held = in_hand;
         }
         Ok(())
+    }
+
+    /// Whether our finalizer was set in this life of the service.
+    pub(super) const fn is_new(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Does nothing to the cluster, its object or its status, and knows all that a leader knows of it.

@@ -12,6 +12,7 @@
 //! `ClusterDNS` are the frame around the duties: the one is set before anything is done, both go when
 //! everything is undone.
 
+mod announce;
 mod connection;
 mod controller;
 pub(crate) mod finalizer;

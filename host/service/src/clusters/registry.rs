@@ -87,6 +87,7 @@ impl Clusters {
                 | Report::Confirmed { .. },
             )
             | Occurrence::Condition { .. }
+            | Occurrence::Turned { .. }
             | Occurrence::Released(_)
             | Occurrence::Refused { .. }
             | Occurrence::Module { .. } => {}

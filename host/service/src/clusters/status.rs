@@ -26,6 +26,7 @@ impl ClusterController {
             }
         }
         self.noted.clone_from(&findings);
+        self.announce(&findings);
         self.settings.statuses.say(ClusterReport { cluster: Arc::clone(cluster), findings, status });
     }
 

@@ -8,7 +8,7 @@ use crate::metrics::Metrics;
 use crate::policies::{ChosenBy, ModuleOccurrence};
 use crate::probe::Probed;
 use crate::record::{HeldDeletion, Report};
-use openmcp_dns_api::conditions::{DutyName, Finding};
+use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -25,6 +25,15 @@ pub enum Occurrence {
         duty: DutyName,
         /// What is found.
         finding: Finding,
+    },
+    /// All in all, it stands otherwise with a cluster than was said before.
+    Turned {
+        /// The cluster.
+        cluster: ClusterId,
+        /// How it stands.
+        reason: Reason,
+        /// For people.
+        message: String,
     },
     /// A cluster is no longer ours: nothing of us is left there.
     Released(ClusterId),
@@ -57,7 +66,7 @@ impl Occurrence {
                 tracing::info!(%cluster, %refusal, "refused to the agent of a cluster");
             }
             // Their like is in the status of the cluster.
-            Self::Condition { .. } | Self::Released(_) => {}
+            Self::Condition { .. } | Self::Turned { .. } | Self::Released(_) => {}
         }
     }
 
@@ -82,6 +91,7 @@ impl Occurrence {
                 | Report::Findings(_)
                 | Report::Touched(_),
             )
+            | Self::Turned { .. }
             | Self::Module { .. }
             | Self::Refused { .. } => {}
         }

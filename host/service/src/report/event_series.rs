@@ -51,15 +51,27 @@ fn event(regarding: &ObjectReference, reason: Reason, message: &str) -> Event {
             name: Some(name(regarding, reason, note)),
             ..ObjectMeta::default()
         },
-        type_: Some("Warning".to_owned()),
+        type_: Some(if reason == Reason::Reconciled { "Normal" } else { "Warning" }.to_owned()),
         reason: Some(reason.to_string()),
         note: Some(note.to_owned()),
-        action: Some(if reason == Reason::LeftBehind { "Release" } else { "Publish" }.to_owned()),
+        action: Some(action(reason).to_owned()),
         event_time: Some(MicroTime(Timestamp::now())),
         regarding: Some(regarding.clone()),
         reporting_controller: Some(FIELD_MANAGER.to_owned()),
         reporting_instance: Some(FIELD_MANAGER.to_owned()),
         ..Event::default()
+    }
+}
+
+/// What was done, or is not.
+const fn action(reason: Reason) -> &'static str {
+    match reason {
+        Reason::LeftBehind => "Release",
+        Reason::Reconciled
+        | Reason::ConfigurationProblem
+        | Reason::PlatformClusterInteractionProblem
+        | Reason::TargetClusterInteractionProblem => "Reconcile",
+        _ => "Publish",
     }
 }
 

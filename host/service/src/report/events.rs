@@ -1,18 +1,22 @@
 //! Events, where their reader looks: on routes and Ingresses, in their cluster; on the `ClusterDNS` of a cluster with an
-//! agent, which nobody else may have a look into.
+//! agent, which nobody else may have a look into; and on the `Cluster` how it stands with it all in all.
 
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{Api, Resource as _};
+use kube::{Api, Resource};
 use openmcp_dns_core::cluster::{ClusterId, SourceRef};
 use openmcp_dns_core::index::State;
+use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 
 use super::event_series;
 use crate::journal::Occurrence;
 use crate::leadership::Leadership;
 use crate::record::{Report, explain, not_published};
-use openmcp_dns_api::ClusterDNS;
 use openmcp_dns_api::conditions::Reason;
+use openmcp_dns_api::{Cluster, ClusterDNS};
 
 /// Events that wait to be written for one cluster. More are dropped: after a restart, or when a
 /// module fails, every claim may have one, and the status has the counts.
@@ -39,8 +43,10 @@ pub enum About {
         /// Its unique identifier.
         uid: String,
     },
-    /// The `ClusterDNS` of the cluster.
+    /// The `Cluster`.
     Cluster,
+    /// The `ClusterDNS` of the cluster.
+    ClusterDns,
 }
 
 impl Notice {
@@ -51,7 +57,11 @@ impl Notice {
             Occurrence::Recording(report) => Self::of_report(report),
             Occurrence::Refused { cluster, refusal } => {
                 let message = format!("refused to the agent of the cluster: {refusal}");
-                Some((cluster, Self { about: About::Cluster, reason: Reason::AgentRefused, message }))
+                Some((cluster, Self { about: About::ClusterDns, reason: Reason::AgentRefused, message }))
+            }
+            Occurrence::Turned { cluster, reason, message } => {
+                let message = message.clone();
+                Some((cluster, Self { about: About::Cluster, reason: *reason, message }))
             }
             Occurrence::Probed(_)
             | Occurrence::Condition { .. }
@@ -148,19 +158,23 @@ impl Writer {
                 let client = self.client.borrow().clone();
                 (client, Some(of_object(source, uid)))
             }
-            About::Cluster => (Some(self.platform.clone()), self.cluster_dns().await?),
+            About::Cluster => (Some(self.platform.clone()), self.on_platform::<Cluster>().await?),
+            About::ClusterDns => (Some(self.platform.clone()), self.on_platform::<ClusterDNS>().await?),
         };
         let Some((client, regarding)) = client.zip(regarding) else { return Ok(()) };
         event_series::publish(client, &regarding, notice.reason, &notice.message).await
     }
 
-    /// The `ClusterDNS` of the cluster; `None` while there is none.
-    async fn cluster_dns(&self) -> kube::Result<Option<ObjectReference>> {
-        let all = Api::<ClusterDNS>::namespaced(self.platform.clone(), &self.cluster.namespace);
+    /// The object of the cluster's name on the platform; `None` while there is none.
+    async fn on_platform<K>(&self) -> kube::Result<Option<ObjectReference>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        let all = Api::<K>::namespaced(self.platform.clone(), &self.cluster.namespace);
         let found = all.get_metadata_opt(&self.cluster.name).await?;
         Ok(found.map(|found| ObjectReference {
-            api_version: Some(ClusterDNS::api_version(&()).into_owned()),
-            kind: Some(ClusterDNS::kind(&()).into_owned()),
+            api_version: Some(K::api_version(&()).into_owned()),
+            kind: Some(K::kind(&()).into_owned()),
             namespace: found.metadata.namespace,
             name: found.metadata.name,
             uid: found.metadata.uid,

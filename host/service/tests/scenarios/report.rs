@@ -1,10 +1,11 @@
 //! What people are told: Events, and the status of clusters and policies.
 
+use openmcp_dns_api::CLUSTER_DOMAIN_ANNOTATION;
 use openmcp_dns_kube_memory::Verb;
 use serde_json::{Value, json};
 
 use crate::objects::{CLUSTER, CLUSTERS, POLICY, gateway, ingress, policy, route, stage};
-use crate::world::{World, events, requests, transition, until};
+use crate::world::{World, events, requests, text, transition, until};
 
 const HOST: &str = "shop.w1.openmcp.cluster";
 
@@ -136,4 +137,37 @@ async fn the_status_of_a_policy_is_written_only_when_it_says_something_new() {
         world.policy_status_is("idle", "the change was looked at", seen).await;
     }
     assert_eq!(requests(&world.platform, Verb::Patch, "dnspolicies/status"), 2);
+}
+
+#[tokio::test]
+async fn the_cluster_has_events_of_how_it_stands_with_it_and_a_restart_is_none() {
+    let (mut world, _) = World::with_ingress(&[HOST]).await;
+    let told = |world: &World, reason: &str| -> Vec<(String, String)> {
+        let of_cluster = |event: &Value| event["regarding"]["kind"] == "Cluster";
+        let all = events(&world.platform, reason).into_iter().filter(of_cluster);
+        all.map(|event| (text(&event["type"]), text(&event["note"]))).collect()
+    };
+    until("that all is well is told", || told(&world, "Reconciled").len() == 1).await;
+    assert_eq!(told(&world, "Reconciled")[0].0, "Normal");
+
+    let theirs =
+        json!({ "metadata": { "annotations": { CLUSTER_DOMAIN_ANNOTATION: "theirs.example.com" } } });
+    let none = json!({ "metadata": { "annotations": { CLUSTER_DOMAIN_ANNOTATION: null } } });
+    world.change_cluster("w1", theirs).await;
+    until("that it is not is told", || told(&world, "ConfigurationProblem").len() == 1).await;
+    let (kind, note) = told(&world, "ConfigurationProblem").remove(0);
+    assert!(
+        kind == "Warning" && note.starts_with("Annotated: ") && note.ends_with("(ForeignValue)"),
+        "{note}"
+    );
+
+    world.change_cluster("w1", none).await;
+    let again = |world: &World| events(&world.platform, "Reconciled")[0]["series"]["count"].clone();
+    until("that it is again is told", || again(&world) == json!(2)).await;
+    world.stop().await;
+    world.start();
+    world.all_is_well("w1").await;
+    world.change_policy(POLICY, json!({ "deletionGuard": { "freeNames": 5 } })).await;
+    world.policy_status_is(POLICY, "it was looked at", |status| status["observedGeneration"] == 2).await;
+    assert_eq!(again(&world), json!(2));
 }
