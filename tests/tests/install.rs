@@ -95,6 +95,7 @@ fn every_value_of_the_chart_does_what_it_says_and_wrong_ones_are_refused() -> an
         "nodeSelector": {"dns": "yes"},
         "tolerations": [{"key": "dns", "operator": "Exists"}],
         "priorityClassName": "high",
+        "accessRequests": true,
     });
     let file = folder.path().join("values.yaml");
     std::fs::write(&file, values.to_string())?;
@@ -105,12 +106,14 @@ fn every_value_of_the_chart_does_what_it_says_and_wrong_ones_are_refused() -> an
     }
     let binding = &rendered[&("ClusterRoleBinding".into(), String::new(), "openmcp-dns".into())];
     assert_eq!(binding["subjects"][0]["namespace"], "dns");
+    let requests = ("ClusterRoleBinding".into(), String::new(), "openmcp-dns-access-requests".into());
+    assert_eq!(rendered[&requests]["subjects"][0]["namespace"], "dns");
     let deployment = &rendered[&("Deployment".into(), "dns".into(), "openmcp-dns".into())]["spec"];
     let pod = &deployment["template"]["spec"];
     let container = &pod["containers"][0];
     assert_eq!(deployment["replicas"], 2);
     assert_eq!(container["image"], "r/a:1");
-    assert_eq!(container["args"], json!(["run", "--tag-check-seconds=60"]));
+    assert_eq!(container["args"], json!(["run", "--tag-check-seconds=60", "--access-requests=true"]));
     let env = container["env"].as_array().context("no environment")?;
     for (name, image) in [("OPENMCP_DNS_COREDNS_IMAGE", "r/b:2"), ("OPENMCP_DNS_ETCD_IMAGE", "r/c:3")] {
         assert!(env.contains(&json!({"name": name, "value": image})), "{env:?}");

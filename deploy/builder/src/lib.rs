@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! openmcp-dns.yaml, cluster-access.yaml ─┬─ without marks ──► install.yaml
+//! access-requests.yaml ──────────────────┤
 //! CRDs (host/api) ───────────────────────┤
 //!                                        └─ marks as expressions ──► chart/templates
 //! marked values ──► chart/values.yaml ◄── described by Values ──► chart/values.schema.json
@@ -26,7 +27,7 @@ use source::Source;
 const KEEP: (&str, &str) = ("helm.sh/resource-policy", "keep");
 
 /// Says where a generated file comes from.
-const GENERATED: &str = "# Made by deploy/builder of deploy/openmcp-dns.yaml, deploy/cluster-access.yaml and the CRDs: change those, then\n\
+const GENERATED: &str = "# Made by deploy/builder of deploy/openmcp-dns.yaml, deploy/*-access.yaml, deploy/access-requests.yaml and the CRDs: change those, then\n\
      # cargo run -p openmcp-dns-deploy-builder\n";
 
 /// All generated files, by their path below `deploy`.
@@ -40,10 +41,15 @@ pub fn generate(deploy: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     );
     let mut files = BTreeMap::new();
     let mut defaults = json!({});
-    for name in ["openmcp-dns.yaml", "cluster-access.yaml"] {
+    // What is no part of an installation by default is a part of the chart under a condition.
+    for (name, is_default) in
+        [("openmcp-dns.yaml", true), ("cluster-access.yaml", true), ("access-requests.yaml", false)]
+    {
         let source = Source::read(&deploy.join(name))?;
-        install.push_str("---\n");
-        install.push_str(&source.plain());
+        if is_default {
+            install.push_str("---\n");
+            install.push_str(&source.plain());
+        }
         source.defaults(&mut defaults)?;
         let template = format!("{GENERATED}{}", source.template());
         files.insert(format!("chart/templates/{name}"), template);

@@ -24,6 +24,9 @@ pub(crate) struct Values {
     /// Options of `openmcp-dns run`, for example --allow-insecure-kubeconfigs.
     #[serde(default)]
     arguments: Vec<String>,
+    /// Whether the service gets into clusters by openMCP's AccessRequests.
+    #[serde(default)]
+    access_requests: bool,
     /// What each pod of the controller may use.
     resources: Map<String, Value>,
     /// Labels of the nodes that the controller may run on.
