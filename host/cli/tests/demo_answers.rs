@@ -27,7 +27,7 @@ fn an_edited_address_and_a_deleted_file_change_the_answers() {
     assert_eq!(changed["cause"]["object"], "Gateway/default/example-gateway");
     assert_eq!(changed["cause"]["file"], "workload01/example.yaml");
     // A tenth of a second on a quiet machine; here it only must not be a matter of polling.
-    assert!(changed["after_milliseconds"].as_f64().unwrap() < 5000.0, "{changed}");
+    assert!(changed["afterMilliseconds"].as_f64().unwrap() < 5000.0, "{changed}");
     assert_eq!(demo.ask(NAME), ["172.18.201.9"]);
 
     fs::remove_file(&file).unwrap();

@@ -41,7 +41,7 @@ fn half_of_a_clusters_names_are_withdrawn_when_somebody_confirms_it() {
     });
     let held = held.take();
     assert!(gone.get() <= 10, "more than deletionGuard.freeNames");
-    assert_eq!((&held["cluster"], &held["hold_seconds"]), (&"workload01".into(), &600.into()));
+    assert_eq!((&held["cluster"], &held["holdSeconds"]), (&"workload01".into(), &600.into()));
     assert_eq!(demo.ask("app1.workload01.openmcp.cluster"), ["172.18.201.77"]);
 
     let confirm = held["confirm"].as_str().unwrap();
@@ -61,7 +61,7 @@ fn a_deletion_goes_on_by_itself_when_nothing_has_changed_for_a_while() {
     let mut demo = Running::start(landscape.path());
     fs::remove_file(landscape.path().join("workload02/shop.yaml")).unwrap();
     let held = demo.event("held", |event| event["cluster"] == "workload02");
-    assert_eq!((&held["names"], &held["hold_seconds"]), (&1.into(), &1.into()));
+    assert_eq!((&held["names"], &held["holdSeconds"]), (&1.into(), &1.into()));
     demo.event("answered", |event| event["name"] == "shop.workload02.openmcp.cluster");
     demo.end("-TERM");
 }

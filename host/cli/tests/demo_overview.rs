@@ -26,8 +26,8 @@ fn once_gives_one_json_document() {
     assert_eq!(done.code, 0, "{done:?}");
     let mut overview: Value = serde_json::from_str(&done.stdout).unwrap();
     for probe in overview["probes"].as_array_mut().unwrap() {
-        assert!(probe["took_milliseconds"].is_f64());
-        probe["took_milliseconds"] = Value::from("TIME");
+        assert!(probe["tookMilliseconds"].is_f64());
+        probe["tookMilliseconds"] = Value::from("TIME");
     }
     for cluster in overview["clusters"].as_array_mut().unwrap() {
         // The kinds of a cluster are listed in any order: a route may be known before its Gateway.

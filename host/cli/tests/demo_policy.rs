@@ -78,7 +78,7 @@ fn a_landscape_without_a_policy_has_the_defaults_until_it_has_one() {
     let text = fs::read_to_string(&policy).unwrap();
     fs::remove_file(&policy).unwrap();
     let mut demo = Running::start(landscape.path());
-    assert_eq!(demo.started["policies"][0]["is_default"], true);
+    assert_eq!(demo.started["policies"][0]["isDefault"], true);
     fs::write(&policy, text).unwrap();
     demo.event("module", |event| event["policy"] == "landscape");
     assert_eq!(demo.ask(NAME), ["172.18.201.1"]);

@@ -29,7 +29,7 @@ fn a_change_is_shown_to_people_programs_and_reviewers() {
     let done = run(&["plan", example(), folder, "--output", "json"]);
     let plan: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(plan["names"].as_array().unwrap().len(), 3, "{plan:#}");
-    assert_eq!(plan["not_published"][0]["code"], "outside-domain");
+    assert_eq!(plan["notPublished"][0]["code"], "outside-domain");
 }
 
 #[test]

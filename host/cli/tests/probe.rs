@@ -116,7 +116,7 @@ fn several_servers_are_measured_by_the_first() {
     let done = run(&["probe", NAME, ALIAS, "--server", &servers, "--output", "json"]);
     assert_eq!(done.code, 1, "{done:?}");
     let result: Value = serde_json::from_str(&done.stdout).unwrap();
-    assert_eq!(result["all_match"], false);
+    assert_eq!(result["allMatch"], false);
     let verdicts: Vec<(&str, &str)> = result["probes"]
         .as_array()
         .unwrap()

@@ -58,7 +58,7 @@ fn seen(demo: &Running, line: &str) -> Result<(), String> {
             let clusters = demo.started["clusters"].as_array().into_iter().flatten();
             let claims = clusters.flat_map(|cluster| cluster["claims"].as_array().into_iter().flatten());
             let states: Vec<&Value> =
-                claims.filter(|claim| claim["host_name"] == *name).map(|claim| &claim["state"]).collect();
+                claims.filter(|claim| claim["hostName"] == *name).map(|claim| &claim["state"]).collect();
             if states == [state] { Ok(()) } else { Err(format!("{states:?}")) }
         }
         ["probe", "of", name, "is", "not", "ok"] => {

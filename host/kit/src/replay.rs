@@ -27,6 +27,7 @@ use serde::Serialize;
 
 /// What another module would decide otherwise.
 #[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Replay {
     /// Questions that stand in the log.
     pub questions: usize,
@@ -42,6 +43,7 @@ pub struct Replay {
 
 /// A cluster that would have another domain.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OtherDomain {
     /// The cluster.
     pub cluster: String,
@@ -55,6 +57,7 @@ pub struct OtherDomain {
 
 /// A question that would be decided otherwise.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Differing {
     /// When it was answered.
     pub time: String,

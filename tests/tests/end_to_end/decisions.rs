@@ -57,11 +57,11 @@ pub(crate) async fn what_was_decided_on_a_name_is_told_and_asked_of_another_modu
     assert_ne!(code, 0, "{replayed:#}");
     let denied = replayed["differences"].as_array().context("differences")?;
     let denied =
-        denied.iter().find(|differing| differing["host_name"] == NAME).context(replayed.to_string())?;
+        denied.iter().find(|differing| differing["hostName"] == NAME).context(replayed.to_string())?;
     assert_eq!(denied["difference"], "newly denied");
     let (_, replayed) = replay(world, "standard")?;
     let differences = replayed["differences"].as_array().context("differences")?;
-    assert!(differences.iter().all(|differing| differing["host_name"] != NAME), "{replayed:#}");
+    assert!(differences.iter().all(|differing| differing["hostName"] != NAME), "{replayed:#}");
 
     // A restart notes nothing of it, and the end of its route comes after.
     world.service.stop().await?;

@@ -31,12 +31,12 @@ pub(crate) async fn a_diff_shows_which_names_another_module_would_change(
     let differences = found["differences"].as_array().cloned().unwrap_or_default();
     assert_eq!(differences.len(), 1, "{found:#}");
     let difference = &differences[0];
-    assert_eq!(difference["host_name"], DENIED);
+    assert_eq!(difference["hostName"], DENIED);
     assert_eq!(difference["difference"], "newly denied");
     assert_eq!(difference["cluster"], format!("{CLUSTERS}/workload01"));
     assert_eq!(difference["object"], "HTTPRoute/default/planned");
     assert!(difference["new"].to_string().contains("prefix-denied"), "{difference:#}");
-    assert_eq!((&found["domains"], &found["not_compared"]), (&json!([]), &json!([])), "{found:#}");
+    assert_eq!((&found["domains"], &found["notCompared"]), (&json!([]), &json!([])), "{found:#}");
     // SEED, the Ingress and the two planned names at least.
     assert!(found["claims"].as_i64() >= Some(4), "{found:#}");
 
@@ -62,7 +62,7 @@ pub(crate) async fn a_diff_names_the_cluster_that_it_could_not_reach(world: &Wor
     apply(&platform, &kubeconfig_secret("workload02", &good)).await?;
     let (code, found) = compared?;
     assert_eq!(code, 2, "{found:#}");
-    let missing = found["not_compared"].as_array().cloned().unwrap_or_default();
+    let missing = found["notCompared"].as_array().cloned().unwrap_or_default();
     assert_eq!(missing.len(), 1, "{found:#}");
     assert_eq!(missing[0]["cluster"], format!("{CLUSTERS}/workload02"));
     assert!(!missing[0]["reason"].as_str().unwrap_or_default().is_empty(), "{found:#}");

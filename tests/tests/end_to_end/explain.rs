@@ -10,12 +10,12 @@ use crate::{SEED, World};
 pub(crate) async fn the_whole_way_of_a_name_is_explained(world: &World) -> anyhow::Result<()> {
     let (code, found) = explain(world, SEED)?;
     assert_eq!(code, 0, "{found:#}");
-    assert_eq!(found["next_steps"], serde_json::json!([]), "{found:#}");
+    assert_eq!(found["nextSteps"], serde_json::json!([]), "{found:#}");
     let claim = &found["claims"][0];
     assert_eq!(claim["cluster"], format!("{CLUSTERS}/workload01"));
     let name = &found["names"][0];
     let key = &name["stored"][0];
-    assert_eq!(key["standing"], "as_decided", "{found:#}");
+    assert_eq!(key["standing"], "asDecided", "{found:#}");
     let stored = world.stored().await?;
     let there = stored.get(key["key"].as_str().unwrap_or_default()).context("the key exists")?;
     assert_eq!(key["revision"], there.changed_at);
@@ -27,7 +27,7 @@ pub(crate) async fn the_whole_way_of_a_name_is_explained(world: &World) -> anyho
 
     let (code, found) = explain(world, "nobody.workload02.openmcp.cluster")?;
     assert_eq!(code, 1, "{found:#}");
-    let next = found["next_steps"][0].as_str().unwrap_or_default();
+    let next = found["nextSteps"][0].as_str().unwrap_or_default();
     assert!(next.contains("workload02"), "{found:#}");
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::overview::{
 
 /// One thing that happened; one line of output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// The demo has started.
     Started(Box<Overview>),
@@ -88,6 +88,7 @@ pub enum Event {
 
 /// A name is answered otherwise than before.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Answered {
     /// The name.
     pub name: String,

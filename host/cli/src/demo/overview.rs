@@ -9,6 +9,7 @@ use openmcp_dns_landscape::Problem;
 
 /// The whole landscape at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Overview {
     /// The folder.
     pub landscape: String,
@@ -37,6 +38,7 @@ pub struct Overview {
 
 /// One policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PolicyOverview {
     /// Its name.
     pub name: String,
@@ -59,6 +61,7 @@ pub struct PolicyOverview {
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ConditionOverview {
     /// What it is about, for example `Reachable`.
     #[serde(rename = "type")]
@@ -84,6 +87,7 @@ pub struct EventOverview {
 
 /// A deletion that waits for a confirmation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HeldOverview {
     /// Name of the cluster.
     pub cluster: String,
@@ -106,6 +110,7 @@ pub struct ModuleOverview {
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClusterOverview {
     /// Its name, and that of its folder.
     pub name: String,
@@ -129,7 +134,7 @@ pub struct ClusterOverview {
 
 /// What has become of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "camelCase")]
 pub enum ClaimState {
     /// It is published.
     Published,
@@ -158,6 +163,7 @@ impl ClaimState {
 
 /// One host name that one object asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimOverview {
     /// The host name as the object has it.
     pub host_name: String,
@@ -177,6 +183,7 @@ pub struct ClaimOverview {
 
 /// One value at one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RecordOverview {
     /// The name.
     pub name: String,
@@ -195,6 +202,7 @@ pub struct RecordOverview {
 
 /// One question, and how it was answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ProbeOverview {
     /// The name.
     pub name: String,

@@ -72,7 +72,7 @@ fn a_scaffolded_guest_in_rust_builds_and_passes_its_vectors() {
     let report = policy(&["inspect", text(&module), "--output", "json"]).json();
     assert_eq!(report["name"], "scaffolded");
     assert_eq!(report["admitted"], true);
-    assert_eq!(report["raised_limits"].as_array().unwrap().len(), 0);
+    assert_eq!(report["raisedLimits"].as_array().unwrap().len(), 0);
     let done = policy(&["run", text(&module), "--host", "deny-a.{domain}", "--target", "10.0.0.1"]);
     assert_eq!(done.code, 1, "{done:?}");
 }

@@ -8,7 +8,7 @@ fn inspect_says_what_a_module_is_and_what_it_was_built_from() {
     assert_eq!(done.code, 0, "{done:?}");
     let report = done.json();
     assert_eq!(report["name"], "standard");
-    assert_eq!(report["contract_versions"][0], "0.2.0");
+    assert_eq!(report["contractVersions"][0], "0.2.0");
     assert_eq!(report["imports"].as_array().unwrap().len(), 0);
     assert_eq!(report["admitted"], true);
     assert_eq!(report["sha256"].as_str().unwrap().len(), 64);

@@ -129,10 +129,10 @@ fn bench_measures_each_question_and_all_cores() {
     let done = policy(&["bench", "standard", "--decisions", "50", "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
     let report = done.json();
-    assert_eq!(report["fresh_instance_per_question"], true);
+    assert_eq!(report["freshInstancePerQuestion"], true);
     assert_eq!(report["questions"].as_array().unwrap().len(), 3);
     assert_eq!(report["decisions"], 50);
-    assert!(report["decisions_per_second"].as_f64().unwrap() > 0.0);
+    assert!(report["decisionsPerSecond"].as_f64().unwrap() > 0.0);
     let done = policy(&["bench", DENY_PREFIX, "--seconds", "0.1"]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(

@@ -39,7 +39,7 @@ fn run_allows_a_name_and_says_what_is_recorded_and_what_it_cost() {
     assert_eq!(done.code, 0, "{done:?}");
     let report = done.json();
     assert_eq!(report["domain"], "blue.example.org");
-    assert_eq!(report["decisions"][0]["records"][0]["ttl_seconds"], 30);
+    assert_eq!(report["decisions"][0]["records"][0]["ttlSeconds"], 30);
     assert_eq!(report["questions"].as_array().unwrap().len(), 3);
     assert!(report["questions"][0]["fuel"].as_u64().unwrap() > 0);
 }

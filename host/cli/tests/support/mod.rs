@@ -102,7 +102,7 @@ impl Running {
     /// Starts the demo with further arguments.
     pub fn start_with(landscape: &Path, arguments: &[&str]) -> Self {
         let running = Self::start_however(landscape, arguments);
-        assert_eq!(running.started["all_match"], true, "{}", running.started);
+        assert_eq!(running.started["allMatch"], true, "{}", running.started);
         running
     }
 

@@ -13,6 +13,7 @@ use super::next;
 
 /// One host name that one object asks for, and how far it gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimStep {
     /// The cluster, as namespace and name of its `Cluster`.
     pub cluster: String,
@@ -59,7 +60,7 @@ pub struct ListenerStep {
 
 /// Where a host name leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Where {
     /// To these addresses and host names.
     Targets(Vec<String>),
@@ -74,7 +75,7 @@ pub enum Where {
 
 /// What became of the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
+#[serde(tag = "verdict", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum DecisionStep {
     /// It is to be published so.
     Published {

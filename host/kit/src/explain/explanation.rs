@@ -23,6 +23,7 @@ use crate::loaded_policy::LoadedPolicy;
 
 /// The whole way of one name, or of the names of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// What is explained.
     pub subject: String,

@@ -17,6 +17,7 @@ use super::next;
 
 /// One name, after all claims on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NameStep {
     /// The name.
     pub name: HostName,
@@ -41,6 +42,7 @@ pub struct NameStep {
 
 /// A value that is to stand at a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Won {
     /// The cluster that owns it.
     pub cluster: String,
@@ -54,6 +56,7 @@ pub struct Won {
 
 /// A cluster that asks for a name and stands by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StandingBy {
     /// The cluster.
     pub cluster: String,
@@ -101,7 +104,7 @@ pub struct RecordedStep {
 
 /// How a key stands to what is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "camelCase")]
 pub enum Standing {
     /// The store was not looked at; this is where the value goes.
     NotLookedAt,
@@ -119,12 +122,14 @@ pub enum Standing {
 
 /// What a server answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AnswerStep {
     /// Its address.
     pub server: String,
     /// The cluster whose own DNS it is.
     pub cluster: Option<String>,
     /// The type that was asked for.
+    #[serde(rename = "type")]
     pub record_type: RecordType,
     /// What it answered.
     pub answer: String,

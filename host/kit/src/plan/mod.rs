@@ -31,6 +31,7 @@ pub struct Side<'s> {
 
 /// What would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Names that would come, go, or get other records; sorted.
     pub names: Vec<NameChange>,
@@ -42,6 +43,7 @@ pub struct Plan {
 
 /// How a name would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NameChange {
     /// The name.
     pub name: HostName,
@@ -57,6 +59,7 @@ pub struct NameChange {
 
 /// A claim that would not be published.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NotPublished {
     /// The host name as the object has it.
     pub host_name: String,

@@ -106,12 +106,12 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
             let text = serde_json::to_string_pretty(&json!({
                 "module": argument.to_string(),
                 "sha256": module.digest(),
-                "fresh_instance_per_question": true,
-                "admission_seconds": admission.as_secs_f64(),
+                "freshInstancePerQuestion": true,
+                "admissionSeconds": admission.as_secs_f64(),
                 "questions": questions,
                 "cores": threads,
                 "decisions": count,
-                "decisions_per_second": rate,
+                "decisionsPerSecond": rate,
             }))?;
             format!("{text}\n")
         }

@@ -156,7 +156,7 @@ fn json_text(
                 "difference": kind.as_str(),
                 "cluster": cluster.to_string(),
                 "object": source.to_string(),
-                "host_name": host_name,
+                "hostName": host_name,
                 "old": Decision::lines_of(*old),
                 "new": Decision::lines_of(*new),
             })
@@ -175,12 +175,12 @@ fn json_text(
         "new": new.module,
         "same": comparison.is_same(),
         "claims": comparison.total,
-        "claims_decided_the_same": comparison.same,
+        "claimsDecidedTheSame": comparison.same,
         "unresolved": old.unresolved,
         "counts": counts,
         "domains": domains,
         "differences": claims,
-        "not_compared": not_compared,
+        "notCompared": not_compared,
     }))?;
     Ok(format!("{text}\n"))
 }

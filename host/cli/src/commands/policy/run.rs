@@ -170,7 +170,7 @@ fn json_text(report: &Report) -> serde_json::Result<String> {
         "module": { "name": module.name, "version": module.version, "sha256": sha256 },
         "cluster": cluster,
         "domain": domain.as_ref().ok().map(HostName::as_str),
-        "domain_error": domain.as_ref().err().map(ToString::to_string),
+        "domainError": domain.as_ref().err().map(ToString::to_string),
         "decisions": decisions,
         "questions": questions,
     }))?;
@@ -192,10 +192,10 @@ fn decision_json(decided: &Decided) -> serde_json::Value {
     };
     json!({
         "object": source.to_string(),
-        "host_name": claim.host_name,
+        "hostName": claim.host_name,
         "targets": claim.targets,
         "verdict": verdict,
-        "decided_by": if *by_module { "module" } else { "host" },
+        "decidedBy": if *by_module { "module" } else { "host" },
         "code": code,
         "message": message,
         "records": records,
@@ -207,7 +207,7 @@ fn record_json(set: &RecordSet) -> serde_json::Value {
     json!({
         "name": set.name,
         "type": set.record_type().map(RecordType::as_str),
-        "ttl_seconds": set.ttl_seconds,
+        "ttlSeconds": set.ttl_seconds,
         "values": values,
     })
 }

@@ -50,13 +50,13 @@ pub(super) fn json(probes: &[Probe]) -> serde_json::Result<String> {
                 "cluster": server.cluster,
                 "answer": answer.to_string(),
                 "expected": expected.to_string(),
-                "took_milliseconds": milliseconds(*took),
+                "tookMilliseconds": milliseconds(*took),
                 "verdict": verdict.as_str(),
             })
         })
         .collect();
     let all_match = probes.iter().all(|probe| probe.verdict == Verdict::Match);
-    let text = serde_json::to_string_pretty(&json!({ "probes": rows, "all_match": all_match }))?;
+    let text = serde_json::to_string_pretty(&json!({ "probes": rows, "allMatch": all_match }))?;
     Ok(format!("{text}\n"))
 }
 
