@@ -193,6 +193,22 @@ async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
     })
     .await
     .unwrap();
+
+    // What is asked for by an annotation is done once, and the annotation goes.
+    let policy = policy(&json!({}));
+    for (object, annotation) in
+        [(&object, "openmcp.cloud/operation"), (&policy, "dns.openmcp.cloud/operation")]
+    {
+        let asked = json!({ "metadata": { "annotations": { annotation: "reconcile" } } });
+        Reference::of(object).merge(&client, &asked).await.unwrap();
+        wait_until("it is looked at anew", SOON, async || {
+            let object = Reference::of(object).get(&client).await?.unwrap_or_default();
+            let annotations = &object["metadata"]["annotations"];
+            Ok(if annotations.get(annotation).is_none() { Ok(()) } else { Err(annotations.to_string()) })
+        })
+        .await
+        .unwrap();
+    }
     let ended = service.terminate(SOON).await.unwrap();
     assert!(ended.success(), "{ended}");
 }

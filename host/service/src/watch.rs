@@ -103,8 +103,12 @@ pub fn too_many() -> String {
     format!("the API server lists more than {MOST_OBJECTS} objects; none of them is looked at")
 }
 
+/// How long to wait where a server does not say whether it serves a kind.
+const NO_ANSWER_PAUSE: Duration = Duration::from_secs(1);
+
 /// Watches a kind that a server may not have. Where it is not served, or not to us, there are no objects, and it is looked
-/// again after `retry`; a watch would only say that something is wrong.
+/// again after `retry`; a watch would only say that something is wrong. A server that does not answer is asked again soon:
+/// until it does, nobody knows.
 pub async fn watch_if_served<K, T>(
     api: Api<K>,
     retry: Duration,
@@ -122,7 +126,7 @@ pub async fn watch_if_served<K, T>(
         {
             return;
         }
-        tokio::time::sleep(retry).await;
+        tokio::time::sleep(if is_absent { retry } else { retry.min(NO_ANSWER_PAUSE) }).await;
     }
     watch(api, watcher::Config::default(), events, wrap).await;
 }

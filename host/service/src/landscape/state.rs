@@ -76,7 +76,8 @@ impl<M: PolicyModule> Landscape<M> {
         self.clusters.is_some() && self.policies.is_some() && self.access.is_some()
     }
 
-    /// The zones of the policies that are in force, and the reverse zones of their networks; `None` while the policies have not been read.
+    /// The zones of the policies that are in force, and the reverse zones of their networks; `None` while the policies have
+    /// not been read.
     pub(super) fn zones(&self) -> Option<BTreeSet<HostName>> {
         let policies = self.policies.as_ref()?.values().map(|policy| &**policy.policy());
         let in_force = Zones::of(policies).in_force;
