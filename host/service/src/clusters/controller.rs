@@ -172,7 +172,7 @@ impl ClusterController {
             return Next::Again(RETRY);
         }
         match step(&desired, self.leaving.is_some(), self.governed) {
-            Step::Ignore => self.ignore().await,
+            Step::Ignore => self.ignore(),
             Step::Fulfil(policy) => self.fulfil(&desired, policy).await,
             Step::Wait(why) => self.wait(&desired.cluster, why).await,
             Step::Rest => self.rest(&desired.cluster).await,
@@ -273,9 +273,10 @@ impl ClusterController {
                 let Some(summary) = self.summary().await else { return Next::Ended };
                 self.tell_counts(&summary);
             }
+            Step::Ignore => self.connection.close(),
             Step::Wait(_) => {}
             // What is taken back is not wanted again by us.
-            Step::Ignore | Step::Rest | Step::TakeBack => {
+            Step::Rest | Step::TakeBack => {
                 if self.ungovern().await.is_none() {
                     return Next::Ended;
                 }
@@ -286,7 +287,7 @@ impl ClusterController {
     }
 
     /// The recorder forgets the policy, and the watches end; `None` when the recorder has ended.
-    pub(super) async fn ungovern(&mut self) -> Option<()> {
+    async fn ungovern(&mut self) -> Option<()> {
         if std::mem::take(&mut self.governed) {
             self.settings.commands.send(Command::Ungovern(self.id.clone())).await.ok()?;
         }

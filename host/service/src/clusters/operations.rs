@@ -29,11 +29,13 @@ impl Heard {
 
 impl ClusterController {
     /// See [`super::step::Step::Ignore`].
-    pub(super) async fn ignore(&mut self) -> Next {
+    pub(super) fn ignore(&mut self) -> Next {
         // What was said and is not written yet is not written any more.
         self.settings.statuses.forget(&self.object());
         self.tells.counts.send_replace(ClusterCounts::default());
-        if self.ungovern().await.is_none() { Next::Ended } else { Next::Again(RESYNC) }
+        // What was decided stays decided: whoever takes that back would change what is to be left alone.
+        self.connection.close();
+        Next::Again(RESYNC)
     }
 
     /// Has everything begin anew for the cluster where somebody asks for it: what was kept of it is forgotten with this
