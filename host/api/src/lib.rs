@@ -38,7 +38,7 @@ pub use dns_service_config::{
 pub use forward::{ForwardSpec, Forwarding};
 pub use gateway_service_config::{GatewayDomain, GatewayServiceConfig, gateway_domain, with_gateway_layout};
 pub use operation::{DNS_OPERATION_ANNOTATION, OPERATION_ANNOTATION, Operation, ignored_by, operation};
-pub use phase::{Phase, READY, all_in_one, without_ready};
+pub use phase::{Phase, READY, conditions_with_ready, not_well, without_ready};
 pub use upstream::UpstreamFields;
 
 /// Field manager of everything that the service applies.

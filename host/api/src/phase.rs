@@ -1,5 +1,7 @@
 //! What conditions come to, in the words that openMCP's common status and tools that wait for an object have for it.
 
+use std::iter;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,16 +37,30 @@ impl Phase {
     }
 }
 
-/// What findings come to: the first that is wrong, else the first that is not known, else that all is well.
+/// The first finding that is wrong, else the first that is not known; `None` where all is well.
+pub fn not_well<'f, N>(findings: impl Iterator<Item = (N, &'f Finding)> + Clone) -> Option<(N, &'f Finding)> {
+    let first = |status: Option<bool>| findings.clone().find(|(_, finding)| finding.status == status);
+    first(Some(false)).or_else(|| first(None))
+}
+
+/// Findings as conditions, after [`READY`], which is what they come to. Transition times are kept as
+/// [`Finding::condition`] does.
 #[must_use]
-pub fn all_in_one(findings: &[(&str, &Finding)]) -> Finding {
-    let first = |status: Option<bool>| findings.iter().find(|(_, finding)| finding.status == status);
-    match first(Some(false)).or_else(|| first(None)) {
-        Some((name, finding)) => Finding {
-            status: finding.status,
-            reason: finding.reason,
-            message: format!("{name}: {}", finding.message),
-        },
+pub fn conditions_with_ready(
+    findings: &[(&str, &Finding)],
+    generation: i64,
+    previous: &[Condition],
+) -> Vec<Condition> {
+    let ready = all_in_one(findings);
+    let all = iter::once((READY, &ready)).chain(findings.iter().copied());
+    all.map(|(name, finding)| finding.condition(name, Some(generation), previous)).collect()
+}
+
+fn all_in_one(findings: &[(&str, &Finding)]) -> Finding {
+    match not_well(findings.iter().copied()) {
+        Some((name, Finding { status, reason, message })) => {
+            Finding { status: *status, reason: *reason, message: format!("{name}: {message}") }
+        }
         None => Finding::good("all conditions are true"),
     }
 }

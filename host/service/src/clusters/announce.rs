@@ -2,6 +2,7 @@
 //! people know who look after clusters (`internal/controllers/cluster/controller.go` of platform-service-dns).
 
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
+use openmcp_dns_api::not_well;
 
 use super::controller::ClusterController;
 use crate::duties::Findings;
@@ -23,12 +24,14 @@ impl ClusterController {
 
 /// What there is to say of findings; nothing while some is not known yet.
 fn said(findings: &Findings) -> Option<(Reason, String)> {
-    if let Some((duty, finding)) = findings.iter().find(|(_, finding)| finding.status == Some(false)) {
-        let Finding { status: _, reason, message } = finding;
-        return Some((trouble(*duty, *reason)?, format!("{}: {message} ({reason})", duty.as_str())));
+    match not_well(findings.iter()) {
+        Some((duty, Finding { status: Some(false), reason, message })) => {
+            Some((trouble(*duty, *reason)?, format!("{}: {message} ({reason})", duty.as_str())))
+        }
+        Some(_) => None,
+        None if findings.is_empty() => None,
+        None => Some((Reason::Reconciled, "all conditions of its ClusterDNS are true".to_owned())),
     }
-    let is_well = !findings.is_empty() && findings.values().all(|finding| finding.status == Some(true));
-    is_well.then(|| (Reason::Reconciled, "all conditions of its ClusterDNS are true".to_owned()))
 }
 
 /// With what something is wrong; `None` where that is no trouble.

@@ -1,11 +1,10 @@
 //! Writes `ClusterDNS` objects: what the service did for each cluster.
 
 use std::collections::BTreeMap;
-use std::iter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use openmcp_dns_core::cluster::ClusterId;
@@ -15,7 +14,7 @@ use super::statuses::{Object, Said};
 use crate::api_client;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_api::{
-    CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER, Phase, READY, all_in_one,
+    CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, FIELD_MANAGER, Phase, conditions_with_ready,
 };
 
 /// What is known of one cluster.
@@ -50,13 +49,8 @@ impl Said for ClusterReport {
 
     fn status(&self, previous: &ClusterDNSStatus) -> ClusterDNSStatus {
         let Self { cluster, findings, status } = self;
-        let generation = Some(status.observed_generation);
-        let condition = |(duty, finding): (&DutyName, &Finding)| {
-            finding.condition(duty.as_str(), generation, &previous.conditions)
-        };
         let named: Vec<_> = findings.iter().map(|(duty, finding)| (duty.as_str(), finding)).collect();
-        let ready = all_in_one(&named).condition(READY, generation, &previous.conditions);
-        let conditions: Vec<Condition> = iter::once(ready).chain(findings.iter().map(condition)).collect();
+        let conditions = conditions_with_ready(&named, status.observed_generation, &previous.conditions);
         let phase = Phase::of(&conditions, cluster.metadata.deletion_timestamp.is_some());
         ClusterDNSStatus { conditions, phase, ..status.clone() }
     }
@@ -139,6 +133,7 @@ mod tests {
     use k8s_openapi::jiff::Timestamp;
 
     use super::*;
+    use openmcp_dns_api::READY;
     use openmcp_dns_api::conditions::Reason;
 
     fn report(findings: impl IntoIterator<Item = (DutyName, Finding)>) -> ClusterReport {

@@ -1,6 +1,5 @@
 //! Writes the status of the `DNSServiceConfig`.
 
-use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +7,9 @@ use async_trait::async_trait;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use openmcp_dns_api::conditions::Finding;
-use openmcp_dns_api::{DNSServiceConfig, DNSServiceConfigStatus, FIELD_MANAGER, Phase, READY, all_in_one};
+use openmcp_dns_api::{
+    DNSServiceConfig, DNSServiceConfigStatus, FIELD_MANAGER, Phase, conditions_with_ready,
+};
 use serde_json::json;
 
 use super::statuses::{Object, Said};
@@ -51,12 +52,8 @@ impl Said for ConfigReport {
     fn status(&self, previous: &DNSServiceConfigStatus) -> DNSServiceConfigStatus {
         let Self { config, findings, addresses } = self;
         let generation = config.metadata.generation.unwrap_or_default();
-        let condition = |(name, finding): &(&'static str, Finding)| {
-            finding.condition(name, Some(generation), &previous.conditions)
-        };
         let named: Vec<_> = findings.iter().map(|(name, finding)| (*name, finding)).collect();
-        let ready = all_in_one(&named);
-        let conditions: Vec<_> = iter::once(&(READY, ready)).chain(findings).map(condition).collect();
+        let conditions = conditions_with_ready(&named, generation, &previous.conditions);
         DNSServiceConfigStatus {
             observed_generation: generation,
             phase: Phase::of(&conditions, config.metadata.deletion_timestamp.is_some()),
