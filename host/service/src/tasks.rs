@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
@@ -63,6 +64,14 @@ impl Panics {
             Some(panic) => std::panic::resume_unwind(panic),
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Waits until then; for ever where there is nothing to wait for.
+pub async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,7 +19,8 @@ use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 /// How long one attempt waits for the records to be gone; most are gone in a few milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// How long one attempt may take to take away what was said in the cluster, in the status of routes and in reports: some thousand go in that time.
+/// How long one attempt may take to take away what was said in the cluster, in the status of routes and in reports: some
+/// thousand go in that time.
 const REMOVING: Duration = Duration::from_secs(20);
 
 /// Has a cluster's records kept, and withdrawn.
@@ -87,8 +88,8 @@ impl Duty for Record {
     }
 }
 
-/// Takes what was said of names from the routes that claimed them, and the reports. Where there is no way into the cluster, there is
-/// nothing to be done: in most cases, they go with it.
+/// Takes what was said of names from the routes that claimed them, and the reports. Where there is no way into the cluster,
+/// there is nothing to be done: in most cases, they go with it.
 async fn untold(context: &UndoContext<'_>) -> Undone {
     let Way::Open { client, .. } = context.way else { return Undone::Done };
     let removed = async {

@@ -22,6 +22,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::leadership::Leadership;
 use crate::record::Command;
+use crate::tasks::until;
+use crate::watch::tell;
 use reports::Reports;
 
 pub use reports::{all, remove};
@@ -137,11 +139,7 @@ impl ReportWriter {
             ),
             (Standing::Fine, _) => ReportsStanding::Fine,
         };
-        self.standing.send_if_modified(|told| {
-            let is_news = *told != standing;
-            *told = standing;
-            is_news
-        });
+        tell(&self.standing, standing);
     }
 }
 
@@ -165,13 +163,5 @@ fn begin(
             }
             .boxed(),
         });
-    }
-}
-
-/// Waits until then; for ever where there is nothing to wait for.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

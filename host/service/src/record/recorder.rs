@@ -18,7 +18,7 @@ use super::messages::{Command, Received};
 use super::writes::Writes;
 use crate::leadership::Leadership;
 use crate::observe::{ObservationsReceiver, Taken};
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, until};
 
 /// How much is taken together before anything is planned.
 const BATCH: usize = 512;
@@ -242,13 +242,5 @@ impl Recorder {
             }
             self.handle(recording::Input::Written(written));
         }
-    }
-}
-
-/// Waits until then; for ever where there is nothing to wait for.
-async fn until(due: Option<std::time::Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }

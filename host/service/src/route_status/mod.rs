@@ -26,6 +26,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::leadership::Leadership;
 use crate::probe::{ProberHandle, Servers};
 use crate::record::Command;
+use crate::tasks::until;
+use crate::watch::tell;
 use entries::Entries;
 
 pub use entries::{remove, with_entries};
@@ -163,12 +165,7 @@ impl RouteStatusWriter {
 
     /// The same trouble is told once, whichever routes have it.
     fn tell(&self, forbidden: &BTreeMap<Kind, String>) {
-        let trouble = forbidden.values().next().cloned();
-        self.trouble.send_if_modified(|told| {
-            let is_news = *told != trouble;
-            *told = trouble;
-            is_news
-        });
+        tell(&self.trouble, forbidden.values().next().cloned());
     }
 }
 
@@ -177,13 +174,5 @@ impl Drop for RouteStatusWriter {
         if let Some(prober) = &self.prober {
             prober.unfollow(&self.cluster);
         }
-    }
-}
-
-/// Waits until then; for ever where there is nothing to wait for.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
