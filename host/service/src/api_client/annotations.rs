@@ -5,9 +5,22 @@ use std::fmt::Debug;
 use kube::api::{Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Resource, ResourceExt as _};
-use openmcp_dns_api::FIELD_MANAGER;
+use openmcp_dns_api::{FIELD_MANAGER, Operation};
+use openmcp_dns_core::chain;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+
+/// Takes the annotation away by which an object was to be looked at anew. Where the API server refuses, that is logged: the
+/// next look at the object tries again.
+pub async fn take_reconcile<K>(api: &Api<K>, name: &str, annotation: &str)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    if let Err(error) = use_up(api, name, annotation, Operation::Reconcile.as_str()).await {
+        let kind = K::kind(&());
+        tracing::warn!(%kind, name, error = chain(&error), annotation, "unable to remove an annotation");
+    }
+}
 
 /// Removes an annotation, unless it has another value by now or the object is gone; gives whether it did.
 ///

@@ -26,7 +26,7 @@ use kube::client::Body;
 use thiserror::Error;
 use tokio::time::{Sleep, sleep, timeout};
 
-pub use annotations::use_up;
+pub use annotations::{take_reconcile, use_up};
 pub use at_most::at_most;
 pub use finalizers::set_finalizers;
 pub use of_leader::of_leader;

@@ -38,7 +38,7 @@ use tokio::time::Instant;
 use self::certificates::{AUTHORITY, Issued};
 use self::inputs::Inputs;
 use self::observed::Observed;
-use crate::api_client::use_up;
+use crate::api_client::take_reconcile;
 use crate::apply::{Applier, Rendered};
 use crate::central::Zones;
 use crate::certificates::{CertificateError, Keeper, Lifetimes};
@@ -136,7 +136,11 @@ impl Deployer {
                 }
                 Some(Some(config)) => {
                     let config = Arc::clone(config);
-                    self.use_up_wish(&config).await;
+                    // Everything is looked at anew each time.
+                    if let Some((Operation::Reconcile, annotation)) = operation(&*config) {
+                        let api = Api::<DNSServiceConfig>::all(self.platform.clone());
+                        take_reconcile(&api, &self.config_name, annotation).await;
+                    }
                     let (finding, addresses) = self.once(&config, &inputs.zones(), &*etcd).await;
                     if let Ok(addresses) = &addresses {
                         tell(&self.addresses, addresses.clone());
@@ -186,16 +190,6 @@ impl Deployer {
         if let Err(error) = api.patch(&self.config_name, &params, &Patch::Apply(&object)).await {
             let error = openmcp_dns_core::chain(&error);
             tracing::warn!(name = self.config_name, error, "unable to make the DNSServiceConfig");
-        }
-    }
-
-    /// Takes the annotation away that asks for everything to be looked at anew, which is done each time.
-    async fn use_up_wish(&self, config: &DNSServiceConfig) {
-        let Some((asked @ Operation::Reconcile, annotation)) = operation(config) else { return };
-        let api = Api::<DNSServiceConfig>::all(self.platform.clone());
-        if let Err(error) = use_up(&api, &self.config_name, annotation, asked.as_str()).await {
-            let error = openmcp_dns_core::chain(&error);
-            tracing::warn!(name = self.config_name, error, annotation, "unable to remove an annotation");
         }
     }
 

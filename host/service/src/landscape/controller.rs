@@ -30,8 +30,8 @@ use crate::report::statuses::Statuses;
 use crate::settings::Settings;
 use crate::watch::tell;
 use crate::watch::{watch, watch_if_served};
+use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_api::conditions::now;
-use openmcp_dns_api::{DNSPolicy, Operation};
 use openmcp_dns_modules::ModuleLoader;
 
 /// How often the status of policies is told, and looked at which module is to be loaded again.
@@ -164,7 +164,7 @@ impl LandscapeController {
                 Effect::ClusterDnsLost(id) => {
                     self.settings.statuses.lost(&(id.namespace.clone(), id.name.clone()))
                 }
-                Effect::Reconciled(policy, annotation) => self.use_up_wish(policy, annotation),
+                Effect::Reconciled(policy, annotation) => self.take_reconcile(policy, annotation),
                 Effect::Confirm(id, token) => {
                     // The recorder ends only when the service does.
                     let _ = self.settings.commands.send(Command::Confirm(id, token)).await;
@@ -177,17 +177,12 @@ impl LandscapeController {
     }
 
     /// Takes the annotation away that has asked for a policy to be looked at anew.
-    fn use_up_wish(&self, policy: String, annotation: &'static str) {
+    fn take_reconcile(&self, policy: String, annotation: &'static str) {
         if !self.settings.leadership.is_leading() {
             return;
         }
         let api: Api<DNSPolicy> = Api::all(self.settings.platform.clone());
-        self.settings.tasks.spawn(async move {
-            let asked = Operation::Reconcile.as_str();
-            if let Err(error) = api_client::use_up(&api, &policy, annotation, asked).await {
-                tracing::warn!(policy, error = chain(&error), annotation, "unable to remove an annotation");
-            }
-        });
+        self.settings.tasks.spawn(async move { api_client::take_reconcile(&api, &policy, annotation).await });
     }
 
     /// Takes a confirmation away that was used: one that stands there for ever looks as if it would hold for
