@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -32,20 +34,25 @@ async fn installed(crds: &Api<CustomResourceDefinition>) -> Vec<(String, Option<
     listed.items.iter().map(|crd| (crd.name_any(), crd.resource_version())).collect()
 }
 
+/// The operator's own kinds and its namespace come; gives the option by which the service finds the API server.
+async fn with_operator(api: &ApiServer, folder: &Path) -> String {
+    let client = api.client();
+    let all = output_of(&["crds", "--with-cluster"]).unwrap();
+    let clusters = all.split("---\n").filter(|text| text.contains("clusters.clusters.openmcp.cloud"));
+    apply_crds(&client, &clusters.map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
+    apply(&client, &namespace("openmcp-system")).await.unwrap();
+    let kubeconfig = folder.join("kubeconfig");
+    std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    format!("--kubeconfig={}", kubeconfig.display())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_starts_the_service_with_nothing_else_there() {
     let folder = tempfile::tempdir().unwrap();
     let logs = folder.path().join("logs");
     let api = ApiServer::start("platform", "10.96.0.0/16", folder.path(), &logs).await.unwrap();
     let client = api.client();
-    // The operator's own kinds, and its namespace.
-    let all = output_of(&["crds", "--with-cluster"]).unwrap();
-    let clusters = all.split("---\n").filter(|text| text.contains("clusters.clusters.openmcp.cloud"));
-    apply_crds(&client, &clusters.map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
-    apply(&client, &namespace("openmcp-system")).await.unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
-    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let kubeconfig = with_operator(&api, folder.path()).await;
 
     let init = || run(&[["init"].as_slice(), &OPERATOR, &[&kubeconfig]].concat()).unwrap();
     let output = init();
@@ -101,14 +108,7 @@ async fn the_operator_starts_the_service_with_nothing_else_there() {
 /// The sets of purposes, and the selectors with what they select, of upstream's own tests
 /// (`internal/controllers/cluster/testdata/purposeselector`), of which an API server with upstream's schema takes out what is
 /// nested.
-const SETS: [(&str, &[&str]); 6] = [
-    ("a", &["foo"]),
-    ("b", &["bar", "foo"]),
-    ("c", &["foo", "foo"]),
-    ("d", &[]),
-    ("e", &["bar"]),
-    ("f", &["foobar"]),
-];
+const PURPOSES: &str = include_str!("../../host/api/tests/purposes.json");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
@@ -126,24 +126,20 @@ async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
             "spec": { "baseDomain": "openmcp.cluster", "clusterSelector": { "purposeSelector": selector } },
         })
     };
-    for (selector, expected) in [
-        (foo.clone(), "abc"),
-        (json!({ "and": [foo, bar] }), "b"),
-        (json!({ "or": [foo, bar] }), "abce"),
-        (json!({ "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] }), "ace"),
-        (json!({ "not": foo }), "def"),
-        (json!({}), "abcdef"),
-        (json!({ "and": [foo, {}] }), "abc"),
-    ] {
-        apply(&client, &policy(&selector)).await.unwrap();
+    let vectors: Value = serde_json::from_str(PURPOSES).unwrap();
+    let sets: BTreeMap<String, Vec<String>> = serde_json::from_value(vectors["sets"].clone()).unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!((sets.len(), cases.len()), (6, 7));
+    for case in cases {
+        apply(&client, &policy(&case["selector"])).await.unwrap();
         let kept: DNSPolicy = Api::all(client.clone()).get("landscape").await.unwrap();
-        let selector_kept = kept.spec.cluster_selector.unwrap();
-        let selected = SETS.iter().filter(|(_, purposes)| {
+        let selector = kept.spec.cluster_selector.unwrap();
+        let selected = sets.iter().filter(|(_, purposes)| {
             let mut cluster = Cluster::new("c", Default::default());
-            cluster.spec.purposes = purposes.iter().map(ToString::to_string).collect();
-            selector_kept.selects(&cluster)
+            cluster.spec.purposes.clone_from(purposes);
+            selector.selects(&cluster)
         });
-        assert_eq!(selected.map(|(name, _)| *name).collect::<String>(), expected, "{selector}");
+        assert_eq!(selected.map(|(name, _)| &**name).collect::<String>(), case["selects"], "{case}");
     }
     let deep = json!({ "not": { "not": { "not": { "not": foo } } } });
     let refused = format!("{:#}", apply(&client, &policy(&deep)).await.unwrap_err());
@@ -172,13 +168,7 @@ async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
         assert_eq!(kept["spec"][field], *value, "{field}");
     }
 
-    let clusters = output_of(&["crds", "--with-cluster"]).unwrap();
-    let clusters = clusters.split("---\n").filter(|text| text.contains("clusters.clusters.openmcp.cloud"));
-    apply_crds(&client, &clusters.map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
-    apply(&client, &namespace("openmcp-system")).await.unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
-    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let kubeconfig = with_operator(&api, folder.path()).await;
     let metrics = format!("--metrics-bind-address={}", free_address().unwrap());
     let environment = [("POD_NAME", "ps-dns-0"), ("POD_NAMESPACE", "openmcp-system")];
     let arguments = [["run"].as_slice(), &OPERATOR, &[&metrics, &kubeconfig]].concat();

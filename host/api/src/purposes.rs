@@ -80,35 +80,22 @@ fn level(levels: usize) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// The sets of purposes and the selectors of upstream's own tests
     /// (`internal/controllers/cluster/testdata/purposeselector`).
     #[test]
     fn it_selects_what_upstream_selects() {
-        let sets: [(&str, &[&str]); 6] = [
-            ("a", &["foo"]),
-            ("b", &["bar", "foo"]),
-            ("c", &["foo", "foo"]),
-            ("d", &[]),
-            ("e", &["bar"]),
-            ("f", &["foobar"]),
-        ];
-        let (foo, bar) = (json!({ "name": "foo" }), json!({ "name": "bar" }));
-        for (selector, expected) in [
-            (foo.clone(), "abc"),
-            (json!({ "and": [foo, bar] }), "b"),
-            (json!({ "or": [foo, bar] }), "abce"),
-            (json!({ "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] }), "ace"),
-            (json!({ "not": foo }), "def"),
-            (json!({}), "abcdef"),
-            (json!({ "and": [foo, {}] }), "abc"),
-        ] {
-            let parsed: PurposeSelector = serde_json::from_value(selector.clone()).unwrap();
-            let selected = sets.iter().filter(|(_, purposes)| {
-                parsed.selects(&purposes.iter().map(ToString::to_string).collect::<Vec<_>>())
-            });
-            assert_eq!(selected.map(|(name, _)| *name).collect::<String>(), expected, "{selector}");
+        let vectors: Value = serde_json::from_str(include_str!("../tests/purposes.json")).unwrap();
+        let sets: BTreeMap<String, Vec<String>> = serde_json::from_value(vectors["sets"].clone()).unwrap();
+        let cases = vectors["cases"].as_array().unwrap();
+        assert_eq!((sets.len(), cases.len()), (6, 7));
+        for case in cases {
+            let selector: PurposeSelector = serde_json::from_value(case["selector"].clone()).unwrap();
+            let selected = sets.iter().filter(|(_, purposes)| selector.selects(purposes));
+            assert_eq!(selected.map(|(name, _)| &**name).collect::<String>(), case["selects"], "{case}");
         }
     }
 
