@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{Done, run};
+use support::{Done, document, run};
 
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kit/tests/conformance");
 
@@ -19,8 +19,7 @@ fn conformance(folder: &Path, arguments: &[&str]) -> Done {
 
 /// How each case came out.
 fn outcomes(done: &Done) -> BTreeMap<String, Value> {
-    let report: Value =
-        serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"));
+    let report = document("conformance", &done.stdout);
     let cases = report["cases"].as_array().unwrap().iter();
     cases.map(|case| (case["case"].as_str().unwrap().to_owned(), case.clone())).collect()
 }

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod support;
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use support::document;
 
 const COREFILE: &str = "\
 .:53 {
@@ -73,12 +76,12 @@ fn a_file_that_is_left_alone_has_its_line_underlined() {
 #[test]
 fn programs_get_json() {
     let (checked, _) = run(COREFILE, &["check", "--output", "json"]);
-    let said: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let said = document("corefile", str::from_utf8(&checked.stdout).unwrap());
     assert_eq!(said[0]["warnings"][0]["line"], 3, "{said:#}");
     assert_eq!((&said[0]["file"], &said[0]["refused"]), (&json!("Corefile"), &Value::Null));
     let (refused, _) = run(".:53 {\n    errors\n", &["check", "--output", "json"]);
     assert_eq!(refused.status.code(), Some(1));
-    let said: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let said = document("corefile", str::from_utf8(&refused.stdout).unwrap());
     assert_eq!(said[0]["refused"]["line"], 2, "{said:#}");
     assert!(said[0]["refused"]["hint"].is_string(), "{said:#}");
 }

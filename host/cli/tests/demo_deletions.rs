@@ -105,3 +105,27 @@ fn a_cluster_without_a_folder_gets_one_and_publishes() {
     assert_eq!(demo.ask(name), ["172.18.201.77"]);
     demo.end("-TERM");
 }
+
+#[test]
+fn the_names_of_a_cluster_whose_folder_is_away_stay() {
+    let (landscape, elsewhere) = (copy_of_the_example(), tempfile::tempdir().unwrap());
+    let mut demo = Running::start(landscape.path());
+    let (folder, away) = (landscape.path().join("workload01"), elsewhere.path().join("workload01"));
+    let reachable = |status: &'static str| {
+        move |event: &Value| {
+            event["cluster"] == "workload01" && event["type"] == "Reachable" && event["status"] == status
+        }
+    };
+    fs::rename(&folder, &away).unwrap();
+    demo.event("condition", reachable("False"));
+    assert_eq!(demo.ask("svc-abc123.workload01.openmcp.cluster"), ["172.18.201.1"]);
+    // What has changed meanwhile counts when it is back.
+    let name = "meanwhile.workload01.openmcp.cluster";
+    fs::write(away.join("meanwhile.yaml"), ingress(name)).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    demo.all(&[
+        ("condition", &reachable("True")),
+        ("answered", &|event| event["name"] == name && event["how"] == "added"),
+    ]);
+    demo.end("-TERM");
+}

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{BINARY, Running, ask, copy_of_the_example, example, ingress, masked, run};
+use support::{BINARY, Running, ask, copy_of_the_example, document, example, ingress, masked, run};
 
 const NAME: &str = "svc-abc123.workload01.openmcp.cluster";
 
@@ -24,7 +24,7 @@ fn once_shows_the_whole_landscape_and_ends_well() {
 fn once_gives_one_json_document() {
     let done = run(&["demo", example(), "--once", "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
-    let mut overview: Value = serde_json::from_str(&done.stdout).unwrap();
+    let mut overview = document("demo", &done.stdout);
     for probe in overview["probes"].as_array_mut().unwrap() {
         assert!(probe["tookMilliseconds"].is_f64());
         probe["tookMilliseconds"] = Value::from("TIME");

@@ -7,8 +7,7 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 
-use serde_json::Value;
-use support::{Running, copy_of_the_example, example, run};
+use support::{Running, copy_of_the_example, document, example, run};
 
 const NAME: &str = "svc-abc123.workload01.openmcp.cluster";
 
@@ -35,7 +34,7 @@ fn every_end_of_a_way_in_the_example_is_explained() {
 fn programs_get_one_json_document() {
     let done = run(&["explain", NAME, example(), "--output", "json"]);
     assert_eq!(done.code, 1, "{done:?}");
-    let explanation: Value = serde_json::from_str(&done.stdout).unwrap();
+    let explanation = document("explain", &done.stdout);
     insta::assert_snapshot!(serde_json::to_string_pretty(&explanation).unwrap());
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{example, run};
+use support::{document, example, run};
 
 const NAME: &str = "wiki.workload01.openmcp.cluster";
 
@@ -94,7 +94,7 @@ fn the_history_of_a_name_is_told_to_people_and_programs() {
     assert!(done.stderr.contains("lines of the log that cannot be read: 1"), "{done:?}");
     insta::assert_snapshot!(done.stdout);
     let done = run(&["history", NAME, "--log", text(log.path()), "--output", "json"]);
-    let history: Value = serde_json::from_str(&done.stdout).unwrap();
+    let history = document("history", &done.stdout);
     assert_eq!(history["events"].as_array().unwrap().len(), 7);
     assert_eq!(history["claims"][0]["since"], "2026-01-01T12:00:00.000Z");
     assert_eq!(history["recorded"]["revision"], 11);
@@ -151,7 +151,7 @@ fn another_module_is_asked_the_same_questions() {
     assert_eq!(code, 1, "{text}");
     insta::assert_snapshot!(text);
     let (code, text) = replay(&["--config", r#"{"ttlSeconds":30}"#, "--output", "json"]);
-    let document: Value = serde_json::from_str(&text).unwrap();
+    let document = document("policy-replay", &text);
     assert_eq!((code, &document["differences"][0]["difference"]), (1, &json!("other records")));
     let (code, text) = replay(&["--config", r#"{"unknown":30}"#]);
     assert_eq!(code, 2, "{text}");

@@ -6,8 +6,7 @@ mod support;
 
 use std::fs;
 
-use serde_json::Value;
-use support::{copy_of_the_example, example, ingress, run};
+use support::{copy_of_the_example, document, example, ingress, run};
 
 #[test]
 fn a_change_is_shown_to_people_programs_and_reviewers() {
@@ -27,7 +26,7 @@ fn a_change_is_shown_to_people_programs_and_reviewers() {
     }
     insta::assert_snapshot!(all);
     let done = run(&["plan", example(), folder, "--output", "json"]);
-    let plan: Value = serde_json::from_str(&done.stdout).unwrap();
+    let plan = document("plan", &done.stdout);
     assert_eq!(plan["names"].as_array().unwrap().len(), 3, "{plan:#}");
     assert_eq!(plan["notPublished"][0]["code"], "outside-domain");
 }

@@ -10,7 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
-use support::{Done, Running, command, copy_of_the_example, example, run};
+use support::{Done, Running, command, copy_of_the_example, document, example, run};
 
 const NAME: &str = "svc-abc123.workload01.openmcp.cluster";
 const ALIAS: &str = "shop.workload02.openmcp.cluster";
@@ -115,7 +115,7 @@ fn several_servers_are_measured_by_the_first() {
     let servers = format!("{},{}", first.server, second.server);
     let done = run(&["probe", NAME, ALIAS, "--server", &servers, "--output", "json"]);
     assert_eq!(done.code, 1, "{done:?}");
-    let result: Value = serde_json::from_str(&done.stdout).unwrap();
+    let result = document("probe", &done.stdout);
     assert_eq!(result["allMatch"], false);
     let verdicts: Vec<(&str, &str)> = result["probes"]
         .as_array()
@@ -155,7 +155,7 @@ fn an_answer_that_does_not_fit_into_a_datagram_is_asked_for_over_tcp() {
     let large = "large.workload01.openmcp.cluster";
     let done = run(&["probe", large, "--type", "AAAA", "--server", &server, "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
-    let result: Value = serde_json::from_str(&done.stdout).unwrap();
+    let result = document("probe", &done.stdout);
     // 60 records of 28 bytes are more than the 1232 bytes that fit into a datagram.
     assert_eq!(result["probes"][0]["answer"].as_str().unwrap().split(' ').count(), 60);
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::Kind;
@@ -43,12 +44,12 @@ macro_rules! shared {
 
 /// Name of a `Cluster` object on the platform cluster. A clone shares its texts: nearly everything that is known of
 /// a name says to which cluster it belongs.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "ClusterName", into = "ClusterName")]
 pub struct ClusterId(Arc<ClusterName>);
 
 /// The parts of a [`ClusterId`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterName {
     /// Namespace of the `Cluster` object.
     pub namespace: String,
@@ -100,7 +101,7 @@ impl fmt::Display for ClusterId {
 }
 
 /// What a policy may know of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterFacts {
     /// Which cluster.
     pub id: ClusterId,
@@ -111,7 +112,7 @@ pub struct ClusterFacts {
 }
 
 /// An object that claims host names, within its cluster. A clone shares its texts.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct SourceRef(Arc<SourceName>);
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::SourceRef;
@@ -13,7 +14,7 @@ use crate::resolve::Claim;
 
 /// Something that a module can ask to be told of each claim. What nobody asks for is neither looked up nor part of
 /// the question: no claim is asked about anew because it changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Detail {
     /// Labels of the object's namespace.
@@ -29,7 +30,7 @@ pub enum Detail {
 }
 
 /// What a module has asked for of one claim; the rest is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Details {
     /// Labels of the object's namespace.
@@ -43,7 +44,7 @@ pub struct Details {
 }
 
 /// A listener that serves a name for the object that claims it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ServingListener {
     /// The Gateway that has it, itself or by a ListenerSet.
     pub gateway: ServingGateway,
@@ -56,7 +57,7 @@ pub struct ServingListener {
 }
 
 /// The Gateway of a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ServingGateway {
     /// Its namespace.
     pub namespace: String,
@@ -69,7 +70,7 @@ pub struct ServingGateway {
 }
 
 /// What an object leads to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// Empty for the core group.
     pub group: String,
@@ -84,7 +85,7 @@ pub struct Backend {
 }
 
 /// How many names were published when a claim was first asked about, without its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedNames {
     /// By objects in the namespace of the claim's.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -22,7 +23,7 @@ pub const MAX_LABEL_BYTES: usize = 63;
 /// A value of this type has been checked, so it can become an etcd key or a DNS message without
 /// a second look: it holds no `/`, no empty label and no label or name that is too long. A clone shares
 /// its text: a name stands in several tables, and there may be a million of them.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(Arc<str>);
 

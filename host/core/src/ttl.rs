@@ -1,5 +1,6 @@
 //! Times to live.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Shortest time to live in seconds that is published.
@@ -8,7 +9,7 @@ pub const MIN_TTL_SECONDS: u32 = 1;
 pub const MAX_TTL_SECONDS: u32 = 86_400;
 
 /// Within which times to live are published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TtlBounds {
     /// In seconds, at least [`MIN_TTL_SECONDS`].

@@ -23,10 +23,11 @@ use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::Claim;
 use openmcp_dns_core::srv_records::WithSrvRecords;
 use openmcp_dns_policy::Module;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What another module would decide otherwise.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replay {
     /// Questions that stand in the log.
@@ -42,7 +43,7 @@ pub struct Replay {
 }
 
 /// A cluster that would have another domain.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherDomain {
     /// The cluster.
@@ -56,7 +57,7 @@ pub struct OtherDomain {
 }
 
 /// A question that would be decided otherwise.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Differing {
     /// When it was answered.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is wrong, by file or folder.
 pub type Problems = BTreeMap<String, Vec<Problem>>;
 
 /// What is wrong with a file or a folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// Line in the file, from 1, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]

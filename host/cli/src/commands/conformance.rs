@@ -1,14 +1,16 @@
 //! `openmcp-dns conformance`: cases with known answers, through the resolver of the service.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use openmcp_dns_kit::conformance::{self, Outcome, ReadError, Report, Tally};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::terminal::ending::or_code;
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, print, render, table};
+use crate::terminal::output::{OutputFormat, json, print, render, table};
 
 /// What the exit code says when the cases could not be read.
 const WRONG_USE: u8 = 2;
@@ -49,7 +51,7 @@ fn conform(ConformanceArgs { folder, output }: &ConformanceArgs) -> anyhow::Resu
     let report = Report::of(&conformance::read(folder).with_hint(next_step)?);
     print(&match output {
         OutputFormat::Text => text(&report),
-        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&json(&report))?),
+        OutputFormat::Json => json(&Document::of(&report))?,
     })?;
     Ok(if report.total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -89,20 +91,75 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn json(report: &Report) -> Value {
-    let tally = |Tally { passed, failed, skipped }: &Tally| json!({ "passed": passed, "failed": failed, "skipped": skipped });
-    let kinds: serde_json::Map<String, Value> =
-        report.kinds.iter().map(|(kind, counts)| (kind.clone(), tally(counts))).collect();
-    let cases: Vec<Value> = report
-        .outcomes
-        .iter()
-        .map(|(id, outcome)| match outcome {
-            Outcome::Passed => json!({ "case": id, "outcome": "passed" }),
-            Outcome::Failed(difference) => {
-                json!({ "case": id, "outcome": "failed", "difference": difference })
-            }
-            Outcome::Skipped(reason) => json!({ "case": id, "outcome": "skipped", "reason": reason }),
-        })
-        .collect();
-    json!({ "total": tally(&report.total), "kinds": kinds, "cases": cases })
+/// How the cases came out.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Document {
+    /// All of them, counted.
+    total: Counts,
+    /// The same by kind: the folder in which a case lies.
+    kinds: BTreeMap<String, Counts>,
+    /// Each case.
+    cases: Vec<Case>,
+}
+
+/// How many came out how.
+#[derive(Serialize, JsonSchema)]
+struct Counts {
+    /// As expected.
+    passed: usize,
+    /// Otherwise.
+    failed: usize,
+    /// Not run.
+    skipped: usize,
+}
+
+/// How one case came out.
+#[derive(Serialize, JsonSchema)]
+struct Case {
+    /// Where it stands below the folder.
+    case: String,
+    /// How it came out.
+    #[serde(flatten)]
+    outcome: CaseOutcome,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+enum CaseOutcome {
+    /// As expected.
+    Passed,
+    /// Otherwise.
+    Failed {
+        /// What is missing (`-`) and what there is instead (`+`).
+        difference: Vec<String>,
+    },
+    /// It was not run.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Document {
+    fn of(report: &Report) -> Self {
+        let cases = report.outcomes.iter().map(|(id, outcome)| Case {
+            case: id.clone(),
+            outcome: match outcome {
+                Outcome::Passed => CaseOutcome::Passed,
+                Outcome::Failed(difference) => CaseOutcome::Failed { difference: difference.clone() },
+                Outcome::Skipped(reason) => CaseOutcome::Skipped { reason: reason.clone() },
+            },
+        });
+        Self {
+            total: Counts::of(&report.total),
+            kinds: report.kinds.iter().map(|(kind, tally)| (kind.clone(), Counts::of(tally))).collect(),
+            cases: cases.collect(),
+        }
+    }
+}
+
+impl Counts {
+    const fn of(&Tally { passed, failed, skipped }: &Tally) -> Self {
+        Self { passed, failed, skipped }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::limits::LimitArgs;
 use super::remote::RemoteArgs;
-use crate::demo::{Settings, run as run_demo};
+use crate::demo::{Settings, Until, run as run_demo};
 use crate::terminal::output::OutputFormat;
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_service::address::parse_listen;
@@ -27,15 +27,18 @@ use openmcp_dns_service::address::parse_listen;
 ///
 /// The demo serves the records with the built-in DNS server and probes each of them. Then it watches the
 /// folder: what is edited, added or deleted changes the answers. A file that cannot be read changes nothing:
-/// what it published before stays. Of an object that stands in two files of a cluster, the one in the first
+/// what it published before stays. A folder that is moved away is a cluster that cannot be reached: its names stay,
+/// too. Of an object that stands in two files of a cluster, the one in the first
 /// file by name counts.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Exit code: 0 when the demo was ended by Ctrl-C or SIGTERM; with --once only if every file could be
-read, every policy is in force and every name is answered as recorded, otherwise 1.
+read, every policy is in force and every name is answered as recorded, otherwise 1; with --tour when each
+step led to what it tells.
 
 Examples:
   openmcp-dns demo examples/landscape
+  openmcp-dns demo examples/landscape --tour
   openmcp-dns demo examples/landscape --once --output json
   openmcp-dns demo examples/landscape --listen 127.0.0.1:5300 --policy my-policy.wasm")]
 pub struct DemoArgs {
@@ -46,6 +49,11 @@ pub struct DemoArgs {
     /// Show the landscape and end, instead of watching the folder
     #[arg(long)]
     once: bool,
+
+    /// Tell the whole story in steps, on a copy of the landscape: Enter shows the next one; where nobody sits at a
+    /// terminal, it comes at once
+    #[arg(long, conflicts_with_all = ["once", "policy"])]
+    tour: bool,
 
     /// `text` for people; `json` for programs: one document with --once, else one line for each event
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
@@ -72,8 +80,15 @@ const TAG_CHECK: Duration = Duration::from_secs(300);
 
 /// Runs the command.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let DemoArgs { folder, once, output, listen, policy, remote, limits } = args;
+    let DemoArgs { folder, once, tour, output, listen, policy, remote, limits } = args;
     let sources =
         SourceOptions { untrusted_http: remote.untrusted_http(), allow_files: true, tag_check: TAG_CHECK };
-    run_demo(Settings { folder, once, output, listen, policy, engine: limits.engine()?, sources }).await
+    let until = if tour {
+        Until::Told
+    } else if once {
+        Until::Shown
+    } else {
+        Until::Stopped
+    };
+    run_demo(Settings { folder, until, output, listen, policy, engine: limits.engine()?, sources }).await
 }

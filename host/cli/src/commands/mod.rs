@@ -29,6 +29,7 @@ mod provider;
 mod reference;
 mod remote;
 mod run;
+mod schema;
 mod serve;
 mod status;
 mod uninstall;
@@ -72,6 +73,7 @@ enum Command {
     Corefile(corefile::CorefileArgs),
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
+    Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     /// Prints docs/cli.md, made of the same texts as --help
     #[command(hide = true)]
@@ -85,9 +87,10 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     start_logging(match &cli.command {
+        // It tells in its own words what the service warns of.
+        Command::Demo(_) => "error,kube_client=off",
         // What it has to say stands in its own output.
-        Command::Demo(_)
-        | Command::Probe(_)
+        Command::Probe(_)
         | Command::Explain(_)
         | Command::Status(_)
         | Command::History(_)
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         | Command::Corefile(_)
         | Command::Crds(_)
         | Command::Manifests(_)
+        | Command::Schema(_)
         | Command::Completions(_)
         | Command::DocsCli => "warn,kube_client=off",
         Command::Run(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
@@ -131,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Corefile(args) => corefile::run(args),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Schema(args) => schema::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
         Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
     };

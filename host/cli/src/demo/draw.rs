@@ -11,7 +11,8 @@ use openmcp_dns_service::probe::Verdict;
 
 use super::answer;
 use super::overview::{
-    ClaimOverview, ClusterOverview, Overview, PolicyOverview, ProbeOverview, ProblemOverview, RecordOverview,
+    ClaimOverview, ClusterOverview, HeldOverview, Overview, PolicyOverview, ProbeOverview, ProblemOverview,
+    RecordOverview,
 };
 use super::policies::DEFAULT_POLICY;
 use super::session::{Claim, ClaimKey, Session};
@@ -24,7 +25,6 @@ impl Session {
     /// Everything that there is to see now.
     pub(super) fn overview(&self, settled: bool) -> Overview {
         let probes = self.probe_overviews();
-        let held = self.statuses.clusters.iter().filter_map(|(id, status)| self.held(id, status));
         Overview {
             landscape: self.folder.display().to_string(),
             policies: self.policy_overviews(),
@@ -34,10 +34,15 @@ impl Session {
             all_match: settled && probes.iter().all(|probe| probe.verdict == Verdict::Match.as_str()),
             probes,
             problems: self.problem_overviews(),
-            held: held.collect(),
+            held: self.all_held(),
             commands: self.commands(),
             settled,
         }
+    }
+
+    /// The deletions that are held.
+    pub(super) fn all_held(&self) -> Vec<HeldOverview> {
+        self.statuses.clusters.iter().filter_map(|(id, status)| self.held(id, status)).collect()
     }
 
     fn policy_overviews(&self) -> Vec<PolicyOverview> {

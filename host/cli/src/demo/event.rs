@@ -1,15 +1,16 @@
 //! Events: what happens while the demo watches.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use openmcp_dns_api::dns_policy::CandidateStatus;
 
 use super::overview::{
-    ClaimOverview, ConditionOverview, HeldOverview, ModuleOverview, Overview, ProblemOverview,
+    ClaimOverview, ConditionOverview, EventOverview, HeldOverview, ModuleOverview, Overview, ProblemOverview,
 };
 
 /// One thing that happened; one line of output.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// The demo has started.
@@ -75,6 +76,25 @@ pub enum Event {
         #[serde(flatten)]
         candidate: CandidateStatus,
     },
+    /// A step of the tour begins.
+    Step(StepOverview),
+    /// The tour has looked where the author of an object looks.
+    Told {
+        /// Name of the cluster.
+        cluster: String,
+        /// What stands there.
+        #[serde(flatten)]
+        found: EventOverview,
+    },
+    /// The tour has asked the DNS server.
+    Asked {
+        /// The name.
+        name: String,
+        /// What was answered.
+        answer: String,
+    },
+    /// The tour is over.
+    ToldAll,
     /// The demo has ended.
     Stopped {
         /// How long it ran.
@@ -86,8 +106,23 @@ pub enum Event {
     },
 }
 
+/// A step of the tour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StepOverview {
+    /// Which step, from 1.
+    pub number: usize,
+    /// Of how many.
+    pub of: usize,
+    /// What it shows.
+    pub title: String,
+    /// What happens, and why.
+    pub why: String,
+    /// The commands that do it.
+    pub done: Vec<String>,
+}
+
 /// A name is answered otherwise than before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Answered {
     /// The name.
@@ -111,7 +146,7 @@ pub struct Answered {
 }
 
 /// A change of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cause {
     /// The object, for example `Gateway/default/example-gateway`.
     pub object: String,

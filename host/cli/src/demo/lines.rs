@@ -5,11 +5,18 @@ use std::fmt::Write as _;
 use openmcp_dns_api::dns_policy::DecisionDifference;
 
 use super::event::{Answered, Cause, Event};
-use super::overview::{ClaimOverview, HeldOverview};
+use super::overview::{ClaimOverview, EventOverview, HeldOverview};
 use super::text::{milliseconds, or_none, overview, reason};
+use super::tour::step_text;
 
 /// Changes that one line lists; a line that nobody reads to its end helps nobody.
 const MOST_CAUSES: usize = 3;
+
+/// What to do after the tour.
+const END_OF_TOUR: &str = "
+That was the tour. `openmcp-dns demo examples/landscape` watches the folder while you edit it, `openmcp-dns
+explain NAME examples/landscape` follows one name, and README.md says how to install the service.
+";
 
 /// An event in one line.
 pub fn event(event: &Event) -> String {
@@ -78,6 +85,12 @@ pub fn event(event: &Event) -> String {
                 candidate.differences.first().map(first_difference).unwrap_or_default()
             ),
         ),
+        Event::Step(step) => return step_text(step),
+        Event::Told { cluster, found: EventOverview { object, reason, note } } => {
+            ("event", format!("{object} of {cluster}  {reason}: {note}"))
+        }
+        Event::Asked { name, answer } => ("asked", format!("{name}  answer: {answer}")),
+        Event::ToldAll => return END_OF_TOUR.to_owned(),
         Event::Stopped { seconds, names, changes } => (
             "stopped",
             format!(

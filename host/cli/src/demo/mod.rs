@@ -28,7 +28,10 @@ mod session;
 mod start;
 mod statuses;
 mod text;
+mod tour;
 mod view;
 mod wanted;
 
-pub use run::{Settings, run};
+pub use event::Event;
+pub use overview::Overview;
+pub use run::{Settings, Until, run};

@@ -156,7 +156,7 @@ mod tests {
     use openmcp_dns_policy::{Engine, Limits};
 
     use super::super::given::Given;
-    use super::super::run::Settings;
+    use super::super::run::{Settings, Until};
     use super::super::start::{first_scan, start};
     use crate::terminal::output::OutputFormat;
 
@@ -164,7 +164,7 @@ mod tests {
     async fn what_was_missed_is_found_in_the_store_and_in_the_status() {
         let settings = Settings {
             folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/landscape").into(),
-            once: true,
+            until: Until::Shown,
             output: OutputFormat::Text,
             listen: "127.0.0.1:0".parse().unwrap(),
             policy: None,

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use openmcp_dns_api::dns_policy::CandidateStatus;
 use openmcp_dns_landscape::Problem;
 
 /// The whole landscape at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Overview {
     /// The folder.
@@ -37,7 +38,7 @@ pub struct Overview {
 }
 
 /// One policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyOverview {
     /// Its name.
@@ -60,7 +61,7 @@ pub struct PolicyOverview {
 }
 
 /// A condition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConditionOverview {
     /// What it is about, for example `Reachable`.
@@ -75,7 +76,7 @@ pub struct ConditionOverview {
 }
 
 /// An Event in a cluster, where the author of an object looks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct EventOverview {
     /// The object that it is about, for example `HTTPRoute/default/example-route`.
     pub object: String,
@@ -86,7 +87,7 @@ pub struct EventOverview {
 }
 
 /// A deletion that waits for a confirmation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldOverview {
     /// Name of the cluster.
@@ -100,7 +101,7 @@ pub struct HeldOverview {
 }
 
 /// A policy module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModuleOverview {
     /// Its name and version.
     pub description: String,
@@ -109,7 +110,7 @@ pub struct ModuleOverview {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterOverview {
     /// Its name, and that of its folder.
@@ -133,7 +134,7 @@ pub struct ClusterOverview {
 }
 
 /// What has become of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClaimState {
     /// It is published.
@@ -162,7 +163,7 @@ impl ClaimState {
 }
 
 /// One host name that one object asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimOverview {
     /// The host name as the object has it.
@@ -182,7 +183,7 @@ pub struct ClaimOverview {
 }
 
 /// One value at one name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordOverview {
     /// The name.
@@ -201,7 +202,7 @@ pub struct RecordOverview {
 }
 
 /// One question, and how it was answered.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeOverview {
     /// The name.
@@ -220,7 +221,7 @@ pub struct ProbeOverview {
 }
 
 /// Something wrong with a file or folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProblemOverview {
     /// The file or folder, below the landscape's folder.
     pub file: String,

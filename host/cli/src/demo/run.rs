@@ -6,25 +6,37 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use openmcp_dns_landscape::folder::Watcher;
+use openmcp_dns_landscape::folder::{Noticed, Watcher};
 use openmcp_dns_modules::SourceOptions;
 use openmcp_dns_policy::Engine;
 
 use super::event::Event;
 use super::given::Given;
+use super::session::Session;
 use super::start::{Started, failure, first_scan, missing_folder_hint, scan_folder, start};
-use super::{lines, text};
+use super::{lines, text, tour};
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 use crate::terminal::shutdown::Shutdown;
+
+/// When the demo ends.
+#[derive(Clone, Copy)]
+pub enum Until {
+    /// When the overview is shown.
+    Shown,
+    /// When the tour is told.
+    Told,
+    /// When somebody ends it.
+    Stopped,
+}
 
 /// What the demo is to do.
 #[derive(Clone)]
 pub struct Settings {
     /// The landscape.
     pub folder: PathBuf,
-    /// Show the overview and end.
-    pub once: bool,
+    /// When to end.
+    pub until: Until,
     /// For whom to write.
     pub output: OutputFormat,
     /// Where the DNS server listens.
@@ -42,64 +54,106 @@ pub struct Settings {
 /// # Errors
 /// When it cannot start, or nobody reads its output any more.
 pub async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
-    let started = Instant::now();
-    let output = settings.output;
-    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
-    let given = Given::read(settings.policy.as_deref())?;
-    // From before the first look at the files, so that no change falls in between.
-    let watcher = if settings.once { None } else { Some(watch(&settings.folder)?) };
-    let scan = first_scan(&settings.folder).await?;
-
-    let mut demo = tokio::select! {
-        demo = start(&settings, given, scan, started) => demo?,
-        () = shutdown.requested() => return Ok(ExitCode::SUCCESS),
-    };
-    let overview = demo.session.overview(demo.settled);
-    let Some(watcher) = watcher else {
-        let good = overview.all_match && !demo.session.has_errors();
-        let text = match output {
-            OutputFormat::Text => text::overview(&overview),
-            OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&overview)?),
-        };
-        demo.stop().await;
-        print(&text)?;
-        return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-    };
-    emit(output, &Event::Started(Box::new(overview)))?;
-    let changes = watch_and_tell(&mut demo, watcher, &mut shutdown, output).await?;
-    let names = demo.session.shown.len();
-    demo.stop().await;
-    emit(output, &Event::Stopped { seconds: started.elapsed().as_secs(), names, changes })?;
-    Ok(ExitCode::SUCCESS)
+    match settings.until {
+        Until::Shown => show(settings).await,
+        Until::Told => tour::run(settings).await,
+        Until::Stopped => watch_and_tell(settings).await,
+    }
 }
 
-/// Takes in what changes and tells what comes of it, until the demo is to end. Gives how many times the
-/// answer to a name has changed.
-async fn watch_and_tell(
-    demo: &mut Started,
-    mut watcher: Watcher,
-    shutdown: &mut Shutdown,
-    output: OutputFormat,
-) -> anyhow::Result<usize> {
-    let Started { session, service, .. } = demo;
+/// Shows the landscape.
+async fn show(settings: Settings) -> anyhow::Result<ExitCode> {
+    let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
+    let Some(demo) = begin(&settings, &mut shutdown).await? else { return Ok(ExitCode::SUCCESS) };
+    let overview = demo.session.overview(demo.settled);
+    let good = overview.all_match && !demo.session.has_errors();
+    let text = match settings.output {
+        OutputFormat::Text => text::overview(&overview),
+        OutputFormat::Json => json(&overview)?,
+    };
+    demo.stop().await;
+    print(&text)?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Shows the landscape, then tells what comes of changes, until the demo is to end.
+async fn watch_and_tell(settings: Settings) -> anyhow::Result<ExitCode> {
+    let (output, started) = (settings.output, Instant::now());
+    let Some(mut watching) = Watching::start(&settings).await? else { return Ok(ExitCode::SUCCESS) };
     let mut changes = 0;
-    loop {
-        let events = tokio::select! {
-            () = shutdown.requested() => return Ok(changes),
-            error = failure(service) => return Err(error),
-            noticed = watcher.changed() => match scan_folder(&session.folder).await {
-                Ok(mut scan) => {
-                    scan.leave(&session.folder, &noticed.being_written);
-                    session.take_in(scan, noticed.since, noticed.being_written)
-                }
-                Err(error) => session.blind(&error),
-            },
-            happening = session.next() => session.work(&happening),
-        };
+    while let Some(events) = watching.next().await? {
         for event in &events {
             changes += usize::from(matches!(event, Event::Answered(_)));
             emit(output, event)?;
         }
+    }
+    let names = watching.session().shown.len();
+    watching.stop().await;
+    emit(output, &Event::Stopped { seconds: started.elapsed().as_secs(), names, changes })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts a demo; `None` when it is to end before it has started.
+async fn begin(settings: &Settings, shutdown: &mut Shutdown) -> anyhow::Result<Option<Started>> {
+    let started = Instant::now();
+    let given = Given::read(settings.policy.as_deref())?;
+    let scan = first_scan(&settings.folder).await?;
+    tokio::select! {
+        demo = start(settings, given, scan, started) => demo.map(Some),
+        () = shutdown.requested() => Ok(None),
+    }
+}
+
+/// A demo that watches its folder.
+pub(super) struct Watching {
+    demo: Started,
+    watcher: Watcher,
+    shutdown: Shutdown,
+    /// A change of files that has not been taken in.
+    noticed: Option<Noticed>,
+}
+
+impl Watching {
+    /// Starts a demo and tells what there is; `None` when it is to end before it has started.
+    pub(super) async fn start(settings: &Settings) -> anyhow::Result<Option<Self>> {
+        let mut shutdown = Shutdown::listen().context("failed to catch signals")?;
+        // From before the first look at the files, so that no change falls in between.
+        let watcher = watch(&settings.folder)?;
+        let Some(demo) = begin(settings, &mut shutdown).await? else { return Ok(None) };
+        emit(settings.output, &Event::Started(Box::new(demo.session.overview(demo.settled))))?;
+        Ok(Some(Self { demo, watcher, shutdown, noticed: None }))
+    }
+
+    pub(super) const fn session(&self) -> &Session {
+        &self.demo.session
+    }
+
+    /// Takes in what changes and gives what comes of it; `None` when the demo is to end. May be cancelled without
+    /// loss.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Vec<Event>>> {
+        let Self { demo: Started { session, service, .. }, watcher, shutdown, noticed } = self;
+        if noticed.is_none() {
+            tokio::select! {
+                () = shutdown.requested() => return Ok(None),
+                error = failure(service) => return Err(error),
+                changed = watcher.changed() => *noticed = Some(changed),
+                happening = session.next() => return Ok(Some(session.work(&happening))),
+            }
+        }
+        let scan = scan_folder(&session.folder).await;
+        let Some(Noticed { since, being_written }) = noticed.take() else { return Ok(Some(Vec::new())) };
+        Ok(Some(match scan {
+            Ok(mut scan) => {
+                scan.leave(&session.folder, &being_written);
+                session.take_in(scan, since, being_written)
+            }
+            Err(error) => session.blind(&error),
+        }))
+    }
+
+    /// Ends all parts.
+    pub(super) async fn stop(self) {
+        self.demo.stop().await;
     }
 }
 
@@ -113,7 +167,8 @@ fn watch(folder: &Path) -> anyhow::Result<Watcher> {
     })
 }
 
-fn emit(output: OutputFormat, event: &Event) -> anyhow::Result<()> {
+/// Tells of an event.
+pub(super) fn emit(output: OutputFormat, event: &Event) -> anyhow::Result<()> {
     let text = match output {
         OutputFormat::Text => lines::event(event),
         OutputFormat::Json => format!("{}\n", serde_json::to_string(event)?),

@@ -7,7 +7,7 @@ use kube::Resource as _;
 use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
-use openmcp_dns_kube_memory::{Refusal, Resource, Server, built_in};
+use openmcp_dns_kube_memory::{Effect, Fault, FaultId, Refusal, Resource, Server, built_in};
 use openmcp_dns_landscape::Landscape;
 use openmcp_dns_landscape::folder::{Files, PLATFORM};
 use openmcp_dns_service::inventory::{Access, Inventory};
@@ -40,6 +40,22 @@ struct Member {
     mirror: Mirror,
     /// Tells it from the one that another cluster of this name had.
     version: u64,
+    /// By which it does not answer: its folder is gone, which says nothing of the cluster's objects.
+    away: Option<FaultId>,
+}
+
+impl Member {
+    /// Says whether it answers.
+    fn answers(&mut self, does: bool) {
+        if does {
+            if let Some(away) = self.away.take() {
+                self.server.heal(away);
+            }
+        } else if self.away.is_none() {
+            self.away = Some(self.server.fail(Fault::new(Effect::Disconnect)));
+            self.server.drop_watches();
+        }
+    }
 }
 
 impl Servers {
@@ -74,15 +90,24 @@ impl Servers {
         self.members.retain(|name, _| ids.iter().copied().chain(&left).any(|id| id.name == *name));
         let mut refused = Vec::new();
         for id in ids.iter().filter(|id| id.name != PLATFORM) {
-            if !files.folders().contains(&id.name) && !self.members.contains_key(&id.name) {
+            let is_there = files.folders().contains(&id.name);
+            if !is_there && !self.members.contains_key(&id.name) {
                 continue;
             }
             let (made, kinds) = (&mut self.made, &self.member_kinds);
             let member = self.members.entry(id.name.clone()).or_insert_with(|| {
                 *made += 1;
-                Member { server: server(&id.name, kinds), mirror: Mirror::default(), version: *made }
+                Member {
+                    server: server(&id.name, kinds),
+                    mirror: Mirror::default(),
+                    version: *made,
+                    away: None,
+                }
             });
-            refused.extend(member.mirror.sync(&member.server, &of_folder(files, &id.name, kinds)));
+            member.answers(is_there);
+            if is_there {
+                refused.extend(member.mirror.sync(&member.server, &of_folder(files, &id.name, kinds)));
+            }
         }
         refused.extend(self.platform_mirror.sync(&self.platform, &wanted));
         let with_access =

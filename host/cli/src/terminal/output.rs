@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use serde::Serialize;
+
 /// For whom the results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OutputFormat {
@@ -30,6 +32,14 @@ pub fn print_styled(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// A document for programs, as `openmcp-dns schema` describes it.
+///
+/// # Errors
+/// When it cannot be written as JSON, which is a bug.
+pub fn json(document: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
 }
 
 /// Writes a line to stderr. Nobody has to read it.

@@ -69,7 +69,7 @@ fn scaffolded(language: &str) -> Option<(tempfile::TempDir, PathBuf)> {
 #[test]
 fn a_scaffolded_guest_in_rust_builds_and_passes_its_vectors() {
     let Some((_folder, module)) = scaffolded("rust") else { return };
-    let report = policy(&["inspect", text(&module), "--output", "json"]).json();
+    let report = policy(&["inspect", text(&module), "--output", "json"]).document("policy-inspect");
     assert_eq!(report["name"], "scaffolded");
     assert_eq!(report["admitted"], true);
     assert_eq!(report["raisedLimits"].as_array().unwrap().len(), 0);
@@ -80,7 +80,7 @@ fn a_scaffolded_guest_in_rust_builds_and_passes_its_vectors() {
 #[test]
 fn a_scaffolded_guest_in_c_builds_and_passes_its_vectors() {
     let Some((_folder, module)) = scaffolded("c") else { return };
-    let report = policy(&["inspect", text(&module), "--output", "json"]).json();
+    let report = policy(&["inspect", text(&module), "--output", "json"]).document("policy-inspect");
     assert_eq!(report["name"], "scaffolded");
     assert_eq!(report["admitted"], true);
     let done = policy(&["run", text(&module), "--host", "other.{domain}", "--target", "10.0.0.1"]);

@@ -19,14 +19,14 @@ fn diff_shows_which_names_and_domains_another_module_or_configuration_changes() 
     let config = "{\"domainTemplate\": \"{cluster}.{namespace}.{base}\"}";
     let done = policy(&["diff", "standard", "standard", landscape, "--config", config, "--output", "json"]);
     assert_eq!(done.code, 1, "{done:?}");
-    let report = done.json();
+    let report = done.document("policy-diff");
     assert_eq!(report["domains"].as_array().unwrap().len(), 3);
     assert_eq!(report["domains"][0]["new"], "platform.openmcp-system.openmcp.cluster");
     assert!(report["counts"]["newly denied"].as_u64().unwrap() > 0, "{report}");
     // The other way round the same names are newly allowed.
     let back =
         policy(&["diff", "standard", "standard", landscape, "--old-config", config, "--output", "json"])
-            .json();
+            .document("policy-diff");
     assert_eq!(back["counts"]["newly allowed"], report["counts"]["newly denied"]);
 
     // One domain for all: it belongs to the oldest cluster, and the others get none.

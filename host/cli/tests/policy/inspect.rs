@@ -6,7 +6,7 @@ use crate::{DENY_PREFIX, bad_modules, policy, text};
 fn inspect_says_what_a_module_is_and_what_it_was_built_from() {
     let done = policy(&["inspect", "standard", "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
-    let report = done.json();
+    let report = done.document("policy-inspect");
     assert_eq!(report["name"], "standard");
     assert_eq!(report["contractVersions"][0], "0.2.0");
     assert_eq!(report["imports"].as_array().unwrap().len(), 0);
@@ -26,7 +26,7 @@ fn inspect_names_the_reason_of_a_refusal_and_the_next_step() {
         assert_eq!(done.code, 1, "{done:?}");
         assert!(done.stdout.contains("\nadmitted      no, "), "{done:?}");
         assert!(done.stdout.contains(why) && done.stdout.contains("\nnext step "), "{why}: {done:?}");
-        let report = policy(&["inspect", text(&file), "--output", "json"]).json();
+        let report = policy(&["inspect", text(&file), "--output", "json"]).document("policy-inspect");
         assert_eq!(report["admitted"], false);
         assert!(report["message"].as_str().unwrap().contains(why), "{report}");
     }

@@ -7,6 +7,8 @@ mod diff;
 mod inspect;
 mod run;
 mod scaffold;
+#[path = "../support/mod.rs"]
+mod support;
 mod vectors;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +27,9 @@ struct Done {
 }
 
 impl Done {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    /// What it has printed, as `openmcp-dns schema OUTPUT` says.
+    fn document(&self, output: &str) -> Value {
+        support::document(output, &self.stdout)
     }
 
     /// It ended with 2, and said why and what to do, and nothing on stdout.
@@ -128,7 +131,7 @@ fn a_configuration_that_cannot_be_used_ends_every_command_with_a_hint() {
 fn bench_measures_each_question_and_all_cores() {
     let done = policy(&["bench", "standard", "--decisions", "50", "--output", "json"]);
     assert_eq!(done.code, 0, "{done:?}");
-    let report = done.json();
+    let report = done.document("policy-bench");
     assert_eq!(report["freshInstancePerQuestion"], true);
     assert_eq!(report["questions"].as_array().unwrap().len(), 3);
     assert_eq!(report["decisions"], 50);

@@ -37,7 +37,7 @@ fn run_allows_a_name_and_says_what_is_recorded_and_what_it_cost() {
         "json",
     ]);
     assert_eq!(done.code, 0, "{done:?}");
-    let report = done.json();
+    let report = done.document("policy-run");
     assert_eq!(report["domain"], "blue.example.org");
     assert_eq!(report["decisions"][0]["records"][0]["ttlSeconds"], 30);
     assert_eq!(report["questions"].as_array().unwrap().len(), 3);

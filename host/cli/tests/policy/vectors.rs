@@ -34,7 +34,7 @@ fn test_shows_what_was_expected_beside_what_was_answered() {
     }
     let done = policy(&["test", "standard", text(&file), "--output", "json"]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert_eq!(done.json()["failed"], 2);
+    assert_eq!(done.document("policy-test")["failed"], 2);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 #![allow(unreachable_pub, reason = "a test has no outside; here `pub` says what the tests use")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
@@ -16,6 +18,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RecordType;
+use jsonschema::Validator;
 use serde_json::Value;
 
 /// The binary under test.
@@ -81,6 +84,25 @@ pub fn run(arguments: &[&str]) -> Done {
     }
 }
 
+/// Reads a JSON document that a command has printed, which has to be as `openmcp-dns schema OUTPUT` says.
+pub fn document(output: &str, text: &str) -> Value {
+    let document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    if let Err(error) = schema(output).validate(&document) {
+        panic!("not as the schema of {output} says: {error}, at {}: {document:#}", error.instance_path());
+    }
+    document
+}
+
+/// The schema of an output, which is asked for once.
+fn schema(output: &str) -> &'static Validator {
+    static KNOWN: Mutex<BTreeMap<String, &'static Validator>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(output.to_owned()).or_insert_with(|| {
+        let printed: Value = serde_json::from_str(&run(&["schema", output]).stdout).unwrap();
+        Box::leak(Box::new(jsonschema::validator_for(&printed).unwrap()))
+    })
+}
+
 /// An event by its kind and by what it says.
 pub type Wanted<'w> = (&'w str, &'w dyn Fn(&Value) -> bool);
 
@@ -141,7 +163,7 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            let event: Value = serde_json::from_str(&line).unwrap();
+            let event = document("demo-events", &line);
             if fits(&event) {
                 return event;
             }

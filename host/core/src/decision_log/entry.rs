@@ -1,5 +1,6 @@
 //! The lines of the log.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decided::{Decided, Question};
@@ -16,7 +17,7 @@ use crate::record::lines;
 use crate::ttl::TtlBounds;
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// When it was noted: in UTC as of RFC 3339 with milliseconds, so that it sorts as text.
     pub time: String,
@@ -26,7 +27,7 @@ pub struct Entry {
 }
 
 /// What is noted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "camelCase")]
 pub enum Event {
     /// What questions have in common that refer to it.
@@ -46,7 +47,7 @@ pub enum Event {
 }
 
 /// What all questions to a module about one cluster have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AskedIn {
     /// By which questions refer to it: of its content.
@@ -70,7 +71,7 @@ pub struct AskedIn {
 }
 
 /// What has become of one host name that one object asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimAnswered {
     /// The cluster.
@@ -93,7 +94,7 @@ pub struct ClaimAnswered {
 }
 
 /// A question about a claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionAsked {
     /// Which [`AskedIn`] belongs to it.
@@ -115,7 +116,7 @@ pub struct QuestionAsked {
 }
 
 /// A module that was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ModuleAsked {
     /// SHA-256 of the module, as hexadecimal digits.
     pub digest: String,
@@ -125,7 +126,7 @@ pub struct ModuleAsked {
 }
 
 /// What was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verdict", rename_all = "camelCase")]
 pub enum Answer {
     /// It is published.
@@ -158,7 +159,7 @@ pub enum Answer {
 }
 
 /// What the store holds at a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameRecorded {
     /// The name.
     pub name: HostName,

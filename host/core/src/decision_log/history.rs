@@ -1,5 +1,6 @@
 //! All that a log knows of one name.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::entry::{Answer, ClaimAnswered, Entry, Event, ModuleAsked, NameRecorded};
@@ -8,7 +9,7 @@ use crate::cluster::{ClusterId, SourceRef};
 use crate::name::HostName;
 
 /// Every claim on a name with its answers, and what was recorded there, in order of time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
     /// The name.
@@ -22,7 +23,7 @@ pub struct History {
 }
 
 /// A claim as it was answered last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PresentClaim {
     /// The cluster.
@@ -42,7 +43,7 @@ pub struct PresentClaim {
 }
 
 /// What the store holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PresentRecords {
     /// Types with values; empty when the name is gone.
     pub records: Vec<String>,

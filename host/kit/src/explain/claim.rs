@@ -7,12 +7,13 @@ use openmcp_dns_core::kinds::Attachment;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::{Claim, Unresolved};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::next;
 
 /// One host name that one object asks for, and how far it gets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimStep {
     /// The cluster, as namespace and name of its `Cluster`.
@@ -39,7 +40,7 @@ pub struct ClaimStep {
 }
 
 /// What a route names as its parent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ParentStep {
     /// Kind, namespace and name; section and port, if the route names them.
     pub parent: String,
@@ -50,7 +51,7 @@ pub struct ParentStep {
 }
 
 /// A listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListenerStep {
     /// Its name.
     pub listener: String,
@@ -59,7 +60,7 @@ pub struct ListenerStep {
 }
 
 /// Where a host name leads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Where {
     /// To these addresses and host names.
@@ -74,7 +75,7 @@ pub enum Where {
 }
 
 /// What became of the question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "verdict", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum DecisionStep {
     /// It is to be published so.

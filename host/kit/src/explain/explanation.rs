@@ -12,6 +12,7 @@ use openmcp_dns_core::precedence::{Precedence, Presence, giving_way};
 use openmcp_dns_core::record::RecordSet;
 use openmcp_dns_core::resolve::Resolution;
 use openmcp_dns_landscape::Landscape;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::claim::{ClaimStep, Claimed};
@@ -22,7 +23,7 @@ use crate::diff::Verdicts;
 use crate::loaded_policy::LoadedPolicy;
 
 /// The whole way of one name, or of the names of one object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// What is explained.
@@ -44,7 +45,7 @@ pub struct Explanation {
 }
 
 /// A cluster that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unknown {
     /// The cluster.
     pub cluster: String,

@@ -11,12 +11,13 @@ use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::record::{RecordSet, RecordType, RecordValue};
 use openmcp_dns_core::skydns::{Owner, Prefix, Source, ValueId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::next;
 
 /// One name, after all claims on it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NameStep {
     /// The name.
@@ -41,7 +42,7 @@ pub struct NameStep {
 }
 
 /// A value that is to stand at a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Won {
     /// The cluster that owns it.
@@ -55,7 +56,7 @@ pub struct Won {
 }
 
 /// A cluster that asks for a name and stands by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StandingBy {
     /// The cluster.
@@ -66,7 +67,7 @@ pub struct StandingBy {
 }
 
 /// A claim that gives way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GaveWay {
     /// Whose.
     pub cluster: String,
@@ -77,7 +78,7 @@ pub struct GaveWay {
 }
 
 /// A key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StoredStep {
     /// The key.
     pub key: String,
@@ -94,7 +95,7 @@ pub struct StoredStep {
 }
 
 /// Since when something is recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RecordedStep {
     /// Since when.
     pub since: String,
@@ -103,7 +104,7 @@ pub struct RecordedStep {
 }
 
 /// How a key stands to what is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Standing {
     /// The store was not looked at; this is where the value goes.
@@ -121,7 +122,7 @@ pub enum Standing {
 }
 
 /// What a server answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerStep {
     /// Its address.

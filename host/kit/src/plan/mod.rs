@@ -15,6 +15,7 @@ use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deletion_guard::{Deletion, Reason};
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_landscape::Landscape;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::loaded_policy::LoadedPolicy;
@@ -30,7 +31,7 @@ pub struct Side<'s> {
 }
 
 /// What would change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Names that would come, go, or get other records; sorted.
@@ -42,7 +43,7 @@ pub struct Plan {
 }
 
 /// How a name would change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NameChange {
     /// The name.
@@ -58,7 +59,7 @@ pub struct NameChange {
 }
 
 /// A claim that would not be published.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotPublished {
     /// The host name as the object has it.
@@ -76,7 +77,7 @@ pub struct NotPublished {
 }
 
 /// A deletion that would wait.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Held {
     /// The cluster.
     pub cluster: String,

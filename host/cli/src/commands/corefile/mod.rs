@@ -1,6 +1,6 @@
 //! `openmcp-dns corefile`: what the service does to a cluster's Corefile, on files, for people and for Git.
 
-mod show;
+pub(super) mod show;
 
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use openmcp_dns_service::address::parse_server;
 
 use crate::terminal::ending::or_code;
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, note, print};
+use crate::terminal::output::{OutputFormat, json, note, print};
 
 /// The exit code where the answer is no.
 const NO: u8 = 1;
@@ -140,7 +140,7 @@ fn work(wanted: &Wanted, common: CommonArgs) -> anyhow::Result<u8> {
         outcomes.push(Outcome { file, text, edited });
     }
     match output {
-        OutputFormat::Json => print(&show::json(wanted, &outcomes)?)?,
+        OutputFormat::Json => print(&json(&show::reports(wanted, &outcomes))?)?,
         OutputFormat::Text => {
             let (said, data) = show::text(wanted, &outcomes, &zone);
             if !said.is_empty() {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use openmcp_dns_core::corefile::Edited;
 use openmcp_dns_core::name::HostName;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Outcome, Wanted, is_stdin};
@@ -15,29 +16,36 @@ use super::{Outcome, Wanted, is_stdin};
 const CONTEXT: usize = 3;
 
 /// A file, for programs.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+pub(in super::super) struct Report {
+    /// The file; `-` for stdin.
     file: String,
     /// Whether the text is or would be another one.
     changed: bool,
+    /// Why the file is left alone; `null` where it is not.
     refused: Option<Remark>,
+    /// What a person should know.
     warnings: Vec<Remark>,
     /// The new text, where it is nowhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What is said of a line.
+#[derive(Serialize, JsonSchema)]
 struct Remark {
+    /// The line, from 1, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
+    /// What is the matter.
     message: String,
+    /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
 }
 
-/// For programs: a list with an entry for each file.
-pub fn json(wanted: &Wanted, outcomes: &[Outcome]) -> serde_json::Result<String> {
+/// For programs: one for each file.
+pub(super) fn reports(wanted: &Wanted, outcomes: &[Outcome]) -> Vec<Report> {
     let report = |Outcome { file, text: _, edited }: &Outcome| {
         let file_name = file.display().to_string();
         match edited {
@@ -68,12 +76,11 @@ pub fn json(wanted: &Wanted, outcomes: &[Outcome]) -> serde_json::Result<String>
             },
         }
     };
-    let reports: Vec<Report> = outcomes.iter().map(report).collect();
-    Ok(serde_json::to_string_pretty(&reports)? + "\n")
+    outcomes.iter().map(report).collect()
 }
 
 /// For people: what is said of the files, and what goes to stdout.
-pub fn text(wanted: &Wanted, outcomes: &[Outcome], zone: &HostName) -> (String, String) {
+pub(super) fn text(wanted: &Wanted, outcomes: &[Outcome], zone: &HostName) -> (String, String) {
     let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
     let (mut said, mut data) = (String::new(), String::new());

@@ -19,7 +19,7 @@ use super::policy::guards::Place;
 use super::policy::module::engine;
 use super::probe::servers::{self, Asked};
 use crate::terminal::ending::or_code;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// What the exit code says when the way could not be followed.
 const NOT_KNOWN: u8 = 2;
@@ -127,7 +127,7 @@ async fn explain(args: ExplainArgs) -> anyhow::Result<ExitCode> {
     answers::ask(&mut explanation, &asked).await?;
     print(&match output {
         OutputFormat::Text => show::text(&explanation),
-        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
+        OutputFormat::Json => json(&explanation)?,
     })?;
     Ok(if !explanation.unknown.is_empty() {
         ExitCode::from(NOT_KNOWN)

@@ -10,7 +10,7 @@ use openmcp_dns_core::name::HostName;
 
 use super::decision_log;
 use crate::terminal::ending::or_code;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// What the exit code says when there is no log to read.
 const NOT_KNOWN: u8 = 2;
@@ -49,7 +49,7 @@ fn history(HistoryArgs { name, log, output }: &HistoryArgs) -> anyhow::Result<Ex
     let history = History::of(&decision_log::read(log)?, name);
     print(&match output {
         OutputFormat::Text => show::text(&history),
-        OutputFormat::Json => format!("{}\n", serde_json::to_string_pretty(&history)?),
+        OutputFormat::Json => json(&history)?,
     })?;
     Ok(if history.knows_the_name() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -15,7 +15,7 @@ use super::policy::choice::ModuleChoice;
 use super::policy::guards::Place;
 use super::policy::module::engine;
 use crate::terminal::ending::or_code;
-use crate::terminal::output::print;
+use crate::terminal::output::{json, print};
 
 /// What the exit code says when it is not known what would change.
 const NOT_KNOWN: u8 = 2;
@@ -75,7 +75,7 @@ async fn plan(PlanArgs { before, after, module, output }: PlanArgs) -> anyhow::R
         Plan::of(Side { policy: &old.0, landscape: &old.1 }, Side { policy: &new.0, landscape: &new.1 });
     print(&match output {
         Format::Text => show::text(&plan),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(&plan)?),
+        Format::Json => json(&plan)?,
         Format::Markdown => show::markdown(&plan),
     })?;
     Ok(if plan.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

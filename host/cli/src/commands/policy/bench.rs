@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openmcp_dns_kit::bench::{Bench, BenchError, QuestionTimes, Until};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::module::{ModuleArg, engine};
 use super::{Outcome, configuration, note};
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, print, render, table};
+use crate::terminal::output::{OutputFormat, json, print, render, table};
 
 /// Measures how long a module takes to decide: each question by itself on one core, then whole
 /// decisions on all cores.
@@ -91,32 +92,60 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
                 render(&shown, ""),
             )
         }
-        OutputFormat::Json => {
-            let questions: Vec<serde_json::Value> = rows
-                .iter()
-                .map(|QuestionTimes { function, p50, p99, fuel }| {
-                    json!({
-                        "function": function,
-                        "p50_seconds": p50.as_secs_f64(),
-                        "p99_seconds": p99.as_secs_f64(),
-                        "fuel": fuel,
-                    })
-                })
-                .collect();
-            let text = serde_json::to_string_pretty(&json!({
-                "module": argument.to_string(),
-                "sha256": module.digest(),
-                "freshInstancePerQuestion": true,
-                "admissionSeconds": admission.as_secs_f64(),
-                "questions": questions,
-                "cores": threads,
-                "decisions": count,
-                "decisionsPerSecond": rate,
-            }))?;
-            format!("{text}\n")
-        }
+        OutputFormat::Json => json(&Document {
+            module: argument.to_string(),
+            sha256: module.digest().to_owned(),
+            fresh_instance_per_question: true,
+            admission_seconds: admission.as_secs_f64(),
+            questions: rows.iter().map(QuestionRow::of).collect(),
+            cores: threads,
+            decisions: count,
+            decisions_per_second: rate,
+        })?,
     })?;
     Ok(Outcome::Yes)
+}
+
+/// How long a module takes to decide.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Document {
+    /// The file, or `standard`.
+    module: String,
+    /// SHA-256 of its bytes as hexadecimal digits.
+    sha256: String,
+    /// Whether each question was asked in a fresh instance, as the service does.
+    fresh_instance_per_question: bool,
+    /// How long it took to compile it and to ask it the vectors of the contract.
+    admission_seconds: f64,
+    /// Each kind of question, on one core.
+    questions: Vec<QuestionRow>,
+    /// On how many cores whole decisions were measured.
+    cores: usize,
+    /// How many there were.
+    decisions: u64,
+    /// How many on all cores in a second.
+    decisions_per_second: f64,
+}
+
+/// One kind of question.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct QuestionRow {
+    /// The function of the contract.
+    function: &'static str,
+    /// Half of the questions took at most so long.
+    p50_seconds: f64,
+    /// 99 of 100 questions took at most so long.
+    p99_seconds: f64,
+    /// What one used, in units of work of the WebAssembly engine.
+    fuel: u64,
+}
+
+impl QuestionRow {
+    const fn of(QuestionTimes { function, p50, p99, fuel }: &QuestionTimes) -> Self {
+        Self { function, p50_seconds: p50.as_secs_f64(), p99_seconds: p99.as_secs_f64(), fuel: *fuel }
+    }
 }
 
 /// What to do when there is nothing to measure.

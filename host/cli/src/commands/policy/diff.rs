@@ -1,12 +1,15 @@
 //! `openmcp-dns policy diff`: what another module would change.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use openmcp_dns_core::compare::Difference;
 use openmcp_dns_core::decide::Decision;
+use openmcp_dns_core::name::HostName;
 use openmcp_dns_kit::diff::{Comparison, Verdicts};
 use openmcp_dns_landscape::Landscape;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::super::block_on;
 use super::super::landscape::folder;
@@ -16,7 +19,7 @@ use super::choice::ModuleChoice;
 use super::difference::{changed_lines, counted};
 use super::guards::Place;
 use super::module::engine;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// Has two modules decide on every claim of a landscape, and shows where they differ: the domains
 /// of clusters, names that one denies, other records.
@@ -86,7 +89,7 @@ async fn compare(args: &DiffArgs) -> anyhow::Result<Outcome> {
     let comparison = Comparison::of(&old, &new);
     print(&match output {
         OutputFormat::Text => text(&old, &new, &comparison, &landscape),
-        OutputFormat::Json => json_text(&old, &new, &comparison, &landscape)?,
+        OutputFormat::Json => json(&Document::of(&old, &new, &comparison, &landscape))?,
     })?;
     Ok(if landscape.unknown().next().is_some() {
         Outcome::Unknown
@@ -132,55 +135,103 @@ fn text(old: &Verdicts, new: &Verdicts, comparison: &Comparison<'_>, landscape: 
     text
 }
 
-fn json_text(
-    old: &Verdicts,
-    new: &Verdicts,
-    comparison: &Comparison<'_>,
-    landscape: &Landscape,
-) -> serde_json::Result<String> {
-    let domains: Vec<serde_json::Value> = comparison
-        .domains
-        .iter()
-        .map(|(cluster, old, new)| {
-            let text = |domain: &Option<&Result<openmcp_dns_core::name::HostName, String>>| {
-                domain.and_then(|domain| domain.as_ref().ok().map(ToString::to_string))
-            };
-            json!({ "cluster": cluster.to_string(), "old": text(old), "new": text(new) })
-        })
-        .collect();
-    let claims: Vec<serde_json::Value> = comparison
-        .claims
-        .iter()
-        .map(|(kind, (cluster, source, host_name), old, new)| {
-            json!({
-                "difference": kind.as_str(),
-                "cluster": cluster.to_string(),
-                "object": source.to_string(),
-                "hostName": host_name,
-                "old": Decision::lines_of(*old),
-                "new": Decision::lines_of(*new),
-            })
-        })
-        .collect();
-    let counts: serde_json::Map<String, serde_json::Value> = Difference::ALL
-        .iter()
-        .map(|kind| (kind.as_str().to_owned(), comparison.count(*kind).into()))
-        .collect();
-    let not_compared: Vec<serde_json::Value> = landscape
-        .unknown()
-        .map(|(cluster, why)| json!({ "cluster": cluster.to_string(), "reason": why }))
-        .collect();
-    let text = serde_json::to_string_pretty(&json!({
-        "old": old.module,
-        "new": new.module,
-        "same": comparison.is_same(),
-        "claims": comparison.total,
-        "claimsDecidedTheSame": comparison.same,
-        "unresolved": old.unresolved,
-        "counts": counts,
-        "domains": domains,
-        "differences": claims,
-        "notCompared": not_compared,
-    }))?;
-    Ok(format!("{text}\n"))
+/// Where two modules differ.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Document {
+    /// Name and version of the one.
+    old: String,
+    /// Name and version of the other.
+    new: String,
+    /// Whether they differ nowhere.
+    same: bool,
+    /// How many claims were decided on.
+    claims: usize,
+    /// How many of them by both in the same way.
+    claims_decided_the_same: usize,
+    /// Host names that lead nowhere yet, so that no module is asked.
+    unresolved: usize,
+    /// How many claims differ how.
+    counts: BTreeMap<&'static str, usize>,
+    /// Clusters that would have another domain.
+    domains: Vec<DomainRow>,
+    /// Claims that differ.
+    differences: Vec<DifferenceRow>,
+    /// Clusters that could not be read.
+    not_compared: Vec<NotCompared>,
+}
+
+/// A cluster that would have another domain.
+#[derive(Serialize, JsonSchema)]
+struct DomainRow {
+    /// NAMESPACE/NAME of the Cluster.
+    cluster: String,
+    /// The one by the old module; `null` for none.
+    old: Option<String>,
+    /// The one by the new module; `null` for none.
+    new: Option<String>,
+}
+
+/// A claim that would be decided otherwise.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DifferenceRow {
+    /// How it differs.
+    difference: &'static str,
+    /// NAMESPACE/NAME of the Cluster.
+    cluster: String,
+    /// The object that asks, as kind, namespace and name.
+    object: String,
+    /// The host name as the object has it.
+    host_name: String,
+    /// The old decision, as lines.
+    old: Vec<String>,
+    /// The new one.
+    new: Vec<String>,
+}
+
+/// A cluster that could not be read.
+#[derive(Serialize, JsonSchema)]
+struct NotCompared {
+    /// NAMESPACE/NAME of the Cluster.
+    cluster: String,
+    /// Why.
+    reason: String,
+}
+
+impl Document {
+    fn of(old: &Verdicts, new: &Verdicts, comparison: &Comparison<'_>, landscape: &Landscape) -> Self {
+        let text = |domain: &Option<&Result<HostName, String>>| {
+            domain.and_then(|domain| domain.as_ref().ok().map(ToString::to_string))
+        };
+        let domains = comparison.domains.iter().map(|(cluster, old, new)| DomainRow {
+            cluster: cluster.to_string(),
+            old: text(old),
+            new: text(new),
+        });
+        let differences =
+            comparison.claims.iter().map(|(kind, (cluster, source, host_name), old, new)| DifferenceRow {
+                difference: kind.as_str(),
+                cluster: cluster.to_string(),
+                object: source.to_string(),
+                host_name: host_name.clone(),
+                old: Decision::lines_of(*old),
+                new: Decision::lines_of(*new),
+            });
+        let not_compared = landscape
+            .unknown()
+            .map(|(cluster, why)| NotCompared { cluster: cluster.to_string(), reason: why.to_owned() });
+        Self {
+            old: old.module.clone(),
+            new: new.module.clone(),
+            same: comparison.is_same(),
+            claims: comparison.total,
+            claims_decided_the_same: comparison.same,
+            unresolved: old.unresolved,
+            counts: Difference::ALL.iter().map(|kind| (kind.as_str(), comparison.count(*kind))).collect(),
+            domains: domains.collect(),
+            differences: differences.collect(),
+            not_compared: not_compared.collect(),
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! `openmcp-dns policy inspect`: what a module is, and whether the service would use it.
 
+use std::collections::BTreeMap;
+
 use openmcp_dns_kit::Inspection;
 use openmcp_dns_policy::Limits;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::module::{ModuleArg, engine, raised_options, service_limits};
 use super::{Outcome, configuration};
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// Says what a module is: what it calls itself, which contract it speaks, what it was built from, and
 /// whether the service would use it. A module that is larger than the service takes by default, such as
@@ -41,7 +44,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     let limits = service_limits()?;
     print(&match output {
         OutputFormat::Text => text(module, &inspection, &limits),
-        OutputFormat::Json => json_text(module, &inspection, &limits)?,
+        OutputFormat::Json => json(&Document::of(module, &inspection, &limits))?,
     })?;
     Ok(if inspection.admitted.is_ok() { Outcome::Yes } else { Outcome::No })
 }
@@ -88,30 +91,71 @@ fn text(module: &ModuleArg, inspection: &Inspection, limits: &Limits) -> String 
     lines.iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
 }
 
-fn json_text(module: &ModuleArg, inspection: &Inspection, limits: &Limits) -> serde_json::Result<String> {
-    let description = inspection.admitted.as_ref().ok().map(|module| module.description());
-    let survey = inspection.survey.as_ref().ok();
-    let error = inspection.admitted.as_ref().err();
-    let text = serde_json::to_string_pretty(&json!({
-        "module": module.to_string(),
-        "name": description.map(|description| &description.name),
-        "version": description.map(|description| &description.version),
-        "summary": description.map(|description| &description.summary),
-        "sha256": inspection.digest,
-        "bytes": inspection.bytes,
-        "contractVersions": survey.map(|survey| &survey.contract_versions),
-        "exports": survey.map(|survey| &survey.exports),
-        "imports": survey.map(|survey| &survey.imports),
-        "functions": survey.map(|survey| survey.functions),
-        "memoryBytes": survey.map(|survey| survey.memory_bytes),
-        "compileWork": survey.map(|survey| survey.compile_work),
-        "raisedLimits": survey.map(|survey| raised_options(survey, limits)),
-        "annotations": survey.map(|survey| &survey.annotations),
-        "admitted": inspection.admitted.is_ok(),
-        "reason": error.map(|error| error.reason().as_str()),
-        "message": error.map(|error| openmcp_dns_core::chain(error)),
-    }))?;
-    Ok(format!("{text}\n"))
+/// What a module is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Document {
+    /// The file, or `standard`.
+    module: String,
+    /// What it calls itself; `null` where it is not admitted.
+    name: Option<String>,
+    /// Its version, as it says itself; `null` where it is not admitted.
+    version: Option<String>,
+    /// What it does, as it says itself; `null` where it is not admitted.
+    summary: Option<String>,
+    /// SHA-256 of its bytes as hexadecimal digits.
+    sha256: String,
+    /// Its size.
+    bytes: usize,
+    /// Which versions of the contract it speaks; `null`, as all that follows, where it is no module.
+    contract_versions: Option<Vec<String>>,
+    /// What it exports.
+    exports: Option<Vec<String>>,
+    /// What it imports: the service gives it nothing.
+    imports: Option<Vec<String>>,
+    /// How many functions it has.
+    functions: Option<u64>,
+    /// Its memory at first.
+    memory_bytes: Option<u64>,
+    /// What compiling it costs, in the unit of `--policy-compile-work`.
+    compile_work: Option<u64>,
+    /// Options of `openmcp-dns run` that must be raised for it.
+    raised_limits: Option<Vec<String>>,
+    /// What it says of itself besides, by name.
+    annotations: Option<BTreeMap<String, String>>,
+    /// Whether the service would use it.
+    admitted: bool,
+    /// Why not, for machines; `null` where it is admitted.
+    reason: Option<&'static str>,
+    /// Why not, for people; `null` where it is admitted.
+    message: Option<String>,
+}
+
+impl Document {
+    fn of(module: &ModuleArg, inspection: &Inspection, limits: &Limits) -> Self {
+        let description = inspection.admitted.as_ref().ok().map(|module| module.description());
+        let survey = inspection.survey.as_ref().ok();
+        let error = inspection.admitted.as_ref().err();
+        Self {
+            module: module.to_string(),
+            name: description.map(|description| description.name.clone()),
+            version: description.map(|description| description.version.clone()),
+            summary: description.map(|description| description.summary.clone()),
+            sha256: inspection.digest.clone(),
+            bytes: inspection.bytes,
+            contract_versions: survey.map(|survey| survey.contract_versions.clone()),
+            exports: survey.map(|survey| survey.exports.clone()),
+            imports: survey.map(|survey| survey.imports.clone()),
+            functions: survey.map(|survey| survey.functions),
+            memory_bytes: survey.map(|survey| survey.memory_bytes),
+            compile_work: survey.map(|survey| survey.compile_work),
+            raised_limits: survey.map(|survey| raised_options(survey, limits)),
+            annotations: survey.map(|survey| survey.annotations.clone()),
+            admitted: inspection.admitted.is_ok(),
+            reason: error.map(|error| error.reason().as_str()),
+            message: error.map(|error| openmcp_dns_core::chain(error)),
+        }
+    }
 }
 
 fn list(items: &[String]) -> String {

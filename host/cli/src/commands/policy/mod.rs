@@ -6,24 +6,24 @@
 //! Every command asks a module as the service does: in fresh instances, within the same limits.
 //! Exit codes are those of `diff` and `grep`: 0 for yes, 1 for no, 2 when there is no answer.
 
-mod bench;
+pub(super) mod bench;
 mod build;
 pub(super) mod choice;
 mod configuration;
-mod diff;
+pub(super) mod diff;
 mod difference;
 pub(super) mod guards;
-mod inspect;
+pub(super) mod inspect;
 mod login;
 mod manifests;
 pub(super) mod module;
 mod pull;
 mod push;
-mod replay;
-mod run;
+pub(super) mod replay;
+pub(super) mod run;
 mod scaffold;
 mod subject;
-mod test;
+pub(super) mod test;
 
 use std::process::ExitCode;
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use openmcp_dns_kit::replay::{Differing, OtherDomain, Replay};
 use openmcp_dns_policy::Module;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::super::decision_log;
 use super::difference::{changed_lines, counted};
 use super::module::{ModuleArg, engine};
+use super::run::ModuleRow;
 use super::{Outcome, configuration};
 use crate::terminal::hint::hinted;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// Asks a module every question that stands in a decision log, and shows which it would have decided otherwise: claims
 /// that it denies, other records, other domains of clusters.
@@ -56,7 +58,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     }
     print(&match output {
         OutputFormat::Text => text(&replay, &module),
-        OutputFormat::Json => json_text(&replay, &module)?,
+        OutputFormat::Json => json(&Document::of(&replay, &module))?,
     })?;
     Ok(if !replay.not_asked.is_empty() {
         Outcome::Unknown
@@ -89,13 +91,23 @@ fn text(replay: &Replay, module: &Module) -> String {
     text
 }
 
-fn json_text(replay: &Replay, module: &Module) -> serde_json::Result<String> {
-    let description = module.description();
-    let mut document = serde_json::to_value(replay)?;
-    document["module"] = json!({
-        "name": description.name,
-        "version": description.version,
-        "sha256": module.digest(),
-    });
-    Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
+/// What another module would have decided.
+#[derive(Serialize, JsonSchema)]
+pub(in super::super) struct Document<'r> {
+    #[serde(flatten)]
+    replay: &'r Replay,
+    /// The module that was asked.
+    module: ModuleRow,
+}
+
+impl<'r> Document<'r> {
+    fn of(replay: &'r Replay, module: &Module) -> Self {
+        let description = module.description();
+        let module = ModuleRow {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            sha256: module.digest().to_owned(),
+        };
+        Self { replay, module }
+    }
 }

@@ -10,13 +10,14 @@ use openmcp_dns_core::record::{RecordSet, RecordType, lines};
 use openmcp_dns_kit::{Decided, Trial};
 use openmcp_dns_policy::metered::Question;
 use openmcp_dns_policy::{Description, digest};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::guards;
 use super::module::{ModuleArg, engine, note_raised_options};
 use super::subject::{ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
-use crate::terminal::output::{OutputFormat, print, render, table};
+use crate::terminal::output::{OutputFormat, json, print, render, table};
 
 /// Decides on a host name as the service would: which domain the cluster has, whether the name is
 /// allowed, and what is recorded; with the fuel and the time that each question took.
@@ -93,7 +94,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     };
     print(&match output {
         OutputFormat::Text => text(&report),
-        OutputFormat::Json => json_text(&report)?,
+        OutputFormat::Json => json(&Document::of(&report))?,
     })?;
     Ok(report.outcome())
 }
@@ -158,58 +159,141 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn json_text(report: &Report) -> serde_json::Result<String> {
-    let Report { module, sha256, cluster, domain, domain_questions, decided } = report;
-    let decisions: Vec<serde_json::Value> = decided.iter().map(decision_json).collect();
-    let questions: Vec<serde_json::Value> = all_questions(domain_questions, decided)
-        .map(|Question { function, fuel, time, failure: _ }| {
-            json!({ "function": function, "fuel": fuel, "microseconds": microseconds(*time) })
-        })
-        .collect();
-    let text = serde_json::to_string_pretty(&json!({
-        "module": { "name": module.name, "version": module.version, "sha256": sha256 },
-        "cluster": cluster,
-        "domain": domain.as_ref().ok().map(HostName::as_str),
-        "domainError": domain.as_ref().err().map(ToString::to_string),
-        "decisions": decisions,
-        "questions": questions,
-    }))?;
-    Ok(format!("{text}\n"))
+/// One whole decision.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Document {
+    /// The module that was asked.
+    module: ModuleRow,
+    /// NAMESPACE/NAME of the Cluster.
+    cluster: String,
+    /// Its domain; `null` where it has none.
+    domain: Option<String>,
+    /// Why it has none; `null` where it has one.
+    domain_error: Option<String>,
+    /// What was decided on each host name.
+    decisions: Vec<DecisionRow>,
+    /// Each question to the module.
+    questions: Vec<QuestionRow>,
 }
 
-fn decision_json(decided: &Decided) -> serde_json::Value {
-    let Decided { asked: AskedClaim { source, claim, .. }, decision, by_module, questions: _ } = decided;
-    let (verdict, code, message, records) = match decision {
-        Decision::Publish(sets) => {
-            ("allowed", None, None, Some(sets.iter().map(record_json).collect::<Vec<_>>()))
-        }
-        Decision::Deny(Denial { code, message, guard: _ }) => {
-            ("denied", Some(code.as_str()), Some(message.clone()), None)
-        }
-        Decision::Undecided(failure) => {
-            ("undecided", Some(failure.kind.as_str()), Some(failure.message.clone()), None)
-        }
-    };
-    json!({
-        "object": source.to_string(),
-        "hostName": claim.host_name,
-        "targets": claim.targets,
-        "verdict": verdict,
-        "decidedBy": if *by_module { "module" } else { "host" },
-        "code": code,
-        "message": message,
-        "records": records,
-    })
+/// A module.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ModuleRow {
+    /// What it calls itself.
+    pub(super) name: String,
+    /// Its version, as it says itself.
+    pub(super) version: String,
+    /// SHA-256 of its bytes as hexadecimal digits.
+    pub(super) sha256: String,
 }
 
-fn record_json(set: &RecordSet) -> serde_json::Value {
-    let values: Vec<String> = set.values.iter().map(ToString::to_string).collect();
-    json!({
-        "name": set.name,
-        "type": set.record_type().map(RecordType::as_str),
-        "ttlSeconds": set.ttl_seconds,
-        "values": values,
-    })
+/// What was decided on one host name.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct DecisionRow {
+    /// The object that asks, as kind, namespace and name.
+    object: String,
+    /// The host name as the object has it.
+    host_name: String,
+    /// Where it leads.
+    targets: Vec<String>,
+    /// `allowed`, `denied` or `undecided`.
+    verdict: &'static str,
+    /// `module`, or `host` where a rule of the service decided before the module was asked.
+    decided_by: &'static str,
+    /// For machines, why not; `null` where it is allowed.
+    code: Option<String>,
+    /// For people, why not; `null` where it is allowed.
+    message: Option<String>,
+    /// What is recorded; `null` where it is not allowed.
+    records: Option<Vec<RecordSetRow>>,
+}
+
+/// Records of one type at one name.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RecordSetRow {
+    /// The name.
+    name: String,
+    /// The record type; `null` where there is no value.
+    #[serde(rename = "type")]
+    record_type: Option<&'static str>,
+    /// Time to live.
+    ttl_seconds: u32,
+    /// The values.
+    values: Vec<String>,
+}
+
+/// One question to the module.
+#[derive(Serialize, JsonSchema)]
+struct QuestionRow {
+    /// The function of the contract.
+    function: &'static str,
+    /// What it used, in units of work of the WebAssembly engine.
+    fuel: u64,
+    /// How long it took.
+    microseconds: f64,
+}
+
+impl Document {
+    fn of(report: &Report) -> Self {
+        let Report { module, sha256, cluster, domain, domain_questions, decided } = report;
+        let questions =
+            all_questions(domain_questions, decided).map(|Question { function, fuel, time, failure: _ }| {
+                QuestionRow { function, fuel: *fuel, microseconds: microseconds(*time) }
+            });
+        Self {
+            module: ModuleRow {
+                name: module.name.clone(),
+                version: module.version.clone(),
+                sha256: sha256.clone(),
+            },
+            cluster: cluster.clone(),
+            domain: domain.as_ref().ok().map(ToString::to_string),
+            domain_error: domain.as_ref().err().map(ToString::to_string),
+            decisions: decided.iter().map(DecisionRow::of).collect(),
+            questions: questions.collect(),
+        }
+    }
+}
+
+impl DecisionRow {
+    fn of(decided: &Decided) -> Self {
+        let Decided { asked: AskedClaim { source, claim, .. }, decision, by_module, questions: _ } = decided;
+        let (verdict, code, message, records) = match decision {
+            Decision::Publish(sets) => {
+                ("allowed", None, None, Some(sets.iter().map(RecordSetRow::of).collect()))
+            }
+            Decision::Deny(Denial { code, message, guard: _ }) => {
+                ("denied", Some(code.clone()), Some(message.clone()), None)
+            }
+            Decision::Undecided(failure) => {
+                ("undecided", Some(failure.kind.as_str().to_owned()), Some(failure.message.clone()), None)
+            }
+        };
+        Self {
+            object: source.to_string(),
+            host_name: claim.host_name.clone(),
+            targets: claim.targets.clone(),
+            verdict,
+            decided_by: if *by_module { "module" } else { "host" },
+            code,
+            message,
+            records,
+        }
+    }
+}
+
+impl RecordSetRow {
+    fn of(set: &RecordSet) -> Self {
+        Self {
+            name: set.name.to_string(),
+            record_type: set.record_type().map(RecordType::as_str),
+            ttl_seconds: set.ttl_seconds,
+            values: set.values.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 fn all_questions<'q>(domain: &'q [Question], decided: &'q [Decided]) -> impl Iterator<Item = &'q Question> {

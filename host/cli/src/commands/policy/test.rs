@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use openmcp_dns_kit::vectors::{self, Answer, NamedSuite, VectorsError};
 use openmcp_dns_policy::vectors::{Answered, Problem};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::module::{ModuleArg, engine};
 use super::{Outcome, configuration, note};
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 
 /// Asks a module the vectors of the contract, which the service asks as well before it uses a module,
 /// and vectors of its own, which say what they expect.
@@ -55,7 +56,7 @@ pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
     let failed = rows.iter().filter(|row| row.problem.is_some()).count();
     print(&match output {
         OutputFormat::Text => text(&rows, *verbose, failed),
-        OutputFormat::Json => json_text(&rows, failed)?,
+        OutputFormat::Json => json(&Document::of(&rows, failed))?,
     })?;
     Ok(if failed == 0 { Outcome::Yes } else { Outcome::No })
 }
@@ -114,28 +115,50 @@ fn explain(problem: &Problem) -> String {
     }
 }
 
-fn json_text(rows: &[Answer], failed: usize) -> serde_json::Result<String> {
-    let vectors: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|Answer { file, vector, problem }| {
+/// Which vectors hold.
+#[derive(Serialize, JsonSchema)]
+pub(in super::super) struct Document {
+    /// How many hold.
+    passed: usize,
+    /// How many do not.
+    failed: usize,
+    /// Each of them.
+    vectors: Vec<VectorRow>,
+}
+
+/// One vector.
+#[derive(Serialize, JsonSchema)]
+struct VectorRow {
+    /// The file that it stands in.
+    file: String,
+    /// Its name.
+    vector: String,
+    /// Whether it holds.
+    passed: bool,
+    /// Why it does not; `null` where it holds.
+    problem: Option<String>,
+    /// What the vector says, where the answer is another one.
+    expected: Option<String>,
+    /// What was answered instead.
+    got: Option<String>,
+}
+
+impl Document {
+    fn of(rows: &[Answer], failed: usize) -> Self {
+        let vectors = rows.iter().map(|Answer { file, vector, problem }| {
             let (expected, found) = match problem {
                 Some(Problem::Unexpected { expected, found }) => (Some(expected), Some(found)),
                 Some(Problem::Failed(_) | Problem::NotPermitted(_)) | None => (None, None),
             };
-            json!({
-                "file": file,
-                "vector": vector,
-                "passed": problem.is_none(),
-                "problem": problem.as_ref().map(ToString::to_string),
-                "expected": expected.map(ToString::to_string),
-                "got": found.map(ToString::to_string),
-            })
-        })
-        .collect();
-    let text = serde_json::to_string_pretty(&json!({
-        "passed": rows.len() - failed,
-        "failed": failed,
-        "vectors": vectors,
-    }))?;
-    Ok(format!("{text}\n"))
+            VectorRow {
+                file: file.clone(),
+                vector: vector.clone(),
+                passed: problem.is_none(),
+                problem: problem.as_ref().map(ToString::to_string),
+                expected: expected.map(ToString::to_string),
+                got: found.map(ToString::to_string),
+            }
+        });
+        Self { passed: rows.len() - failed, failed, vectors: vectors.collect() }
+    }
 }

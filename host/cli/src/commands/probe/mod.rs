@@ -3,7 +3,7 @@
 mod expected;
 mod question;
 pub(super) mod servers;
-mod show;
+pub(super) mod show;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 
 use crate::terminal::ending::or_code;
 use crate::terminal::hint::hinted;
-use crate::terminal::output::{OutputFormat, print};
+use crate::terminal::output::{OutputFormat, json, print};
 use expected::{Expected, Recorded, Source};
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::probe::{Answer, Asker, Verdict};
@@ -129,7 +129,7 @@ async fn probe(args: ProbeArgs) -> anyhow::Result<ExitCode> {
     let probes = ask_all(questions, &asked, &source).await?;
     let text = match output {
         OutputFormat::Text => show::text(&probes),
-        OutputFormat::Json => show::json(&probes)?,
+        OutputFormat::Json => json(&show::Document::of(&probes))?,
     };
     print(&text)?;
     Ok(exit_code(&probes))

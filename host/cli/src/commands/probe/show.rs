@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Probe;
 use crate::terminal::output::{render, table};
@@ -38,26 +39,55 @@ pub(super) fn text(probes: &[Probe]) -> String {
     text
 }
 
-/// One JSON document for programs.
-pub(super) fn json(probes: &[Probe]) -> serde_json::Result<String> {
-    let rows: Vec<serde_json::Value> = probes
-        .iter()
-        .map(|Probe { question, server, expected, answer, verdict, took }| {
-            json!({
-                "name": question.name,
-                "type": question.record_type.to_string(),
-                "server": server.address.to_string(),
-                "cluster": server.cluster,
-                "answer": answer.to_string(),
-                "expected": expected.to_string(),
-                "tookMilliseconds": milliseconds(*took),
-                "verdict": verdict.as_str(),
-            })
-        })
-        .collect();
-    let all_match = probes.iter().all(|probe| probe.verdict == Verdict::Match);
-    let text = serde_json::to_string_pretty(&json!({ "probes": rows, "allMatch": all_match }))?;
-    Ok(format!("{text}\n"))
+/// What was asked, and what was answered.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Document {
+    /// Each question to each server.
+    probes: Vec<ProbeRow>,
+    /// Whether each answer is as expected.
+    all_match: bool,
+}
+
+/// One question to one server.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProbeRow {
+    /// The name.
+    name: String,
+    /// The record type.
+    #[serde(rename = "type")]
+    record_type: String,
+    /// Address and port of the server.
+    server: String,
+    /// NAMESPACE/NAME of the Cluster whose DNS was asked; `null` for a server that was named.
+    cluster: Option<String>,
+    /// What was answered.
+    answer: String,
+    /// What should be.
+    expected: String,
+    /// From the question until the answer.
+    took_milliseconds: f64,
+    /// `match`, `mismatch` or `no answer`.
+    verdict: &'static str,
+}
+
+impl Document {
+    pub(super) fn of(probes: &[Probe]) -> Self {
+        let rows =
+            probes.iter().map(|Probe { question, server, expected, answer, verdict, took }| ProbeRow {
+                name: question.name.to_string(),
+                record_type: question.record_type.to_string(),
+                server: server.address.to_string(),
+                cluster: server.cluster.clone(),
+                answer: answer.to_string(),
+                expected: expected.to_string(),
+                took_milliseconds: milliseconds(*took),
+                verdict: verdict.as_str(),
+            });
+        let all_match = probes.iter().all(|probe| probe.verdict == Verdict::Match);
+        Self { probes: rows.collect(), all_match }
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

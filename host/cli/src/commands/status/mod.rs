@@ -1,6 +1,6 @@
 //! `openmcp-dns status`: how a running landscape is, and what is not well in it.
 
-mod overview;
+pub(super) mod overview;
 mod read;
 mod text;
 
@@ -12,7 +12,7 @@ use openmcp_dns_core::deployment::MANAGER;
 
 use super::platform::platform;
 use crate::terminal::ending::or_code;
-use crate::terminal::output::{OutputFormat, note, print, print_styled};
+use crate::terminal::output::{OutputFormat, json, note, print, print_styled};
 use overview::Overview;
 
 /// What the exit code says when nothing could be read.
@@ -85,7 +85,7 @@ async fn show(args: StatusArgs) -> anyhow::Result<ExitCode> {
         tokio::time::sleep(LOOK).await;
     };
     match output {
-        OutputFormat::Json => print(&format!("{}\n", serde_json::to_string_pretty(&overview)?))?,
+        OutputFormat::Json => print(&json(&overview)?)?,
         OutputFormat::Text => print_styled(&text::text(&overview, all))?,
     }
     Ok(if overview.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -12,6 +12,7 @@ use openmcp_dns_api::{
 };
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_service::landscape::policy_for;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::read::Objects;
@@ -20,9 +21,9 @@ use super::read::Objects;
 const LEADER_IS_GONE: i64 = 30;
 
 /// A landscape at one moment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Overview {
+pub(in super::super) struct Overview {
     /// Whether there is no finding.
     pub(super) is_well: bool,
     /// The instance that leads; missing where the instances do not elect one.
@@ -30,7 +31,9 @@ pub(super) struct Overview {
     pub(super) leader: Option<String>,
     /// Addresses of the central DNS.
     pub(super) central_dns_addresses: Vec<String>,
+    /// The DNSPolicies.
     pub(super) policies: Vec<PolicyOverview>,
+    /// The Clusters that stand under one.
     pub(super) clusters: Vec<ClusterOverview>,
     /// How many Clusters stand under no DNSPolicy: nothing is done for them.
     pub(super) clusters_without_policy: usize,
@@ -39,35 +42,43 @@ pub(super) struct Overview {
 }
 
 /// A DNSPolicy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PolicyOverview {
+    /// Its name.
     pub(super) name: String,
+    /// Its zone.
     pub(super) base_domain: String,
+    /// `Enforce`, `Monitor` or `Rollback`.
     pub(super) mode: String,
     /// Name and version of the module that decides; empty while there is none.
     pub(super) module: String,
+    /// How many Clusters stand under it.
     pub(super) clusters: i64,
+    /// How many host names of their objects are published.
     pub(super) published: i64,
+    /// How many are refused.
     pub(super) denied: i64,
 }
 
 /// A Cluster under a policy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClusterOverview {
     /// NAMESPACE/NAME.
     pub(super) cluster: String,
     /// Empty while it has none.
     pub(super) domain: String,
+    /// How many host names of its objects are published.
     pub(super) published: i64,
+    /// How many are refused.
     pub(super) denied: i64,
     /// The statuses of the conditions by their types: `True`, `False` or `Unknown`.
     pub(super) conditions: BTreeMap<String, String>,
 }
 
 /// Something that is not well, or not yet.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Finding {
     /// For example `ClusterDNS/openmcp-system/workload01`.
@@ -284,6 +295,7 @@ fn object<K: kube::Resource<DynamicType = ()>>(object: &K) -> String {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::super::schema;
     use super::*;
 
     fn parse<K: serde::de::DeserializeOwned>(object: Value) -> K {
@@ -347,6 +359,8 @@ mod tests {
     fn a_landscape_in_which_all_is_well_has_no_finding() {
         let overview = Overview::at(&landscape(), now());
         assert!(overview.is_well, "{:?}", overview.findings);
+        let schema = jsonschema::validator_for(schema::Output::Status.schema().as_value()).unwrap();
+        schema.validate(&serde_json::to_value(&overview).unwrap()).unwrap();
         assert_eq!(overview.leader.as_deref(), Some("pod-1"));
         assert_eq!(overview.clusters[0].conditions["Reachable"], "True");
     }
