@@ -42,8 +42,8 @@ fn the_custom_resource_definitions_are_what_the_types_say() {
 }
 
 #[test]
-fn completions_know_the_commands_of_every_level() {
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+fn completions_of_shells_that_no_test_loads_know_the_commands_of_every_level() {
+    for shell in ["elvish", "powershell"] {
         let script = stdout(&["completions", shell]);
         for word in ["scaffold", "base-domain"] {
             assert!(script.contains(word), "{shell}: {word}");

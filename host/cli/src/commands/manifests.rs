@@ -20,7 +20,7 @@ use crate::terminal::hint::Hint as _;
     openmcp-dns manifests --base-domain openmcp.cluster
 
   What a configuration would change:
-    openmcp-dns manifests --config config.yaml | kubectl diff -f -")]
+    openmcp-dns manifests --config dns-service-config.yaml | kubectl diff -f -")]
 pub struct ManifestsArgs {
     /// File with a DNSServiceConfig (YAML); without it, the defaults
     #[arg(long, value_name = "FILE")]

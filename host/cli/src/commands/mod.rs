@@ -75,13 +75,14 @@ enum Command {
     Manifests(manifests::ManifestsArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
-    /// Prints docs/cli.md, made of the same texts as --help
-    #[command(hide = true)]
-    DocsCli,
 }
 
 /// Reads the command line, runs the command and says how it ended.
 pub fn main() -> ExitCode {
+    // None of clap's commands: shells would offer it, hidden or not.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "docs-cli") {
+        return ended(reference::run(Cli::command()).map(|()| ExitCode::SUCCESS));
+    }
     let (cli, left_out) = match provider::parse::<Cli>(std::env::args_os().collect()) {
         Ok(read) => read,
         Err(error) => error.exit(),
@@ -106,8 +107,7 @@ pub fn main() -> ExitCode {
         | Command::Crds(_)
         | Command::Manifests(_)
         | Command::Schema(_)
-        | Command::Completions(_)
-        | Command::DocsCli => "warn,kube_client=off",
+        | Command::Completions(_) => "warn,kube_client=off",
         Command::Run(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
         Command::Init(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
         Command::Serve(_) => Verbosity::Info.filter(),
@@ -115,7 +115,7 @@ pub fn main() -> ExitCode {
     for flag in left_out {
         tracing::warn!(flag, "a flag that this version does not know is left out");
     }
-    let ended = match cli.command {
+    ended(match cli.command {
         Command::Demo(args) => block_on(demo::run(*args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Init(args) => block_on(init::run(args)).map(|()| ExitCode::SUCCESS),
@@ -137,8 +137,10 @@ pub fn main() -> ExitCode {
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Schema(args) => schema::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
-        Command::DocsCli => reference::run(Cli::command()).map(|()| ExitCode::SUCCESS),
-    };
+    })
+}
+
+fn ended(ended: anyhow::Result<ExitCode>) -> ExitCode {
     match ended {
         Ok(code) => code,
         // Whoever read the output has seen enough.

@@ -26,7 +26,7 @@ const MIN_STALE_SECONDS: u64 = 10;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   On the port of DNS, for other machines:
-    openmcp-dns serve --etcd http://10.0.0.5:2379 --listen [::]
+    openmcp-dns serve --etcd http://10.0.0.5:2379 --listen '[::]'
 
   On a port of one's choice, and a question to it:
     openmcp-dns serve --etcd http://127.0.0.1:2379 --base-domain openmcp.cluster --listen 127.0.0.1:5300

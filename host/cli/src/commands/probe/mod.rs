@@ -40,7 +40,7 @@ Exit code: 0 when every answer is as expected, 1 when one is not, 2 when somethi
 
 Examples:
   openmcp-dns probe svc-abc123.workload01.openmcp.cluster --server 172.18.200.53
-  openmcp-dns probe svc-abc123.workload01.openmcp.cluster --server [::1]:5353 --expect 172.18.201.1
+  openmcp-dns probe svc-abc123.workload01.openmcp.cluster --server '[::1]:5353' --expect 172.18.201.1
   openmcp-dns probe svc-abc123.workload01.openmcp.cluster --all --etcd http://127.0.0.1:2379
   openmcp-dns probe gone.workload01.openmcp.cluster --server 127.0.0.1 --expect NXDOMAIN --output json")]
 pub struct ProbeArgs {
