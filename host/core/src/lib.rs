@@ -38,6 +38,7 @@ pub mod leadership;
 pub mod limits;
 pub mod mirror;
 pub mod name;
+pub mod next;
 pub mod objects;
 pub mod open_reports;
 pub mod openmcp_names;

@@ -5,12 +5,11 @@ use openmcp_dns_core::codes;
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::kinds::Attachment;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::next;
 use openmcp_dns_core::record::lines;
 use openmcp_dns_core::resolve::{Claim, Unresolved};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use super::next;
 
 /// One host name that one object asks for, and how far it gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -8,6 +8,7 @@ use openmcp_dns_core::conflict::Claimant;
 use openmcp_dns_core::decide::Decision;
 use openmcp_dns_core::mirror::{Mirror, StoredName};
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::next;
 use openmcp_dns_core::precedence::{Precedence, Presence, giving_way};
 use openmcp_dns_core::record::RecordSet;
 use openmcp_dns_core::resolve::Resolution;
@@ -17,7 +18,6 @@ use serde::Serialize;
 
 use super::claim::{ClaimStep, Claimed};
 use super::name::{AnswerStep, NameStep};
-use super::next;
 use super::subject::Subject;
 use crate::diff::Verdicts;
 use crate::loaded_policy::LoadedPolicy;

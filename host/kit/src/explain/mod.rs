@@ -10,7 +10,6 @@
 mod claim;
 mod explanation;
 mod name;
-mod next;
 mod since;
 mod subject;
 #[cfg(test)]

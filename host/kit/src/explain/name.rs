@@ -9,12 +9,11 @@ use openmcp_dns_core::conflict::{Claimant, Conflict, Desired, Present, Staying, 
 use openmcp_dns_core::expectation::{Answer, Expectation, Verdict};
 use openmcp_dns_core::mirror::{Mirror, Stored, StoredName};
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::next;
 use openmcp_dns_core::record::{RecordSet, RecordType, RecordValue};
 use openmcp_dns_core::skydns::{Owner, Prefix, Source, ValueId};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use super::next;
 
 /// One name, after all claims on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

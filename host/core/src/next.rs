@@ -1,14 +1,15 @@
 //! The next step for who is told why a name is not there.
 
-use openmcp_dns_core::cluster::{ClusterId, SourceRef};
-use openmcp_dns_core::codes;
-use openmcp_dns_core::kinds::Kind;
-use openmcp_dns_core::name::HostName;
-use openmcp_dns_core::policy::{Denial, PolicyFailure};
-use openmcp_dns_core::resolve::UnresolvedReason;
+use crate::cluster::{ClusterId, SourceRef};
+use crate::codes;
+use crate::kinds::Kind;
+use crate::name::HostName;
+use crate::policy::{Denial, PolicyFailure};
+use crate::resolve::UnresolvedReason;
 
 /// About a host name that leads nowhere.
-pub(super) fn unresolved(source: &SourceRef, reason: &UnresolvedReason) -> String {
+#[must_use]
+pub fn unresolved(source: &SourceRef, reason: &UnresolvedReason) -> String {
     match reason {
         UnresolvedReason::NotYetAccepted(parent) => {
             format!("wait for the controller of {parent} to accept {source}; is one running?")
@@ -60,7 +61,8 @@ pub(super) fn unresolved(source: &SourceRef, reason: &UnresolvedReason) -> Strin
 }
 
 /// About a host name that is denied.
-pub(super) fn denied(source: &SourceRef, host_name: &str, denial: &Denial) -> String {
+#[must_use]
+pub fn denied(source: &SourceRef, host_name: &str, denial: &Denial) -> String {
     match denial.code.as_str() {
         codes::INVALID_HOST_NAME => format!(
             "rename {host_name:?} in {source}: letters, digits and inner hyphens, labels of at most 63 bytes"
@@ -84,7 +86,8 @@ pub(super) fn denied(source: &SourceRef, host_name: &str, denial: &Denial) -> St
 }
 
 /// About a claim that the module did not decide.
-pub(super) fn undecided(failure: &PolicyFailure) -> String {
+#[must_use]
+pub fn undecided(failure: &PolicyFailure) -> String {
     format!(
         "the module failed ({}): `openmcp-dns policy run` shows the questions; what was published stays",
         failure.kind.as_str()
@@ -92,22 +95,26 @@ pub(super) fn undecided(failure: &PolicyFailure) -> String {
 }
 
 /// About a cluster that no policy that is looked at holds for.
-pub(super) fn not_selected(cluster: &ClusterId) -> String {
+#[must_use]
+pub fn not_selected(cluster: &ClusterId) -> String {
     format!("compare spec.clusterSelector of the DNSPolicy with labels and purposes of Cluster {cluster}")
 }
 
 /// About a cluster that has no domain.
-pub(super) fn no_domain(cluster: &ClusterId) -> String {
+#[must_use]
+pub fn no_domain(cluster: &ClusterId) -> String {
     format!("see that the policy module gives Cluster {cluster} a domain of its own")
 }
 
 /// About a claim that gives way.
-pub(super) fn gave_way(name: &HostName, object: &str) -> String {
+#[must_use]
+pub fn gave_way(name: &HostName, object: &str) -> String {
     format!("take another name than {name} in {object}, or have one object publish it")
 }
 
 /// About keys that are not as it is decided.
-pub(super) fn late(cluster: Option<&str>) -> String {
+#[must_use]
+pub fn late(cluster: Option<&str>) -> String {
     match cluster {
         Some(cluster) => {
             format!("the condition Recorded of ClusterDNS {cluster} says why it is not written yet")
@@ -117,14 +124,16 @@ pub(super) fn late(cluster: Option<&str>) -> String {
 }
 
 /// About values that are not ours.
-pub(super) fn foreign(name: &HostName) -> String {
+#[must_use]
+pub fn foreign(name: &HostName) -> String {
     format!(
         "somebody else has written values at {name}, which are served and never changed: delete them if they are wrong"
     )
 }
 
 /// About an answer that is not the right one.
-pub(super) fn wrong_answer(cluster: Option<&str>, is_late: bool) -> String {
+#[must_use]
+pub fn wrong_answer(cluster: Option<&str>, is_late: bool) -> String {
     match cluster {
         Some(cluster) => {
             format!("the condition Forwarded of ClusterDNS {cluster} says whether it forwards the zone")
@@ -135,7 +144,8 @@ pub(super) fn wrong_answer(cluster: Option<&str>, is_late: bool) -> String {
 }
 
 /// About a name that no object claims.
-pub(super) fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&ClusterId, &HostName)>) -> String {
+#[must_use]
+pub fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&ClusterId, &HostName)>) -> String {
     match owner {
         Some((cluster, domain)) => format!(
             "create a route or an Ingress with the host name {name} in cluster {cluster}, which has the domain {domain}"
@@ -149,7 +159,8 @@ pub(super) fn unclaimed(name: &HostName, zone: &HostName, owner: Option<(&Cluste
 }
 
 /// About an object that no cluster has.
-pub(super) fn no_such_object(source: &SourceRef) -> String {
+#[must_use]
+pub fn no_such_object(source: &SourceRef) -> String {
     match source.kind {
         // Nobody here knows of any other.
         Kind::Service => {
@@ -162,12 +173,14 @@ pub(super) fn no_such_object(source: &SourceRef) -> String {
 }
 
 /// About an object that counts for nothing.
-pub(super) fn left_out(source: &SourceRef) -> String {
+#[must_use]
+pub fn left_out(source: &SourceRef) -> String {
     format!("compare {source} with spec.sources of the DNSPolicy, and look for its annotation controller")
 }
 
 /// About an object that asks for nothing.
-pub(super) fn asks_for_nothing(source: &SourceRef) -> String {
+#[must_use]
+pub fn asks_for_nothing(source: &SourceRef) -> String {
     match source.kind {
         Kind::Gateway | Kind::ListenerSet => format!(
             "routes ask for the host names of {source}; with the annotation dns.openmcp.cloud/listener-host-names: \
