@@ -203,6 +203,11 @@ impl DeletionGuard {
         let batch = self.held.first()?;
         Some(HeldDeletion { names: batch.names.len(), token: batch.token() })
     }
+
+    /// The names of [`Self::held`].
+    pub fn held_names(&self) -> impl Iterator<Item = &HostName> {
+        self.held.first().into_iter().flat_map(|batch| &batch.names)
+    }
 }
 
 impl Batch {

@@ -5,6 +5,7 @@
 //! a name is known where names are planned, see [`crate::recording`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::cluster::SourceRef;
@@ -58,6 +59,15 @@ impl Outcomes {
     pub fn get(&self, host_name: &str) -> Option<&Outcome> {
         let at = self.0.binary_search_by(|(other, _)| (**other).cmp(host_name)).ok()?;
         self.0.get(at).map(|(_, outcome)| outcome)
+    }
+
+    /// Those of host names from there on, in their order.
+    pub fn from(&self, from: Bound<&str>) -> impl Iterator<Item = (&str, &Outcome)> {
+        self.iter().skip_while(move |(host_name, _)| match from {
+            Bound::Unbounded => false,
+            Bound::Included(from) => *host_name < from,
+            Bound::Excluded(from) => *host_name <= from,
+        })
     }
 
     fn is_empty(&self) -> bool {
@@ -230,6 +240,17 @@ impl Index {
     /// Objects with a claim that is neither published nor waits for its first answer, with all their outcomes.
     pub fn problems(&self) -> impl Iterator<Item = (&SourceRef, &Outcomes)> {
         self.problems.iter().filter_map(|source| self.outcomes.get_key_value(source))
+    }
+
+    /// Of [`Self::problems`] the objects, from one on or from the first.
+    pub fn problems_from(&self, from: Option<&SourceRef>) -> impl Iterator<Item = &SourceRef> {
+        self.problems.range((from.map_or(Bound::Unbounded, Bound::Included), Bound::Unbounded))
+    }
+
+    /// All objects that ask for host names, from one on or from the first.
+    pub fn sources_from(&self, from: Option<&SourceRef>) -> impl Iterator<Item = &SourceRef> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        self.outcomes.range((from, Bound::Unbounded)).map(|(source, _)| source)
     }
 
     /// Whether an object has a claim that is neither published nor waits for its first answer.

@@ -23,6 +23,7 @@
 
 mod candidate;
 mod cluster;
+mod look;
 mod memo;
 mod messages;
 mod names;
@@ -33,9 +34,11 @@ mod tests;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use look::{Held, Look, Place, Seen, SeenClaim, Way, Which};
 pub use messages::{
     ClusterCommand, Effect, Input, NoDomain, Observation, Report, WatchState, Watches, WriteResult, Written,
 };
@@ -298,6 +301,33 @@ impl Recording {
         cluster
             .map(|cluster| cluster.take_findings(&self.names, known_epoch, again, most))
             .unwrap_or_default()
+    }
+
+    /// What is to be seen of the claims of all clusters.
+    #[must_use]
+    pub fn look(&self, look: &Look) -> Seen {
+        let mut seen = Seen { store_is_known: self.names.store_is_known(), ..Seen::default() };
+        let from = look.after.as_ref().map_or(Bound::Unbounded, |after| Bound::Included(&after.cluster));
+        for (id, cluster) in self.clusters.range((from, Bound::Unbounded)) {
+            let after = look.after.as_ref().filter(|after| after.cluster == *id);
+            cluster.look(look, after, &self.names, &mut seen);
+            if seen.next.is_some() {
+                break;
+            }
+        }
+        seen
+    }
+
+    /// How a claim came about; `None` when there is no such claim.
+    #[must_use]
+    pub fn way(&self, place: &Place) -> Option<Way> {
+        self.clusters.get(&place.cluster)?.way(place, &self.names)
+    }
+
+    /// The deletions that are held, of so many clusters and with so many names of each at most.
+    #[must_use]
+    pub fn held(&self, most: usize) -> Vec<Held> {
+        self.clusters.values().filter_map(|cluster| cluster.held(most)).take(most).collect()
     }
 
     /// Who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.

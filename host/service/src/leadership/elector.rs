@@ -140,6 +140,7 @@ impl Elector {
             self.leadership.lead_until(Leader { term, holder: self.identity.clone() }, until);
         }
         let holder = self.election.holder();
+        self.leadership.0.holder.send_replace(holder.map(str::to_owned));
         if holder.is_some() && holder != self.told.as_deref() {
             self.told = holder.map(str::to_owned);
             match self.election.leading() {

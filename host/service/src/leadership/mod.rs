@@ -58,6 +58,8 @@ pub struct Leadership(Arc<Shared>);
 
 struct Shared {
     standing: watch::Sender<Standing>,
+    /// Who leads, as the Lease says it.
+    holder: watch::Sender<Option<String>>,
     /// What transactions are guarded with, once the store knows that we lead.
     fence: watch::Sender<Option<Fence>>,
     began: Instant,
@@ -73,14 +75,21 @@ impl Leadership {
     #[must_use]
     pub fn alone(holder: String) -> Self {
         let leadership = Self::standing_by(None);
+        leadership.0.holder.send_replace(Some(holder.clone()));
         leadership.0.until.store(u64::MAX, Ordering::Relaxed);
         leadership.0.standing.send_replace(Standing::Leading(Leader { term: 1, holder }));
         leadership
     }
 
     fn standing_by(orders: Option<mpsc::UnboundedSender<Order>>) -> Self {
-        let (standing, fence) = (watch::Sender::new(Standing::Standby), watch::Sender::new(None));
-        Self(Arc::new(Shared { standing, fence, began: Instant::now(), until: AtomicU64::new(0), orders }))
+        Self(Arc::new(Shared {
+            standing: watch::Sender::new(Standing::Standby),
+            holder: watch::Sender::new(None),
+            fence: watch::Sender::new(None),
+            began: Instant::now(),
+            until: AtomicU64::new(0),
+            orders,
+        }))
     }
 
     /// Whether we lead at this moment.
@@ -89,6 +98,12 @@ impl Leadership {
         let now = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         matches!(&*self.0.standing.borrow(), Standing::Leading(_))
             && now < self.0.until.load(Ordering::Relaxed)
+    }
+
+    /// Who leads, as far as that is known.
+    #[must_use]
+    pub fn holder(&self) -> Option<String> {
+        self.0.holder.borrow().clone()
     }
 
     /// Waits until we lead; for ever once that is lost.

@@ -9,7 +9,7 @@ use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
 use openmcp_dns_core::open_reports::FindingsNews;
-use openmcp_dns_core::recording::Summary;
+use openmcp_dns_core::recording::{Held, Look, Place, Seen, Summary, Way};
 use openmcp_dns_core::route_status::RouteNews;
 use openmcp_dns_core::service_names::ServiceNames;
 use openmcp_dns_core::skydns::Owner;
@@ -59,6 +59,12 @@ pub enum Command {
         /// Told what is found.
         answer: oneshot::Sender<FindingsNews>,
     },
+    /// Asks for what is to be seen of claims.
+    Look(Look, oneshot::Sender<Seen>),
+    /// Asks how a claim came about; `None` when there is no such claim.
+    Way(Place, oneshot::Sender<Option<Way>>),
+    /// Asks for the deletions that are held, of so many clusters and with so many names of each at most.
+    Held(usize, oneshot::Sender<Vec<Held>>),
     /// Asks for the state of a cluster's records.
     Summarise(ClusterId, oneshot::Sender<Summary>),
 }

@@ -208,6 +208,21 @@ impl Recorder {
                 let _ = answer.send(self.recording.take_findings(&cluster, known_epoch, again, most));
                 return;
             }
+            Command::Look(look, answer) => {
+                // As above.
+                let _ = answer.send(self.recording.look(&look));
+                return;
+            }
+            Command::Way(place, answer) => {
+                // As above.
+                let _ = answer.send(self.recording.way(&place));
+                return;
+            }
+            Command::Held(most, answer) => {
+                // As above.
+                let _ = answer.send(self.recording.held(most));
+                return;
+            }
             Command::Summarise(cluster, answer) => {
                 self.asked.push((cluster, answer));
                 return;

@@ -7,6 +7,7 @@ mod claims;
 mod counting;
 mod decisions;
 mod findings;
+mod look;
 mod policy;
 mod routes;
 mod summary;

@@ -6,6 +6,7 @@ mod counting;
 mod decisions;
 mod findings;
 mod history;
+mod look;
 mod policies;
 mod reports;
 mod reverse;
