@@ -35,6 +35,7 @@ pub mod leadership;
 pub mod metrics;
 pub mod observe;
 pub mod open_reports;
+pub mod page;
 pub mod policies;
 pub mod probe;
 pub mod record;

@@ -37,6 +37,7 @@ use crate::journal::{Journal, note_probes, note_reports};
 use crate::landscape::LandscapeController;
 use crate::leadership::{Leadership, hold};
 use crate::metrics::{Metrics, Readiness};
+use crate::page::{self, Page};
 use crate::probe::{Central, Pace, Prober, Servers};
 use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
@@ -102,6 +103,8 @@ pub struct Service {
     pub journal: Journal,
     /// Where a log of decisions is kept, if one is.
     pub decision_log: Option<DecisionLogOptions>,
+    /// The page that shows all this, if one is served.
+    pub page: Option<Page>,
 }
 
 /// Where external-dns in clusters records its names.
@@ -157,6 +160,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         readiness,
         journal,
         decision_log,
+        page,
     } = service;
     let (tasks, mut panics) = Tasks::new();
     let platform = at_most(platform, REQUESTS_AT_ONCE);
@@ -212,6 +216,11 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         parts.spawn("journal of probes", note_probes(results_receiver, journal.clone()));
         handle
     });
+    if let Some(page) = page {
+        let (platform, commands, prober) = (platform.clone(), commands.downgrade(), prober.clone());
+        let (leadership, journal) = (leadership.clone(), journal.subscribe());
+        parts.spawn("page", page.serve(page::Means { platform, commands, prober, leadership, journal }));
+    }
     parts.spawn("journal of reports", note_reports(reports_receiver, journal.clone(), prober.clone()));
 
     let (pods_sender, pods) = watch::channel(Vec::new());

@@ -39,6 +39,7 @@ step led to what it tells.
 Examples:
   openmcp-dns demo examples/landscape
   openmcp-dns demo examples/landscape --tour
+  openmcp-dns demo examples/landscape --page
   openmcp-dns demo examples/landscape --once --output json
   openmcp-dns demo examples/landscape --listen 127.0.0.1:5300 --policy my-policy.wasm")]
 pub struct DemoArgs {
@@ -68,6 +69,12 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
+    /// Show the landscape on a page in the browser, too, which follows what changes; without an address on
+    /// http://127.0.0.1:8053/. Whoever reaches the address can read it
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, conflicts_with = "once",
+        default_missing_value = "127.0.0.1:8053", value_parser = parse_listen)]
+    page: Option<SocketAddr>,
+
     #[command(flatten)]
     remote: RemoteArgs,
 
@@ -80,7 +87,7 @@ const TAG_CHECK: Duration = Duration::from_secs(300);
 
 /// Runs the command.
 pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    let DemoArgs { folder, once, tour, output, listen, policy, remote, limits } = args;
+    let DemoArgs { folder, once, tour, output, listen, policy, page, remote, limits } = args;
     let sources =
         SourceOptions { untrusted_http: remote.untrusted_http(), allow_files: true, tag_check: TAG_CHECK };
     let until = if tour {
@@ -90,5 +97,5 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     } else {
         Until::Stopped
     };
-    run_demo(Settings { folder, until, output, listen, policy, engine: limits.engine()?, sources }).await
+    run_demo(Settings { folder, until, output, listen, policy, page, engine: limits.engine()?, sources }).await
 }

@@ -5,6 +5,7 @@
 
 mod backup;
 mod completions;
+mod confirm;
 mod conformance;
 mod corefile;
 mod crds;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
+use super::confirm::confirm_command;
 use super::decision_log::DecisionLogArgs;
 use super::deploy::{DeployArgs, Records};
 use super::etcd::EtcdOptions;
@@ -19,10 +20,12 @@ use super::remote::RemoteArgs;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::shutdown::Shutdown;
 use openmcp_dns_modules::SourceOptions;
+use openmcp_dns_page::PageServer;
 use openmcp_dns_service::address::parse_server;
 use openmcp_dns_service::api_client::of_leader;
 use openmcp_dns_service::journal::Journal;
 use openmcp_dns_service::metrics::{Metrics, MetricsServer, Readiness};
+use openmcp_dns_service::page::{About, Page};
 use openmcp_dns_service::probe::Pace;
 use openmcp_dns_service::run::{Budget, Ended, LeavingBounds, Service, TAKE_BACK_AFTER, run as run_service};
 use openmcp_dns_service::upgrade::Upgrade;
@@ -79,6 +82,11 @@ pub struct RunArgs {
 
     #[command(flatten)]
     metrics: MetricsArgs,
+
+    /// Where to serve the live page, which shows the landscape to operators and changes nothing: IP:port. It has no
+    /// login: on 127.0.0.1 of a pod, `kubectl port-forward` leads to it, and nobody else
+    #[arg(long, env = "OPENMCP_DNS_PAGE_LISTEN", value_name = "ADDRESS", value_parser = parse_listen)]
+    page_listen: Option<Listen>,
 
     #[command(flatten)]
     decision_log: DecisionLogArgs,
@@ -161,6 +169,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         gate,
         metrics_listen,
         metrics: metrics_args,
+        page_listen,
         decision_log,
         sources,
         limits,
@@ -178,6 +187,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let engine = limits.engine()?;
     let (metrics, readiness) = (Metrics::default(), Readiness::default());
     let serving = serve_metrics(metrics_listen, &metrics, &readiness).await?;
+    let page = bind_page(page_listen).await?;
     let upgrade = Upgrade::new(platform.clone(), namespace, env!("CARGO_PKG_VERSION"));
     tokio::select! {
         // Before anything is touched, the Lease included.
@@ -235,6 +245,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         metrics,
         readiness,
         decision_log: decision_log.options(),
+        page,
     };
     let cancel = CancellationToken::new();
     let ending = cancel.clone();
@@ -255,6 +266,24 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         },
         () = serving => anyhow::bail!("metrics are no longer served"),
     }
+}
+
+/// Takes the address of the live page, where one is asked for.
+async fn bind_page(listen: Option<Listen>) -> anyhow::Result<Option<Page>> {
+    let Some(Listen::At(address)) = listen else { return Ok(None) };
+    let server = PageServer::bind(address)
+        .await
+        .with_context(|| format!("failed to listen on {address}"))
+        .hint("choose another address with --page-listen")?;
+    tracing::info!(address = %server.address(), "the live page is served");
+    let about = About {
+        title: None,
+        version: env!("CARGO_PKG_VERSION"),
+        facts: Vec::new(),
+        problems: tokio::sync::watch::channel(Vec::new()).1,
+        confirm: Box::new(confirm_command),
+    };
+    Ok(Some(Page { server, about }))
 }
 
 /// Answers questions about the service, where that is asked for.

@@ -1,5 +1,7 @@
 //! Changes: what turns in the status of policies and clusters, and what is wrong with the files.
 
+use std::path::Path;
+
 use openmcp_dns_api::{CONFIRM_ANNOTATION, ClusterDNS, ClusterDNSStatus, DNSPolicy, without_ready};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_landscape::folder::PLATFORM;
@@ -84,22 +86,11 @@ impl Session {
     /// The deletion that is held for a cluster, if there is one.
     pub(super) fn held(&self, id: &ClusterId, status: &ClusterDNSStatus) -> Option<HeldOverview> {
         let held = status.held_deletion.as_ref()?;
-        let manifest = json!({
-            "apiVersion": <ClusterDNS as kube::Resource>::api_version(&()),
-            "kind": CLUSTER_DNS,
-            "metadata": {
-                "name": id.name,
-                "namespace": id.namespace,
-                "annotations": { CONFIRM_ANNOTATION: held.token },
-            },
-        });
-        let file = self.folder.join(PLATFORM).join(format!("confirm-{}.json", id.name));
-        let file = file.display().to_string().replace('\'', r"'\''");
         Some(HeldOverview {
             cluster: id.name.clone(),
             names: held.names,
             hold_seconds: self.statuses.hold_seconds(status),
-            confirm: format!("echo '{manifest}' > '{file}'"),
+            confirm: confirm_command(&self.folder, id, &held.token),
         })
     }
 
@@ -154,6 +145,22 @@ impl Session {
     pub(super) fn has_errors(&self) -> bool {
         self.problems.values().flatten().any(|problem| problem.is_error)
     }
+}
+
+/// Lets a held deletion go on at once.
+pub(super) fn confirm_command(folder: &Path, id: &ClusterId, token: &str) -> String {
+    let manifest = json!({
+        "apiVersion": <ClusterDNS as kube::Resource>::api_version(&()),
+        "kind": CLUSTER_DNS,
+        "metadata": {
+            "name": id.name,
+            "namespace": id.namespace,
+            "annotations": { CONFIRM_ANNOTATION: token },
+        },
+    });
+    let file = folder.join(PLATFORM).join(format!("confirm-{}.json", id.name));
+    let file = file.display().to_string().replace('\'', r"'\''");
+    format!("echo '{manifest}' > '{file}'")
 }
 
 fn told_of(before: &Problems, now: &Problems) -> Vec<Event> {

@@ -130,7 +130,7 @@ impl Session {
         rows.collect()
     }
 
-    fn problem_overviews(&self) -> Vec<ProblemOverview> {
+    pub(super) fn problem_overviews(&self) -> Vec<ProblemOverview> {
         let problems = self.problems.iter().flat_map(|(file, problems)| {
             problems.iter().map(|problem| ProblemOverview { file: file.clone(), problem: problem.clone() })
         });

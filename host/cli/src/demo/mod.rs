@@ -21,6 +21,7 @@ mod merge;
 mod mirror;
 mod occurrences;
 mod overview;
+mod page;
 mod policies;
 mod run;
 mod servers;

@@ -168,6 +168,7 @@ mod tests {
             output: OutputFormat::Text,
             listen: "127.0.0.1:0".parse().unwrap(),
             policy: None,
+            page: None,
             engine: Engine::new(Limits::default()).unwrap(),
             sources: SourceOptions {
                 untrusted_http: UntrustedHttp::default(),

@@ -16,7 +16,7 @@ use super::session::Session;
 use super::start::{Started, failure, first_scan, missing_folder_hint, scan_folder, start};
 use super::{lines, text, tour};
 use crate::terminal::hint::Hint as _;
-use crate::terminal::output::{OutputFormat, json, print};
+use crate::terminal::output::{OutputFormat, json, note, print};
 use crate::terminal::shutdown::Shutdown;
 
 /// When the demo ends.
@@ -43,6 +43,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// A DNSPolicy or a policy module to use instead of the landscape's.
     pub policy: Option<PathBuf>,
+    /// Where the live page is served, if it is.
+    pub page: Option<SocketAddr>,
     /// Runs policy modules.
     pub engine: Engine,
     /// Where policy modules may come from.
@@ -121,6 +123,11 @@ impl Watching {
         let watcher = watch(&settings.folder)?;
         let Some(demo) = begin(settings, &mut shutdown).await? else { return Ok(None) };
         emit(settings.output, &Event::Started(Box::new(demo.session.overview(demo.settled))))?;
+        if let Some(page) = &demo.page {
+            page.tell(&demo.session);
+            // Above all that has been printed meanwhile, nobody finds it again.
+            note(&format!("live page on {}", page.url));
+        }
         Ok(Some(Self { demo, watcher, shutdown, noticed: None }))
     }
 
@@ -128,9 +135,7 @@ impl Watching {
         &self.demo.session
     }
 
-    /// Takes in what changes and gives what comes of it; `None` when the demo is to end. May be cancelled without
-    /// loss.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Vec<Event>>> {
+    async fn work(&mut self) -> anyhow::Result<Option<Vec<Event>>> {
         let Self { demo: Started { session, service, .. }, watcher, shutdown, noticed } = self;
         if noticed.is_none() {
             tokio::select! {
@@ -149,6 +154,16 @@ impl Watching {
             }
             Err(error) => session.blind(&error),
         }))
+    }
+
+    /// Takes in what changes and gives what comes of it; `None` when the demo is to end. May be cancelled without
+    /// loss.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Vec<Event>>> {
+        let events = self.work().await?;
+        if let Some(page) = &self.demo.page {
+            page.tell(&self.demo.session);
+        }
+        Ok(events)
     }
 
     /// Ends all parts.

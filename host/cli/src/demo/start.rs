@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::dns::Dns;
 use super::given::Given;
+use super::page::PageNews;
 use super::policies::ModuleFiles;
 use super::run::Settings;
 use super::session::{Progress, Session, keep};
@@ -51,6 +52,8 @@ pub(super) struct Started {
     pub(super) settled: bool,
     /// The service; ends before the demo only when it has failed.
     pub(super) service: JoinHandle<Result<(), Ended>>,
+    /// The live page, if one is served.
+    pub(super) page: Option<PageNews>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
@@ -58,7 +61,7 @@ pub(super) struct Started {
 impl Started {
     /// Ends all parts.
     pub(super) async fn stop(self) {
-        let Self { session, settled: _, service: _, cancel, tasks } = self;
+        let Self { session, settled: _, service: _, page: _, cancel, tasks } = self;
         cancel.cancel();
         session.dns.stop();
         tasks.close();
@@ -89,7 +92,16 @@ pub(super) async fn start(
     let mut session = Session::new(folder.clone(), given, modules, dns, happenings);
     session.take_in(scan, started, BTreeSet::new());
     check_clusters(&session)?;
+    let (page, served) = match settings.page {
+        Some(address) => {
+            let (page, served) = PageNews::bind(address, folder, session.dns.reachable()).await?;
+            note(&format!("live page on {}", page.url));
+            (Some(page), Some(served))
+        }
+        None => (None, None),
+    };
     let service = service(&settings.engine, settings.sources.clone(), &session, journal, metrics)?;
+    let service = Service { page: served, ..service };
     let mut service = tasks.spawn(run_service(service, cancel.clone()));
 
     progress("loading the policy module");
@@ -104,7 +116,7 @@ pub(super) async fn start(
         settled = wait_for(&mut session, Some(PATIENCE), Session::is_settled) => settled,
     };
     session.causes.forget();
-    Ok(Started { session, settled, service, cancel, tasks })
+    Ok(Started { session, settled, service, page, cancel, tasks })
 }
 
 /// Waits until the service ends before its time; gives why.
@@ -139,6 +151,7 @@ fn service(
         take_back_after: TAKE_BACK_AFTER,
         leaving: LeavingBounds::default(),
         decision_log: None,
+        page: None,
         enrolment: None,
         deployer: None,
         gate: None,

@@ -26,6 +26,7 @@ mod objects;
 mod observe;
 mod open_reports;
 mod operations;
+mod page;
 mod policies;
 mod replica;
 mod report;

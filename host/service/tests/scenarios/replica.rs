@@ -12,7 +12,8 @@ use openmcp_dns_core::leadership::Timing;
 use openmcp_dns_kube_memory::Server;
 use openmcp_dns_service::leadership::{Elector, Leadership, LeaseName, elect};
 use openmcp_dns_service::metrics::{Metrics, Readiness};
-use openmcp_dns_service::run::{Ended, run};
+use openmcp_dns_service::page::Page;
+use openmcp_dns_service::run::{Ended, Service, run};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,11 @@ pub(crate) struct Replica {
 impl Replica {
     /// Starts it.
     pub(crate) fn start(world: &World, name: &str) -> Self {
+        Self::start_with(world, name, None)
+    }
+
+    /// Starts it with a page.
+    pub(crate) fn start_with(world: &World, name: &str, page: Option<Page>) -> Self {
         let written = Arc::<AtomicUsize>::default();
         let platform = counting(&world.platform, &written);
         let lease = LeaseName { namespace: CLUSTERS.to_owned(), name: "openmcp-dns".to_owned() };
@@ -39,6 +45,7 @@ impl Replica {
         let (leadership, elector) = elect(platform.clone(), lease, name.to_owned(), timing);
         let elector = tokio::spawn(Elector::run(elector));
         let service = world.service(platform, leadership.clone(), Metrics::default(), Readiness::default());
+        let service = Service { page, ..service };
         let cancel = CancellationToken::new();
         let ended = tokio::spawn(run(service, cancel.clone()));
         Self { leadership, elector, cancel, ended, written }

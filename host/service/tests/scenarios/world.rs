@@ -215,6 +215,7 @@ impl World {
             take_back_after: Duration::from_secs(2),
             leaving: self.leaving,
             decision_log: None,
+            page: None,
             enrolment: None,
             deployer: None,
             gate: None,

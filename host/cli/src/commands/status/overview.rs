@@ -7,14 +7,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource as _, ResourceExt as _};
 use openmcp_dns_api::{
-    CONFIRM_ANNOTATION, Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy, cluster_id, ignored_by,
-    without_ready,
+    Cluster, ClusterDNS, ClusterDNSStatus, DNSPolicy, cluster_id, ignored_by, without_ready,
 };
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_service::landscape::policy_for;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::super::confirm::confirm_command;
 use super::read::Objects;
 
 /// After how many seconds without a sign of a leader there is none; clocks may differ a little.
@@ -239,11 +239,10 @@ fn of_cluster(
     };
     of_conditions(&name, without_ready(&status.conditions), now, findings);
     if let Some(held) = &status.held_deletion {
-        let (namespace, cluster) = (&id.namespace, &id.name);
         let message = format!(
-            "the deletion of {} names is held. If it is meant, let it go on now: kubectl annotate clusterdns -n \
-             {namespace} {cluster} --overwrite {CONFIRM_ANNOTATION}={}",
-            held.names, held.token
+            "the deletion of {} names is held. If it is meant, let it go on now: {}",
+            held.names,
+            confirm_command(id, &held.token)
         );
         findings.push(Finding::new(&name, "Deletion", "DeletionHeld", message));
     }
