@@ -8,6 +8,7 @@
 //!  ├── store   etcd, holds the records
 //!  └── central CoreDNS with the etcd plugin, answers from the store
 //! Service     `openmcp-dns run` against all of it
+//! Browser     Chromium without a window, for the live page
 //! Agent       external-dns in a cluster, which records through the gate
 //! Registry    docker-registry, with Faults in front of it
 //! TwoClusters two ApiServers and an etcd, with a Gate in front of them that sees every write
@@ -20,6 +21,7 @@
 
 pub mod agent;
 pub mod api_server;
+pub mod browser;
 pub mod certificates;
 pub mod cluster_dns;
 pub mod conditions;

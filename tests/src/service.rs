@@ -24,6 +24,7 @@ pub struct Service {
     name: String,
     kubeconfig: PathBuf,
     metrics: SocketAddr,
+    page: SocketAddr,
     arguments: Vec<String>,
     logs: PathBuf,
     process: Option<Process>,
@@ -64,17 +65,18 @@ impl Service {
         let kubeconfig = landscape.folder().join("service.kubeconfig");
         std::fs::write(&kubeconfig, text)
             .with_context(|| format!("failed to write {}", kubeconfig.display()))?;
-        let metrics = free_address()?;
+        let (metrics, page) = (free_address()?, free_address()?);
         let mut arguments = vec![
             "run".to_owned(),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--etcd={}", landscape.store.endpoint),
             format!("--dns-server={}", landscape.central.udp.address()),
             format!("--metrics-listen={metrics}"),
+            format!("--page-listen={page}"),
         ];
         arguments.extend_from_slice(more);
         let logs = landscape.logs();
-        let mut service = Self { name: name.to_owned(), kubeconfig, metrics, arguments, logs, process: None };
+        let mut service = Self { name: name.to_owned(), kubeconfig, metrics, page, arguments, logs, process: None };
         service.resume()?;
         Ok(service)
     }
@@ -89,6 +91,12 @@ impl Service {
     #[must_use]
     pub const fn metrics(&self) -> SocketAddr {
         self.metrics
+    }
+
+    /// Where its live page is.
+    #[must_use]
+    pub const fn page(&self) -> SocketAddr {
+        self.page
     }
 
     /// Starts it again after [`Service::stop`]; one that runs goes on.

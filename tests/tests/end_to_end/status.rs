@@ -1,6 +1,7 @@
 //! `openmcp-dns status`: how the landscape is, by what its objects say.
 
 use anyhow::{Context as _, ensure};
+use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::{Reference, apply};
 use openmcp_dns_tests::manifests::POLICY;
 use openmcp_dns_tests::service::run;
@@ -15,6 +16,15 @@ pub(crate) async fn status_says_whether_all_is_well_and_what_is_not(world: &Worl
     assert_eq!(clusters.len(), world.landscape.clusters().len(), "{found:#}");
     let well = |cluster: &Value| cluster["conditions"]["Forwarded"] == "True" && cluster["domain"] != "";
     assert!(clusters.iter().all(well), "{found:#}");
+
+    // The live page says the same.
+    let (code, page) = get(world.service.page(), "/").await?;
+    let page = page.replace("<wbr>", "");
+    let ready = format!("{0} of {0}</dd>", clusters.len());
+    ensure!(code == 200 && page.contains(&ready), "{page}");
+    for cluster in &clusters {
+        ensure!(page.contains(cluster["domain"].as_str().unwrap_or_default()), "{page}");
+    }
 
     let broken = json!({
         "apiVersion": POLICY.api_version,
