@@ -76,7 +76,8 @@ impl Service {
         ];
         arguments.extend_from_slice(more);
         let logs = landscape.logs();
-        let mut service = Self { name: name.to_owned(), kubeconfig, metrics, page, arguments, logs, process: None };
+        let mut service =
+            Self { name: name.to_owned(), kubeconfig, metrics, page, arguments, logs, process: None };
         service.resume()?;
         Ok(service)
     }

@@ -21,11 +21,18 @@ impl ClusterRecords {
     ) {
         let from = after.map(|after| &after.source);
         if look.only_problems {
-            // Who gives way has a decision like any other: only those who plan names know of it.
-            let lost = names.lost_by(&self.id).filter(|source| from.is_none_or(|from| *source >= from));
-            let lost: BTreeSet<&SourceRef> = lost.take(look.visits).collect();
-            let sources = self.index.problems_from(from).take(look.visits);
-            let sources: BTreeSet<&SourceRef> = sources.chain(lost).collect();
+            // With the one that the last look may have come to the end of.
+            let most = look.visits + 1;
+            let mut sources: BTreeSet<&SourceRef> = self.index.problems_from(from).take(most).collect();
+            // Who gives way has a decision like any other: only those who plan names know of it, in another order.
+            for source in names.lost_by(&self.id) {
+                if from.is_none_or(|from| source >= from) && self.index.outcomes(source).is_some() {
+                    sources.insert(source);
+                }
+                if sources.len() > most {
+                    sources.pop_last();
+                }
+            }
             self.look_at_each(look, after, names, seen, sources.into_iter());
         } else {
             self.look_at_each(look, after, names, seen, self.index.sources_from(from));

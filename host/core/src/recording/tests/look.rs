@@ -70,6 +70,34 @@ fn claims_are_found_by_texts_by_names_and_by_not_being_published() {
 }
 
 #[test]
+fn of_many_claims_a_look_visits_as_many_as_it_may() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..10_000).map(|number| format!("n{number:05}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for number in 0..2 {
+        let cluster = format!("w{number}");
+        // All are denied, so that nothing has to be written.
+        world.govern(&cluster, &Rules::denying("n"));
+        world.list_named(&cluster, &names);
+    }
+    world.rest();
+    let (mut looks, mut found, mut after) = (0, 0, None);
+    loop {
+        let which = Which::With(vec!["n09999".to_owned()]);
+        let seen = world.recording.look(&Look { after, which, visits: 1_000, ..look() });
+        assert_eq!(seen.visited, 1_000);
+        (looks, found) = (looks + 1, found + seen.claims.len());
+        after = seen.next;
+        if after.is_none() || looks == 20 {
+            break;
+        }
+    }
+    assert_eq!((looks, found), (20, 2));
+    let problems = world.recording.look(&Look { only_problems: true, most: 20, visits: 5_000, ..look() });
+    assert_eq!((problems.claims.len(), problems.visited), (20, 20));
+}
+
+#[test]
 fn who_gives_way_is_among_the_problems_and_the_way_of_a_claim_says_where_it_ends() {
     let mut world = World::new();
     for (cluster, target) in [("w1", "one.example"), ("w2", "two.example")] {
@@ -105,4 +133,30 @@ fn a_held_deletion_is_shown_with_its_first_names() {
     assert_eq!((held.len(), held[0].names.len()), (1, 3));
     assert_eq!(held[0].deletion.names, MANY.len());
     assert!(world.recording.look(&look()).claims.is_empty(), "nobody asks for them");
+}
+
+#[test]
+fn of_many_who_give_way_all_are_seen_a_few_at_a_time() {
+    let mut world = World::new();
+    // The order of the names is not that of the objects.
+    let object = |target: &str, number: usize| {
+        ingress(&format!("o{number}"), SHARED, &format!("{target}-{}.example", 9 - number))
+    };
+    for (cluster, target) in [("w1", "one"), ("w2", "two")] {
+        world.govern(cluster, &Rules::default());
+        world.list(cluster, (0..9).map(|number| object(target, number)).collect());
+    }
+    world.rest();
+    let all = world.recording.look(&Look { only_problems: true, ..look() }).claims.len();
+    assert_eq!(all, 17, "all but one give way");
+    let (mut seen, mut after) = (BTreeSet::new(), None);
+    loop {
+        let some = world.recording.look(&Look { after, only_problems: true, visits: 2, ..look() });
+        seen.extend(some.claims.into_iter().map(|claim| claim.place));
+        after = some.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), all);
 }
