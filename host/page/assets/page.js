@@ -2,9 +2,10 @@
 // Follows what changes: asks for this page again, and takes over what stands in `main`.
 (() => {
   const live = document.getElementById("live");
+  const said = document.getElementById("said");
   const main = document.getElementById("main");
   const SOON = 1000, LATEST = 15000;
-  let edition = "", shown = "", at = live.textContent, known = Date.now(), failures = 0;
+  let edition = "", shown = "", at = live.textContent, known = Date.now(), failures = 0, wasLost = false;
 
   const rows = () => Array.from(main.querySelectorAll("tbody tr, .changes li"));
 
@@ -33,6 +34,9 @@
     const text = isLost ? `connection lost, ${at}, ${seconds} s ago` : `live, ${at}`;
     if (live.textContent !== text) live.textContent = text;
     live.className = isLost ? "lost" : "live";
+    // Read out when it turns, and not every second.
+    if (isLost !== wasLost) said.textContent = isLost ? "The connection is lost." : "The connection is back.";
+    wasLost = isLost;
   }
 
   async function look() {

@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::question::{Question, from_path_part};
-use crate::{Source, html};
+use crate::{Landscape, Source, html};
 
 /// Connections at once: some browsers, each with one or two.
 const CONNECTIONS: usize = 64;
@@ -180,9 +180,11 @@ impl Pages {
                 let Ok(_making) = self.making.acquire().await else {
                     return trouble(StatusCode::SERVICE_UNAVAILABLE, "The page is being closed");
                 };
+                let question = Question::parse(uri.query().unwrap_or_default());
                 let body = if path == "/" {
-                    let question = Question::parse(uri.query().unwrap_or_default());
                     html::landscape(&self.source.landscape(&question).await, &question)
+                } else if path == "/landscape.json" {
+                    return json(&self.source.landscape(&question).await);
                 } else if let Some(name) = path.strip_prefix("/names/").filter(|name| !name.is_empty()) {
                     html::name(&self.source.name(&from_path_part(name)).await)
                 } else {
@@ -191,6 +193,14 @@ impl Pages {
                 Found { status: StatusCode::OK, content_type: HTML, body: body.into() }
             }
         }
+    }
+}
+
+/// The same for programs.
+fn json(landscape: &Landscape) -> Found {
+    match serde_json::to_vec(landscape) {
+        Ok(body) => Found { status: StatusCode::OK, content_type: "application/json", body: body.into() },
+        Err(error) => trouble(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

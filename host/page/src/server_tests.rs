@@ -5,7 +5,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::{Landscape, NamePage, Show};
+use crate::{NamePage, Show};
 
 /// Says what it was asked.
 #[derive(Default)]
@@ -130,6 +130,9 @@ async fn what_is_asked_for_reaches_the_source() {
         page.contains("search: &quot;a&lt;b&quot;, show: NotPublished, after: &quot;x y&quot;"),
         "{page}"
     );
+    let (_, json) = world.get(&format!("/landscape.json{}", &question.uri()[1..])).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["title"].as_str().unwrap().contains("a<b") && json["names"]["isCut"] == false, "{json}");
     let (_, page) = world.get("/names/%2A.shop.example").await;
     assert!(page.contains("<title>*.shop.example · openmcp-dns</title>"), "{page}");
 }

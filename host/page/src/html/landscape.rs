@@ -103,7 +103,7 @@ fn held(held: &[Held]) -> Markup {
                         }
                         ". If that is meant, let it go on now:"
                     }
-                    pre tabindex="0" { code { (confirm) } }
+                    pre { code { (confirm) } }
                     @if !names.first.is_empty() {
                         p { "Among them: " @for name in &names.first { (name_link(name)) " " } }
                     }
@@ -130,7 +130,7 @@ fn denials(denials: &Listed<Claim>) -> Markup {
                             td data-label="State" { (badge(claim.standing)) }
                             td data-label="Why" {
                                 (reason(claim))
-                                @if let Some(next) = &claim.next { p.next { strong { "Next: " } (next) } }
+                                (next(claim))
                             }
                             td data-label="Object" { (object(claim)) }
                         } } }
@@ -142,6 +142,10 @@ fn denials(denials: &Listed<Claim>) -> Markup {
             }
         }
     }
+}
+
+fn next(claim: &Claim) -> Markup {
+    html! { @if let Some(next) = &claim.next { p.next { strong { "Next: " } (next) } } }
 }
 
 fn object(claim: &Claim) -> Markup {
@@ -179,6 +183,7 @@ fn names(names: &Names, question: &Question) -> Markup {
                             td data-label="Records" {
                                 @for record in &claim.records { div.record { (breakable(record)) } }
                                 (reason(claim))
+                                @if question.show == Show::NotPublished { (self::next(claim)) }
                             }
                             td data-label="Object" { (object(claim)) }
                         } } }

@@ -43,7 +43,8 @@ pub(super) fn document(
                             placeholder="Search host names, objects, clusters" autocomplete="off" spellcheck="false";
                         button type="submit" { "Search" }
                     }
-                    p #live role="status" { (as_of(at)) }
+                    p #live { (as_of(at)) }
+                    p.hidden #said role="status" {}
                 }
                 main #main tabindex="-1" { (main) }
                 footer {

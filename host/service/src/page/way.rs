@@ -62,14 +62,37 @@ impl Picture {
             let asked = name.clone();
             if let Some(expectation) = self.ask(|answer| Command::Expectation(asked, answer)).await {
                 page.outcome.extend(outcome(&name, &expectation, answers.get(&name)));
+                if page.ways.is_empty() && !expectation.values.is_empty() {
+                    page.next.extend(self.left(&expectation));
+                }
             }
         }
-        if page.ways.is_empty() {
+        let is_stored = page.outcome.iter().any(|step| step.is_well == Some(true));
+        if page.ways.is_empty() && !is_stored {
             page.next.extend(parsed.and_then(|name| unclaimed(&name, &self.known.state())));
         }
         let mut said = BTreeSet::new();
         page.next.retain(|next| said.insert(next.clone()));
         page
+    }
+
+    /// What to do about what stands at a name that nobody asks for. What the service publishes of itself, and what follows
+    /// from other names, is nothing to do about.
+    fn left(&self, expectation: &Expectation) -> Option<String> {
+        let mut clusters = expectation.clusters.iter().peekable();
+        if clusters.peek().is_none() {
+            return Some(next::foreign(&expectation.name));
+        }
+        let state = self.known.state();
+        let statuses = state.clusters.as_ref()?;
+        clusters.find_map(|cluster| {
+            let held = statuses.get(cluster)?.held_deletion.as_ref()?;
+            let confirm = (self.about.confirm)(cluster, &held.token);
+            Some(format!(
+                "the deletion of {} names is held; if it is meant, let it go on now: {confirm}",
+                held.names
+            ))
+        })
     }
 }
 

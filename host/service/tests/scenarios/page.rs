@@ -103,6 +103,8 @@ async fn the_page_lists_a_hundred_names_at_a_time_and_leads_along_the_way_of_eac
     w1.put(ingress("many", &many[..10], "10.0.0.1")).unwrap();
     let page = says(address, "/", "confirm openmcp/w1 ").await;
     assert!(page.contains("220 names of openmcp/w1"), "{page}");
+    let way = says(address, "/names/n229.w1.openmcp.cluster", "the deletion of 220 names is held").await;
+    assert!(way.contains("No object asks for this name.") && way.contains("A 10.0.0.1"), "{way}");
     world.stop().await;
 }
 
