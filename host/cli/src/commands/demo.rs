@@ -97,5 +97,6 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     } else {
         Until::Stopped
     };
-    run_demo(Settings { folder, until, output, listen, policy, page, engine: limits.engine()?, sources }).await
+    run_demo(Settings { folder, until, output, listen, policy, page, engine: limits.engine()?, sources })
+        .await
 }

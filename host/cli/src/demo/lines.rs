@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use openmcp_dns_api::dns_policy::DecisionDifference;
 
 use super::event::{Answered, Cause, Event};
-use super::overview::{ClaimOverview, EventOverview, HeldOverview};
+use super::overview::{ClaimOverview, ClaimState, EventOverview, HeldOverview};
 use super::text::{milliseconds, or_none, overview, reason};
 use super::tour::step_text;
+use crate::terminal::style::{Mark, is_seen};
 
 /// Changes that one line lists; a line that nobody reads to its end helps nobody.
 const MOST_CAUSES: usize = 3;
@@ -100,7 +101,27 @@ pub fn event(event: &Event) -> String {
             ),
         ),
     };
-    format!("{word:<10} {rest}\n")
+    format!("{} {rest}\n", mark(event).on(&format!("{word:<10}"), is_seen()))
+}
+
+/// How it went.
+const fn mark(event: &Event) -> Mark {
+    match event {
+        Event::Answered(Answered { verdict, .. }) if !verdict.eq_ignore_ascii_case("ok") => Mark::Bad,
+        Event::Answered(_) | Event::Solved { .. } => Mark::Good,
+        Event::Claim { claim, .. } => match claim.state {
+            ClaimState::Published => Mark::Good,
+            ClaimState::Denied | ClaimState::Conflict => Mark::Bad,
+            ClaimState::Unresolved | ClaimState::Undecided => Mark::Unsure,
+        },
+        Event::Domain { domain: None, .. } | Event::Problem(_) => Mark::Bad,
+        Event::Condition { condition, .. } if condition.status.as_str().eq_ignore_ascii_case("true") => {
+            Mark::Good
+        }
+        Event::Condition { .. } => Mark::Bad,
+        Event::Held(_) => Mark::Unsure,
+        _ => Mark::Plain,
+    }
 }
 
 fn answered(answered: &Answered) -> String {

@@ -15,6 +15,7 @@ use super::given::Given;
 use super::session::Session;
 use super::start::{Started, failure, first_scan, missing_folder_hint, scan_folder, start};
 use super::{lines, text, tour};
+use crate::terminal::enter::Enter;
 use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, json, note, print};
 use crate::terminal::shutdown::Shutdown;
@@ -82,8 +83,19 @@ async fn show(settings: Settings) -> anyhow::Result<ExitCode> {
 async fn watch_and_tell(settings: Settings) -> anyhow::Result<ExitCode> {
     let (output, started) = (settings.output, Instant::now());
     let Some(mut watching) = Watching::start(&settings).await? else { return Ok(ExitCode::SUCCESS) };
-    let mut changes = 0;
-    while let Some(events) = watching.next().await? {
+    let (mut changes, mut enter) = (0, enter(output));
+    if enter.is_somebody() {
+        note("Enter shows all of it again, as it is then");
+    }
+    loop {
+        let events = tokio::select! {
+            events = watching.next() => events?,
+            () = enter.pressed() => {
+                print(&text::overview(&watching.session().overview(true)))?;
+                continue;
+            }
+        };
+        let Some(events) = events else { break };
         for event in &events {
             changes += usize::from(matches!(event, Event::Answered(_)));
             emit(output, event)?;
@@ -180,6 +192,14 @@ fn watch(folder: &Path) -> anyhow::Result<Watcher> {
             missing_folder_hint()
         }
     })
+}
+
+/// A person who may press Enter, where the output is for people.
+pub(super) fn enter(output: OutputFormat) -> Enter {
+    match output {
+        OutputFormat::Text => Enter::listen(),
+        OutputFormat::Json => Enter::nobody(),
+    }
 }
 
 /// Tells of an event.

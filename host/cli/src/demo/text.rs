@@ -8,6 +8,7 @@ use super::overview::{
     ClaimOverview, ClaimState, ConditionOverview, HeldOverview, Overview, PolicyOverview, ProblemOverview,
 };
 use crate::terminal::output::{render, table};
+use crate::terminal::style::{emphasis, is_seen};
 
 /// The whole overview.
 pub fn overview(overview: &Overview) -> String {
@@ -227,7 +228,7 @@ fn rows_or_nothing(text: &mut String, any: bool, rows: &comfy_table::Table) {
 
 fn section(text: &mut String, title: &str) {
     line(text, "");
-    line(text, title);
+    line(text, &emphasis(title, is_seen()));
 }
 
 fn line(text: &mut String, line: &str) {

@@ -1,6 +1,7 @@
 //! Terminal: how results and errors are printed, and when a person wants an end.
 
 pub mod ending;
+pub mod enter;
 pub mod hint;
 pub mod output;
 pub mod shutdown;

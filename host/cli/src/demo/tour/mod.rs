@@ -5,7 +5,6 @@
 //! ```
 //! Each step ends only when what it tells has happened: a tour that does not come to its end has found something.
 
-mod pace;
 mod script;
 mod text;
 
@@ -22,11 +21,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::event::{Event, StepOverview};
 use super::overview::EventOverview;
-use super::run::{Settings, Watching, emit};
+use super::run::{Settings, Watching, emit, enter};
 use super::statuses::events;
+use crate::terminal::enter::Enter;
 use crate::terminal::hint::{Hint as _, hinted};
-use crate::terminal::output::OutputFormat;
-use pace::Pace;
+use crate::terminal::output::{OutputFormat, note};
 use script::{Act, Ask, Await, Step};
 
 pub(super) use text::step as step_text;
@@ -48,7 +47,7 @@ pub(super) async fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
     copy_landscape(&settings.folder, &folder)?;
     settings.folder = folder;
     let Some(watching) = Watching::start(&settings).await? else { return Ok(ExitCode::SUCCESS) };
-    let mut tour = Tour { pace: Pace::of(output), output, watching, gone: 0, waiting: None };
+    let mut tour = Tour { enter: enter(output), output, watching, gone: 0, waiting: None };
     let done = tour.walk().await;
     tour.watching.stop().await;
     // The landscape goes with the tour; what cannot be removed from the folder of temporary files does no harm.
@@ -60,7 +59,7 @@ pub(super) async fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
 struct Tour {
     watching: Watching,
     output: OutputFormat,
-    pace: Pace,
+    enter: Enter,
     /// Names that have gone since the step began.
     gone: usize,
     /// A name whose deletion is held.
@@ -207,13 +206,14 @@ impl Tour {
 
     /// Until somebody wants to see the next step; gives whether the demo goes on.
     async fn pause(&mut self, is_there_more: bool) -> anyhow::Result<bool> {
-        if !is_there_more {
+        // A script, which nobody watches, goes on by itself.
+        if !is_there_more || !self.enter.is_somebody() {
             return Ok(true);
         }
-        self.pace.prompt();
+        note("\nEnter for the next step, Ctrl-C to end");
         loop {
             tokio::select! {
-                () = self.pace.next() => return Ok(true),
+                () = self.enter.pressed() => return Ok(true),
                 happened = self.watching.next() => {
                     let Some(happened) = happened? else { return Ok(false) };
                     for event in &happened {

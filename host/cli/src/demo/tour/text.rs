@@ -1,6 +1,7 @@
 //! Text: how a step is announced.
 
 use super::super::event::StepOverview;
+use crate::terminal::style::{emphasis, is_seen};
 
 /// Columns of an ordinary terminal.
 const COLUMNS: usize = 80;
@@ -10,7 +11,8 @@ const MOST_LINES: usize = 24;
 
 /// Announces a step.
 pub fn step(StepOverview { number, of, title, why, done }: &StepOverview) -> String {
-    let mut text = format!("\n── {number}/{of}  {title}\n\n{}\n", wrapped(why));
+    let title = emphasis(&format!("── {number}/{of}  {title}"), is_seen());
+    let mut text = format!("\n{title}\n\n{}\n", wrapped(why));
     for command in done {
         text.push_str(&shown(command));
     }
