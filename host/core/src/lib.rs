@@ -39,6 +39,7 @@ pub mod limits;
 pub mod mirror;
 pub mod name;
 pub mod next;
+pub mod node_hosts;
 pub mod objects;
 pub mod open_reports;
 pub mod openmcp_names;

@@ -254,6 +254,11 @@ impl Mirror {
         self.names.get(name)
     }
 
+    /// All names at which something stands, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &HostName> {
+        self.names.keys()
+    }
+
     /// A name as it is kept here, if anything stands there.
     #[must_use]
     pub fn known(&self, name: &HostName) -> Option<&HostName> {

@@ -33,6 +33,7 @@ pub mod journal;
 pub mod landscape;
 pub mod leadership;
 pub mod metrics;
+pub mod node_hosts;
 pub mod observe;
 pub mod open_reports;
 pub mod page;

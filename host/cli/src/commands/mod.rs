@@ -22,6 +22,7 @@ mod landscape;
 mod leading;
 mod limits;
 mod manifests;
+mod node_hosts;
 mod plan;
 mod platform;
 mod policy;
@@ -75,6 +76,7 @@ enum Command {
     Crds(crds::CrdsArgs),
     Manifests(manifests::ManifestsArgs),
     Schema(schema::SchemaArgs),
+    NodeHosts(node_hosts::NodeHostsArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -111,7 +113,7 @@ pub fn main() -> ExitCode {
         | Command::Completions(_) => "warn,kube_client=off",
         Command::Run(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
         Command::Init(args) => args.provider.verbosity.unwrap_or(Verbosity::Info).filter(),
-        Command::Serve(_) => Verbosity::Info.filter(),
+        Command::Serve(_) | Command::NodeHosts(_) => Verbosity::Info.filter(),
     });
     for flag in left_out {
         tracing::warn!(flag, "a flag that this version does not know is left out");
@@ -137,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Manifests(args) => manifests::run(args).map(|()| ExitCode::SUCCESS),
         Command::Schema(args) => schema::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::NodeHosts(args) => block_on(node_hosts::run(args)),
         Command::Completions(args) => completions::run(&args, Cli::command()).map(|()| ExitCode::SUCCESS),
     })
 }
