@@ -12,7 +12,8 @@ use crate::manifests::cluster_dns_reference;
 use crate::wait::{Look, wait_until};
 
 /// The duties of the service for a cluster.
-pub const DUTIES: [&str; 6] = ["Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "Probed"];
+pub const DUTIES: [&str; 7] =
+    ["Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "NodesForwarded", "Probed"];
 
 /// Waits until an object looks as it should; `look` gives `None` while it does not.
 ///

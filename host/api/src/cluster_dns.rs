@@ -67,7 +67,8 @@ pub struct ClusterDNSStatus {
     /// The DNSPolicy that holds for the cluster; empty while there is none.
     #[serde(default)]
     pub policy: String,
-    /// `Ready` (all others are true), and one condition per duty: Reachable, Forwarded, Annotated, Recorded, Agent, Probed.
+    /// `Ready` (all others are true), and one condition per duty: Reachable, Forwarded, Annotated, Recorded, Agent, NodesForwarded,
+    /// Probed.
     #[serde(default)]
     #[schemars(schema_with = "schemas::conditions")]
     pub conditions: Vec<Condition>,

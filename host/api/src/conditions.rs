@@ -19,14 +19,23 @@ pub enum DutyName {
     Recorded,
     /// The agent of the cluster runs, where it has one.
     Agent,
+    /// The nodes of the cluster know the names that they are to know.
+    NodesForwarded,
     /// The central DNS server answers what was decided.
     Probed,
 }
 
 impl DutyName {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Reachable, Self::Forwarded, Self::Annotated, Self::Recorded, Self::Agent, Self::Probed];
+    pub const ALL: [Self; 7] = [
+        Self::Reachable,
+        Self::Forwarded,
+        Self::Annotated,
+        Self::Recorded,
+        Self::Agent,
+        Self::NodesForwarded,
+        Self::Probed,
+    ];
 
     /// The condition type.
     #[must_use]
@@ -37,6 +46,7 @@ impl DutyName {
             Self::Annotated => "Annotated",
             Self::Recorded => "Recorded",
             Self::Agent => "Agent",
+            Self::NodesForwarded => "NodesForwarded",
             Self::Probed => "Probed",
         }
     }

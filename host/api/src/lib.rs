@@ -35,7 +35,7 @@ pub use dns_policy::{DNSPolicy, DNSPolicySpec, DNSPolicyStatus};
 pub use dns_service_config::{
     CertificateSource, DNSServiceConfig, DNSServiceConfigSpec, DNSServiceConfigStatus, Images, Provider,
 };
-pub use forward::{ForwardSpec, Forwarding};
+pub use forward::{ForwardSpec, Forwarding, NodesSpec, WantedNodes};
 pub use gateway_service_config::{GatewayDomain, GatewayServiceConfig, gateway_domain, with_gateway_layout};
 pub use operation::{DNS_OPERATION_ANNOTATION, OPERATION_ANNOTATION, Operation, ignored_by, operation};
 pub use phase::{Phase, READY, conditions_with_ready, not_well, without_ready};

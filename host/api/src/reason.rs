@@ -86,6 +86,8 @@ reasons! {
     AgentNotReady,
     /// The service has no access to the cluster: somebody has to bring its agent, or the agent's new certificate.
     AgentByHand,
+    /// Not every node has the names that it is to have.
+    NodesNotReady,
     /// The module could not be fetched; another attempt follows by itself.
     ModuleUnavailable,
     /// The bytes that were fetched are not those that sha256 or the reference names.

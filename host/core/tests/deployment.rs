@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::deployment::{
     Agent, AgentFacts, AgentSource, CENTRAL, Config, EtcdCluster, Exposure, Facts, Gate, GateFacts, Members,
-    Server, Storage, Workload, covers, is_ours, render, render_agent, render_gate, without_rights,
+    NODES, Nodes, Reference, Server, Storage, Workload, covers, is_ours, render, render_agent, render_gate,
+    render_nodes, without_rights,
 };
+use openmcp_dns_core::node_hosts::Hosts;
 use serde_json::{Value, json};
 
 fn workload(image: &str) -> Workload {
@@ -220,4 +222,58 @@ fn a_new_zone_changes_the_pods_and_not_etcd() {
         .map(|(object, _)| object["kind"].as_str().unwrap())
         .collect();
     assert_eq!(changed, ["ConfigMap", "Deployment"]);
+}
+
+fn nodes(static_pods: bool) -> Vec<Value> {
+    let hosts = Hosts::parse("172.18.101.2 hook.workload01.openmcp.cluster\n").unwrap();
+    render_nodes(&Nodes { workload: workload("openmcp-dns:1"), static_pods }, &hosts)
+}
+
+#[test]
+fn names_for_nodes_and_for_the_static_pods_of_their_api_server() {
+    insta::assert_snapshot!(text(&nodes(true)));
+}
+
+#[test]
+fn no_more_of_a_node_is_mounted_than_is_written() {
+    let folders = |objects: &[Value]| -> Vec<String> {
+        let volumes = objects[4].pointer("/spec/template/spec/volumes").unwrap().as_array().unwrap().clone();
+        volumes.iter().flat_map(|volume| volume.pointer("/hostPath/path")).map(ToString::to_string).collect()
+    };
+    assert_eq!(folders(&nodes(false)), [r#""/etc""#]);
+    assert_eq!(folders(&nodes(true)), [r#""/etc""#, r#""/var/lib/kubelet/pods""#]);
+    let security =
+        nodes(true)[4].pointer("/spec/template/spec/containers/0/securityContext").cloned().unwrap();
+    assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(
+        (&security["privileged"], &security["allowPrivilegeEscalation"]),
+        (&json!(null), &json!(false))
+    );
+}
+
+#[test]
+fn whoever_has_names_brought_to_nodes_may_bring_all_that_it_takes() {
+    let access = include_str!("../../../deploy/nodes-access.yaml");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(access).unwrap();
+    let role = documents.iter().find(|object| object["kind"] == "Role").unwrap();
+    assert_eq!(role["metadata"]["namespace"], NODES);
+    let has = |list: &Value, wanted: &str| list.as_array().unwrap().contains(&json!(wanted));
+    for Reference { api_version, kind, namespace, name: _ } in nodes(true).iter().map(Reference::of) {
+        if namespace.is_empty() {
+            // It comes with the rights in it.
+            assert!(documents.iter().any(|object| object["kind"] == "Namespace"));
+            continue;
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let plural = if kind.ends_with('y') {
+            format!("{}ies", kind.trim_end_matches('y').to_lowercase())
+        } else {
+            format!("{}s", kind.to_lowercase())
+        };
+        let rules = role["rules"].as_array().unwrap();
+        let granted =
+            rules.iter().find(|rule| has(&rule["apiGroups"], group) && has(&rule["resources"], &plural));
+        let verbs = &granted.unwrap_or_else(|| panic!("nobody grants {plural}"))["verbs"];
+        assert!(["get", "list", "create", "patch", "delete"].iter().all(|verb| has(verbs, verb)), "{plural}");
+    }
 }

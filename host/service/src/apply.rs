@@ -1,10 +1,12 @@
 //! Brings rendered objects to a cluster: what differs is applied, and nothing else is asked of it.
 
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
 use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_core::deployment::{COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, Reference, covers, is_ours};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 /// Why an object is not as it should be.
@@ -150,4 +152,38 @@ impl Applier {
             namespace => Api::namespaced_with(client, namespace, &resource),
         })
     }
+}
+
+/// Whether a cluster has something of ours in the namespace of this name, where all objects have it, too: their account
+/// comes first and goes last, but for a namespace of ours. An account that we may not read was not made by us.
+///
+/// # Errors
+/// When the cluster does not answer, or refuses.
+pub(crate) async fn is_there(client: &kube::Client, name: &str) -> Result<bool, kube::Error> {
+    let Some(namespace) = namespace(client, name).await? else { return Ok(false) };
+    if is_labelled(&namespace) {
+        return Ok(true);
+    }
+    match Api::<ServiceAccount>::namespaced(client.clone(), name).get_metadata_opt(name).await {
+        Ok(account) => Ok(account.is_some_and(|account| is_labelled(&account.metadata))),
+        Err(error) if is_forbidden(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a namespace is somebody else's, who has given us rights in it: it stays as it is.
+///
+/// # Errors
+/// When the cluster does not answer, or refuses.
+pub(crate) async fn has_foreign_namespace(client: &kube::Client, name: &str) -> Result<bool, kube::Error> {
+    Ok(namespace(client, name).await?.is_some_and(|namespace| !is_labelled(&namespace)))
+}
+
+async fn namespace(client: &kube::Client, name: &str) -> Result<Option<ObjectMeta>, kube::Error> {
+    let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(name).await?;
+    Ok(namespace.map(|namespace| namespace.metadata))
+}
+
+fn is_labelled(metadata: &ObjectMeta) -> bool {
+    is_ours(&json!({"metadata": {"labels": metadata.labels}}))
 }

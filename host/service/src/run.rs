@@ -43,7 +43,7 @@ use crate::record::{Command, Options, Received, Recorder, observations};
 use crate::report::statuses::Statuses;
 use crate::service_config::ServiceConfig;
 pub use crate::settings::LeavingBounds;
-use crate::settings::{Openings, Settings, SharedRollout};
+use crate::settings::{NodeNames, Openings, Settings, SharedRollout};
 use crate::tasks::Tasks;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_modules::{ModuleLoader, SourceOptions};
@@ -87,6 +87,8 @@ pub struct Service {
     pub leaving: LeavingBounds,
     /// Which clusters are to have agents; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
+    /// The image of the service itself, for what it runs in clusters.
+    pub own_image: String,
     /// Deploys the central DNS; `None` where that is somebody else's.
     pub deployer: Option<Deployment>,
     /// Lets agents in; `None` where no cluster has one.
@@ -152,6 +154,7 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         take_back_after,
         leaving,
         enrolment,
+        own_image,
         deployer,
         gate,
         pace,
@@ -280,6 +283,8 @@ pub async fn run(service: Service, cancel: CancellationToken) -> Result<(), Ende
         openings: Openings::default(),
         rollout: SharedRollout::default(),
         enrolment,
+        own_image,
+        node_names: NodeNames::new(commands.clone()),
         zones,
         commands,
         agents,

@@ -1,6 +1,6 @@
 //! What the controllers of all clusters share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use openmcp_dns_core::Bucket;
 use openmcp_dns_core::forwarding::Rollout;
 use openmcp_dns_core::name::HostName;
-use tokio::sync::{mpsc, watch};
+use openmcp_dns_core::node_hosts::Selection;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::agents::Agents;
@@ -47,6 +48,10 @@ pub struct Settings {
     pub rollout: SharedRollout,
     /// Which clusters are to have agents, and how those reach the gate; `None` where that is somebody else's.
     pub enrolment: Option<Enrolment>,
+    /// The image of the service itself, for what it runs in clusters.
+    pub own_image: String,
+    /// Names that nodes of clusters are told.
+    pub node_names: NodeNames,
     /// Told the zones of the policies in force; `None` until they are known.
     pub zones: watch::Sender<Option<BTreeSet<HostName>>>,
     /// What is wanted of the recorder.
@@ -114,6 +119,47 @@ impl Openings {
             }
             tokio::time::sleep_until(bucket.due(now).into()).await;
         }
+    }
+}
+
+/// How long what was selected counts for all clusters that want the same: it is searched for among all names of the zone.
+const NAMES_FRESH: Duration = Duration::from_secs(5);
+
+/// A zone, and patterns of names in it.
+type Question = (HostName, Vec<HostName>);
+
+/// What was selected, and when.
+type Known = (Instant, Arc<Selection>);
+
+/// Names that nodes of clusters are told, as they are recorded. Clones share what is known.
+#[derive(Clone)]
+pub struct NodeNames {
+    commands: mpsc::Sender<Command>,
+    known: Arc<tokio::sync::Mutex<HashMap<Question, Known>>>,
+}
+
+impl NodeNames {
+    /// Asks the recorder.
+    #[must_use]
+    pub fn new(commands: mpsc::Sender<Command>) -> Self {
+        Self { commands, known: Arc::default() }
+    }
+
+    /// What is recorded in a zone of the names that patterns select; `None` while the store has not been read.
+    pub async fn get(&self, zone: &HostName, patterns: &[HostName]) -> Option<Arc<Selection>> {
+        // Held while it is asked: who wants the same waits for the same answer.
+        let mut known = self.known.lock().await;
+        known.retain(|_, (since, _)| since.elapsed() < NAMES_FRESH);
+        let question = (zone.clone(), patterns.to_vec());
+        if let Some((_, selection)) = known.get(&question) {
+            return Some(Arc::clone(selection));
+        }
+        let (answer, answered) = oneshot::channel();
+        let (zone, patterns) = question.clone();
+        self.commands.send(Command::Hosts { zone, patterns, answer }).await.ok()?;
+        let selection = Arc::new(answered.await.ok()?);
+        known.insert(question, (Instant::now(), Arc::clone(&selection)));
+        Some(selection)
     }
 }
 

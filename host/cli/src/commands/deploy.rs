@@ -99,6 +99,11 @@ impl DeployArgs {
         self.config_name.clone().unwrap_or_else(|| MANAGER.to_owned())
     }
 
+    /// The image of the service itself.
+    pub fn own_image(&self) -> String {
+        self.images.clone().images().own
+    }
+
     /// What is to be known of agents, of a service in this namespace.
     pub fn enrolment(
         &self,

@@ -200,6 +200,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     tokio::spawn(upgrade.note(leadership.clone()));
     let platform = of_leader(platform, leadership.clone());
     let config_name = Some(deploy.config_name());
+    let own_image = deploy.own_image();
     let Opened { gate, enrolment } = gate.open(&platform, namespace, &deploy).await?;
     let starting = async {
         let leader_key = leader_key(&platform).await;
@@ -236,6 +237,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         take_back_after: TAKE_BACK_AFTER,
         leaving: LeavingBounds::default(),
         enrolment,
+        own_image,
         deployer,
         gate,
         pace: Pace { cached: CENTRAL_CACHE },

@@ -153,6 +153,7 @@ fn service(
         decision_log: None,
         page: None,
         enrolment: None,
+        own_image: openmcp_dns_api::Images::OWN.to_owned(),
         deployer: None,
         gate: None,
         // The built-in DNS server has no cache.

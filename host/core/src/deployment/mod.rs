@@ -1,4 +1,4 @@
-//! What the central DNS is made of, and the agents of clusters: a configuration and some facts in, Kubernetes objects out.
+//! What the central DNS is made of, the agents of clusters, and what writes on their nodes: a configuration and some facts in, Kubernetes objects out.
 //!
 //! ```text
 //! Config, Facts ──render──► etcd: Services, StatefulSet, NetworkPolicy … ──► CoreDNS: ConfigMap, Service, Deployment …
@@ -14,6 +14,7 @@ mod covers;
 mod etcd;
 mod gate;
 mod members;
+mod nodes;
 mod object;
 mod rotation;
 mod snapshots;
@@ -33,6 +34,9 @@ pub use self::etcd::{
 pub use self::gate::{GATE, GATE_COMPONENT, GATE_PORT, Gate, GateFacts, render_gate};
 pub use self::members::{
     EtcdCluster, ListedMember, MemberAction, MemberSize, MemberStep, defragment_next, next_step,
+};
+pub use self::nodes::{
+    NODES, NODES_COMPONENT, Nodes, NodesStatus, is_taking_away, nodes_status, render_nodes, taking_away,
 };
 pub use self::object::{
     COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, digest, is_ours,

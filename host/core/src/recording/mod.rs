@@ -52,6 +52,7 @@ use crate::decide::AllowedNames;
 use crate::deletion_guard::Reason;
 use crate::expectation::Expectation;
 use crate::name::HostName;
+use crate::node_hosts::{Selection, recorded};
 use crate::open_reports::FindingsNews;
 use crate::route_status::RouteNews;
 use crate::skydns::{Owner, Prefix};
@@ -254,6 +255,12 @@ impl Recording {
     #[must_use]
     pub fn expectation(&self, name: &HostName) -> Expectation {
         Expectation::from_stored(name, self.names.store().at(name))
+    }
+
+    /// What nodes are told of a zone, by what the store has shown; `None` while the store has not been read.
+    #[must_use]
+    pub fn hosts(&self, zone: &HostName, patterns: &[HostName]) -> Option<Selection> {
+        self.names.store_is_known().then(|| recorded(self.names.store(), zone, patterns))
     }
 
     /// State of a cluster's records, for people.

@@ -45,6 +45,7 @@ fn trouble(duty: DutyName, reason: Reason) -> Option<Reason> {
             | Reason::DomainConflict
             | Reason::DomainDisagrees
             | Reason::ForeignValue
+            | Reason::InvalidSpec
             | Reason::KubeconfigInvalid
             | Reason::KubeconfigMissing
             | Reason::ManualStep
@@ -56,7 +57,7 @@ fn trouble(duty: DutyName, reason: Reason) -> Option<Reason> {
             | Reason::PolicyFailed,
             _,
         ) => Reason::ConfigurationProblem,
-        (_, DutyName::Reachable | DutyName::Forwarded | DutyName::Agent) => {
+        (_, DutyName::Reachable | DutyName::Forwarded | DutyName::Agent | DutyName::NodesForwarded) => {
             Reason::TargetClusterInteractionProblem
         }
         (_, DutyName::Annotated | DutyName::Recorded | DutyName::Probed) => {

@@ -13,18 +13,14 @@ mod sources;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
 use openmcp_dns_core::chain;
 use openmcp_dns_core::cluster::ClusterId;
-use openmcp_dns_core::deployment::{AGENT, AGENT_COMPONENT, is_ours};
-use serde_json::json;
+use openmcp_dns_core::deployment::{AGENT, AGENT_COMPONENT};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Duty, UndoContext, Undone, Way, wake_on_change};
-use crate::apply::{Applier, ApplyError, Rendered, is_forbidden};
+use crate::apply::{self, Applier, ApplyError, Rendered, is_forbidden};
 use crate::enrolment::{Enrolment, Wanted};
 use crate::tasks::Tasks;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
@@ -215,36 +211,12 @@ pub async fn remove(client: &kube::Client) -> Result<usize, String> {
     Ok(removed.len())
 }
 
-/// Whether the cluster has an agent of ours, or a part of one: its account comes first and goes last, but for a namespace
-/// of ours. An account that we may not read was not made by us.
+/// Whether the cluster has an agent of ours, or a part of one.
 ///
 /// # Errors
 /// When the cluster does not answer, or refuses.
 pub async fn is_there(client: &kube::Client) -> Result<bool, kube::Error> {
-    let Some(namespace) = namespace(client).await? else { return Ok(false) };
-    if is_labelled(&namespace) {
-        return Ok(true);
-    }
-    match Api::<ServiceAccount>::namespaced(client.clone(), AGENT).get_metadata_opt(AGENT).await {
-        Ok(account) => Ok(account.is_some_and(|account| is_labelled(&account.metadata))),
-        Err(error) if is_forbidden(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether the agent's namespace is somebody else's, who has given us rights in it: it stays as it is.
-async fn has_foreign_namespace(client: &kube::Client) -> Result<bool, kube::Error> {
-    Ok(namespace(client).await?.is_some_and(|namespace| !is_labelled(&namespace)))
-}
-
-/// The agent's namespace, where there is one.
-async fn namespace(client: &kube::Client) -> Result<Option<ObjectMeta>, kube::Error> {
-    let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(AGENT).await?;
-    Ok(namespace.map(|namespace| namespace.metadata))
-}
-
-fn is_labelled(metadata: &ObjectMeta) -> bool {
-    is_ours(&json!({"metadata": {"labels": metadata.labels}}))
+    apply::is_there(client, AGENT).await
 }
 
 /// Why something was not applied, with the next step where rights are missing.

@@ -1,8 +1,8 @@
 //! Duties: what the service does for each cluster.
 //!
 //! ```text
-//! Reachable ─► Annotate ─► Forward ─► Record ─► Agent ─► Probe    fulfilled, again and again
-//!           ◄─          ◄─         ◄─        ◄─       ◄─          undone, once, when the Cluster leaves
+//! Reachable ─► Annotate ─► Forward ─► Record ─► Agent ─► Nodes ─► Probe    fulfilled, again and again
+//!           ◄─          ◄─         ◄─        ◄─       ◄─       ◄─          undone, once, when the Cluster leaves
 //! ```
 //! A duty is a value that knows what to do, how to say what it found, and how to take it back. A new
 //! one is a file here, a name in [`DutyName`], and a row in [`all`].
@@ -11,6 +11,8 @@ pub mod agent;
 pub mod annotate;
 mod domains_agree;
 pub mod forward;
+pub mod nodes;
+mod pods;
 mod probe;
 mod reachable;
 mod record;
@@ -36,6 +38,7 @@ use openmcp_dns_api::{Cluster, ClusterDNSStatus, GatewayDomain};
 use agent::ClusterAgent;
 use annotate::Annotate;
 use forward::{Forward, LayoutView};
+use nodes::Nodes;
 use probe::Probe;
 use reachable::Reachable;
 use record::Record;
@@ -48,13 +51,15 @@ pub use walk::{Duties, Findings, Retreat};
 ///
 /// What they do beside the controller ends by `cancel`.
 pub fn all(settings: &Settings, wake: &Arc<Notify>, tasks: &Tasks, cancel: &CancellationToken) -> Duties {
-    let Settings { platform, inventory, enrolment, commands, prober, .. } = settings;
+    let Settings { platform, inventory, enrolment, commands, prober, config, own_image, node_names, .. } =
+        settings;
     Duties::new(vec![
         Box::new(Reachable::new(Arc::clone(inventory))),
         Box::new(Annotate::new(platform.clone())),
         Box::new(Forward::start(settings, wake, tasks, cancel)),
         Box::new(Record::new(commands.clone())),
         Box::new(ClusterAgent::start(enrolment.clone(), wake, tasks, cancel)),
+        Box::new(Nodes::new(config.clone(), own_image.clone(), node_names.clone())),
         Box::new(Probe::new(prober.clone())),
     ])
 }
@@ -249,6 +254,8 @@ mod tests {
             openings: crate::settings::Openings::default(),
             rollout: crate::settings::SharedRollout::default(),
             enrolment: None,
+            own_image: "openmcp-dns:test".to_owned(),
+            node_names: crate::settings::NodeNames::new(mpsc::channel(1).0),
             zones: tokio::sync::watch::channel(None).0,
             commands: mpsc::channel(1).0,
             agents: crate::agents::Agents::new(crate::agents::Means {

@@ -8,6 +8,7 @@ use openmcp_dns_core::cluster_policy::{ClusterModule, ClusterPolicy};
 use openmcp_dns_core::decide::AllowedNames;
 use openmcp_dns_core::expectation::Expectation;
 use openmcp_dns_core::name::HostName;
+use openmcp_dns_core::node_hosts::Selection;
 use openmcp_dns_core::open_reports::FindingsNews;
 use openmcp_dns_core::recording::{Held, Look, Place, Seen, Summary, Way};
 use openmcp_dns_core::route_status::RouteNews;
@@ -40,6 +41,15 @@ pub enum Command {
     Serve(ServiceNames),
     /// Asks what the DNS servers should answer for a name. Nobody answers before the store has been read.
     Expectation(HostName, oneshot::Sender<Expectation>),
+    /// Asks for what nodes are told of a zone: the names that patterns select. Nobody answers before the store has been read.
+    Hosts {
+        /// The zone.
+        zone: HostName,
+        /// The patterns.
+        patterns: Vec<HostName>,
+        /// Told what is recorded.
+        answer: oneshot::Sender<Selection>,
+    },
     /// Asks which clusters have values in the store, and at how many names. Nobody answers before the store has been read.
     Owners(oneshot::Sender<Vec<(Owner, usize)>>),
     /// Asks who decides on what a cluster asks for, and where it may publish; `None` while it has no domain.

@@ -186,6 +186,13 @@ impl Recorder {
                 }
                 return;
             }
+            Command::Hosts { zone, patterns, answer } => {
+                if let Some(hosts) = self.recording.hosts(&zone, &patterns) {
+                    // Nobody may be waiting any more.
+                    let _ = answer.send(hosts);
+                }
+                return;
+            }
             Command::Owners(answer) => {
                 if let Some(owners) = self.recording.owners() {
                     // Nobody may be waiting any more.

@@ -1,6 +1,7 @@
 //! What the service has left in the clusters and on their `Cluster` objects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kube::api::{Api, ListParams};
 use kube::{Resource, ResourceExt as _};
@@ -13,13 +14,16 @@ use openmcp_dns_core::name::HostName;
 
 use super::{Found, Obstacle, Uninstall, UninstallError, failed, gone};
 use crate::clusters::finalizer;
-use crate::duties::{agent, annotate, forward};
+use crate::duties::{agent, annotate, forward, nodes};
 use crate::inventory::{Access, access_requests};
 use crate::report::cluster_dns;
 use crate::{open_reports, route_status};
 
 /// How often a block is taken back again that somebody else has changed meanwhile.
 const ATTEMPTS: usize = 3;
+
+/// How long nodes may take to take names out of their hosts files: one that is down holds up nothing.
+const NODES_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A `Cluster` that we have marked.
 pub(super) struct Marked {
@@ -37,6 +41,8 @@ struct Inside {
     /// The zones that its DNS forwards.
     zones: Vec<HostName>,
     has_agent: bool,
+    /// Whether names stand in the hosts files of its nodes.
+    has_nodes: bool,
     /// The routes in whose status we have said something.
     routes: Vec<(SourceRef, String)>,
     /// The namespaces in which reports of ours stand.
@@ -51,7 +57,8 @@ impl Marked {
         let routes = routes.map(|inside| routes_line(&self.id, inside.routes.len()));
         let reports = self.inside.iter().filter(|inside| !inside.reports.is_empty());
         let reports = reports.map(|inside| reports_line(&self.id, inside.reports.len()));
-        agent.chain(zones.map(|zone| block_line(&self.id, zone))).chain(routes).chain(reports)
+        let nodes = self.inside.iter().filter(|inside| inside.has_nodes).map(|_| nodes_line(&self.id));
+        nodes.chain(agent).chain(zones.map(|zone| block_line(&self.id, zone))).chain(routes).chain(reports)
     }
 
     pub(super) fn mark_line(&self) -> String {
@@ -60,7 +67,18 @@ impl Marked {
     }
 
     pub(super) async fn clear(&self, tell: &mut impl FnMut(&str)) -> Result<(), UninstallError> {
-        let Some(Inside { client, zones, has_agent, routes, reports }) = &self.inside else { return Ok(()) };
+        let Some(Inside { client, zones, has_agent, has_nodes, routes, reports }) = &self.inside else {
+            return Ok(());
+        };
+        if *has_nodes {
+            let left =
+                |why| UninstallError::Cluster { what: "names on nodes", cluster: self.id.clone(), why };
+            let late = nodes::remove(client, NODES_PATIENCE).await.map_err(left)?;
+            tell(&nodes_line(&self.id));
+            if !late.is_empty() {
+                tell(&format!("   not on {}: run there: openmcp-dns node-hosts --once", late.join(", ")));
+            }
+        }
         if *has_agent {
             let left = |why| UninstallError::Cluster { what: "agent", cluster: self.id.clone(), why };
             agent::remove(client).await.map_err(left)?;
@@ -94,6 +112,10 @@ impl Marked {
 
 fn agent_line(id: &ClusterId) -> String {
     format!("agent in cluster {id}")
+}
+
+fn nodes_line(id: &ClusterId) -> String {
+    format!("names in the hosts files of the nodes of cluster {id}")
 }
 
 fn block_line(id: &ClusterId, zone: &HostName) -> String {
@@ -198,7 +220,7 @@ impl Uninstall {
     }
 }
 
-/// What a cluster has of ours: an agent, and blocks that forward some of the zones.
+/// What a cluster has of ours: an agent, names on its nodes, and blocks that forward some of the zones.
 async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<Inside, String> {
     let access = access.ok_or("there is no Secret with its kubeconfig, and no AccessRequest")?;
     let client = access.client().await.map_err(|error| chain(&error))?;
@@ -209,7 +231,8 @@ async fn inside(access: Option<&Access>, zones: BTreeSet<HostName>) -> Result<In
         }
     }
     let has_agent = agent::is_there(&client).await.map_err(|error| chain(&error))?;
+    let has_nodes = nodes::is_there(&client).await.map_err(|error| chain(&error))?;
     let routes = route_status::with_entries(&client).await.map_err(|error| chain(&error))?;
     let reports = open_reports::all(&client).await.map_err(|error| chain(&error))?;
-    Ok(Inside { client, zones: forwarded, has_agent, routes, reports })
+    Ok(Inside { client, zones: forwarded, has_agent, has_nodes, routes, reports })
 }

@@ -18,7 +18,10 @@ async fn a_healthy_cluster_has_its_domain_and_all_conditions_are_good() {
     assert_eq!((&status["denied"], &status["problems"]), (&json!(0), &json!([])));
     let conditions = status["conditions"].as_array().unwrap();
     let types: Vec<&str> = conditions.iter().filter_map(|condition| condition["type"].as_str()).collect();
-    assert_eq!(types, ["Ready", "Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "Probed"]);
+    assert_eq!(
+        types,
+        ["Ready", "Reachable", "Forwarded", "Annotated", "Recorded", "Agent", "NodesForwarded", "Probed"]
+    );
     assert!(world.is_held("w1") && forwards(&w1));
     let object = CLUSTER_DNS.get(&world.platform, CLUSTERS, "w1").unwrap();
     assert_eq!(

@@ -22,6 +22,7 @@ mod held;
 mod landscape;
 mod leaving;
 mod names;
+mod nodes;
 mod objects;
 mod observe;
 mod open_reports;

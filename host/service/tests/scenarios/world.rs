@@ -217,6 +217,7 @@ impl World {
             decision_log: None,
             page: None,
             enrolment: None,
+            own_image: "openmcp-dns:test".to_owned(),
             deployer: None,
             gate: None,
             pace: Pace::default(),

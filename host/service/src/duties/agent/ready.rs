@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::health::Health;
-use super::{has_foreign_namespace, sources};
+use super::sources;
+use crate::apply::has_foreign_namespace;
 use crate::certificates::{Authority, Pair};
 use crate::enrolment::{Enrolment, Gate, Seen};
 
@@ -81,7 +82,7 @@ impl Ready {
         let (sources, is_foreign) = match client {
             Some(client) => (
                 sources::served(client).await.map_err(unreachable)?,
-                has_foreign_namespace(client).await.map_err(unreachable)?,
+                has_foreign_namespace(client, AGENT).await.map_err(unreachable)?,
             ),
             None => (AgentSource::USUAL.to_vec(), false),
         };
