@@ -44,7 +44,7 @@ pub struct NodesSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schemas::free_json")]
     pub resources: Option<Value>,
-    /// Which nodes; all, unless something else is said, whatever taints they have.
+    /// Which nodes; all with Linux, unless something else is said, whatever taints they have.
     #[serde(default, flatten)]
     pub placement: Placement,
 }

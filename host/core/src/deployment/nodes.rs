@@ -97,6 +97,9 @@ fn policy() -> Value {
 fn daemon_set(nodes: &Nodes, revision: &str) -> Value {
     let Nodes { workload, static_pods } = nodes;
     let Workload { image, resources, node_selector, tolerations, priority_class } = workload;
+    let mut node_selector = node_selector.clone();
+    // Nodes with Windows have no such files, and cannot run the image.
+    node_selector.entry("kubernetes.io/os".to_owned()).or_insert_with(|| "linux".to_owned());
     let mut args = vec![
         "node-hosts".to_owned(),
         format!("--names={NAMES}/hosts"),
