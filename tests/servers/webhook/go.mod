@@ -1,0 +1,3 @@
+module openmcp-dns.test/webhook
+
+go 1.24
