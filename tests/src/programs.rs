@@ -17,6 +17,8 @@ pub enum Provided {
     Etcdutl,
     /// The program `coredns`.
     CoreDns,
+    /// CoreDNS's own parser of Corefiles, behind a program of ours.
+    CorefileParser,
     /// The CRDs of the Gateway API in their standard channel.
     GatewayApi,
     /// The same in their experimental channel, where older versions are served.
@@ -55,6 +57,12 @@ impl Provided {
                 include_str!("../servers/coredns/go.mod"),
                 "github.com/coredns/coredns",
                 "coredns",
+            ),
+            Self::CorefileParser => (
+                "corefile-parser",
+                include_str!("../servers/corefile-parser/go.mod"),
+                "github.com/coredns/caddy",
+                "corefile-parser",
             ),
             Self::GatewayApi => (
                 "gateway-api",
