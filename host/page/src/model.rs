@@ -20,10 +20,10 @@ pub struct Landscape {
     pub policies: Vec<Policy>,
     /// The clusters.
     pub clusters: Listed<Cluster>,
-    /// Deletions that wait for a confirmation.
-    pub held: Vec<Held>,
-    /// Claims that are not published.
-    pub denials: Listed<Claim>,
+    /// Deletions that wait for a confirmation; `None` where a search is asked for, or nobody knows.
+    pub held: Option<Vec<Held>>,
+    /// Claims that are not published; `None` where a search is asked for.
+    pub denials: Option<Listed<Claim>>,
     /// What was recorded last; the newest first.
     pub changes: Vec<Change>,
     /// The names that are asked for.

@@ -129,6 +129,8 @@ struct Found {
     status: StatusCode,
     content_type: &'static str,
     body: Bytes,
+    /// Whether it says all that is to be known in its edition; if not, it is to be asked for again.
+    is_whole: bool,
 }
 
 impl Pages {
@@ -151,16 +153,21 @@ impl Pages {
         // Before anything is looked at: what comes meanwhile is another edition.
         let edition = format!("\"{:x}-{:x}\"", self.began, self.source.edition());
         let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == edition.as_bytes());
-        let mut answer = if is_known {
-            let mut answer =
-                respond(Found { status: StatusCode::NOT_MODIFIED, content_type: HTML, body: Bytes::new() });
+        let (mut answer, is_whole) = if is_known {
+            let mut answer = respond(Found {
+                status: StatusCode::NOT_MODIFIED,
+                content_type: HTML,
+                body: Bytes::new(),
+                is_whole: true,
+            });
             answer.headers_mut().remove(CONTENT_TYPE);
-            answer
+            (answer, true)
         } else {
-            respond(self.find(uri).await)
+            let found = self.find(uri).await;
+            let is_whole = found.is_whole;
+            (respond(found), is_whole)
         };
-        let is_well = answer.status() == StatusCode::OK || is_known;
-        if let Some(edition) = HeaderValue::from_str(&edition).ok().filter(|_| is_well) {
+        if let Some(edition) = HeaderValue::from_str(&edition).ok().filter(|_| is_whole) {
             answer.headers_mut().insert(ETAG, edition);
         }
         answer
@@ -171,6 +178,7 @@ impl Pages {
             status: StatusCode::OK,
             content_type,
             body: Bytes::from_static(body.as_bytes()),
+            is_whole: true,
         };
         match uri.path() {
             "/page.css" => fixed("text/css; charset=utf-8", include_str!("../assets/page.css")),
@@ -181,16 +189,19 @@ impl Pages {
                     return trouble(StatusCode::SERVICE_UNAVAILABLE, "The page is being closed");
                 };
                 let question = Question::parse(uri.query().unwrap_or_default());
-                let body = if path == "/" {
-                    html::landscape(&self.source.landscape(&question).await, &question)
+                let (body, instance) = if path == "/" {
+                    let landscape = self.source.landscape(&question).await;
+                    (html::landscape(&landscape, &question), landscape.instance)
                 } else if path == "/landscape.json" {
                     return json(&self.source.landscape(&question).await);
                 } else if let Some(name) = path.strip_prefix("/names/").filter(|name| !name.is_empty()) {
-                    html::name(&self.source.name(&from_path_part(name)).await)
+                    let page = self.source.name(&from_path_part(name)).await;
+                    (html::name(&page), page.instance)
                 } else {
                     return trouble(StatusCode::NOT_FOUND, "There is no such page");
                 };
-                Found { status: StatusCode::OK, content_type: HTML, body: body.into() }
+                let is_whole = instance.starting.is_none();
+                Found { status: StatusCode::OK, content_type: HTML, body: body.into(), is_whole }
             }
         }
     }
@@ -198,18 +209,21 @@ impl Pages {
 
 /// The same for programs.
 fn json(landscape: &Landscape) -> Found {
+    let is_whole = landscape.instance.starting.is_none();
     match serde_json::to_vec(landscape) {
-        Ok(body) => Found { status: StatusCode::OK, content_type: "application/json", body: body.into() },
+        Ok(body) => {
+            Found { status: StatusCode::OK, content_type: "application/json", body: body.into(), is_whole }
+        }
         Err(error) => trouble(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 
 fn trouble(status: StatusCode, what: &str) -> Found {
-    Found { status, content_type: HTML, body: html::trouble(what).into() }
+    Found { status, content_type: HTML, body: html::trouble(what).into(), is_whole: false }
 }
 
 fn respond(found: Found) -> Response<Full<Bytes>> {
-    let Found { status, content_type, body } = found;
+    let Found { status, content_type, body, .. } = found;
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

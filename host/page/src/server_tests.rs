@@ -18,7 +18,11 @@ impl Source for Echo {
     }
 
     async fn landscape(&self, question: &Question) -> Landscape {
-        Landscape { title: format!("{question:?}"), ..Landscape::default() }
+        let mut landscape = Landscape { title: format!("{question:?}"), ..Landscape::default() };
+        if question.search == "too early" {
+            landscape.instance.starting = Some("the store has not been read yet".to_owned());
+        }
+        landscape
     }
 
     async fn name(&self, name: &str) -> NamePage {
@@ -119,6 +123,15 @@ async fn who_has_the_edition_that_holds_is_sent_nothing_again() {
     assert_eq!(other.status(), StatusCode::OK);
     assert_ne!(edition(&other), first);
     assert!(!world.ask("GET", "/nothing", &[(HOST, "localhost")]).await.headers().contains_key(ETAG));
+}
+
+#[tokio::test]
+async fn what_is_not_all_that_is_to_be_known_is_asked_for_again() {
+    let world = World::on("127.0.0.1");
+    for uri in ["/?q=too+early", "/landscape.json?q=too+early"] {
+        let answer = world.ask("GET", uri, &[(HOST, "localhost")]).await;
+        assert_eq!((answer.status(), answer.headers().get(ETAG)), (StatusCode::OK, None), "{uri}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::route_status::NameStanding;
 /// A look at claims, in order of cluster, object and host name.
 ///
 /// What it costs is bounded by `visits`, however many claims there are: whoever wants more looks again from
-/// [`Seen::next`].
+/// [`Seen::next`]. Only who gives way is looked through as a whole: no more than a cluster may have names.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Those after this one; `None` for the first.
@@ -36,7 +36,7 @@ pub struct Look {
 pub enum Which {
     /// All.
     All,
-    /// Those with each of these texts in their host name, object or cluster.
+    /// Those with each of these texts, in small letters, in their host name, object or cluster, however these are written.
     With(Vec<String>),
     /// Those that ask for something written so, or for one of these names, and those that publish there.
     At {
@@ -127,10 +127,11 @@ impl Which {
     ) -> bool {
         match self {
             Self::All => true,
-            Self::With(texts) => texts.iter().all(|text| {
-                let parts = [host_name, &source.namespace, &source.name, source.kind.as_str(), &cluster.name];
-                parts.iter().any(|part| part.contains(text.as_str()))
-            }),
+            Self::With(texts) => {
+                // As they are shown, so that what is copied is found.
+                let shown = format!("{host_name}\n{source}\n{cluster}").to_lowercase();
+                texts.iter().all(|text| shown.contains(text.as_str()))
+            }
             Self::At { text, names } => {
                 host_name == text
                     || sets.iter().any(|set| names.contains(&set.name))

@@ -32,8 +32,8 @@ pub(crate) fn landscape(landscape: &Landscape, question: &Question) -> String {
             (counts(of_counts))
             (self::facts(facts))
             (problems(wrong))
-            (held(of_held))
-            (denials(of_denials))
+            @if let Some(of_held) = of_held { (held(of_held)) }
+            @if let Some(of_denials) = of_denials { (denials(of_denials)) }
         }
         (names(of_names, question))
         @if asks_for_all {

@@ -272,7 +272,7 @@ mod tests {
         let change =
             Change { old: b"127.0.0.1 localhost\n".to_vec(), new: b"ours\n127.0.0.1 localhost\n".to_vec() };
         for (file, mended) in [
-            (&b"ours\n0.1 localhost\n"[..], true),
+            (&b"ours\n.0.1 localhost\n"[..], true),
             (&change.old[..], false),
             (&change.new[..], false),
             (b"theirs\n", false),

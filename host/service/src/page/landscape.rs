@@ -33,22 +33,22 @@ impl Picture {
         let Question { search, show, after } = question;
         let is_first = *question == Question::default();
         let found = self.find(which(search), *show == Show::NotPublished, place(after), ROWS).await;
-        let denied = if is_first {
-            self.find(Which::All, true, None, DENIALS).await
+        let (denied, held) = if is_first {
+            let denied = self.find(Which::All, true, None, DENIALS).await;
+            (Some(denied), self.ask(|answer| Command::Held(HELD, answer)).await)
         } else {
-            super::picture::Found::default()
+            (None, None)
         };
-        let held = if is_first {
-            self.ask(|answer| Command::Held(HELD, answer)).await.unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let answers = self.answers(found.claims.iter().chain(&denied.claims)).await;
+        let of_denied = denied.iter().flat_map(|denied| &denied.claims);
+        let answers = self.answers(found.claims.iter().chain(of_denied)).await;
         let instance = self.instance(found.trouble);
         let state = self.known.state();
         let (clusters, counts) = clusters(&state);
         let problems = self.about.problems.borrow().clone();
-        let first: Vec<_> = denied.claims.iter().map(|seen| claim(seen, &answers)).collect();
+        let denials = denied.map(|denied| {
+            let first: Vec<_> = denied.claims.iter().map(|seen| claim(seen, &answers)).collect();
+            Listed { all: denied.next.is_none().then_some(first.len()), first }
+        });
         Landscape {
             title: self.about.title.clone().unwrap_or_else(|| title(&state)),
             at: now(),
@@ -57,9 +57,9 @@ impl Picture {
             problems,
             policies: state.policies.iter().flatten().take(CLUSTERS).map(|(_, one)| policy(one)).collect(),
             clusters,
-            counts: Counts { held: held.iter().map(|held| held.deletion.names).sum(), ..counts },
-            held: held.into_iter().map(|held| self.held(held, &state)).collect(),
-            denials: Listed { all: denied.next.is_none().then_some(first.len()), first },
+            counts,
+            held: held.map(|held| held.into_iter().map(|held| self.held(held, &state)).collect()),
+            denials,
             changes: state.changes.iter().cloned().collect(),
             names: Names {
                 claims: found.claims.iter().map(|seen| claim(seen, &answers)).collect(),
@@ -106,13 +106,23 @@ fn clusters(state: &State) -> (Listed<Cluster>, Counts) {
     let all = state.clusters.as_ref().unwrap_or(&none);
     let mut counts = Counts { clusters: all.len(), ..Counts::default() };
     for status in all.values() {
-        let ClusterDNSStatus { phase, published, denied, undecided, unresolved, conflicts, .. } = status;
+        let ClusterDNSStatus {
+            phase,
+            published,
+            denied,
+            undecided,
+            unresolved,
+            conflicts,
+            held_deletion,
+            ..
+        } = status;
         counts.clusters_ready += usize::from(*phase == Phase::Ready);
         counts.published += count(*published);
         counts.denied += count(*denied);
         counts.undecided += count(*undecided);
         counts.unresolved += count(*unresolved);
         counts.conflicts += count(*conflicts);
+        counts.held += held_deletion.as_ref().map_or(0, |held| count(held.names));
     }
     let mut sorted: Vec<(&ClusterId, &ClusterDNSStatus)> = all.iter().collect();
     sorted.sort_by_key(|(_, status)| status.phase == Phase::Ready);

@@ -88,7 +88,8 @@ impl Picture {
         let began = Instant::now();
         let mut found = Found { next: after, ..Found::default() };
         loop {
-            let left = most - found.claims.len();
+            // With one more, which says that there is one.
+            let left = most + 1 - found.claims.len();
             let after = found.next.take();
             let look = Look { after, which: which.clone(), only_problems, most: left, visits: VISITS };
             let Some(seen) = self.ask(|answer| Command::Look(look, answer)).await else {
@@ -100,8 +101,13 @@ impl Picture {
             }
             found.claims.extend(claims);
             found.next = next;
-            found.is_cut = began.elapsed() > SEARCH && found.claims.len() < most && found.next.is_some();
-            if found.next.is_none() || found.claims.len() >= most || found.is_cut {
+            if found.claims.len() > most {
+                found.claims.truncate(most);
+                found.next = found.claims.last().map(|last| last.place.clone());
+                return found;
+            }
+            found.is_cut = began.elapsed() > SEARCH && found.next.is_some();
+            if found.next.is_none() || found.is_cut {
                 return found;
             }
         }

@@ -45,7 +45,7 @@ impl Picture {
             name: short(name),
             instance: self.instance(found.trouble),
             at: now(),
-            has_more: found.next.is_some(),
+            has_more: found.next.is_some() && !found.is_cut,
             ..NamePage::default()
         };
         for way in &ways {

@@ -93,7 +93,21 @@ async fn the_page_lists_a_hundred_names_at_a_time_and_leads_along_the_way_of_eac
 
     let found = get(address, "/?q=N117").await;
     assert_eq!(listed(&found), ["n117.w1.openmcp.cluster"]);
+    let found = get(address, "/?q=n0").await;
+    assert_eq!(
+        (listed(&found).len(), next(&found)),
+        (100, None),
+        "a page that is full is not always followed by one"
+    );
+    for copied in ["Ingress/default/many", "openmcp/w1"] {
+        assert!(next(&get(address, &format!("/?q={copied}")).await).is_some(), "{copied}");
+    }
     assert_eq!(listed(&get(address, "/?show=not-published").await).len(), 1);
+    let searched = get(address, "/landscape.json?q=n117").await;
+    assert!(
+        searched.contains("\"held\":null,\"denials\":null"),
+        "what was not asked for is not none: {searched}"
+    );
     says(address, "/names/n117.w1.openmcp.cluster", "as recorded").await;
     let way = get(address, "/names/%3Cb%3E.w2.openmcp.cluster").await;
     assert!(way.contains("Denied") && way.contains("by the service itself"), "{way}");

@@ -68,7 +68,7 @@ struct ProbeRow {
     expected: String,
     /// From the question until the answer.
     took_milliseconds: f64,
-    /// `match`, `mismatch` or `no answer`.
+    /// `ok`, `mismatch` or `no answer`.
     verdict: &'static str,
 }
 
