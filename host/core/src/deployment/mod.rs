@@ -36,7 +36,8 @@ pub use self::members::{
     EtcdCluster, ListedMember, MemberAction, MemberSize, MemberStep, defragment_next, next_step,
 };
 pub use self::nodes::{
-    NODES, NODES_COMPONENT, Nodes, NodesStatus, is_taking_away, nodes_status, render_nodes, taking_away,
+    NODES, NODES_COMPONENT, Nodes, NodesStatus, is_taking_away, loses_files, nodes_status, render_nodes,
+    taking_away,
 };
 pub use self::object::{
     COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, RENDERED_ANNOTATION, Reference, digest, is_ours,

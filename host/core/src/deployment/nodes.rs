@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use super::config::Workload;
+use super::covers::covers;
 use super::object::{
     COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, container_security, finished, metadata, selector,
 };
@@ -33,6 +34,9 @@ const KUBELET_PODS: &str = "/var/lib/kubelet/pods";
 
 /// The arguments without which what was written is taken away.
 const NAMES_FLAGS: [&str; 2] = ["--names=", "--revision="];
+
+/// The argument with which copies are kept that static pods have.
+const STATIC_PODS_FLAG: &str = "--static-pods=";
 
 /// How the pods are run, as an operator wants it.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +113,7 @@ fn daemon_set(nodes: &Nodes, revision: &str) -> Value {
     // A file is renamed over in its folder: the file alone would be a mount that cannot be.
     let mut folders = vec![("etc", "/etc", NODE_ETC)];
     if *static_pods {
-        args.push(format!("--static-pods={NODE_PODS}"));
+        args.push(format!("{STATIC_PODS_FLAG}{NODE_PODS}"));
         folders.push(("pods", KUBELET_PODS, NODE_PODS));
     }
     let mut mounts = vec![json!({"name": "names", "mountPath": NAMES, "readOnly": true})];
@@ -205,6 +209,26 @@ pub fn taking_away(daemon_set: &Value) -> Option<Value> {
     Some(json!({"spec": {"template": {"spec": {"containers": [container]}}}}))
 }
 
+/// Whether the pods of a live DaemonSet write where those of a wanted one would not come any more: on other nodes, or in copies that
+/// static pods have. A pod that goes takes nothing away, so what was written there would stay.
+#[must_use]
+pub fn loses_files(live: &Value, wanted: &Value) -> bool {
+    let of = |daemon_set: &Value, field: &str| {
+        daemon_set.pointer(&format!("/spec/template/spec/{field}")).cloned().unwrap_or_default()
+    };
+    let has_static_pods = |daemon_set| {
+        args_of(daemon_set).is_some_and(|args| args.iter().any(|arg| arg.starts_with(STATIC_PODS_FLAG)))
+    };
+    // A selector with more labels has fewer nodes, and so have fewer tolerations.
+    let selects_all = covers(&of(live, "nodeSelector"), &of(wanted, "nodeSelector"));
+    let (tolerated, wanted_tolerated) = (of(live, "tolerations"), of(wanted, "tolerations"));
+    let listed = |tolerations: &Value| tolerations.as_array().cloned().unwrap_or_default();
+    let wanted_tolerated = listed(&wanted_tolerated);
+    let tolerates_all = wanted_tolerated.contains(&json!({"operator": "Exists"}))
+        || listed(&tolerated).iter().all(|toleration| wanted_tolerated.contains(toleration));
+    !selects_all || !tolerates_all || (has_static_pods(live) && !has_static_pods(wanted))
+}
+
 /// How many nodes have what is wanted now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodesStatus {
@@ -261,6 +285,37 @@ mod tests {
         live["spec"]["template"]["spec"]["containers"][0] = container.clone();
         assert!(is_taking_away(&live));
         assert_eq!(taking_away(&live), None);
+    }
+
+    #[test]
+    fn fewer_nodes_or_files_lose_what_was_written_and_more_of_them_do_not() {
+        let render = |change: &dyn Fn(&mut Nodes)| {
+            let mut nodes = nodes();
+            change(&mut nodes);
+            render_nodes(&nodes, &Hosts::default()).pop().unwrap()
+        };
+        let all = render(&|_| {});
+        let some = render(&|nodes| drop(nodes.workload.node_selector.insert("a".to_owned(), "b".to_owned())));
+        let tolerant = render(&|nodes| {
+            nodes.workload.tolerations = serde_json::from_value(json!([{"key": "a"}, {"key": "b"}])).unwrap();
+        });
+        let less = render(&|nodes| {
+            nodes.workload.tolerations = serde_json::from_value(json!([{"key": "b"}])).unwrap();
+        });
+        let without = render(&|nodes| nodes.static_pods = false);
+        for (live, wanted, loses) in [
+            (&all, &all, false),
+            (&all, &some, true),
+            (&some, &all, false),
+            (&all, &tolerant, true),
+            (&tolerant, &all, false),
+            (&tolerant, &less, true),
+            (&less, &tolerant, false),
+            (&all, &without, true),
+            (&without, &all, false),
+        ] {
+            assert_eq!(loses_files(live, wanted), loses, "{live} {wanted}");
+        }
     }
 
     #[test]

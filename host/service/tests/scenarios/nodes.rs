@@ -115,6 +115,26 @@ async fn when_no_names_are_wanted_the_nodes_take_them_away_before_all_of_it_goes
 }
 
 #[tokio::test]
+async fn nodes_that_are_selected_no_more_lose_their_names_before_the_rest_is_told_anew() {
+    let (world, w1) = told().await;
+    let only_some = json!({"names": ["*.w1.openmcp.cluster"], "nodeSelector": {"pool": "control"}});
+    world.platform.put(dns_service_config(json!({"clusters": [{"forward": {"nodes": only_some}}]}))).unwrap();
+    until("all nodes are told to take them away", || takes_away(&w1)).await;
+    let selector =
+        |server: &Server| daemon_set(server).unwrap()["spec"]["template"]["spec"]["nodeSelector"].clone();
+    assert_eq!(selector(&w1), json!({"kubernetes.io/os": "linux"}));
+    nodes_are_ready(&w1, 2);
+    let said = world.condition("w1", "NodesForwarded", "Unknown", "InProgress").await;
+    assert!(said.starts_with("fewer nodes or files are to have names; "), "{said}");
+    assert!(takes_away(&w1));
+    nodes_are_ready(&w1, 3);
+    until("some are told them again", || !takes_away(&w1)).await;
+    assert_eq!(selector(&w1), json!({"kubernetes.io/os": "linux", "pool": "control"}));
+    nodes_are_ready(&w1, 1);
+    assert_eq!(names(&w1), format!("10.0.0.1 {HOST}\n"));
+}
+
+#[tokio::test]
 async fn a_service_that_was_stopped_goes_on_with_what_it_finds() {
     let (mut world, w1) = told().await;
     world.stop().await;
@@ -158,6 +178,24 @@ async fn a_node_that_is_down_holds_up_a_cluster_that_leaves_for_a_bounded_time_a
     let told = events(&world.platform, "LeftBehind");
     let note = told[0]["note"].as_str().unwrap();
     assert!(note.contains("may still be there on down; on each of them"), "{note}");
+}
+
+#[tokio::test]
+async fn a_patch_that_does_not_hold_does_not_hold_up_a_cluster_that_leaves() {
+    let mut world = World::empty().await;
+    world.leaving = LeavingBounds { cluster: Duration::from_secs(2), ..world.leaving };
+    let (world, w1) = world.and_ingress(&[HOST]).await;
+    serve(&w1);
+    world.platform.put(wanted(&[HOST])).unwrap();
+    until("the nodes are told", || daemon_set(&w1).is_some()).await;
+    nodes_are_ready(&w1, 3);
+    w1.fail(Fault::new(Effect::Refuse(403)).kind("daemonsets").verbs([Verb::Patch]));
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    until("the Cluster is gone", || world.cluster("w1").is_none()).await;
+    assert_eq!(daemon_set(&w1), None);
+    let told = events(&world.platform, "LeftBehind");
+    let note = told[0]["note"].as_str().unwrap();
+    assert!(note.contains("may still be there on 3 nodes"), "{note}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 use openmcp_dns_core::deployment::{COMPONENT_LABEL, NODES, NODES_COMPONENT, NodesStatus, nodes_status};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::apply::is_forbidden;
 use crate::duties::pods::trouble;
@@ -27,6 +28,36 @@ pub(super) enum Health {
     Starting(String),
     /// Some have not, and why.
     Trouble(String),
+}
+
+/// Since when pods should have come.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    since: Instant,
+    /// Whether all were well since then.
+    was_well: bool,
+}
+
+impl Awaited {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { since: now, was_well: true }
+    }
+
+    /// Something was written. Who has a name change again and again puts off no trouble by that.
+    pub(super) fn written(&mut self, now: Instant) {
+        if self.was_well {
+            *self = Self { since: now, was_well: false };
+        }
+    }
+
+    /// So they were found.
+    pub(super) fn found(&mut self, health: &Health) {
+        self.was_well |= matches!(health, Health::Well { .. });
+    }
+
+    pub(super) fn waited(&self, now: Instant) -> Duration {
+        now.duration_since(self.since)
+    }
 }
 
 impl Health {
@@ -92,8 +123,17 @@ async fn pods(client: &kube::Client) -> Result<Vec<Pod>, kube::Error> {
 /// The nodes whose pods are not ready.
 pub(super) async fn late(client: &kube::Client) -> Vec<String> {
     let pods = pods(client).await.unwrap_or_default();
-    let late: BTreeSet<&str> = pods.iter().filter(|pod| !is_ready(pod)).map(node).collect();
-    late.into_iter().map(str::to_owned).collect()
+    nodes(pods.iter().filter(|pod| !is_ready(pod)))
+}
+
+/// The nodes of all pods.
+pub(super) async fn all(client: &kube::Client) -> Vec<String> {
+    nodes(pods(client).await.unwrap_or_default().iter())
+}
+
+fn nodes<'p>(pods: impl Iterator<Item = &'p Pod>) -> Vec<String> {
+    let nodes: BTreeSet<&str> = pods.map(node).collect();
+    nodes.into_iter().map(str::to_owned).collect()
 }
 
 /// Why no pod is made, as an Event of the DaemonSet says it: an admission that lets no pod mount files of nodes.
@@ -148,6 +188,21 @@ mod tests {
         let none = NodesStatus { wanted: 0, ready: 0, is_done: true };
         let Health::Trouble(why) = Health::judge(none, &[], None, PATIENCE) else { panic!("no trouble") };
         assert!(why.starts_with("no node may run"), "{why}");
+    }
+
+    #[test]
+    fn a_name_that_changes_again_and_again_puts_off_no_trouble() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut awaited = Awaited::new(began);
+        for seconds in [10, 40, 70, 100, 130] {
+            awaited.written(at(seconds));
+            awaited.found(&Health::Starting(String::new()));
+        }
+        assert_eq!(awaited.waited(at(140)), Duration::from_secs(130));
+        awaited.found(&Health::Well { nodes: 1 });
+        awaited.written(at(150));
+        assert_eq!(awaited.waited(at(160)), Duration::from_secs(10));
     }
 
     #[test]

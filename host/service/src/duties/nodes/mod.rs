@@ -18,7 +18,9 @@ use kube::Api;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_api::{Cluster, WantedNodes};
 use openmcp_dns_core::chain;
-use openmcp_dns_core::deployment::{NODES, NODES_COMPONENT, Nodes as Config, covers, render_nodes};
+use openmcp_dns_core::deployment::{
+    NODES, NODES_COMPONENT, Nodes as Config, covers, is_ours, loses_files, render_nodes,
+};
 use openmcp_dns_core::name::{HostName, NameError};
 use openmcp_dns_core::node_hosts::{Hosts, Pace, Selection};
 use serde_json::Value;
@@ -29,7 +31,7 @@ use crate::apply::{self, Applier, ApplyError, Rendered, has_foreign_namespace, i
 use crate::service_config::ServiceConfig;
 use crate::settings::NodeNames;
 
-use health::Health;
+use health::{Awaited, Health};
 use taking_away::Step;
 
 pub use taking_away::remove;
@@ -72,8 +74,7 @@ struct Brought {
     is_foreign: bool,
     /// What the objects were made of last, and when they were compared with what is there.
     applied: Option<(Config, Hosts, Instant)>,
-    /// Since when pods should have come.
-    since: Instant,
+    awaited: Awaited,
 }
 
 impl Nodes {
@@ -115,8 +116,10 @@ impl Nodes {
     /// Has names there as they are wanted.
     async fn bring(&mut self, context: &Context<'_>, client: &kube::Client, wanted: WantedNodes) -> Finding {
         let WantedNodes { names, nodes } = wanted;
-        (self.has_none, self.leaving) = (false, None);
-        self.left.clear();
+        if self.has_none || self.brought.is_none() {
+            self.left.clear();
+        }
+        self.has_none = false;
         let Some(selection) = self.names.get(context.zone, &names).await else {
             return Finding::unknown(Reason::InProgress, "the records are being read");
         };
@@ -129,12 +132,46 @@ impl Nodes {
         };
         brought.config = nodes;
         let hosts = brought.pace.next(&selection.hosts, self.began.elapsed()).clone();
-        let found = brought.apply(client, &hosts).await;
+        let found = self.bring_all(&mut brought, client, &hosts).await;
         self.brought = Some(brought);
         match found {
-            Ok(health) => finding(health, &hosts, &notes(context.zone, &names, &selection)),
+            Ok(health) => {
+                let notes = notes(context.zone, &names, &selection) + &late(&self.left);
+                finding(health, &hosts, &notes)
+            }
             Err(finding) => finding,
         }
+    }
+
+    /// Where fewer nodes or files are to have names than do, all of them lose them first: pods that go take nothing away.
+    async fn bring_all(
+        &mut self,
+        brought: &mut Brought,
+        client: &kube::Client,
+        hosts: &Hosts,
+    ) -> Result<Health, Finding> {
+        let live = match daemon_set(client).await {
+            Ok(live) => live,
+            Err(error) if is_forbidden(&error) => None,
+            Err(error) => return Err(Finding::unknown(Reason::Unreachable, chain(&error))),
+        };
+        let rendered = brought.render(hosts);
+        let loses =
+            |live: &&Value| is_ours(live) && rendered.last().is_some_and(|last| loses_files(live, last));
+        if let Some(live) = live.as_ref().filter(loses) {
+            let is_over = self.leaving.get_or_insert_with(Instant::now).elapsed() >= TAKING_AWAY;
+            match taking_away::empty(client, live, is_over).await {
+                Ok(Step::Gone { left }) => self.left = left,
+                Ok(Step::Waiting(what)) => {
+                    let what = format!("fewer nodes or files are to have names; {what}");
+                    return Err(Finding::unknown(Reason::InProgress, what));
+                }
+                Err(why) => return Err(Finding::bad(Reason::WriteFailed, why)),
+            }
+        } else {
+            self.leaving = None;
+        }
+        brought.apply(client, live, &rendered, hosts).await
     }
 }
 
@@ -149,21 +186,27 @@ impl Brought {
             Err(error) => return Err(error),
         };
         let pace = Pace::from(names.and_then(|text| Hosts::parse(&text).ok()));
-        Ok(Self { pace, config, is_foreign, applied: None, since: Instant::now() })
+        Ok(Self { pace, config, is_foreign, applied: None, awaited: Awaited::new(Instant::now()) })
     }
 
-    /// Applies what differs, and looks at the pods.
-    async fn apply(&mut self, client: &kube::Client, hosts: &Hosts) -> Result<Health, Finding> {
-        let unreachable = |error: kube::Error| Finding::unknown(Reason::Unreachable, chain(&error));
+    /// What should be there.
+    fn render(&self, hosts: &Hosts) -> Vec<Value> {
         let mut rendered = render_nodes(&self.config, hosts);
         if self.is_foreign {
             rendered.retain(|object| object["kind"] != "Namespace");
         }
-        let live = match daemon_set(client).await {
-            Ok(live) => live,
-            Err(error) if is_forbidden(&error) => None,
-            Err(error) => return Err(unreachable(error)),
-        };
+        rendered
+    }
+
+    /// Applies what differs, and looks at the pods.
+    async fn apply(
+        &mut self,
+        client: &kube::Client,
+        live: Option<Value>,
+        rendered: &[Value],
+        hosts: &Hosts,
+    ) -> Result<Health, Finding> {
+        let unreachable = |error: kube::Error| Finding::unknown(Reason::Unreachable, chain(&error));
         let is_compared = self.applied.as_ref().is_some_and(|(config, told, at)| {
             *config == self.config && told == hosts && at.elapsed() < INTERVAL
         });
@@ -172,19 +215,22 @@ impl Brought {
         let live = match live {
             Some(live) => Some(live),
             None => {
-                let written = applier(client).apply(&rendered).await;
+                let written = applier(client).apply(rendered).await;
                 let written = written.map_err(|error| Finding::bad(Reason::WriteFailed, refused(&error)))?;
                 for object in &written {
                     tracing::info!(%object, "applied an object of what writes on the nodes");
                 }
                 if !written.is_empty() {
-                    self.since = Instant::now();
+                    self.awaited.written(Instant::now());
                 }
                 self.applied = Some((self.config.clone(), hosts.clone(), Instant::now()));
                 daemon_set(client).await.map_err(unreachable)?
             }
         };
-        Health::of(client, live.as_ref(), self.since.elapsed()).await.map_err(unreachable)
+        let waited = self.awaited.waited(Instant::now());
+        let health = Health::of(client, live.as_ref(), waited).await.map_err(unreachable)?;
+        self.awaited.found(&health);
+        Ok(health)
     }
 }
 
@@ -232,12 +278,19 @@ fn none(left: &[String]) -> Finding {
     if left.is_empty() {
         return Finding::good("no node is to know names");
     }
-    let message = format!(
-        "no node is to know names; these had not taken them away in time: {}. On each of them that is still there, run: \
-         openmcp-dns node-hosts --once",
-        left.join(", ")
-    );
+    let message = format!("no node is to know names{}", late(left));
     Finding { status: Some(true), reason: Reason::LeftBehind, message }
+}
+
+/// What is told of nodes that may have names which they should not have any more.
+fn late(left: &[String]) -> String {
+    if left.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; these had not taken them away in time: {}. On each of them that is still there, run: openmcp-dns node-hosts --once",
+        left.join(", ")
+    )
 }
 
 /// What is said of names beside those that nodes are told.
