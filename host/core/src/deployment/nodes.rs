@@ -119,7 +119,12 @@ fn daemon_set(nodes: &Nodes, revision: &str) -> Value {
     let mut mounts = vec![json!({"name": "names", "mountPath": NAMES, "readOnly": true})];
     let mut volumes = vec![json!({"name": "names", "configMap": {"name": NODES}})];
     for (name, of_node, here) in folders {
-        mounts.push(json!({"name": name, "mountPath": here}));
+        let mut mount = json!({"name": name, "mountPath": here});
+        if of_node == KUBELET_PODS {
+            // A copy of the mounts of all volumes would else hold those that the kubelet takes away.
+            mount["mountPropagation"] = json!("HostToContainer");
+        }
+        mounts.push(mount);
         volumes.push(json!({"name": name, "hostPath": {"path": of_node, "type": "Directory"}}));
     }
     let mut spec = json!({
@@ -267,6 +272,16 @@ mod tests {
         assert_eq!(one, render("10.0.0.1 a.openmcp.cluster\n"));
         assert_ne!(none[4]["spec"]["template"], one[4]["spec"]["template"]);
         assert_eq!(one[3]["data"]["hosts"], "10.0.0.1 a.openmcp.cluster\n");
+    }
+
+    #[test]
+    fn volumes_that_the_kubelet_unmounts_are_not_held_in_its_folder_of_pods() {
+        let daemon_set = render_nodes(&nodes(), &Hosts::default()).pop().unwrap();
+        let mounts = &daemon_set["spec"]["template"]["spec"]["containers"][0]["volumeMounts"];
+        let of =
+            |path: &str| mounts.as_array().unwrap().iter().find(|mount| mount["mountPath"] == path).unwrap();
+        assert_eq!(of(NODE_PODS)["mountPropagation"], "HostToContainer");
+        assert_eq!(of(NODE_ETC).get("mountPropagation"), None);
     }
 
     #[test]
