@@ -16,5 +16,5 @@ pub use file::{Applied, HostsFileError, MAX_FILE_BYTES, TAG, apply, remove};
 pub use pace::Pace;
 pub use recorded::recorded;
 pub use selection::{
-    Hosts, HostsError, MAX_ADDRESSES, MAX_NAMES, MAX_TEXT_BYTES, Selection, is_selected, text_digest,
+    Hosts, HostsError, LeftOut, MAX_ADDRESSES, MAX_NAMES, MAX_TEXT_BYTES, Selection, is_selected, text_digest,
 };

@@ -1,8 +1,10 @@
 //! When nodes are told something else: with other names, all their pods are replaced.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::selection::Hosts;
+use super::selection::{Hosts, LeftOut, Selection};
+use crate::name::HostName;
 
 /// How long after one change the next one waits: a name that comes and goes must not keep pods from running.
 const BETWEEN: Duration = Duration::from_secs(30);
@@ -15,7 +17,9 @@ const GONE: Duration = Duration::from_secs(30);
 pub struct Pace {
     told: Option<Hosts>,
     changed: Option<Duration>,
-    missing: Option<Duration>,
+    /// Names that they were told and that are recorded no more, since when.
+    missing: BTreeMap<HostName, Duration>,
+    left_out: LeftOut,
 }
 
 impl Pace {
@@ -25,30 +29,50 @@ impl Pace {
         Self { told, ..Self::default() }
     }
 
-    /// What they are told now, where this is recorded; `now` counts from the same moment each time.
-    pub fn next(&mut self, recorded: &Hosts, now: Duration) -> &Hosts {
-        let Some(told) = &self.told else { return self.told.insert(recorded.clone()) };
-        let missing = told.without(recorded);
-        if missing.is_empty() {
-            self.missing = None;
+    /// What they are told now, where this is recorded; `now` counts from the same moment each time. Where there is not room for
+    /// all, names that the configuration has as such come first, then those that they were told already: whoever may choose
+    /// names below a domain pushes nobody else's off the nodes.
+    pub fn next(&mut self, recorded: &Selection, now: Duration) -> &Hosts {
+        let Selection { hosts, named, .. } = recorded;
+        let before = self.told.take();
+        let told = before.clone().unwrap_or_default();
+        let missing = || told.iter().filter(|(name, _)| !hosts.has(name));
+        self.missing = missing()
+            .map(|(name, _)| (name.clone(), self.missing.get(name).copied().unwrap_or(now)))
+            .collect();
+        let kept =
+            missing().filter(|(name, _)| self.missing.get(*name).is_some_and(|since| now < *since + GONE));
+        let all: BTreeMap<_, _> = hosts.iter().chain(kept).collect();
+        let rank = |name: &HostName| if named.contains(name) { 0 } else { 1 + u8::from(!told.has(name)) };
+        let ranked = (0..3).flat_map(|wanted| all.iter().filter(move |(name, _)| rank(name) == wanted));
+        let (next, left_out) = Hosts::fitting(ranked.map(|(name, addresses)| (*name, *addresses)));
+        self.left_out = left_out;
+        let is_first = before.is_none();
+        let may_change = is_first || self.changed.is_none_or(|changed| now >= changed + BETWEEN);
+        if may_change && next != told && !is_first {
+            self.changed = Some(now);
         }
-        let mut next = recorded.clone();
-        if !missing.is_empty() && now < *self.missing.get_or_insert(now) + GONE {
-            next = next.and(missing);
-        }
-        if next != *told && self.changed.is_none_or(|changed| now >= changed + BETWEEN) {
-            (self.changed, self.told) = (Some(now), Some(next));
-        }
-        self.told.get_or_insert_default()
+        self.told.insert(if may_change { next } else { told })
+    }
+
+    /// Names that are recorded and for which there is no room.
+    #[must_use]
+    pub const fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::selection::MAX_NAMES;
     use super::*;
 
     fn hosts(names: &[&str]) -> Hosts {
         Hosts::parse(&names.iter().map(|name| format!("10.0.0.1 {name}.b\n")).collect::<String>()).unwrap()
+    }
+
+    fn recorded(names: &[&str]) -> Selection {
+        Selection { hosts: hosts(names), ..Selection::default() }
     }
 
     fn names(hosts: &Hosts) -> Vec<String> {
@@ -58,8 +82,7 @@ mod tests {
     #[test]
     fn what_comes_is_told_at_once_and_what_goes_after_a_while() {
         let mut pace = Pace::default();
-        let mut at =
-            |recorded: &[&str], seconds| names(pace.next(&hosts(recorded), Duration::from_secs(seconds)));
+        let mut at = |all: &[&str], seconds| names(pace.next(&recorded(all), Duration::from_secs(seconds)));
         assert_eq!(at(&["x", "y"], 0), ["x", "y"]);
         // A store that has lost all, and is filled again.
         assert_eq!(at(&[], 10), ["x", "y"]);
@@ -73,12 +96,44 @@ mod tests {
     }
 
     #[test]
+    fn each_name_has_its_own_time_before_it_goes() {
+        let mut pace = Pace::default();
+        let mut at = |all: &[&str], seconds| names(pace.next(&recorded(all), Duration::from_secs(seconds)));
+        assert_eq!(at(&["x", "y", "z"], 0), ["x", "y", "z"]);
+        assert_eq!(at(&["y", "z"], 100), ["x", "y", "z"]);
+        assert_eq!(at(&["z"], 129), ["x", "y", "z"]);
+        assert_eq!(at(&["z"], 130), ["y", "z"]);
+        assert_eq!(at(&["z"], 158), ["y", "z"]);
+        assert_eq!(at(&["z"], 160), ["z"]);
+    }
+
+    #[test]
+    fn whoever_may_choose_names_pushes_no_others_off_the_nodes() {
+        let flood: Vec<String> = (0..MAX_NAMES + 10).map(|index| format!("a{index:04}")).collect();
+        let mut all: Vec<&str> = flood.iter().map(String::as_str).collect();
+        all.extend(["told", "wanted", "late"]);
+        let mut selection = recorded(&all);
+        selection.named.insert("wanted.b".parse().unwrap());
+        let mut pace = Pace::from(Some(hosts(&["told"])));
+        let told = names(pace.next(&selection, Duration::ZERO));
+        assert_eq!(told.len(), MAX_NAMES);
+        assert!(told.contains(&"told".to_owned()) && told.contains(&"wanted".to_owned()), "{told:?}");
+        let LeftOut { number, some } = pace.left_out();
+        assert_eq!((*number, some.first().unwrap().as_str()), (13, "a0254.b"));
+        // Those stay that were there first.
+        let more: Vec<String> = (0..MAX_NAMES).map(|index| format!("0{index:04}")).collect();
+        all.extend(more.iter().map(String::as_str));
+        let selection = Selection { hosts: hosts(&all), ..selection };
+        assert_eq!(names(pace.next(&selection, Duration::from_secs(100))), told);
+    }
+
+    #[test]
     fn a_name_that_comes_and_goes_changes_nothing_more_often_than_its_turn_is() {
         let mut pace = Pace::from(Some(hosts(&["x"])));
         let mut changes = 0;
         let mut before = vec!["x".to_owned()];
         for second in 0..300 {
-            let recorded = if second % 7 < 3 { hosts(&["x"]) } else { hosts(&["x", "y"]) };
+            let recorded = if second % 7 < 3 { recorded(&["x"]) } else { recorded(&["x", "y"]) };
             let told = names(pace.next(&recorded, Duration::from_secs(second)));
             changes += usize::from(told != before);
             before = told;
@@ -88,7 +143,8 @@ mod tests {
         let mut changes = Vec::new();
         for second in 0..100 {
             address = (address + 1) % 250;
-            let recorded = Hosts::parse(&format!("10.0.0.{address} x.b\n")).unwrap();
+            let hosts = Hosts::parse(&format!("10.0.0.{address} x.b\n")).unwrap();
+            let recorded = Selection { hosts, ..Selection::default() };
             let told = pace.next(&recorded, Duration::from_secs(1000 + second)).text();
             if changes.last() != Some(&told) {
                 changes.push(told);

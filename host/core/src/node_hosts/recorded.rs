@@ -18,11 +18,12 @@ pub fn recorded(store: &Mirror, zone: &HostName, patterns: &[HostName]) -> Selec
         patterns.iter().partition(|pattern| pattern.is_wildcard());
     // Whoever names names alone has nothing searched.
     let below = (!domains.is_empty()).then(|| store.names().filter(|name| is_selected(name, patterns)));
+    let named = names.iter().map(|name| (*name).clone()).collect();
     let all = below.into_iter().flatten().chain(names);
     let in_zone = all.filter(|name| name.is_within(zone) && !name.is_srv());
     let found: BTreeMap<HostName, BTreeSet<IpAddr>> =
         in_zone.map(|name| (name.clone(), addresses(store, name))).collect();
-    Selection::of(found)
+    Selection::of(found, named)
 }
 
 /// Where a name leads, by way of aliases that are recorded.

@@ -90,17 +90,33 @@ impl Hosts {
         self.0.is_empty()
     }
 
-    /// Those of which others have no address at all.
-    #[must_use]
-    pub(super) fn without(&self, others: &Self) -> Self {
-        let missing = self.0.iter().filter(|(name, _)| !others.0.contains_key(*name));
-        missing.map(|(name, addresses)| (name.clone(), addresses.clone())).collect()
+    /// Each name with its addresses, in the order of the names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&HostName, &BTreeSet<IpAddr>)> {
+        self.0.iter()
     }
 
-    /// Both, where there is room.
+    /// Whether there is an address of a name.
     #[must_use]
-    pub(super) fn and(self, others: Self) -> Self {
-        Selection::of(self.0.into_iter().chain(others.0).collect()).hosts
+    pub(super) fn has(&self, name: &HostName) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// As many as there is room for, the first ones first; and what is left out.
+    pub(super) fn fitting<'h>(
+        ranked: impl Iterator<Item = (&'h HostName, &'h BTreeSet<IpAddr>)>,
+    ) -> (Self, LeftOut) {
+        let (mut hosts, mut left_out, mut bytes) = (Self::default(), LeftOut::default(), 0);
+        for (name, addresses) in ranked {
+            let more: usize =
+                addresses.iter().map(|address| address.to_string().len() + name.as_str().len() + 2).sum();
+            if hosts.0.len() == MAX_NAMES || bytes + more > MAX_TEXT_BYTES {
+                left_out.add(name);
+                continue;
+            }
+            bytes += more;
+            hosts.0.insert(name.clone(), addresses.clone());
+        }
+        (hosts, left_out)
     }
 
     /// The names.
@@ -121,23 +137,42 @@ pub fn text_digest(text: &str) -> String {
     digest(text)
 }
 
-/// What nodes are told, and what they are not.
+/// Names for which there is no room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub number: usize,
+    /// Some of them: enough to say which.
+    pub some: BTreeSet<HostName>,
+}
+
+impl LeftOut {
+    fn add(&mut self, name: &HostName) {
+        self.number += 1;
+        if self.some.len() < MAX_ADDRESSES {
+            self.some.insert(name.clone());
+        }
+    }
+}
+
+/// What nodes could be told, and what not. For how much of it there is room, is up to each cluster ([`Pace`](super::Pace)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// What they are told.
+    /// What they could be told.
     pub hosts: Hosts,
+    /// The names that the configuration has as such, not by a domain above them: nobody else chooses how many those are.
+    pub named: BTreeSet<HostName>,
     /// Names without an address: aliases of names elsewhere, wildcards.
     pub without_address: BTreeSet<HostName>,
-    /// How many names, or addresses of them, were too many.
-    pub left_out: usize,
+    /// Names with more addresses than [`MAX_ADDRESSES`].
+    pub shortened: LeftOut,
 }
 
 impl Selection {
-    /// Selects from names and their addresses, in the order of the names: the first ones count where there are too many.
+    /// Selects from names and their addresses what may stand in a hosts file.
     #[must_use]
-    pub fn of(all: BTreeMap<HostName, BTreeSet<IpAddr>>) -> Self {
-        let mut selection = Self::default();
-        let mut bytes = 0;
+    pub fn of(all: BTreeMap<HostName, BTreeSet<IpAddr>>, named: BTreeSet<HostName>) -> Self {
+        let mut selection = Self { named, ..Self::default() };
         for (name, addresses) in all {
             let usable: BTreeSet<IpAddr> =
                 addresses.into_iter().filter(|address| !is_local_address(*address)).collect();
@@ -149,14 +184,9 @@ impl Selection {
                 continue;
             }
             let kept: BTreeSet<IpAddr> = usable.iter().copied().take(MAX_ADDRESSES).collect();
-            let more: usize =
-                kept.iter().map(|address| address.to_string().len() + name.as_str().len() + 2).sum();
-            if selection.hosts.0.len() == MAX_NAMES || bytes + more > MAX_TEXT_BYTES {
-                selection.left_out += 1;
-                continue;
+            if kept.len() < usable.len() {
+                selection.shortened.add(&name);
             }
-            bytes += more;
-            selection.left_out += usize::from(kept.len() < usable.len());
             selection.hosts.0.insert(name, kept);
         }
         selection
@@ -190,10 +220,13 @@ mod tests {
 
     #[test]
     fn what_is_selected_is_read_again_as_it_was_written() {
-        let selection = Selection::of(all(&[
-            ("b.openmcp.cluster", &["fd00::2", "10.0.0.2", "10.0.0.1"]),
-            ("a.openmcp.cluster", &["10.0.0.3"]),
-        ]));
+        let selection = Selection::of(
+            all(&[
+                ("b.openmcp.cluster", &["fd00::2", "10.0.0.2", "10.0.0.1"]),
+                ("a.openmcp.cluster", &["10.0.0.3"]),
+            ]),
+            BTreeSet::new(),
+        );
         let text = selection.hosts.text();
         assert_eq!(
             text,
@@ -205,13 +238,16 @@ mod tests {
 
     #[test]
     fn names_of_the_node_itself_and_addresses_that_lead_to_it_are_left_out() {
-        let selection = Selection::of(all(&[
-            ("localhost", &["10.0.0.1"]),
-            ("x.localhost", &["10.0.0.1"]),
-            ("*.w1.openmcp.cluster", &["10.0.0.1"]),
-            ("own.openmcp.cluster", &["127.0.0.1", "::1"]),
-            ("alias.openmcp.cluster", &[]),
-        ]));
+        let selection = Selection::of(
+            all(&[
+                ("localhost", &["10.0.0.1"]),
+                ("x.localhost", &["10.0.0.1"]),
+                ("*.w1.openmcp.cluster", &["10.0.0.1"]),
+                ("own.openmcp.cluster", &["127.0.0.1", "::1"]),
+                ("alias.openmcp.cluster", &[]),
+            ]),
+            BTreeSet::new(),
+        );
         assert_eq!((selection.hosts, selection.without_address.len()), (Hosts::default(), 5));
         let text = "10.0.0.1 localhost\n127.0.0.1 a.openmcp.cluster\n10.0.0.1 *.openmcp.cluster\n";
         assert_eq!(Hosts::parse(text), Ok(Hosts::default()));
@@ -224,21 +260,22 @@ mod tests {
             let name = |index| format!("n{index:05}.{label}.openmcp.cluster").parse().unwrap();
             (0..number).map(|index| (name(index), BTreeSet::from(["10.0.0.1".parse().unwrap()]))).collect()
         };
-        let selection = Selection::of(many(MAX_NAMES + 3, 1));
-        assert_eq!((selection.hosts.names().count(), selection.left_out), (MAX_NAMES, 3));
-        assert!(selection.hosts.names().next().unwrap().as_str().starts_with("n00000."));
+        let fitting = |all: BTreeMap<_, _>| Hosts::fitting(all.iter());
+        let (hosts, left_out) = fitting(many(MAX_NAMES + 3, 1));
+        assert_eq!((hosts.names().count(), left_out.number, left_out.some.len()), (MAX_NAMES, 3, 3));
+        assert!(hosts.names().next().unwrap().as_str().starts_with("n00000."));
         let octets: Vec<String> = (1..=200).map(|octet| format!("10.0.0.{octet}")).collect();
         let octets: Vec<&str> = octets.iter().map(String::as_str).collect();
-        let selection = Selection::of(all(&[("a.openmcp.cluster", &octets)]));
-        assert_eq!((selection.hosts.pairs().count(), selection.left_out), (MAX_ADDRESSES, 1));
+        let selection = Selection::of(all(&[("a.openmcp.cluster", &octets)]), BTreeSet::new());
+        assert_eq!((selection.hosts.pairs().count(), selection.shortened.number), (MAX_ADDRESSES, 1));
         let addresses: BTreeSet<IpAddr> = (0..8_u128).map(|n| IpAddr::V6((n + (1 << 125)).into())).collect();
         let long: BTreeMap<_, _> =
             many(MAX_NAMES, 63).into_keys().map(|name| (name, addresses.clone())).collect();
-        let selection = Selection::of(long);
-        assert!(selection.left_out > 0);
-        let text = selection.hosts.text();
+        let (hosts, left_out) = fitting(long);
+        assert!(left_out.number > left_out.some.len());
+        let text = hosts.text();
         assert!(text.len() <= MAX_TEXT_BYTES, "{}", text.len());
-        assert_eq!(Hosts::parse(&text), Ok(selection.hosts));
+        assert_eq!(Hosts::parse(&text), Ok(hosts));
         let long = "10.0.0.1 a.b\n".repeat(10_000);
         assert_eq!(Hosts::parse(&long), Err(HostsError::TooLong(long.len())));
     }

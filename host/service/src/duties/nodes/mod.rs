@@ -22,7 +22,7 @@ use openmcp_dns_core::deployment::{
     NODES, NODES_COMPONENT, Nodes as Config, covers, is_ours, loses_files, render_nodes,
 };
 use openmcp_dns_core::name::{HostName, NameError};
-use openmcp_dns_core::node_hosts::{Hosts, Pace, Selection};
+use openmcp_dns_core::node_hosts::{Hosts, LeftOut, MAX_ADDRESSES, Pace, Selection};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -131,12 +131,13 @@ impl Nodes {
             },
         };
         brought.config = nodes;
-        let hosts = brought.pace.next(&selection.hosts, self.began.elapsed()).clone();
+        let hosts = brought.pace.next(&selection, self.began.elapsed()).clone();
         let found = self.bring_all(&mut brought, client, &hosts).await;
+        let notes = notes(context.zone, &names, &selection, brought.pace.left_out());
         self.brought = Some(brought);
         match found {
             Ok(health) => {
-                let notes = notes(context.zone, &names, &selection) + &late(&self.left);
+                let notes = notes + &late(&self.left);
                 finding(health, &hosts, &notes)
             }
             Err(finding) => finding,
@@ -294,7 +295,7 @@ fn late(left: &[String]) -> String {
 }
 
 /// What is said of names beside those that nodes are told.
-fn notes(zone: &HostName, patterns: &[HostName], selection: &Selection) -> String {
+fn notes(zone: &HostName, patterns: &[HostName], selection: &Selection, left_out: &LeftOut) -> String {
     let mut notes = String::new();
     let list = |names: &mut dyn Iterator<Item = &HostName>| {
         names.take(3).map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -303,8 +304,14 @@ fn notes(zone: &HostName, patterns: &[HostName], selection: &Selection) -> Strin
         // Writing to a String does not fail.
         let _ = write!(notes, "; without an address: {}", list(&mut selection.without_address.iter()));
     }
-    if selection.left_out > 0 {
-        let _ = write!(notes, "; {} more are too many and left out", selection.left_out);
+    let LeftOut { number, some } = left_out;
+    if *number > 0 {
+        let _ = write!(notes, "; {number} more are too many and left out: {}", list(&mut some.iter()));
+        notes.push_str(if *number > 3 { ", ..." } else { "" });
+    }
+    if selection.shortened.number > 0 {
+        let some = list(&mut selection.shortened.some.iter());
+        let _ = write!(notes, "; with the first {MAX_ADDRESSES} addresses only: {some}");
     }
     let mut outside = patterns.iter().filter(|pattern| !pattern.is_within(zone)).peekable();
     if outside.peek().is_some() {
@@ -393,14 +400,18 @@ mod tests {
         let zone: HostName = "openmcp.cluster".parse().unwrap();
         let pattern = |text: &str| -> HostName { text.parse().unwrap() };
         let mut selection = Selection::default();
-        assert_eq!(notes(&zone, &[pattern("*.openmcp.cluster")], &selection), "");
+        assert_eq!(notes(&zone, &[pattern("*.openmcp.cluster")], &selection, &LeftOut::default()), "");
         selection.without_address =
             ["a", "b", "c", "d"].map(|name| pattern(&format!("{name}.openmcp.cluster"))).into();
-        selection.left_out = 2;
+        selection.shortened = LeftOut { number: 1, some: [pattern("s.openmcp.cluster")].into() };
+        let left_out = LeftOut {
+            number: 5,
+            some: ["w", "x", "y", "z"].map(|name| pattern(&format!("{name}.b"))).into(),
+        };
         assert_eq!(
-            notes(&zone, &[pattern("*.other.cluster")], &selection),
-            "; without an address: a.openmcp.cluster, b.openmcp.cluster, c.openmcp.cluster; 2 more are too many and left out; \
-             outside of openmcp.cluster: *.other.cluster"
+            notes(&zone, &[pattern("*.other.cluster")], &selection, &left_out),
+            "; without an address: a.openmcp.cluster, b.openmcp.cluster, c.openmcp.cluster; 5 more are too many and left out: \
+             w.b, x.b, y.b, ...; with the first 8 addresses only: s.openmcp.cluster; outside of openmcp.cluster: *.other.cluster"
         );
     }
 
