@@ -93,6 +93,23 @@ fn names_come_into_the_file_and_its_copy_and_go_to_the_byte() {
     assert_eq!(fs::read_dir(node.path("etc")).unwrap().count(), 1);
 }
 
+/// Lines that grow overwrite the kubelet's first line before the rest: such a copy is known by what is kept beside the node's file.
+#[test]
+fn a_copy_that_was_torn_is_mended_although_it_lacks_the_line_of_the_kubelet() {
+    let node = Node::new();
+    let old = format!("{HEADER}{THEIRS}");
+    let lines = "10.0.0.1\thook.openmcp.cluster # openmcp-dns\n".repeat(3);
+    let new = format!("{lines}{old}");
+    let torn = format!("{}{}", &new[..HEADER.len()], &old[HEADER.len()..]);
+    let copy = format!("pods/{POD}/etc-hosts");
+    fs::write(node.path(&copy), torn).unwrap();
+    let kept = format!("openmcp-dns {} {}\n{old}{new}", old.len(), new.len());
+    fs::write(node.path(&format!("etc/.hosts.openmcp-dns.change.{POD}")), kept).unwrap();
+    assert_eq!(node.run(&["--once"]).code, 0);
+    assert_eq!(node.copy(), old);
+    assert_eq!(fs::read_dir(node.path("etc")).unwrap().count(), 1);
+}
+
 #[test]
 fn what_cannot_be_written_is_said_and_the_rest_is() {
     let node = Node::new();

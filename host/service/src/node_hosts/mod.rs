@@ -200,10 +200,11 @@ impl NodeHosts {
     fn targets(&self, errors: &mut Vec<NodeHostsError>) -> Vec<Target> {
         let mut targets = vec![Target::node(&self.hosts)];
         let Some(folder) = &self.static_pods else { return targets };
-        match static_pods::copies(folder) {
-            Ok(copies) => targets.extend(
-                copies.into_iter().map(|(pod, path)| Target::copy(path, kept_beside(&self.hosts), &pod)),
-            ),
+        let beside = kept_beside(&self.hosts);
+        match static_pods::copies(folder, |pod| replace::change_of(beside, pod).is_file()) {
+            Ok(copies) => {
+                targets.extend(copies.into_iter().map(|(pod, path)| Target::copy(path, beside, &pod)));
+            }
             Err(source) => {
                 errors.push(NodeHostsError::File { verb: "list", path: folder.clone(), source });
             }

@@ -46,6 +46,11 @@ fn is_in_the_way(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices | ErrorKind::PermissionDenied)
 }
 
+/// What is kept in a folder while the copy that a pod has is overwritten.
+pub(super) fn change_of(folder: &Path, pod: &str) -> PathBuf {
+    folder.join(format!("{BESIDE}.change.{pod}"))
+}
+
 impl Target {
     /// The node's own file.
     pub(super) fn node(path: &Path) -> Self {
@@ -55,7 +60,7 @@ impl Target {
 
     /// A copy that a pod has; what is kept meanwhile stands in `folder`, because the kubelet's is its own.
     pub(super) fn copy(path: PathBuf, folder: &Path, pod: &str) -> Self {
-        Self { path, change: folder.join(format!("{BESIDE}.change.{pod}")), may_rename: false }
+        Self { path, change: change_of(folder, pod), may_rename: false }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -80,6 +85,10 @@ impl Target {
 
     /// Puts `new` in the place of `old`, if that is what stands there.
     pub(super) fn replace(&self, old: Option<&[u8]>, new: &[u8]) -> Result<Replaced, NodeHostsError> {
+        // Where a write has failed midway, `old` is a torn file, and only what was kept has all of it.
+        if self.mend()? {
+            return Ok(Replaced::Changed);
+        }
         let renamed = if self.may_rename { self.rename(old, new)? } else { None };
         if let Some(replaced) = renamed {
             return Ok(replaced);
@@ -284,6 +293,22 @@ mod tests {
             assert_eq!(names(folder.path()), ["hosts"]);
         }
         assert!(!target.mend().unwrap());
+    }
+
+    #[test]
+    fn a_write_that_has_failed_midway_is_ended_before_the_next_one() {
+        let folder = folder();
+        let copy = folder.path().join("etc-hosts");
+        let target = Target::copy(copy.clone(), folder.path(), "pod");
+        let change = Change { old: b"theirs and more\n".to_vec(), new: b"ours\ntheirs and more\n".to_vec() };
+        let torn = b"ours\ns and more\n";
+        fs::write(&copy, torn).unwrap();
+        fs::write(&target.change, change.encode()).unwrap();
+        assert_eq!(target.replace(Some(torn), b"other\ns and more\n").unwrap(), Replaced::Changed);
+        assert_eq!(
+            (fs::read(&copy).unwrap(), names(folder.path())),
+            (change.new, vec!["etc-hosts".to_owned()])
+        );
     }
 
     #[test]

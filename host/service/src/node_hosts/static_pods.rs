@@ -11,15 +11,16 @@ const HEADER: &[u8] = b"# Kubernetes-managed hosts file (host network).\n";
 const CONTAINER: &str = "kube-apiserver";
 
 /// The static pods of an API server in the kubelet's folder of pods, each with its copy. The UID of a static pod is the
-/// MD5 sum of its manifest, that of all others has hyphens: nobody who makes pods by the API is given a pod's file.
-pub(super) fn copies(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+/// MD5 sum of its manifest, that of all others has hyphens: nobody who makes pods by the API is given a pod's file. One whose change
+/// `is_begun` may be torn, and lack what shows that it is a copy.
+pub(super) fn copies(folder: &Path, is_begun: impl Fn(&str) -> bool) -> io::Result<Vec<(String, PathBuf)>> {
     let mut copies = Vec::new();
     for entry in fs::read_dir(folder)? {
         let Ok(pod) = entry?.file_name().into_string() else { continue };
         let is_static = pod.len() == 32 && pod.bytes().all(|byte| byte.is_ascii_hexdigit());
         let copy = folder.join(&pod).join("etc-hosts");
         let has_container = || folder.join(&pod).join("containers").join(CONTAINER).is_dir();
-        if is_static && has_container() && is_copy(&copy) {
+        if is_static && has_container() && (is_begun(&pod) || is_copy(&copy)) {
             copies.push((pod, copy));
         }
     }
