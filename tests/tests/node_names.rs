@@ -125,7 +125,7 @@ async fn names_come(landscape: &Landscape) -> anyhow::Result<()> {
     .await?;
     says(landscape, "workload01", "Unknown", "nodes have them").await?;
     report(&client).await?;
-    says(landscape, "workload01", "True", "stand in the hosts files of 2 nodes").await?;
+    says(landscape, "workload01", "True", "names are told to 2 nodes").await?;
     says(landscape, "workload02", "True", "no node is to know names").await
 }
 
@@ -140,7 +140,7 @@ async fn drift_is_corrected(landscape: &Landscape) -> anyhow::Result<()> {
     })
     .await?;
     report(&client).await?;
-    says(landscape, "workload01", "True", "stand in the hosts files of 2 nodes").await
+    says(landscape, "workload01", "True", "names are told to 2 nodes").await
 }
 
 async fn a_restart_writes_nothing(landscape: &Landscape, service: &mut Service) -> anyhow::Result<()> {
@@ -154,7 +154,7 @@ async fn a_restart_writes_nothing(landscape: &Landscape, service: &mut Service) 
     // All objects are compared before the pods are looked at.
     says(landscape, "workload01", "Unknown", "1 of 2 nodes have them").await?;
     report(&client).await?;
-    says(landscape, "workload01", "True", "stand in the hosts files of 2 nodes").await?;
+    says(landscape, "workload01", "True", "names are told to 2 nodes").await?;
     ensure!(generation().await? == before, "the DaemonSet was written again");
     Ok(())
 }

@@ -63,7 +63,11 @@ fn names(server: &Server) -> String {
 
 /// A landscape in which the nodes of `w1` know one name.
 async fn told() -> (World, Server) {
-    let (world, w1) = World::with_ingress(&[HOST]).await;
+    told_in(World::empty().await).await
+}
+
+async fn told_in(world: World) -> (World, Server) {
+    let (world, w1) = world.and_ingress(&[HOST]).await;
     serve(&w1);
     world.platform.put(wanted(&["*.w1.openmcp.cluster"])).unwrap();
     let said = world.condition("w1", "NodesForwarded", "Unknown", "InProgress").await;
@@ -71,7 +75,7 @@ async fn told() -> (World, Server) {
     assert_eq!(names(&w1), format!("10.0.0.1 {HOST}\n"));
     nodes_are_ready(&w1, 3);
     let said = world.condition("w1", "NodesForwarded", "True", "Succeeded").await;
-    assert_eq!(said, "1 names stand in the hosts files of 3 nodes");
+    assert_eq!(said, "1 names are told to 3 nodes");
     (world, w1)
 }
 
@@ -178,6 +182,25 @@ async fn a_node_that_is_down_holds_up_a_cluster_that_leaves_for_a_bounded_time_a
     let told = events(&world.platform, "LeftBehind");
     let note = told[0]["note"].as_str().unwrap();
     assert!(note.contains("may still be there on down; on each of them"), "{note}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_nobody_can_ask_is_not_said_to_have_no_names() {
+    let mut world = World::empty().await;
+    world.leaving = LeavingBounds { cluster: Duration::from_secs(2), ..world.leaving };
+    let (mut world, w1) = told_in(world).await;
+    world.stop().await;
+    DNS_SERVICE_CONFIG.delete(&world.platform, "", CONFIG);
+    world.access.withdraw("w1");
+    world.start();
+    let said = world.condition("w1", "NodesForwarded", "Unknown", "Unreachable").await;
+    assert!(said.starts_with("no node is to know names; whether one still does is not known"), "{said}");
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    until("the Cluster is gone", || world.cluster("w1").is_none()).await;
+    let told = events(&world.platform, "LeftBehind");
+    let is_named =
+        told.iter().any(|event| event["note"].as_str().unwrap().contains("names in the hosts files"));
+    assert!(is_named && daemon_set(&w1).is_some(), "{told:?}");
 }
 
 #[tokio::test]

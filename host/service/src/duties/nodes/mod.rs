@@ -90,6 +90,16 @@ impl Nodes {
         Some(config.and_then(|config| config.spec.forward_nodes(cluster, &self.own_image)))
     }
 
+    /// Nothing is wanted, and the cluster cannot be asked: what is there stays until it answers.
+    fn none_without_a_look(&self) -> Finding {
+        if self.has_none {
+            return none(&self.left);
+        }
+        let message =
+            "no node is to know names; whether one still does is not known: the cluster cannot be reached";
+        Finding::unknown(Reason::Unreachable, message)
+    }
+
     /// Nothing is wanted: what was written goes, and then what has written it.
     async fn take_away(&mut self, client: &kube::Client) -> Finding {
         if !self.has_none && self.leaving.is_none() {
@@ -323,9 +333,7 @@ fn notes(zone: &HostName, patterns: &[HostName], selection: &Selection, left_out
 fn finding(health: Health, hosts: &Hosts, notes: &str) -> Finding {
     let names = hosts.names().count();
     match health {
-        Health::Well { nodes } => {
-            Finding::good(format!("{names} names stand in the hosts files of {nodes} nodes{notes}"))
-        }
+        Health::Well { nodes } => Finding::good(format!("{names} names are told to {nodes} nodes{notes}")),
         Health::Starting(how) => Finding::unknown(Reason::InProgress, format!("{names} names: {how}{notes}")),
         Health::Trouble(why) => {
             Finding::bad(Reason::NodesNotReady, format!("{why}; what was written on nodes stays{notes}"))
@@ -345,8 +353,9 @@ impl Duty for Nodes {
             Some(None) => {
                 return match context.way {
                     Way::Open { client, .. } => self.take_away(client).await,
-                    // What is there stays until the cluster answers.
-                    Way::Unusable(_) | Way::None => none(&self.left),
+                    // Whom an agent speaks for and nobody can reach, nobody has written to either.
+                    Way::None if context.has_agent => none(&self.left),
+                    Way::Unusable(_) | Way::None => self.none_without_a_look(),
                 };
             }
             Some(Some(Err(error))) => return Finding::bad(Reason::InvalidSpec, chain(&error)),
@@ -363,10 +372,8 @@ impl Duty for Nodes {
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let client = match context.way {
             Way::Open { client, .. } => client,
-            // Where nobody has ever wanted any, there is nothing that could be left.
-            _ if self.brought.is_none() && matches!(self.wanted(context.cluster), Some(None)) => {
-                return Undone::Done;
-            }
+            // It was looked at, and has nothing that could be left.
+            _ if self.has_none => return Undone::Done,
             Way::Unusable(why) => return Undone::of(Err(why.message.clone()), context.spent, WHAT),
             Way::None => {
                 return Undone::of(Err("there is no access to the cluster".to_owned()), context.spent, WHAT);
