@@ -74,6 +74,9 @@ pub(crate) async fn a_file_that_the_corefile_imports_is_served(world: &World) ->
     let importing = format!("{}{marker}import {}/*.server\n", dns.installed, dns.custom.display());
     dns.write_corefile(&importing).await?;
     dns.udp.wait_a("marker.example", &Answer::of(["10.9.9.9"]), LATER).await?;
+    // Only the Corefile is followed: a reading that was under way may have seen it as it is now, and the pods as they were.
+    let importing = format!("{importing}# written once more\n");
+    dns.write_corefile(&importing).await?;
     world.publish("imported", &["imported.workload01.openmcp.cluster"]).await?;
     dns.udp.wait_a("imported.workload01.openmcp.cluster", &Answer::of(["172.18.201.2"]), LATER).await?;
     assert_eq!(dns.corefile().await?, importing);

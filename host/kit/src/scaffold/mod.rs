@@ -117,7 +117,9 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
         .replace("{{module}}", module)
         .replace("{{source}}", source)
         .replace("{{module note}}", note);
-    files.extend([("README.md", readme), (".gitignore", ignored), ("wit/policy.wit", CONTRACT.to_owned())]);
+    let vectors = include_str!("../../../../wit/vectors/README.md").to_owned();
+    files.extend([("README.md", readme), (".gitignore", ignored)]);
+    files.extend([("wit/policy.wit", CONTRACT.to_owned()), ("vectors/README.md", vectors)]);
     files
 }
 

@@ -132,7 +132,7 @@ impl SubjectArgs {
         match (claim, object, host) {
             (Some(file), ..) => {
                 let what = || format!("failed to read the claim {}", file.display());
-                let hint = "write `hostName: shop.{domain}`, and the other fields of a claim in wit/vectors/README.md";
+                let hint = "write `hostName: shop.{domain}`, and the other fields of a claim as vectors/README.md of a scaffolded guest says";
                 let yaml = std::fs::read_to_string(file).with_context(what).hint(hint)?;
                 let vector = ClaimOf::parse(&yaml).with_context(what).hint(hint)?;
                 Ok(vec![vector.asked_in(domain, policy.policy().details())])

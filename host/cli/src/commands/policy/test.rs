@@ -15,7 +15,7 @@ use crate::terminal::output::{OutputFormat, json, print};
 /// Asks a module the vectors of the contract, which the service asks as well before it uses a module,
 /// and vectors of its own, which say what they expect.
 ///
-/// Vectors are YAML files; wit/vectors/README.md says how they are written. Without VECTORS, the files in
+/// Vectors are YAML files; vectors/README.md in a guest that `policy scaffold` wrote says how they are written. Without VECTORS, the files in
 /// the folder `vectors` beside the module are used, if there is one.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
@@ -75,7 +75,7 @@ fn suites(module: &ModuleArg, paths: &[PathBuf]) -> anyhow::Result<Vec<NamedSuit
             "name a YAML file with vectors, or a folder with such files"
         }
         VectorsError::Read { .. } | VectorsError::Suite { .. } => {
-            "wit/vectors/README.md says how vectors are written"
+            "vectors/README.md beside a guest that was scaffolded says how vectors are written"
         }
         VectorsError::Contract(_) => "this is a bug; please report it",
     })

@@ -17,7 +17,7 @@ use anyhow::{Context as _, ensure};
 use hickory_resolver::proto::rr::RecordType;
 use openmcp_dns_landscape::folder::PLATFORM;
 use openmcp_dns_service::probe::Asker;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::event::{Event, StepOverview};
 use super::overview::EventOverview;
@@ -47,7 +47,7 @@ pub(super) async fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
     copy_landscape(&settings.folder, &folder)?;
     settings.folder = folder;
     let Some(watching) = Watching::start(&settings).await? else { return Ok(ExitCode::SUCCESS) };
-    let mut tour = Tour { enter: enter(output), output, watching, gone: 0, waiting: None };
+    let mut tour = Tour { enter: enter(output), output, watching, waiting: None };
     let done = tour.walk().await;
     tour.watching.stop().await;
     // The landscape goes with the tour; what cannot be removed from the folder of temporary files does no harm.
@@ -60,8 +60,6 @@ struct Tour {
     watching: Watching,
     output: OutputFormat,
     enter: Enter,
-    /// Names that have gone since the step began.
-    gone: usize,
     /// A name whose deletion is held.
     waiting: Option<String>,
 }
@@ -86,7 +84,6 @@ impl Tour {
         let done = step.acts.iter().map(|act| self.describe(act)).collect::<anyhow::Result<Vec<_>>>()?;
         let (title, why) = (step.title.to_owned(), step.why.to_owned());
         emit(self.output, &Event::Step(StepOverview { number, of, title, why, done: done.clone() }))?;
-        self.gone = 0;
         for (act, command) in step.acts.iter().zip(&done) {
             self.act(act, command)?;
         }
@@ -137,17 +134,20 @@ impl Tour {
         let deadline = Instant::now() + PATIENCE;
         let mut open: Vec<&Await> = awaits.iter().collect();
         while !open.is_empty() {
-            let Ok(happened) = timeout_at(deadline, self.watching.next()).await else {
-                let message = format!("this has not happened within {} s: {open:?}", PATIENCE.as_secs());
-                return Err(hinted(message, "the lines above say what did; please report it with them"));
+            let happened = match timeout(QUIET, self.watching.next()).await {
+                Ok(happened) => happened?,
+                Err(_) if Instant::now() < deadline => Some(Vec::new()),
+                Err(_) => {
+                    let message = format!("this has not happened within {} s: {open:?}", PATIENCE.as_secs());
+                    return Err(hinted(message, "the lines above say what did; please report it with them"));
+                }
             };
-            let Some(happened) = happened? else { return Ok(false) };
+            let Some(happened) = happened else { return Ok(false) };
             for event in &happened {
-                self.gone +=
-                    usize::from(matches!(event, Event::Answered(answered) if answered.how == "removed"));
                 emit(self.output, event)?;
-                open.retain(|one| !one.is_met_by(event, self.gone));
+                open.retain(|one| !one.is_met_by(event));
             }
+            // What nobody tells is looked for.
             for told in open.extract_if(.., |one| self.told(one).is_some()) {
                 if let Some(event) = self.told(told) {
                     emit(self.output, &event)?;
@@ -155,6 +155,7 @@ impl Tour {
             }
             open.retain(|one| match one {
                 Await::AllThere => self.vanishing().count() < script::VANISHING,
+                Await::AllHeld { cluster } => !self.all_are_held(cluster),
                 Await::AllGone => self.vanishing().next().is_some(),
                 _ => true,
             });
@@ -180,6 +181,13 @@ impl Tour {
     fn vanishing(&self) -> impl Iterator<Item = String> {
         let view = &self.watching.session().dns.view;
         script::vanishing().filter(|name| name.parse().is_ok_and(|name| !view.at(&name).is_empty()))
+    }
+
+    /// Whether the deletion of each name that is still published of those that vanish is held.
+    fn all_are_held(&self, cluster: &str) -> bool {
+        let held = self.watching.session().all_held();
+        let held = held.iter().find(|held| held.cluster == cluster).map_or(0, |held| held.names);
+        held > 0 && usize::try_from(held).is_ok_and(|held| held == self.vanishing().count())
     }
 
     /// The Event in the cluster that is awaited, once it is there.

@@ -49,7 +49,7 @@ pub(super) enum Await {
     /// A module that only watches would decide so many claims otherwise.
     Candidate { differing: i64 },
     /// Of the names that vanish, all that have not gone yet are held.
-    Held { cluster: &'static str },
+    AllHeld { cluster: &'static str },
     /// All names that are to vanish are published.
     AllThere,
     /// None of the names that vanish is published any more.
@@ -67,8 +67,8 @@ pub(super) struct Ask {
 }
 
 impl Await {
-    /// Whether an event is what is waited for; so many names have gone since the step began.
-    pub(super) fn is_met_by(&self, event: &Event, gone: usize) -> bool {
+    /// Whether an event is what is waited for; for the rest the session has to be looked at.
+    pub(super) fn is_met_by(&self, event: &Event) -> bool {
         match (self, event) {
             (Self::Answered { name, how }, Event::Answered(Answered { name: of, how: by, .. })) => {
                 of == name && by == how
@@ -79,10 +79,6 @@ impl Await {
             (Self::Module(name), Event::Module { module, .. }) => module.description.starts_with(name),
             (Self::Candidate { differing }, Event::Candidate { candidate, .. }) => {
                 candidate.complete && candidate.differing == *differing
-            }
-            (Self::Held { cluster }, Event::Held(held)) => {
-                held.cluster == *cluster
-                    && usize::try_from(held.names).is_ok_and(|names| names + gone == VANISHING)
             }
             (Self::Unreachable { cluster }, Event::Condition { cluster: of, condition }) => {
                 of == cluster && condition.condition_type == "Reachable" && condition.status != "True"
@@ -181,7 +177,7 @@ pub(super) fn steps() -> Vec<Step> {
                   30 % of a cluster's, is suspicious: those names stay in DNS, and the condition `Recorded` says \
                   DeletionHeld until somebody confirms it or nothing has changed for ten minutes.",
             acts: vec![Act::Write { file: MANY, text: ingresses(VANISHING + 1) }],
-            awaits: vec![Await::Held { cluster: "workload02" }],
+            awaits: vec![Await::AllHeld { cluster: "workload02" }],
             asks: vec![Ask { name: None, answer: "172.18.202.30" }],
         },
         Step {
@@ -288,22 +284,6 @@ status:
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use super::super::super::overview::HeldOverview;
-
-    fn held(names: i64) -> Event {
-        let confirm = String::new();
-        Event::Held(HeldOverview { cluster: "workload02".into(), names, hold_seconds: 600, confirm })
-    }
-
-    #[test]
-    fn a_deletion_is_held_when_no_name_is_left_that_neither_went_nor_waits() {
-        let step = Await::Held { cluster: "workload02" };
-        assert!(step.is_met_by(&held(15), 0));
-        assert!(!step.is_met_by(&held(11), 0), "more will follow");
-        assert!(step.is_met_by(&held(11), 4));
-        assert!(!Await::Held { cluster: "workload01" }.is_met_by(&held(15), 0));
-    }
 
     #[test]
     fn every_step_waits_for_something_and_asks_for_a_name() {
