@@ -372,8 +372,13 @@ impl Duty for Nodes {
     async fn undo(&mut self, context: &UndoContext<'_>) -> Undone {
         let client = match context.way {
             Way::Open { client, .. } => client,
-            // It was looked at, and has nothing that could be left.
-            _ if self.has_none => return Undone::Done,
+            // It was looked at, or nobody has ever wanted any: there is nothing that could be left. To wait for a look at each
+            // cluster that leaves and cannot be reached would hold up all of them.
+            _ if self.has_none
+                || self.brought.is_none() && matches!(self.wanted(context.cluster), Some(None)) =>
+            {
+                return Undone::Done;
+            }
             Way::Unusable(why) => return Undone::of(Err(why.message.clone()), context.spent, WHAT),
             Way::None => {
                 return Undone::of(Err("there is no access to the cluster".to_owned()), context.spent, WHAT);
