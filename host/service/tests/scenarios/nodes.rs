@@ -184,6 +184,7 @@ async fn a_node_that_is_down_holds_up_a_cluster_that_leaves_for_a_bounded_time_a
 async fn a_cluster_that_nobody_can_ask_is_not_said_to_have_no_names() {
     let (mut world, _) = told().await;
     world.stop().await;
+    world.leaving = LeavingBounds { cluster: Duration::from_secs(2), ..world.leaving };
     DNS_SERVICE_CONFIG.delete(&world.platform, "", CONFIG);
     world.access.withdraw("w1");
     world.start();
