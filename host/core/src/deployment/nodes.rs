@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 
 use super::config::Workload;
 use super::covers::covers;
-use super::object::{
-    COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, container_security, finished, metadata, selector,
-};
+use super::object::{container_security, finished, metadata, own_account, own_namespace, selector};
 use crate::node_hosts::{Hosts, text_digest};
 
 /// The namespace of what writes on the nodes of a cluster, and the name of all its objects.
@@ -63,26 +61,12 @@ pub fn render_nodes(nodes: &Nodes, hosts: &Hosts) -> Vec<Value> {
 
 /// Files of nodes are mounted: only the standard `privileged` allows that.
 fn namespace() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NODES, "labels": {
-            "app.kubernetes.io/name": "openmcp-dns",
-            COMPONENT_LABEL: NODES_COMPONENT,
-            MANAGED_BY_LABEL: MANAGER,
-            "pod-security.kubernetes.io/enforce": "privileged",
-        }},
-    })
+    own_namespace(NODES, NODES_COMPONENT, "privileged")
 }
 
 /// Without any right: it is there for who lets pods mount files of nodes by account (OpenShift).
 fn account() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(NODES, NODES, NODES_COMPONENT),
-        "automountServiceAccountToken": false,
-    })
+    own_account(NODES, NODES_COMPONENT)
 }
 
 /// It speaks with nobody.

@@ -63,6 +63,30 @@ fn labels(object: &Value) -> &Value {
     object.pointer("/metadata/labels").unwrap_or(&Value::Null)
 }
 
+/// A namespace for what is put into a cluster; `standard` is the Pod Security Standard that is enforced in it.
+pub(super) fn own_namespace(name: &str, component: &str, standard: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {
+            "app.kubernetes.io/name": "openmcp-dns",
+            COMPONENT_LABEL: component,
+            MANAGED_BY_LABEL: MANAGER,
+            "pod-security.kubernetes.io/enforce": standard,
+        }},
+    })
+}
+
+/// The account of its pods, in the namespace of the same name. What it may do is bound to it elsewhere.
+pub(super) fn own_account(name: &str, component: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(name, name, component),
+        "automountServiceAccountToken": false,
+    })
+}
+
 /// Name, namespace and labels.
 pub(super) fn metadata(namespace: &str, name: &str, component: &str) -> Value {
     let mut labels = selector(component);

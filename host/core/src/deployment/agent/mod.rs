@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::config::Workload;
 use super::object::{
-    COMPONENT_LABEL, MANAGED_BY_LABEL, MANAGER, container_security, digest, finished, metadata, placed,
-    pod_security, selector,
+    container_security, digest, finished, metadata, own_account, own_namespace, placed, pod_security,
+    selector,
 };
 use crate::cluster::ClusterId;
 use crate::name::HostName;
@@ -147,25 +147,11 @@ pub fn render_agent(agent: &Agent, facts: &AgentFacts) -> Vec<Value> {
 }
 
 fn namespace() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": AGENT, "labels": {
-            "app.kubernetes.io/name": "openmcp-dns",
-            COMPONENT_LABEL: AGENT_COMPONENT,
-            MANAGED_BY_LABEL: MANAGER,
-            "pod-security.kubernetes.io/enforce": "restricted",
-        }},
-    })
+    own_namespace(AGENT, AGENT_COMPONENT, "restricted")
 }
 
 fn account() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": metadata(AGENT, AGENT, AGENT_COMPONENT),
-        "automountServiceAccountToken": false,
-    })
+    own_account(AGENT, AGENT_COMPONENT)
 }
 
 /// Of the whole cluster.
