@@ -160,23 +160,34 @@ async fn a_cluster_leaves_when_its_nodes_have_taken_the_names_away() {
     assert_eq!(daemon_set(&w1), None);
 }
 
-#[tokio::test]
-async fn a_node_that_is_down_holds_up_a_cluster_that_leaves_for_a_bounded_time_and_is_named() {
+/// A landscape in which the nodes of `w1` are told a name, and a cluster that leaves is waited for two seconds.
+async fn about_to_leave() -> (World, Server) {
     let mut world = World::empty().await;
     world.leaving = LeavingBounds { cluster: Duration::from_secs(2), ..world.leaving };
     let (world, w1) = world.and_ingress(&[HOST]).await;
     serve(&w1);
     world.platform.put(wanted(&[HOST])).unwrap();
     until("the nodes are told", || daemon_set(&w1).is_some()).await;
+    (world, w1)
+}
+
+/// What is said, once the Cluster is gone, of what was left behind.
+async fn left_behind(world: &World, w1: &Server) -> String {
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    until("the Cluster is gone", || world.cluster("w1").is_none()).await;
+    assert_eq!(daemon_set(w1), None);
+    let told = events(&world.platform, "LeftBehind");
+    told[0]["note"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_holds_up_a_cluster_that_leaves_for_a_bounded_time_and_is_named() {
+    let (world, w1) = about_to_leave().await;
     let labels = json!({"app.kubernetes.io/component": "nodes"});
     w1.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": NODES, "labels": labels},
         "spec": {"nodeName": "down", "containers": []}}))
         .unwrap();
-    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
-    until("the Cluster is gone", || world.cluster("w1").is_none()).await;
-    assert_eq!(daemon_set(&w1), None);
-    let told = events(&world.platform, "LeftBehind");
-    let note = told[0]["note"].as_str().unwrap();
+    let note = left_behind(&world, &w1).await;
     assert!(note.contains("may still be there on down; on each of them"), "{note}");
 }
 
@@ -198,19 +209,10 @@ async fn a_cluster_that_nobody_can_ask_is_not_said_to_have_no_names() {
 
 #[tokio::test]
 async fn a_patch_that_does_not_hold_does_not_hold_up_a_cluster_that_leaves() {
-    let mut world = World::empty().await;
-    world.leaving = LeavingBounds { cluster: Duration::from_secs(2), ..world.leaving };
-    let (world, w1) = world.and_ingress(&[HOST]).await;
-    serve(&w1);
-    world.platform.put(wanted(&[HOST])).unwrap();
-    until("the nodes are told", || daemon_set(&w1).is_some()).await;
+    let (world, w1) = about_to_leave().await;
     nodes_are_ready(&w1, 3);
     w1.fail(Fault::new(Effect::Refuse(403)).kind("daemonsets").verbs([Verb::Patch]));
-    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
-    until("the Cluster is gone", || world.cluster("w1").is_none()).await;
-    assert_eq!(daemon_set(&w1), None);
-    let told = events(&world.platform, "LeftBehind");
-    let note = told[0]["note"].as_str().unwrap();
+    let note = left_behind(&world, &w1).await;
     assert!(note.contains("may still be there on 3 nodes"), "{note}");
 }
 

@@ -129,6 +129,10 @@ impl Tour {
         }
     }
 
+    fn tell(&self, events: &[Event]) -> anyhow::Result<()> {
+        events.iter().try_for_each(|event| emit(self.output, event))
+    }
+
     /// Tells what happens until all that is awaited has happened; gives whether the demo goes on.
     async fn wait_for(&mut self, awaits: &[Await]) -> anyhow::Result<bool> {
         let deadline = Instant::now() + PATIENCE;
@@ -143,16 +147,17 @@ impl Tour {
                 }
             };
             let Some(happened) = happened else { return Ok(false) };
-            for event in &happened {
-                emit(self.output, event)?;
-                open.retain(|one| !one.is_met_by(event));
-            }
+            self.tell(&happened)?;
+            open.retain(|one| !happened.iter().any(|event| one.is_met_by(event)));
             // What nobody tells is looked for.
-            for told in open.extract_if(.., |one| self.told(one).is_some()) {
-                if let Some(event) = self.told(told) {
-                    emit(self.output, &event)?;
-                }
-            }
+            let mut told = Vec::new();
+            open.retain(|one| {
+                let found = self.told(one);
+                let is_open = found.is_none();
+                told.extend(found);
+                is_open
+            });
+            self.tell(&told)?;
             open.retain(|one| match one {
                 Await::AllThere => self.vanishing().count() < script::VANISHING,
                 Await::AllHeld { cluster } => !self.all_are_held(cluster),
@@ -170,9 +175,7 @@ impl Tour {
             && let Ok(happened) = timeout(QUIET, self.watching.next()).await
         {
             let Some(happened) = happened? else { return Ok(false) };
-            for event in &happened {
-                emit(self.output, event)?;
-            }
+            self.tell(&happened)?;
         }
         Ok(true)
     }
@@ -224,9 +227,7 @@ impl Tour {
                 () = self.enter.pressed() => return Ok(true),
                 happened = self.watching.next() => {
                     let Some(happened) = happened? else { return Ok(false) };
-                    for event in &happened {
-                        emit(self.output, event)?;
-                    }
+                    self.tell(&happened)?;
                 }
             }
         }
