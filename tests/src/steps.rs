@@ -116,7 +116,15 @@ impl Steps {
         for log in logs.iter().filter(|path| path.extension().is_some_and(|extension| extension == "log")) {
             println!("---- the end of {}\n{}", log.display(), log_tail(log));
         }
-        panic!("{} of {} steps failed\n\n{}\n", self.failures.len(), self.done, self.failures.join("\n\n"));
+        let failures = format!(
+            "{} of {} steps failed\n\n{}\n",
+            self.failures.len(),
+            self.done,
+            self.failures.join("\n\n")
+        );
+        // Behind all logs as well: who keeps only a part of a long output keeps its end.
+        show(&failures);
+        panic!("{failures}");
     }
 }
 

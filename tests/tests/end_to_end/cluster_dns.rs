@@ -74,8 +74,14 @@ pub(crate) async fn a_file_that_the_corefile_imports_is_served(world: &World) ->
     let importing = format!("{}{marker}import {}/*.server\n", dns.installed, dns.custom.display());
     dns.write_corefile(&importing).await?;
     dns.udp.wait_a("marker.example", &Answer::of(["10.9.9.9"]), LATER).await?;
-    // Only the Corefile is followed: a reading that was under way may have seen it as it is now, and the pods as they were.
-    let importing = format!("{importing}# written once more\n");
+    wait_until("our file is where the Corefile imports it from", LATER, async || {
+        let files = std::fs::read_dir(&dns.custom)?.count();
+        Ok(if files > 0 { Ok(()) } else { Err(format!("{} is empty", dns.custom.display())) })
+    })
+    .await?;
+    // CoreDNS takes the hash of its configuration after it has read it: a file that came in between is read with the next change only, and
+    // only lines above a block make one.
+    let importing = format!("# written once more\n{importing}");
     dns.write_corefile(&importing).await?;
     world.publish("imported", &["imported.workload01.openmcp.cluster"]).await?;
     dns.udp.wait_a("imported.workload01.openmcp.cluster", &Answer::of(["172.18.201.2"]), LATER).await?;
