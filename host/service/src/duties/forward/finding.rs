@@ -204,7 +204,10 @@ fn checked(check: &Check, zone: &HostName, note: &str) -> Finding {
         ),
         Check::Otherwise { answer, lasts: _ } => Finding::bad(
             Reason::Mismatch,
-            format!("the configuration forwards {zone}{note}, but the cluster's DNS does not: {answer}"),
+            format!(
+                "the configuration forwards {zone}{note}, but the cluster's DNS does not: {answer}. If that lasts, look at the log of its pods, and \
+                 restart them: CoreDNS may miss a file that comes while it reloads, and does not try again what it has refused"
+            ),
         ),
     }
 }
