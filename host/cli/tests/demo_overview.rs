@@ -30,10 +30,10 @@ fn once_gives_one_json_document() {
         probe["tookMilliseconds"] = Value::from("TIME");
     }
     for cluster in overview["clusters"].as_array_mut().unwrap() {
-        // The kinds of a cluster are listed in any order: a route may be known before its Gateway.
-        let early = |event: &Value| event["reason"] == "HostNameUnresolved";
+        // The kinds of a cluster are listed in any order: a route may be known before its Gateway. That all is well is told after it is.
+        let whenever = ["HostNameUnresolved", "Reconciled"];
         let Some(events) = cluster.get_mut("events").and_then(Value::as_array_mut) else { continue };
-        events.retain(|event| !early(event));
+        events.retain(|event| !whenever.iter().any(|reason| event["reason"] == *reason));
         if events.is_empty() {
             cluster.as_object_mut().unwrap().remove("events");
         }

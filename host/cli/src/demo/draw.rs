@@ -1,5 +1,7 @@
 //! Draw: makes the overview of a session.
 
+use std::net::SocketAddr;
+
 use kube::ResourceExt as _;
 use openmcp_dns_api::without_ready;
 use openmcp_dns_core::cluster::ClusterId;
@@ -137,24 +139,43 @@ impl Session {
         problems.collect()
     }
 
-    /// One command for each type that is published, if possible with a name of a workload cluster:
-    /// that is what the service is for.
+    /// One command for each type that is published, if possible with a name of a workload cluster, and one that asks as another cluster's
+    /// pods do: that is what the service is for.
     fn commands(&self) -> Vec<String> {
         let all = self.dns.view.all();
-        let commands = TRY.into_iter().filter_map(|wanted| {
+        let commands = TRY.into_iter().flat_map(|wanted| {
             let with_type = |platform: bool| {
-                all.iter().find(|(_, values)| {
-                    values.iter().any(|value| {
+                all.iter().find_map(|(name, values)| {
+                    let value = values.iter().find(|value| {
                         value.record_type == wanted && (value.cluster.name == PLATFORM) == platform
-                    })
+                    });
+                    value.map(|value| (name, &value.cluster))
                 })
             };
-            let (name, _) = with_type(false).or_else(|| with_type(true))?;
-            let address = self.dns.address;
+            let Some((name, cluster)) = with_type(false).or_else(|| with_type(true)) else {
+                return Vec::new();
+            };
             let record_type = if wanted == RecordType::A { String::new() } else { format!(" {wanted}") };
-            Some(format!("dig @{} -p {} +short {name}{record_type}", address.ip(), address.port()))
+            let dig = |server: SocketAddr| {
+                format!("dig @{} -p {} +short {name}{record_type}", server.ip(), server.port())
+            };
+            let mut commands = vec![dig(self.dns.address)];
+            if wanted == RecordType::A
+                && let Some((other, dns)) = self.other_dns(cluster)
+            {
+                commands.push(format!("{}  # as a pod of {other} asks: its own DNS", dig(dns)));
+            }
+            commands
         });
         commands.collect()
+    }
+
+    /// Another cluster than this one, and where its DNS answers; the platform only where there is no other.
+    fn other_dns(&self, cluster: &ClusterId) -> Option<(&str, SocketAddr)> {
+        let others = self.landscape.clusters.iter().map(|member| &member.id).filter(|id| *id != cluster);
+        let mut with_dns = others.filter_map(|id| Some((id.name.as_str(), self.servers.dns_of(&id.name)?)));
+        let first = with_dns.next()?;
+        Some(if first.0 == PLATFORM { with_dns.next().unwrap_or(first) } else { first })
     }
 }
 

@@ -6,12 +6,13 @@
 //!  overview, lines ◄──────── Session ◄────────────┴───── journal, store ◄───────────┤
 //!                                                                       DNS server ◄┘
 //! ```
-//! Only the API servers and the store are stand-ins: which policy holds, which module decides, what is
+//! Only the API servers, the clusters' own DNS and the store are stand-ins: which policy holds, which module decides, what is
 //! recorded, held, reported and probed is the doing of the real service.
 
 mod answer;
 mod causes;
 mod changes;
+mod cluster_dns;
 mod dns;
 mod draw;
 mod event;

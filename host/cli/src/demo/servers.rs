@@ -1,10 +1,11 @@
 //! Servers: an API server in memory for each cluster of the landscape, and the service's way into them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use kube::Resource as _;
-use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy, GatewayServiceConfig};
+use openmcp_dns_api::{CLUSTER_DNS_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_core::kinds::Kind;
 use openmcp_dns_kube_memory::{Effect, Fault, FaultId, Refusal, Resource, Server, built_in};
@@ -13,8 +14,10 @@ use openmcp_dns_landscape::folder::{Files, PLATFORM};
 use openmcp_dns_service::inventory::{Access, Inventory};
 use openmcp_dns_service::watch::Update;
 use openmcp_dns_service::watch::tell;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::cluster_dns::ClusterDns;
 use super::mirror::{CLUSTER, CLUSTER_DNS, DNS_POLICY, Key, Mirror, Wanted};
 use super::wanted::{keep_clusters, of_folder};
 
@@ -27,6 +30,7 @@ pub(super) struct Servers {
     pub(super) platform: Server,
     platform_kinds: Vec<Resource>,
     platform_mirror: Mirror,
+    platform_dns: Option<ClusterDns>,
     members: BTreeMap<String, Member>,
     member_kinds: Vec<Resource>,
     /// How many servers were made.
@@ -38,6 +42,7 @@ pub(super) struct Servers {
 struct Member {
     server: Server,
     mirror: Mirror,
+    dns: Option<ClusterDns>,
     /// Tells it from the one that another cluster of this name had.
     version: u64,
     /// By which it does not answer: its folder is gone, which says nothing of the cluster's objects.
@@ -61,8 +66,10 @@ impl Member {
 impl Servers {
     pub(super) fn new() -> Self {
         let (member_kinds, platform_kinds) = (member_kinds(), platform_kinds());
+        let platform = server(PLATFORM, &platform_kinds);
         Self {
-            platform: server(PLATFORM, &platform_kinds),
+            platform_dns: dns_of(&platform),
+            platform,
             platform_kinds,
             platform_mirror: Mirror::default(),
             members: BTreeMap::new(),
@@ -97,18 +104,15 @@ impl Servers {
             let (made, kinds) = (&mut self.made, &self.member_kinds);
             let member = self.members.entry(id.name.clone()).or_insert_with(|| {
                 *made += 1;
-                Member {
-                    server: server(&id.name, kinds),
-                    mirror: Mirror::default(),
-                    version: *made,
-                    away: None,
-                }
+                let server = server(&id.name, kinds);
+                Member { dns: dns_of(&server), server, mirror: Mirror::default(), version: *made, away: None }
             });
             member.answers(is_there);
             if is_there {
                 refused.extend(member.mirror.sync(&member.server, &of_folder(files, &id.name, kinds)));
             }
         }
+        self.say_where_dns_is(&mut wanted);
         refused.extend(self.platform_mirror.sync(&self.platform, &wanted));
         let with_access =
             ids.into_iter().chain(&left).filter_map(|id| Some((id.clone(), self.access_to(id)?)));
@@ -125,6 +129,27 @@ impl Servers {
     /// The API server of a cluster, if it has one.
     pub(super) fn of(&self, cluster: &str) -> Option<&Server> {
         if cluster == PLATFORM { Some(&self.platform) } else { Some(&self.members.get(cluster)?.server) }
+    }
+
+    /// Where the DNS of a cluster answers, if it has one.
+    pub(super) fn dns_of(&self, cluster: &str) -> Option<SocketAddr> {
+        let dns = match self.members.get(cluster) {
+            Some(member) => member.dns.as_ref(),
+            None => self.platform_dns.as_ref().filter(|_| cluster == PLATFORM),
+        };
+        dns.map(|dns| dns.address)
+    }
+
+    /// Annotates the clusters, as operators do; what a file says of it holds.
+    fn say_where_dns_is(&self, wanted: &mut BTreeMap<Key, Wanted>) {
+        for (key, Wanted { object, .. }) in wanted.iter_mut().filter(|(key, _)| key.kind == CLUSTER) {
+            let annotation = &mut object["metadata"]["annotations"][CLUSTER_DNS_ANNOTATION];
+            if annotation.is_null()
+                && let Some(address) = self.dns_of(&key.name)
+            {
+                *annotation = Value::from(address.to_string());
+            }
+        }
     }
 
     /// Gives the service its way into the clusters.
@@ -146,6 +171,13 @@ impl Servers {
         };
         clusters.iter().map(id).collect()
     }
+}
+
+/// Without sockets, it is not known whether the clusters forward the zone, and the service says so.
+fn dns_of(cluster: &Server) -> Option<ClusterDns> {
+    ClusterDns::start(cluster.clone())
+        .inspect_err(|error| tracing::warn!(%error, "unable to start the DNS of a cluster"))
+        .ok()
 }
 
 fn server(name: &str, kinds: &[Resource]) -> Server {
