@@ -1,7 +1,10 @@
 //! Manifests: from the text of a file to the objects that the service reads.
 
+use std::collections::BTreeSet;
+
 use openmcp_dns_api::{Cluster, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::kinds::{self, Fields, Part, Reader, Watched};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::document::{Document, Syntax, documents};
@@ -44,33 +47,25 @@ pub struct Parsed {
 
 /// Reads the text of a file. A document that cannot be read does not keep the others from being read.
 pub fn parse(syntax: Syntax, text: &str) -> Parsed {
-    let mut parsed = Parsed::default();
+    let mut reading = Reading::default();
     if text.trim().is_empty() {
         let hint = "delete the file to withdraw what it held";
-        parsed.problems.push(Problem::error(None, "the file is empty", hint));
+        reading.parsed.problems.push(Problem::error(None, "the file is empty", hint));
     }
     for document in documents(syntax, text) {
-        if let Err(problem) = read_document(&document, &mut parsed) {
-            parsed.problems.push(problem);
+        if let Err(problem) = reading.document(&document) {
+            reading.parsed.problems.push(problem);
         }
     }
-    parsed
+    reading.parsed
 }
 
-fn read_document(document: &Document<'_>, parsed: &mut Parsed) -> Result<(), Problem> {
-    let Some(header) = document.read::<Option<Header>>()? else { return Ok(()) };
-    if !header.is_list() {
-        let raw = || Ok(Raw { line: document.line, value: document.value()? });
-        return add(header, document.line, parsed, raw, |kind| read_text(kind, document));
-    }
-    // Their lines are not known.
-    for item in document.read::<List>()?.items {
-        let at = |error: serde_json::Error| Problem::error(Some(document.line), error.to_string(), FIX_FIELD);
-        let header: Header = serde_json::from_value(item.clone()).map_err(at)?;
-        let raw = || Ok(Raw { line: document.line, value: item.clone() });
-        add(header, document.line, parsed, raw, |kind| read_json(kind, item.clone()).map_err(at))?;
-    }
-    Ok(())
+/// A file that is being read.
+#[derive(Default)]
+struct Reading {
+    parsed: Parsed,
+    /// What stands in it.
+    seen: BTreeSet<ObjectId>,
 }
 
 const FIX_FIELD: &str = "correct the field; what the file published before stays until then";
@@ -108,56 +103,82 @@ impl Reader for Text<'_> {
     }
 }
 
-/// Adds an object if it is of a kind that is read.
-fn add(
-    header: Header,
-    line: usize,
-    parsed: &mut Parsed,
-    raw: impl FnOnce() -> Result<Raw, Problem>,
-    read: impl FnOnce(Kind) -> Result<Object, Problem>,
-) -> Result<(), Problem> {
-    let Header { api_version, kind, metadata, .. } = header;
-    let (Some(api_version), Some(kind)) = (api_version, kind) else {
-        let message = "this is no Kubernetes object: apiVersion or kind is missing";
-        return Err(Problem::error(Some(line), message, "add the field, or move the file elsewhere"));
-    };
-    let kind = match recognise(&api_version, &kind) {
-        Recognised::Read(kind) => kind,
-        Recognised::Other => {
-            // What nobody here reads may be as broken as it likes.
-            parsed.others.extend(raw());
-            return Ok(());
+impl Reading {
+    /// YAML is read once, as it stands; where that is not as expected, once more as what was expected, which knows the line.
+    fn document(&mut self, document: &Document<'_>) -> Result<(), Problem> {
+        let value = document.value();
+        let header = value.as_ref().ok().and_then(|value| Option::<Header>::deserialize(value).ok());
+        let header = header.map_or_else(|| document.read::<Option<Header>>(), Ok)?;
+        let Some(header) = header else { return Ok(()) };
+        if !header.is_list() {
+            return self.add(header, document.line, value, |kind, value| {
+                let from_value = value.and_then(|value| read_json(kind, value.clone()).ok());
+                from_value.map_or_else(|| read_text(kind, document), Ok)
+            });
         }
-        Recognised::Misspelled(meant) => {
-            let message = format!("the kind {kind} is not known, so the object is passed over");
-            let hint = format!("kinds are case-sensitive: write {}", meant.as_str());
-            parsed.problems.push(Problem::warning(Some(line), message, hint));
-            return Ok(());
+        // Their lines are not known.
+        for item in document.read::<List>()?.items {
+            let at =
+                |error: serde_json::Error| Problem::error(Some(document.line), error.to_string(), FIX_FIELD);
+            let header = Header::deserialize(&item).map_err(at)?;
+            self.add(header, document.line, Ok(item), |kind, item| {
+                read_json(kind, item.cloned().unwrap_or_default()).map_err(at)
+            })?;
         }
-    };
-    let HeaderMetadata { name, namespace } = metadata.unwrap_or_default();
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
-        let message = format!("the {} has no metadata.name", kind.as_str());
-        return Err(Problem::error(Some(line), message, "add the field"));
-    };
-    let namespace = match namespace.filter(|namespace| !namespace.is_empty()) {
-        _ if !kind.is_namespaced() => String::new(),
-        Some(namespace) => namespace,
-        // As kubectl does.
-        None => "default".to_owned(),
-    };
-    let mut object = read(kind)?;
-    set_namespace(&mut object, &namespace);
-    let mut raw = raw()?;
-    raw.name(&namespace, &name);
-    let id = ObjectId { kind, namespace, name };
-    if parsed.objects.iter().any(|(other, _)| *other == id) {
-        let message = format!("{id} stands twice in this file; the first one counts");
-        parsed.problems.push(Problem::warning(Some(line), message, "remove or rename one of them"));
-        return Ok(());
+        Ok(())
     }
-    parsed.objects.push((id, Manifest { raw, object }));
-    Ok(())
+
+    /// Adds an object if it is of a kind that is read.
+    fn add(
+        &mut self,
+        header: Header,
+        line: usize,
+        value: Result<Value, Problem>,
+        read: impl FnOnce(Kind, Option<&Value>) -> Result<Object, Problem>,
+    ) -> Result<(), Problem> {
+        let Header { api_version, kind, metadata, .. } = header;
+        let (Some(api_version), Some(kind)) = (api_version, kind) else {
+            let message = "this is no Kubernetes object: apiVersion or kind is missing";
+            return Err(Problem::error(Some(line), message, "add the field, or move the file elsewhere"));
+        };
+        let kind = match recognise(&api_version, &kind) {
+            Recognised::Read(kind) => kind,
+            Recognised::Other => {
+                // What nobody here reads may be as broken as it likes.
+                self.parsed.others.extend(value.map(|value| Raw { line, value }));
+                return Ok(());
+            }
+            Recognised::Misspelled(meant) => {
+                let message = format!("the kind {kind} is not known, so the object is passed over");
+                let hint = format!("kinds are case-sensitive: write {}", meant.as_str());
+                self.parsed.problems.push(Problem::warning(Some(line), message, hint));
+                return Ok(());
+            }
+        };
+        let HeaderMetadata { name, namespace } = metadata.unwrap_or_default();
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            let message = format!("the {} has no metadata.name", kind.as_str());
+            return Err(Problem::error(Some(line), message, "add the field"));
+        };
+        let namespace = match namespace.filter(|namespace| !namespace.is_empty()) {
+            _ if !kind.is_namespaced() => String::new(),
+            Some(namespace) => namespace,
+            // As kubectl does.
+            None => "default".to_owned(),
+        };
+        let mut object = read(kind, value.as_ref().ok())?;
+        set_namespace(&mut object, &namespace);
+        let mut raw = Raw { line, value: value? };
+        raw.name(&namespace, &name);
+        let id = ObjectId { kind, namespace, name };
+        if !self.seen.insert(id.clone()) {
+            let message = format!("{id} stands twice in this file; the first one counts");
+            self.parsed.problems.push(Problem::warning(Some(line), message, "remove or rename one of them"));
+            return Ok(());
+        }
+        self.parsed.objects.push((id, Manifest { raw, object }));
+        Ok(())
+    }
 }
 
 fn set_namespace(object: &mut Object, namespace: &str) {
