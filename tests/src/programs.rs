@@ -27,6 +27,8 @@ pub enum Provided {
     GatewayApiConformance,
     /// The CRDs of OpenReports.
     OpenReports,
+    /// The program `kubectl`.
+    Kubectl,
     /// The program `helm`.
     Helm,
     /// The program `external-dns`.
@@ -94,6 +96,9 @@ impl Provided {
                 "sigs.k8s.io/external-dns",
                 "external-dns",
             ),
+            Self::Kubectl => {
+                ("kubectl", include_str!("../servers/kube-apiserver/go.mod"), "k8s.io/kubernetes", "kubectl")
+            }
             Self::Helm => ("helm", include_str!("../servers/helm/go.mod"), "helm.sh/helm/v4", "helm"),
         }
     }

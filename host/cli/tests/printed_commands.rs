@@ -6,20 +6,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/pages.rs"]
+mod pages;
 mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
+use pages::{Printed, root};
 use support::BINARY;
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
-/// Folders whose pages are read, with those in them.
-const FOLDERS: [&str; 5] = ["docs", "examples", "policies", "wit", "deploy"];
 
 /// Words of a command that needs a server, or does not end by itself.
 const ELSEWHERE: [&str; 17] = [
@@ -42,52 +40,10 @@ const ELSEWHERE: [&str; 17] = [
     " export",
 ];
 
-/// A command, and the page that prints it.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Printed {
-    command: String,
-    page: String,
-}
-
-fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![Path::new(ROOT).join("README.md")];
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| Path::new(ROOT).join(folder)).collect();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            let is_made = ["target", "node_modules"].iter().any(|name| path.ends_with(name));
-            if path.is_dir() && !is_made {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
-}
-
-/// The commands in blocks of code, with the lines on which they go on.
+/// The commands of the program that pages print.
 fn printed() -> BTreeSet<Printed> {
-    let mut all = BTreeSet::new();
-    for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
-        let (mut is_code, mut lines) = (false, text.lines());
-        while let Some(line) = lines.next() {
-            let line = line.trim();
-            is_code ^= line.starts_with("```");
-            let command = line.strip_prefix("$ ").unwrap_or(line);
-            if !is_code || !command.starts_with("openmcp-dns ") || is_usage(command) {
-                continue;
-            }
-            let mut command = command.to_owned();
-            while let Some(head) = command.strip_suffix('\\') {
-                command = format!("{head} {}", lines.next().unwrap().trim());
-            }
-            let page = page.strip_prefix(Path::new(ROOT)).unwrap_or(&page).display().to_string();
-            all.insert(Printed { command, page });
-        }
-    }
-    all
+    let all = pages::in_blocks_of_code(&["openmcp-dns"]);
+    all.into_iter().filter(|Printed { command, .. }| !is_usage(command)).collect()
 }
 
 /// What clap prints of a command's form, and tables of what commands print.
@@ -108,7 +64,7 @@ fn filled_in(command: &str) -> String {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &str| folder.path().join(path);
-    let root = Path::new(ROOT).canonicalize().unwrap();
+    let root = root();
     for name in ["examples", "policies", "wit"] {
         symlink(root.join(name), at(name)).unwrap();
     }

@@ -1,0 +1,76 @@
+//! Commands as pages print them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of the project, in which the crate lies of whoever includes this file.
+pub(crate) fn root() -> &'static Path {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap()
+}
+
+/// Folders whose pages are read, with those in them.
+const FOLDERS: [&str; 5] = ["docs", "examples", "policies", "wit", "deploy"];
+
+/// A command, and the page that prints it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Printed {
+    pub(crate) command: String,
+    pub(crate) page: String,
+}
+
+/// The commands of these programs in blocks of code, with the lines on which they go on.
+pub(crate) fn in_blocks_of_code(programs: &[&str]) -> BTreeSet<Printed> {
+    let mut all = BTreeSet::new();
+    for (page, text) in pages() {
+        let (mut is_code, mut lines) = (false, text.lines());
+        while let Some(line) = lines.next() {
+            let line = line.trim();
+            is_code ^= line.starts_with("```");
+            let command = line.strip_prefix("$ ").unwrap_or(line);
+            if !is_code || !begins_with(command, programs) {
+                continue;
+            }
+            let mut command = command.to_owned();
+            loop {
+                let head = match command.strip_suffix('\\') {
+                    Some(head) => head,
+                    None if command.ends_with('|') => &command,
+                    None => break,
+                };
+                command = format!("{head} {}", lines.next().unwrap().trim());
+            }
+            all.insert(Printed { command, page: page.clone() });
+        }
+    }
+    all
+}
+
+/// Whether a line begins with one of the words.
+pub(crate) fn begins_with(line: &str, programs: &[&str]) -> bool {
+    programs.iter().any(|program| line.strip_prefix(program).is_some_and(|rest| rest.starts_with(' ')))
+}
+
+/// Each page with its text.
+pub(crate) fn pages() -> Vec<(String, String)> {
+    let root = root();
+    let mut pages = vec![root.join("README.md")];
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let is_made = ["target", "node_modules"].iter().any(|name| path.ends_with(name));
+            if path.is_dir() && !is_made {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    let named = |page: PathBuf| {
+        let name = page.strip_prefix(root).unwrap_or(&page).display().to_string();
+        (name, fs::read_to_string(&page).unwrap())
+    };
+    pages.into_iter().map(named).collect()
+}
