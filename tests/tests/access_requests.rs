@@ -121,9 +121,19 @@ async fn resolves(landscape: &Landscape, name: &str) {
     landscape.central.udp.wait_a(&host, &Answer::of(["172.18.201.1"]), LATER).await.unwrap();
 }
 
+/// A `Cluster` that was deleted is released. The time is what others may hold it for, and some more.
+async fn is_gone(platform: &kube::Client, name: &str) {
+    wait_until(&format!("Cluster {name} is gone"), LATER, async || {
+        let object = cluster_reference(name).get(platform).await?;
+        Ok(object.map_or(Ok(()), |object| Err(object["metadata"].to_string())))
+    })
+    .await
+    .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_served_with_what_an_access_request_grants() {
-    let landscape = Landscape::start_with_gateway("172.18.201.1").await.unwrap();
+    let mut landscape = Landscape::start_with_gateway("172.18.201.1").await.unwrap();
     let platform = landscape.platform.client();
     apply_crds(&platform, &[access_request_crd()]).await.unwrap();
     for cluster in ["workload01", "workload02"] {
@@ -212,12 +222,7 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     let held = cluster_reference("workload01").get(&platform).await.unwrap();
     assert!(held.is_some(), "the provider needs the Cluster");
     request(NAME).merge(&platform, &json!({"metadata": {"finalizers": null}})).await.unwrap();
-    wait_until("the Cluster is gone", LATER, async || {
-        let object = cluster_reference("workload01").get(&platform).await?;
-        Ok(object.map_or(Ok(()), |object| Err(object["metadata"].to_string())))
-    })
-    .await
-    .unwrap();
+    is_gone(&platform, "workload01").await;
 
     // One of the same name that comes at once is another one: nothing of the first one's access is its own.
     apply(&platform, &cluster("workload01", "workload", landscape.workload01.dns.udp.address()))
@@ -226,6 +231,30 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
     let anew = asked(&landscape, NAME).await;
     assert_ne!(anew["metadata"]["uid"], object["metadata"]["uid"]);
     wait_condition(&platform, status, "Reachable", "Unknown", "AccessPending", LATER).await.unwrap();
+
+    // Its API server dies for good: it is released all the same, and nothing of it is published any more.
+    let third = account(&landscape, &anew, "third").await.unwrap();
+    give(&landscape, &third).await.unwrap();
+    say(&landscape, NAME, json!({"phase": "Granted", "secretRef": secret})).await;
+    wait_condition(&platform, status, "Recorded", "True", "Succeeded", LATER).await.unwrap();
+    let published = "granted.workload01.openmcp.cluster";
+    landscape.central.udp.wait_a(published, &Answer::of(["172.18.201.1"]), LATER).await.unwrap();
+    landscape.workload01.api.stop();
+    cluster_reference("workload01").delete(&platform).await.unwrap();
+    is_gone(&platform, "workload01").await;
+    assert_eq!(request(NAME).get(&platform).await.unwrap(), None);
+    landscape.central.udp.wait_a(published, &Answer::NoSuchName, LATER).await.unwrap();
+
+    // So is one that is denied.
+    apply(&platform, &cluster("workload01", "workload", landscape.workload01.dns.udp.address()))
+        .await
+        .unwrap();
+    asked(&landscape, NAME).await;
+    say(&landscape, NAME, json!({"phase": "Denied", "conditions": condition})).await;
+    wait_condition(&platform, status, "Reachable", "False", "AccessDenied", LATER).await.unwrap();
+    cluster_reference("workload01").delete(&platform).await.unwrap();
+    is_gone(&platform, "workload01").await;
+    assert_eq!(request(NAME).get(&platform).await.unwrap(), None);
     service.stop().await.unwrap();
 
     // Nothing was asked that these accounts may not: the rights are all that is needed.
@@ -233,6 +262,7 @@ async fn a_cluster_is_served_with_what_an_access_request_grants() {
         (&landscape.platform.api, "openmcp-dns:openmcp-dns"),
         (&landscape.workload01.api, "accessrequests:first"),
         (&landscape.workload01.api, "accessrequests:second"),
+        (&landscape.workload01.api, "accessrequests:third"),
     ] {
         let (asked, refused) = api.audited(&format!("system:serviceaccount:{user}")).unwrap();
         assert!(asked > 20 && refused.is_empty(), "{user}: {asked} requests, refused: {refused:#?}");
