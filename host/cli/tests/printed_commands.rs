@@ -82,7 +82,13 @@ fn folder() -> tempfile::TempDir {
         symlink(&example, at(place)).unwrap();
     }
     let module = root.join("policies/deny-prefix/deny-prefix.wasm");
-    for place in ["my-policy.wasm", "my-policy/my-policy.wasm"] {
+    // `--debug` takes a module that was not built for it as well.
+    for place in [
+        "my-policy.wasm",
+        "my-policy/my-policy.wasm",
+        "my-policy.debug.wasm",
+        "my-policy/my-policy.debug.wasm",
+    ] {
         symlink(&module, at(place)).unwrap();
     }
     // These are asked with a configuration.

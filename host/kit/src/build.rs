@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy::digest;
 use openmcp_dns_policy_builder::{
-    self as builder, BuildError, Language, NoToolchain, SourcesError, Toolchain,
+    self as builder, BuildError, Language, NoToolchain, Purpose, SourcesError, Toolchain,
 };
 use thiserror::Error;
 
@@ -22,6 +22,12 @@ pub enum GuestError {
     /// It cannot be said where the module belongs.
     #[error(transparent)]
     Place(SourcesError),
+    /// A guest of this language cannot be built for debugging.
+    #[error("a guest in {language} has no debug build")]
+    NoDebugBuild {
+        /// Its language.
+        language: Language,
+    },
     /// Nothing on this machine compiles it.
     #[error(transparent)]
     NoToolchain(#[from] NoToolchain),
@@ -51,6 +57,7 @@ pub struct Guest {
     pub out: PathBuf,
     /// The language of the guest.
     pub language: Language,
+    purpose: Purpose,
     toolchain: Toolchain,
 }
 
@@ -69,15 +76,18 @@ impl Guest {
     ///
     /// # Errors
     /// When the folder is no guest, or nothing compiles it.
-    pub fn find(folder: &Path, out: Option<&Path>) -> Result<Self, GuestError> {
+    pub fn find(folder: &Path, purpose: Purpose, out: Option<&Path>) -> Result<Self, GuestError> {
         let sources = builder::Sources::of(folder)
             .map_err(|source| GuestError::NoGuest { folder: folder.to_owned(), source })?;
         let out = match out {
             Some(out) => out.to_owned(),
-            None => builder::module_path(folder).map_err(GuestError::Place)?,
+            None => builder::module_path(folder, purpose).map_err(GuestError::Place)?,
         };
         let language = sources.language();
-        Ok(Self { folder: folder.to_owned(), out, language, toolchain: Toolchain::find(language)? })
+        if purpose == Purpose::Debugging && language.has_runtime() {
+            return Err(GuestError::NoDebugBuild { language });
+        }
+        Ok(Self { folder: folder.to_owned(), out, language, purpose, toolchain: Toolchain::find(language)? })
     }
 
     /// What compiles it, in the compiler's own words.
@@ -92,7 +102,7 @@ impl Guest {
     /// # Errors
     /// When it does not become a module, or cannot be written.
     pub fn build(&self, say: &dyn Fn(&str)) -> Result<Built, ModuleError> {
-        let module = builder::build(&self.folder, &self.toolchain, say)?;
+        let module = builder::build(&self.folder, &self.toolchain, self.purpose, say)?;
         std::fs::write(&self.out, &module)
             .map_err(|source| ModuleError::Write { path: self.out.clone(), source })?;
         Ok(Built { bytes: module.len(), sha256: digest(&module) })

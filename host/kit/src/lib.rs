@@ -30,5 +30,5 @@ pub mod vectors;
 
 pub use inspection::Inspection;
 pub use loaded_policy::{BASE_DOMAIN_HINT, DEFAULT_BASE_DOMAIN, LoadedPolicy, PolicyError};
-pub use openmcp_dns_policy_builder::Language;
+pub use openmcp_dns_policy_builder::{Language, Purpose};
 pub use trial::{Decided, Trial};

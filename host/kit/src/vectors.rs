@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy::Module;
+use openmcp_dns_policy::debugging::Trace;
 use openmcp_dns_policy::vectors::{Problem, Suite, SuiteError};
 use thiserror::Error;
 
@@ -61,6 +62,8 @@ pub struct Answer {
     pub vector: String,
     /// What does not hold, if anything.
     pub problem: Option<Problem>,
+    /// What the module printed, and where it trapped.
+    pub traces: Vec<Trace>,
 }
 
 /// The vectors of the contract, and those in files and folders.
@@ -88,14 +91,23 @@ pub fn beside(module: &Path) -> Option<PathBuf> {
     Some(module.with_file_name("vectors")).filter(|folder| folder.is_dir())
 }
 
-/// Asks a module all vectors; `configuration` (JSON text) is for those that name none.
+/// Asks a module all vectors; `configuration` (JSON text) is for those that name none. `traces` gives what the
+/// engine of the module was told since the last call.
 #[must_use]
-pub fn ask(suites: &[NamedSuite], module: &Module, configuration: &str) -> Vec<Answer> {
+pub fn ask(
+    suites: &[NamedSuite],
+    module: &Module,
+    configuration: &str,
+    traces: &dyn Fn() -> Vec<Trace>,
+) -> Vec<Answer> {
+    // What was said while it was loaded belongs to no vector.
+    traces();
     let answers = suites.iter().flat_map(|NamedSuite { file, suite }| {
         suite.results(module, configuration).map(|(vector, result)| Answer {
             file: file.clone(),
             vector: vector.to_owned(),
             problem: result.err(),
+            traces: traces(),
         })
     });
     answers.collect()
@@ -138,7 +150,7 @@ mod tests {
         let files: Vec<&str> = suites.iter().map(|suite| suite.file.rsplit('/').next().unwrap()).collect();
         assert_eq!(files, ["contract", "a.yaml", "b.yml"]);
         let module = Engine::new(Limits::default()).unwrap().compile(STANDARD).unwrap();
-        let answers = ask(&suites, &module, "{}");
+        let answers = ask(&suites, &module, "{}", &Vec::new);
         let failed: Vec<&Answer> = answers.iter().filter(|answer| answer.problem.is_some()).collect();
         assert!(answers.len() > 2 && failed.len() == 2, "{failed:?}");
     }

@@ -7,15 +7,37 @@ use std::sync::Arc;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use wasmtime::{ResourceLimiter, Store, Trap};
 
+use crate::debugging::{Frame, Trace};
 use crate::engine::Engine;
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
 use crate::ticker;
 
-/// What a call carries: its limits, and which of them it met.
+/// Most bytes that are kept of what one call prints: an endless loop prints, too, until its fuel is used up.
+const PRINTED_BYTES: usize = 64 << 10;
+
+/// What a call carries: its limits, and what it has printed.
 pub(crate) struct State {
     memory_bytes: usize,
     table_elements: usize,
+    printed: Vec<String>,
+    printed_bytes: usize,
+}
+
+impl State {
+    /// Keeps the lines of a text, without control characters: they go to a terminal.
+    pub(crate) fn print(&mut self, text: &str) {
+        for line in text.lines() {
+            let line: String = line.chars().filter(|character| !character.is_control()).collect();
+            // An empty line counts as well.
+            let bytes = self.printed_bytes.saturating_add(line.len() + 1);
+            if bytes > PRINTED_BYTES {
+                return;
+            }
+            self.printed_bytes = bytes;
+            self.printed.push(line);
+        }
+    }
 }
 
 /// A module asked for more memory than it may have. Ends the call at once: a guest that is told of
@@ -128,15 +150,22 @@ fn run<T>(
     ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
 ) -> Outcome<T> {
     let limits = engine.limits();
-    let state = State { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements };
+    let state = State {
+        memory_bytes: limits.memory_bytes,
+        table_elements: limits.table_elements,
+        printed: Vec::new(),
+        printed_bytes: 0,
+    };
     let mut store = Store::new(engine.wasmtime(), state);
     store.limiter(|state| state);
     store.set_epoch_deadline(ticker::ticks(limits.deadline));
     store.set_hostcall_fuel(limits.answer_bytes);
-    let answer = store
-        .set_fuel(limits.fuel)
-        .and_then(|()| ask(&mut store))
-        .map_err(|error| failure(function, &error, engine));
+    let answer = store.set_fuel(limits.fuel).and_then(|()| ask(&mut store));
+    if let Some(traces) = engine.traces() {
+        let frames = answer.as_ref().err().map_or_else(Vec::new, Frame::of);
+        traces.keep(Trace { function, printed: std::mem::take(&mut store.data_mut().printed), frames });
+    }
+    let answer = answer.map_err(|error| failure(function, &error, engine));
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     Outcome { answer, fuel }
 }

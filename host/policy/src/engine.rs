@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
+use wasmtime::{
+    Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails, WasmFeatures,
+};
 
 use crate::bindings::{SPOKEN, Version};
+use crate::debugging::Traces;
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
 use crate::{compilers, ticker};
@@ -29,6 +32,8 @@ struct Shared {
     permits: Permits,
     pooled: bool,
     versions: &'static [Version],
+    /// Where it is told what modules print and where they trap; an engine of a service tells nobody.
+    traces: Option<Traces>,
 }
 
 /// Why no engine can be made.
@@ -54,9 +59,27 @@ impl Engine {
         Self::speaking(SPOKEN, limits)
     }
 
+    /// Makes an engine for the author of a module. It takes debug builds, which may print
+    /// ([`debugging::OUTPUT`](crate::debugging::OUTPUT)), and tells `traces` what they print and where a module was when it trapped.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn debugging(limits: Limits, traces: Traces) -> Result<Self, EngineError> {
+        Self::made(SPOKEN, limits, Some(traces))
+    }
+
     /// Makes an engine that speaks these versions of the contract.
     pub(crate) fn speaking(versions: &'static [Version], limits: Limits) -> Result<Self, EngineError> {
-        let (engine, pooled) = match wasmtime::Engine::new(config(&limits).allocation_strategy(pool(&limits)))
+        Self::made(versions, limits, None)
+    }
+
+    fn made(
+        versions: &'static [Version],
+        limits: Limits,
+        traces: Option<Traces>,
+    ) -> Result<Self, EngineError> {
+        let mut config = config(&limits, traces.is_some());
+        let (engine, pooled) = match wasmtime::Engine::new(config.clone().allocation_strategy(pool(&limits)))
         {
             Ok(engine) => (engine, true),
             Err(error) => {
@@ -64,7 +87,8 @@ impl Engine {
                     error = format!("{error:#}"),
                     "unable to set memory aside for policy modules, each call will allocate its own"
                 );
-                let engine = wasmtime::Engine::new(&config(&limits))
+                config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+                let engine = wasmtime::Engine::new(&config)
                     .map_err(|error| EngineError::Settings(format!("{error:#}")))?;
                 (engine, false)
             }
@@ -72,7 +96,7 @@ impl Engine {
         compilers::step_back();
         ticker::start(&engine).map_err(EngineError::Ticker)?;
         let permits = Permits::new(limits.concurrent_calls);
-        Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled, versions }) })
+        Ok(Self { shared: Arc::new(Shared { engine, limits, permits, pooled, versions, traces }) })
     }
 
     /// The limits of every module of this engine.
@@ -85,6 +109,17 @@ impl Engine {
     #[must_use]
     pub fn is_pooled(&self) -> bool {
         self.shared.pooled
+    }
+
+    /// Whether the engine is for the author of a module: [`Engine::debugging`].
+    #[must_use]
+    pub fn is_debugging(&self) -> bool {
+        self.shared.traces.is_some()
+    }
+
+    /// Who is told what modules print and where they trap, if anybody is.
+    pub(crate) fn traces(&self) -> Option<&Traces> {
+        self.shared.traces.as_ref()
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -101,7 +136,7 @@ impl Engine {
 }
 
 /// What every module gets, whichever way its memory is allocated.
-fn config(limits: &Limits) -> Config {
+fn config(limits: &Limits, debugging: bool) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -111,6 +146,12 @@ fn config(limits: &Limits) -> Config {
         // Two machines may make different bit patterns of the same NaN; a module could tell them apart.
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))
+        // What says which line a function is from is read for authors only: a foreign module's may be anything.
+        .wasm_backtrace_details(if debugging {
+            WasmBacktraceDetails::Enable
+        } else {
+            WasmBacktraceDetails::Disable
+        })
         // What no policy needs is attack surface. Reference types stay: compilers write their
         // encodings even where they are not used.
         .wasm_simd(false)

@@ -4,6 +4,7 @@ use wasmparser::{Encoding, Parser, Payload, Validator};
 use wit_parser::{Resolve, WorldId};
 
 use crate::bindings::Version;
+use crate::debugging;
 use crate::engine::Engine;
 use crate::load_error::LoadError;
 use crate::outline::Outline;
@@ -17,11 +18,12 @@ pub(crate) fn inspect(bytes: &[u8], engine: &Engine) -> Result<&'static Version,
     }
     check_form(bytes)?;
     let outline = Outline::of(bytes, limits)?;
-    outline.check_imports()?;
+    let debugging = engine.is_debugging();
+    outline.check_imports(if debugging { &[debugging::INTERFACE] } else { &[] })?;
     let version = outline.version(engine.versions())?;
     // The next step reads the module with less care than the engine does.
     Validator::new().validate_all(bytes).map_err(|error| LoadError::Malformed(error.to_string()))?;
-    check_types(bytes, version)?;
+    check_types(bytes, version, debugging)?;
     Ok(version)
 }
 
@@ -57,18 +59,24 @@ pub(crate) fn check_form(bytes: &[u8]) -> Result<(), LoadError> {
 
 /// Compares the types of the module's functions with the contract's. Compiling and linking do not:
 /// a record with a field too many would be noticed only when an instance is made.
-fn check_types(bytes: &[u8], version: &Version) -> Result<(), LoadError> {
-    let (resolve, world) = contract(version)?;
+fn check_types(bytes: &[u8], version: &Version, debugging: bool) -> Result<(), LoadError> {
+    let (resolve, world) = contract(version, debugging)?;
     wit_component::targets(&resolve, world, bytes, true)
         .map_err(|error| LoadError::Contract(format!("its types differ from the contract's: {error:#}")))
 }
 
-/// A version of the contract that is built in.
-fn contract(version: &Version) -> Result<(Resolve, WorldId), LoadError> {
+/// A version of the contract that is built in; for debugging, with what debug builds may import.
+fn contract(version: &Version, debugging: bool) -> Result<(Resolve, WorldId), LoadError> {
     let failed =
         |error: &dyn std::fmt::Display| LoadError::Internal(format!("the built-in contract: {error:#}"));
     let mut resolve = Resolve::default();
-    let package = resolve.push_str("policy.wit", version.wit).map_err(|error| failed(&error))?;
-    let world = resolve.select_world(&[package], Some("dns-policy")).map_err(|error| failed(&error))?;
+    let mut push = |name, text: &str| resolve.push_str(name, text).map_err(|error| failed(&error));
+    let mut package = push("policy.wit", version.wit)?;
+    if debugging {
+        push("output.wit", debugging::OUTPUT)?;
+        package = push("debug-build.wit", &debugging::world(version.number))?;
+    }
+    let name = if debugging { "debug-build" } else { "dns-policy" };
+    let world = resolve.select_world(&[package], Some(name)).map_err(|error| failed(&error))?;
     Ok((resolve, world))
 }

@@ -26,6 +26,7 @@ extern crate self as openmcp_dns_policy;
 mod bindings;
 mod call;
 mod compilers;
+pub mod debugging;
 mod engine;
 mod inspect;
 mod limits;

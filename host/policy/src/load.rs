@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 
 use crate::call::panic_text;
+use crate::debugging;
 use crate::engine::Engine;
 use crate::inspect::inspect;
 use crate::load_error::LoadError;
@@ -55,7 +56,11 @@ impl Engine {
         let version = inspect(bytes, self)?;
         let refused = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         let component = Component::from_binary(self.wasmtime(), bytes).map_err(refused)?;
-        let linked = Linker::new(self.wasmtime()).instantiate_pre(&component).map_err(refused)?;
+        let mut linker = Linker::new(self.wasmtime());
+        if self.is_debugging() {
+            debugging::link(&mut linker).map_err(refused)?;
+        }
+        let linked = linker.instantiate_pre(&component).map_err(refused)?;
         let guest = (version.bind)(linked).map_err(refused)?;
         Module::new(self.clone(), version, guest, digest(bytes))
             .map_err(|source| LoadError::Trial { question: "describe".to_owned(), source })

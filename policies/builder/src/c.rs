@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::compile::{CompileError, absolute, empty_folder, read, run};
 use crate::language::Language;
 use crate::no_toolchain::NoToolchain;
+use crate::purpose::Purpose;
 use crate::search::{newest, version_of};
 
 /// Oldest LLVM that compiles guests; Debian 12's default is 14, whose linker lacks `__heap_end`.
@@ -28,7 +29,13 @@ const COMPILER_FLAGS: [&str; 9] = [
 /// The linker's settings. A small stack keeps the first pages of an instance few; it lies in front of
 /// the data, so that an overflow traps instead of overwriting them.
 const LINKER_FLAGS: [&str; 3] =
-    ["-nostdlib", "-Wl,--no-entry,--stack-first,-z,stack-size=16384", "-Wl,--strip-all,--gc-sections"];
+    ["-nostdlib", "-Wl,--no-entry,--stack-first,-z,stack-size=16384", "-Wl,--gc-sections"];
+
+/// What a module does without that decides.
+const DECIDING_FLAGS: [&str; 1] = ["-Wl,--strip-all"];
+
+/// What a module has that is debugged: names and lines; the macro lets a guest print.
+const DEBUGGING_FLAGS: [&str; 2] = ["-gline-tables-only", "-DOPENMCP_DNS_DEBUG"];
 
 /// A C compiler for WebAssembly.
 #[derive(Debug)]
@@ -61,12 +68,16 @@ impl CToolchain {
     }
 
     /// Compiles the guest in a folder; gives the core module's bytes.
-    pub(crate) fn compile(&self, guest: &Path) -> Result<Vec<u8>, CompileError> {
+    pub(crate) fn compile(&self, guest: &Path, purpose: Purpose) -> Result<Vec<u8>, CompileError> {
         let folder = absolute(&guest.join("target/c"))?;
         empty_folder(&folder)?;
         let module = folder.join("module.wasm");
         let mut command = Command::new(&self.clang);
         command.current_dir(guest).args(COMPILER_FLAGS).args(LINKER_FLAGS);
+        match purpose {
+            Purpose::Deciding => command.args(DECIDING_FLAGS),
+            Purpose::Debugging => command.args(DEBUGGING_FLAGS),
+        };
         command.args(files(guest)?).arg("-o").arg(&module);
         run(command, "clang", guest)?;
         read(&module)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use openmcp_dns_policy::debugging;
 use thiserror::Error;
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -64,6 +65,17 @@ pub(crate) fn with_contract(mut core: Vec<u8>, contract: &Path) -> Result<Vec<u8
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(contract).map_err(|error| failed(&error))?;
     let world = resolve.select_world(&[package], Some("dns-policy")).map_err(|error| failed(&error))?;
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8, false)
+        .map_err(|error| failed(&error))?;
+    Ok(core)
+}
+
+/// Writes into a core module that it may print, so that it can be debugged.
+pub(crate) fn with_output(mut core: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+    let failed = |error: &dyn std::fmt::Display| EncodeError::Contract(format!("{error:#}"));
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("output.wit", debugging::OUTPUT).map_err(|error| failed(&error))?;
+    let world = resolve.select_world(&[package], Some("debug")).map_err(|error| failed(&error))?;
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8, false)
         .map_err(|error| failed(&error))?;
     Ok(core)

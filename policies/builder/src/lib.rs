@@ -19,6 +19,7 @@ mod error;
 mod javascript;
 mod language;
 mod no_toolchain;
+mod purpose;
 mod python;
 mod rust;
 mod search;
@@ -36,6 +37,7 @@ pub use error::{BuildError, CheckError};
 pub use javascript::JavaScriptToolchain;
 pub use language::Language;
 pub use no_toolchain::NoToolchain;
+pub use purpose::Purpose;
 pub use python::PythonToolchain;
 pub use rust::RustToolchain;
 pub use sources::Sources;
@@ -45,14 +47,21 @@ pub use toolchain::Toolchain;
 /// Compiles the guest in a folder and makes a stamped component of it. For Rust and C the same sources
 /// and the same toolchain give the same bytes.
 ///
+/// A module for debugging is another file: [`module_path`].
+///
 /// Takes up to two minutes, during which the tools write their progress to stderr; `say` gets a line
 /// before each long step.
 ///
 /// # Errors
 /// When the folder is no guest, or when the guest does not compile or does not fit the contract.
-pub fn build(guest: &Path, toolchain: &Toolchain, say: &dyn Fn(&str)) -> Result<Vec<u8>, BuildError> {
+pub fn build(
+    guest: &Path,
+    toolchain: &Toolchain,
+    purpose: Purpose,
+    say: &dyn Fn(&str),
+) -> Result<Vec<u8>, BuildError> {
     let sources = Sources::of(guest)?;
-    let mut component = toolchain.compile(guest, sources.contract(), say)?;
+    let mut component = toolchain.compile(guest, sources.contract(), purpose, say)?;
     let stamp = Stamp { sources: sources.digest(), toolchain: toolchain.version().to_owned() };
     component::stamp(&mut component, &stamp);
     Ok(component)
@@ -74,15 +83,19 @@ pub fn check(guest: &Path, module: &Path) -> Result<(Vec<u8>, Stamp), CheckError
     Ok((bytes, stamp))
 }
 
-/// Where the built module of a guest lies: beside its sources, with the folder's name.
+/// Where the built module of a guest lies: beside its sources, with the folder's name. One for debugging is
+/// called `<folder>.debug.wasm`.
 ///
 /// # Errors
 /// When the folder does not exist.
-pub fn module_path(guest: &Path) -> Result<PathBuf, SourcesError> {
+pub fn module_path(guest: &Path, purpose: Purpose) -> Result<PathBuf, SourcesError> {
     let failed = |source| SourcesError::Read { path: guest.to_owned(), source };
     let folder = guest.canonicalize().map_err(failed)?;
     let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(".wasm");
+    name.push(match purpose {
+        Purpose::Deciding => ".wasm",
+        Purpose::Debugging => ".debug.wasm",
+    });
     Ok(guest.join(name))
 }
 

@@ -58,7 +58,7 @@ fn build(guest: &Path, out: Option<PathBuf>) -> anyhow::Result<()> {
     let component = build_now(guest, &toolchain(guest)?)?;
     let out = match out {
         Some(out) => out,
-        None => builder::module_path(guest)?,
+        None => builder::module_path(guest, builder::Purpose::Deciding)?,
     };
     std::fs::write(&out, &component).with_context(|| format!("failed to write {}", out.display()))?;
     println!("{}: {} bytes", out.display(), component.len());
@@ -70,7 +70,8 @@ fn toolchain(guest: &Path) -> anyhow::Result<builder::Toolchain> {
 }
 
 fn build_now(guest: &Path, toolchain: &builder::Toolchain) -> anyhow::Result<Vec<u8>> {
-    Ok(builder::build(guest, toolchain, &|step| eprintln!("{}: {step}", guest.display()))?)
+    let say = |step: &str| eprintln!("{}: {step}", guest.display());
+    Ok(builder::build(guest, toolchain, builder::Purpose::Deciding, &say)?)
 }
 
 fn check(guests: Vec<PathBuf>, no_build: bool) -> anyhow::Result<()> {
@@ -86,7 +87,7 @@ fn check(guests: Vec<PathBuf>, no_build: bool) -> anyhow::Result<()> {
 }
 
 fn check_committed(guest: &Path, no_build: bool) -> anyhow::Result<()> {
-    let path = builder::module_path(guest)?;
+    let path = builder::module_path(guest, builder::Purpose::Deciding)?;
     let (module, stamp) = builder::check(guest, &path)?;
     let count = builder::check_decisions(guest, &module).with_context(|| path.display().to_string())?;
     println!("{}: built from these sources, {count} vectors hold", path.display());
@@ -118,7 +119,7 @@ fn check_committed(guest: &Path, no_build: bool) -> anyhow::Result<()> {
 /// The module of a guest that brings its runtime along is not committed: it is there when it was built
 /// here, and is built now when it is not, or when it was built from other sources.
 fn check_large(guest: &Path, no_build: bool) -> anyhow::Result<()> {
-    let path = builder::module_path(guest)?;
+    let path = builder::module_path(guest, builder::Purpose::Deciding)?;
     let module = match (builder::check(guest, &path), no_build) {
         (Ok((module, _)), _) => module,
         (Err(why), true) => {

@@ -5,11 +5,20 @@ use std::process::Command;
 
 use crate::compile::{CompileError, TARGET, read, run};
 use crate::no_toolchain::NoToolchain;
+use crate::purpose::Purpose;
 use crate::search::{newest, version_of};
 
 /// Oldest LLVM whose linker provides what the guests' allocator asks for (`__heap_end`); Debian 12's
 /// default is 14.
 const OLDEST_LINKER: u32 = 15;
+
+/// What a module has that is debugged, beyond its own profile: names and lines of functions, and checks of
+/// overflow. By `cfg(debug_assertions)` a guest prints its panics.
+const DEBUGGING: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only"),
+    ("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "none"),
+];
 
 /// A Rust toolchain that compiles for WebAssembly.
 #[derive(Debug)]
@@ -47,12 +56,20 @@ impl RustToolchain {
     }
 
     /// Compiles the guest in a folder; gives the core module's bytes.
-    pub(crate) fn compile(&self, guest: &Path) -> Result<Vec<u8>, CompileError> {
+    pub(crate) fn compile(&self, guest: &Path, purpose: Purpose) -> Result<Vec<u8>, CompileError> {
         let mut command = self.cargo_build();
+        // One does not make the other compile everything anew.
+        let target = match purpose {
+            Purpose::Deciding => "target",
+            Purpose::Debugging => "target/debugging",
+        };
         // Cargo reads the guest's .cargo/config.toml from the folder it runs in.
-        command.current_dir(guest).args(["--target-dir", "target"]);
+        command.current_dir(guest).args(["--target-dir", target]);
+        if purpose == Purpose::Debugging {
+            command.envs(DEBUGGING);
+        }
         run(command, "cargo build", guest)?;
-        let folder = guest.join("target").join(TARGET).join("release");
+        let folder = guest.join(target).join(TARGET).join("release");
         let entries = std::fs::read_dir(&folder)
             .map_err(|source| CompileError::Read { path: folder.clone(), source })?;
         let modules: Vec<PathBuf> = entries

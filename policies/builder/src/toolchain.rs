@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use crate::c::CToolchain;
+use crate::component::{EncodeError, with_contract, with_output};
 use crate::error::BuildError;
 use crate::javascript::JavaScriptToolchain;
 use crate::language::Language;
 use crate::no_toolchain::NoToolchain;
+use crate::purpose::Purpose;
 use crate::python::PythonToolchain;
 use crate::rust::RustToolchain;
 
@@ -53,20 +55,30 @@ impl Toolchain {
         &self,
         guest: &Path,
         contract: &Path,
+        purpose: Purpose,
         say: &dyn Fn(&str),
     ) -> Result<Vec<u8>, BuildError> {
         match self {
             Self::Rust(rust) => {
                 say("compiling by cargo; the first build takes a minute or two ...");
-                Ok(crate::component::encode(&rust.compile(guest)?)?)
+                Ok(encode(rust.compile(guest, purpose)?, purpose)?)
             }
             Self::C(c) => {
                 say("compiling by clang ...");
-                let core = c.compile(guest)?;
-                Ok(crate::component::encode(&crate::component::with_contract(core, contract)?)?)
+                let core = c.compile(guest, purpose)?;
+                Ok(encode(with_contract(core, contract)?, purpose)?)
             }
             Self::JavaScript(javascript) => Ok(javascript.compile(guest, contract, say)?),
             Self::Python(python) => Ok(python.compile(guest, contract, say)?),
         }
     }
+}
+
+/// Makes a component of a core module that carries the contract.
+fn encode(core: Vec<u8>, purpose: Purpose) -> Result<Vec<u8>, EncodeError> {
+    let core = match purpose {
+        Purpose::Deciding => core,
+        Purpose::Debugging => with_output(core)?,
+    };
+    crate::component::encode(&core)
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy_builder::{
-    BuildError, Language, Toolchain, build, check, check_decisions, guests, module_path,
+    BuildError, Language, Purpose, Toolchain, build, check, check_decisions, guests, module_path,
 };
 
 fn policies() -> PathBuf {
@@ -24,7 +24,7 @@ fn every_committed_module_was_built_from_the_sources_beside_it() {
     let guests = committed();
     assert_eq!(guests.len(), 4, "{guests:?}");
     for guest in guests {
-        if let Err(error) = check(&guest, &module_path(&guest).unwrap()) {
+        if let Err(error) = check(&guest, &module_path(&guest, Purpose::Deciding).unwrap()) {
             panic!("{error}");
         }
     }
@@ -33,7 +33,7 @@ fn every_committed_module_was_built_from_the_sources_beside_it() {
 #[test]
 fn every_committed_module_decides_as_its_vectors_say() {
     for guest in committed() {
-        let module = std::fs::read(module_path(&guest).unwrap()).unwrap();
+        let module = std::fs::read(module_path(&guest, Purpose::Deciding).unwrap()).unwrap();
         let own = check_decisions(&guest, &module).unwrap_or_else(|error| panic!("{error:?}"));
         assert!(own > 30, "{}: {own} vectors", guest.display());
     }
@@ -75,11 +75,11 @@ fn a_guest_in_c_that_lacks_a_decision_is_not_built() {
         Err(why) => return eprintln!("skipped a build of a guest in C: {why}"),
     };
     let guest = copied_c_guest();
-    assert!(build(guest.path(), &toolchain, &|_| ()).is_ok());
+    assert!(build(guest.path(), &toolchain, Purpose::Deciding, &|_| ()).is_ok());
     let file = guest.path().join("src/decisions.c");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("policy_name_records(", "policy_other(")).unwrap();
-    let error = build(guest.path(), &toolchain, &|_| ()).unwrap_err();
+    let error = build(guest.path(), &toolchain, Purpose::Deciding, &|_| ()).unwrap_err();
     assert!(matches!(error, BuildError::Compile(_)), "{error:?}");
     assert!(error.to_string().contains("`clang` failed"), "{error}");
 }

@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use openmcp_dns_policy_builder::{
-    BuildError, CompileError, Language, Toolchain, build, check, check_decisions, module_path,
+    BuildError, CompileError, Language, Purpose, Toolchain, build, check, check_decisions, module_path,
 };
 
 /// The module of an example; `None`, with a line that says why, where it cannot be built.
 fn built(name: &str) -> Option<(PathBuf, Vec<u8>)> {
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
-    let path = module_path(&guest).unwrap();
+    let path = module_path(&guest, Purpose::Deciding).unwrap();
     if let Ok((module, _)) = check(&guest, &path) {
         return Some((guest, module));
     }
@@ -23,7 +23,7 @@ fn built(name: &str) -> Option<(PathBuf, Vec<u8>)> {
             return None;
         }
     };
-    match build(&guest, &toolchain, &|step| eprintln!("{name}: {step}")) {
+    match build(&guest, &toolchain, Purpose::Deciding, &|step| eprintln!("{name}: {step}")) {
         Ok(module) => {
             std::fs::write(path, &module).unwrap();
             Some((guest, module))

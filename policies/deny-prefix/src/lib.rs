@@ -14,6 +14,8 @@ use bindings::exports::openmcp::dns_policy::policy::{
     Claim, Context, Denial, Description, Guest, RecordSet, RecordType, Verdict,
 };
 
+mod debug;
+
 #[allow(unsafe_code, missing_docs, reason = "generated from wit/policy.wit")]
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "dns-policy" });
@@ -31,10 +33,12 @@ const MAX_VALUES: usize = 64;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// A panic is a bug of this module; the host reports the trap and nothing is published.
+/// A panic is a bug of this module; the host reports the trap and nothing is published. Only a
+/// debug build has room for what it says.
 #[cfg(target_arch = "wasm32")]
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    debug::debug!("{info}");
     core::arch::wasm32::unreachable()
 }
 

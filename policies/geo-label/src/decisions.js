@@ -4,6 +4,7 @@
 //
 // What a function throws is an error of the module, as the contract has it.
 
+import { sayingBugs } from './bugs.js';
 import { configurationOf } from './configuration.js';
 import { isOneLabel, labelsBelow, placeOf } from './names.js';
 import { recordSets } from './records.js';
@@ -11,7 +12,7 @@ import { recordSets } from './records.js';
 const NAME = 'geo-label';
 const VERSION = '0.1.0';
 
-export const policy = {
+export const policy = sayingBugs({
   describe() {
     return {
       name: NAME,
@@ -62,7 +63,7 @@ export const policy = {
     }
     return recordSets(names, claim, ttlSeconds);
   },
-};
+});
 
 function deny(code, message) {
   return { tag: 'deny', val: { code, message } };

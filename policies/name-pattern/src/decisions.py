@@ -8,6 +8,7 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.policy import Denial, Description, Verdict_Allow, Verdict_Deny
 
+from bugs import saying_bugs
 from configuration import Configuration, ConfigurationError
 from records import record_sets
 
@@ -19,15 +20,18 @@ class Policy(exports.Policy):
     def describe(self):
         return Description(NAME, VERSION, "Allows the names that match the patterns of its configuration.", [])
 
+    @saying_bugs
     def check_configuration(self, configuration):
         read(configuration)
 
+    @saying_bugs
     def domain_filter(self, context):
         cluster = context.cluster.name
         if "." in cluster:
             raise Err(f"cluster name '{cluster}' contains a dot, so it cannot be one label of a domain")
         return f"{cluster}.{context.base_domain}"
 
+    @saying_bugs
     def validate_hostname(self, context, domain, claim):
         # The operator granted this very name to this cluster.
         if claim.host_name in context.shared_names:
@@ -40,6 +44,7 @@ class Policy(exports.Policy):
                 return deny("pattern-mismatch", rule.explain(name))
         return Verdict_Allow()
 
+    @saying_bugs
     def name_records(self, context, domain, claim):
         return record_sets(claim, read(context.configuration).ttl_seconds)
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "debug.h"
 #include "dns_policy.h"
 #include "records.h"
 #include "text.h"

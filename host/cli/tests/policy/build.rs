@@ -40,30 +40,103 @@ fn build_names_what_is_missing() {
 /// Scaffolds a guest, builds it and asks it its vectors. Gives the module in its folder; `None`, with a
 /// line that says why, where its tools cannot be had.
 fn scaffolded(language: &str) -> Option<(tempfile::TempDir, PathBuf)> {
-    // What was compiled and fetched for the last run is kept: it takes a minute or two.
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = tempfile::tempdir_in(cache).unwrap();
+    let (folder, guest) = guest(language);
+    if !built(language, &guest, &[]) {
+        return None;
+    }
+    let module = guest.join("guest.wasm");
+    let done = policy(&["test", text(&module)]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.ends_with(" passed, 0 failed\n"), "{done:?}");
+    Some((folder, module))
+}
+
+/// A scaffolded guest, and the folder that it lies in.
+fn guest(language: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let guest = folder.path().join("guest");
     let done = policy(&["scaffold", text(&guest), "--language", language, "--name", "scaffolded"]);
     assert_eq!(done.code, 0, "{done:?}");
-    let (kept, target) = (cache.join(format!("guest-target-{language}")), guest.join("target"));
+    (folder, guest)
+}
+
+/// Builds a guest with these options; not, with a line that says why, where its tools cannot be had.
+fn built(language: &str, guest: &Path, options: &[&str]) -> bool {
+    // What was compiled and fetched for the last run is kept: it takes a minute or two. Two builds at once have
+    // different ones.
+    let kept = format!("guest-target-{language}{}", options.concat());
+    let (kept, target) = (Path::new(env!("CARGO_TARGET_TMPDIR")).join(kept), guest.join("target"));
     // There is none before the first run.
     let _ = std::fs::rename(&kept, &target);
-    let done = policy(&["build", text(&guest)]);
+    let done = policy(&[&["build", text(guest)], options].concat());
     // None before the first run, or where the build could not begin.
     let _ = std::fs::rename(&target, &kept);
     let no_tools =
         ["no Rust toolchain for wasm32", "which was not found", "and it needs its package registry"];
     if done.code == 2 && no_tools.iter().any(|why| done.stderr.contains(why)) {
         eprintln!("skipped the build of a scaffolded guest in {language}: {}", done.stderr);
-        return None;
+        return false;
     }
     assert_eq!(done.code, 0, "{done:?}");
-    let module = guest.join("guest.wasm");
-    let done = policy(&["test", text(&module)]);
-    assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.stdout.ends_with(" passed, 0 failed\n"), "{done:?}");
-    Some((folder, module))
+    true
+}
+
+/// Scaffolds a guest, puts a bug into its verdict, builds it for debugging, and runs it for a name that meets the
+/// bug. Gives what was shown; `None` where its tools cannot be had.
+fn debugged(language: &str, source: &str, verdict: &str, bug: &str) -> Option<String> {
+    let (_folder, guest) = guest(language);
+    let file = guest.join(source);
+    let code = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(code.matches(verdict).count(), 1, "{verdict}");
+    std::fs::write(&file, code.replace(verdict, &format!("{bug}\n{verdict}"))).unwrap();
+    if !built(language, &guest, &["--debug"]) {
+        return None;
+    }
+    let module = guest.join("guest.debug.wasm");
+    assert!(!guest.join("guest.wasm").exists(), "what is pushed is another file");
+    let run = ["run", text(&module), "--host", "bug.{domain}", "--target", "10.0.0.1"];
+    policy(&run).gave_up_because("the module imports openmcp:dns-policy-debug/output@0.1.0");
+    let done = policy(&[&run[..], &["--debug"]].concat());
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stdout.contains("verdict   undecided: "), "{done:?}");
+    // The vectors of the contract do not meet the bug.
+    assert_eq!(policy(&["test", text(&module), "--debug"]).code, 0);
+    Some(done.stderr)
+}
+
+#[test]
+fn a_panic_of_a_guest_in_rust_is_shown_with_its_text_its_line_and_the_functions_that_led_to_it() {
+    let verdict = "        if !claim.host_name.starts_with(PREFIX) {";
+    let bug = "debug::debug!(\"asked\"); assert!(!claim.host_name.starts_with(\"bug\"), \"met {}\", claim.host_name);";
+    let Some(shown) = debugged("rust", "src/lib.rs", verdict, bug) else { return };
+    for part in [
+        "validate-hostname printed\n  asked\n  panicked at src/lib.rs:",
+        "\n  met bug.workload01.openmcp.cluster\n",
+        "\nvalidate-hostname trapped in\n",
+        "\n  validate_hostname at ",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn a_trap_of_a_guest_in_c_is_shown_with_what_it_printed_and_the_functions_and_lines_that_led_to_it() {
+    let verdict = "  // The operator granted this very name to this cluster; whose";
+    let bug = "if (starts_with(claim->host_name, of(\"bug\"))) { DEBUG(JOIN(of(\"met \"), claim->host_name)); __builtin_trap(); }";
+    let Some(shown) = debugged("c", "src/decisions.c", verdict, bug) else { return };
+    for part in [
+        "validate-hostname printed\n  met bug.workload01.openmcp.cluster\nvalidate-hostname trapped in\n",
+        "policy_validate_hostname at ",
+        "/src/decisions.c:",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn a_guest_with_a_language_runtime_has_no_debug_build() {
+    let (_folder, guest) = guest("python");
+    policy(&["build", text(&guest), "--debug"]).gave_up_because("a guest in Python has no debug build");
 }
 
 #[test]

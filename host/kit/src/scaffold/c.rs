@@ -6,6 +6,7 @@ use super::example::{Example, example};
 const EXAMPLE: Example = example!(
     "tenant-guard":
     "src/decisions.c",
+    "src/debug.h",
     "src/records.c",
     "src/records.h",
     "src/text.c",

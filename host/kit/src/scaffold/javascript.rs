@@ -8,6 +8,7 @@ const EXAMPLE: Example = example!(
     "package.json",
     "package-lock.json",
     "src/decisions.js",
+    "src/bugs.js",
     "src/configuration.js",
     "src/names.js",
     "src/records.js",

@@ -98,6 +98,17 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
         Language::JavaScript => (javascript::files(name), "src/decisions.js"),
         Language::Python => (python::files(name), "src/decisions.py"),
     };
+    let debug = match language {
+        Language::Rust => {
+            "`debug!` prints, in what `openmcp-dns policy build . --debug` builds: `policy run --debug` shows it, and panics."
+        }
+        Language::C => {
+            "`DEBUG` prints, in what `openmcp-dns policy build . --debug` builds: `policy run --debug` shows it, and traps."
+        }
+        Language::JavaScript | Language::Python => {
+            "A bug is an error of the module: `openmcp-dns policy run` shows what and where it is."
+        }
+    };
     // A large module belongs into a registry, not into version control.
     let (ignored, note) = if language.has_runtime() {
         (
@@ -107,7 +118,7 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
         )
     } else {
         (
-            "/target/\n".to_owned(),
+            "/target/\n*.debug.wasm\n".to_owned(),
             "Commit the built module with the sources: it holds the digest of the sources that it was built from.",
         )
     };
@@ -116,7 +127,8 @@ fn files(language: Language, name: &str, module: &str) -> Vec<File> {
         .replace("{{language}}", &language.to_string())
         .replace("{{module}}", module)
         .replace("{{source}}", source)
-        .replace("{{module note}}", note);
+        .replace("{{module note}}", note)
+        .replace("{{debug note}}", debug);
     let vectors = include_str!("../../../../wit/vectors/README.md").to_owned();
     files.extend([("README.md", readme), (".gitignore", ignored)]);
     files.extend([("wit/policy.wit", CONTRACT.to_owned()), ("vectors/README.md", vectors)]);

@@ -7,6 +7,7 @@ const EXAMPLE: Example = example!(
     "name-pattern":
     "requirements.txt",
     "src/decisions.py",
+    "src/bugs.py",
     "src/configuration.py",
     "src/records.py",
     "vectors/decisions.yaml"

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use openmcp_dns_kit::Language;
 use openmcp_dns_kit::build::{Built, Guest, GuestError, ModuleError};
+use openmcp_dns_kit::{Language, Purpose};
 
 use super::{Outcome, note};
 use crate::terminal::hint::Hint as _;
@@ -22,6 +22,7 @@ Exit code: 0 when the module was built, 2 when not.
 
 Examples:
   openmcp-dns policy build my-policy
+  openmcp-dns policy build my-policy --debug
   openmcp-dns policy build policies/standard --out /tmp/standard.wasm")]
 pub(super) struct BuildArgs {
     /// The guest: a folder as `openmcp-dns policy scaffold` makes it
@@ -31,14 +32,23 @@ pub(super) struct BuildArgs {
     /// Where to write the module; otherwise into the guest's folder, by its name
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// Build one for `policy run --debug` and `policy test --debug` beside it, DIR/NAME.debug.wasm (Rust and C): it
+    /// keeps names and lines, prints panics and what the guest prints itself, and no service takes it
+    #[arg(long)]
+    debug: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
-    let BuildArgs { folder, out } = args;
-    let guest = Guest::find(folder, out.as_deref()).with_hint(|error| match error {
+    let BuildArgs { folder, out, debug } = args;
+    let purpose = if *debug { Purpose::Debugging } else { Purpose::Deciding };
+    let guest = Guest::find(folder, purpose, out.as_deref()).with_hint(|error| match error {
         GuestError::NoGuest { .. } | GuestError::Place(_) => {
             "name the folder of a guest; `openmcp-dns policy scaffold DIR --language rust` makes one"
+        }
+        GuestError::NoDebugBuild { .. } => {
+            "leave out --debug: what such a guest throws or raises stands in the verdict of `policy run`"
         }
         GuestError::NoToolchain(_) => "install what is named above, then run this again",
     })?;
@@ -50,7 +60,11 @@ pub(super) fn run(args: &BuildArgs) -> anyhow::Result<Outcome> {
         ModuleError::Write { .. } => "choose another file with --out",
     })?;
     let out = guest.out.display();
-    note(&format!("built in {} s; try it: openmcp-dns policy test {out}", started.elapsed().as_secs()));
+    let option = if *debug { " --debug" } else { "" };
+    note(&format!(
+        "built in {} s; try it: openmcp-dns policy test {out}{option}",
+        started.elapsed().as_secs()
+    ));
     print(&format!("{out}: {bytes} bytes, sha256 {sha256}\n"))?;
     Ok(Outcome::Yes)
 }

@@ -10,6 +10,7 @@ pub(super) mod bench;
 mod build;
 pub(super) mod choice;
 mod configuration;
+mod debug;
 pub(super) mod diff;
 mod difference;
 pub(super) mod guards;

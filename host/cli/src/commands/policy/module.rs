@@ -64,7 +64,7 @@ impl ModuleArg {
     /// The module as the service admits it.
     pub(super) fn admit(&self, engine: &Engine, configuration: &str) -> anyhow::Result<Module> {
         let bytes = self.read()?;
-        note_raised_options(&bytes)?;
+        note_raised_options(&bytes, engine)?;
         let admitted = engine.load(&bytes, configuration);
         self.explain(admitted)
     }
@@ -85,7 +85,7 @@ impl ModuleArg {
     /// The module before it is asked anything of a configuration.
     pub(super) fn compile(&self, engine: &Engine) -> anyhow::Result<Module> {
         let bytes = self.read()?;
-        note_raised_options(&bytes)?;
+        note_raised_options(&bytes, engine)?;
         let compiled = engine.compile(&bytes);
         self.explain(compiled)
     }
@@ -104,7 +104,9 @@ impl ModuleArg {
                 "build the module with `openmcp-dns policy build DIR`, which makes a component".to_owned()
             }
             LoadReason::Imports => {
-                "build it for wasm32-unknown-unknown, without a standard library that asks for WASI".to_owned()
+                "build it for wasm32-unknown-unknown, without a standard library that asks for WASI; a debug build \
+                 is for `policy run --debug` and `policy test --debug`"
+                    .to_owned()
             }
             LoadReason::Contract => {
                 "generate the bindings from wit/policy.wit; `openmcp-dns policy scaffold` writes a guest that does"
@@ -140,8 +142,12 @@ pub(in crate::commands) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engi
     Ok(Engine::new(if large { Limits::for_language_runtimes() } else { limits })?)
 }
 
-/// Says on stderr when the service takes a module only with raised limits.
-pub(super) fn note_raised_options(module: &[u8]) -> anyhow::Result<()> {
+/// Says on stderr when the service takes a module only with raised limits. No service is to take one that is
+/// debugged.
+pub(super) fn note_raised_options(module: &[u8], engine: &Engine) -> anyhow::Result<()> {
+    if engine.is_debugging() {
+        return Ok(());
+    }
     let limits = service_limits()?;
     let options = Survey::of(module).map(|survey| raised_options(&survey, &limits)).unwrap_or_default();
     if !options.is_empty() {

@@ -13,8 +13,9 @@ use openmcp_dns_policy::{Description, digest};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::debug::DebugArgs;
 use super::guards;
-use super::module::{ModuleArg, engine, note_raised_options};
+use super::module::{ModuleArg, note_raised_options};
 use super::subject::{ClusterArgs, PolicyOptions, SubjectArgs};
 use super::{Outcome, note};
 use crate::terminal::output::{OutputFormat, json, print, render, table};
@@ -31,6 +32,7 @@ Exit code: 0 when every name is allowed, 1 when one is denied, 2 when one could 
 Examples:
   openmcp-dns policy run standard --host shop.workload01.openmcp.cluster --target 10.0.0.1
   openmcp-dns policy run my-policy.wasm --object route.yaml --gateway gateway.yaml --policy dnspolicy.yaml
+  openmcp-dns policy run my-policy.debug.wasm --debug --host shop.workload01.openmcp.cluster --target 10.0.0.1
   openmcp-dns policy run my-policy.wasm --claim claim.yaml --cluster blue --purpose onboarding --output json")]
 pub(super) struct RunArgs {
     /// The module: a file, or `standard`
@@ -44,6 +46,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     policy: PolicyOptions,
+
+    #[command(flatten)]
+    debug: DebugArgs,
 
     /// `text` for people, `json` for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
@@ -62,17 +67,18 @@ struct Report {
 
 /// Runs the command.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
-    let RunArgs { module, subject, cluster, policy, output } = args;
+    let RunArgs { module, subject, cluster, policy, debug, output } = args;
     let bytes = module.read()?;
     let (folder, policy) = (policy.folder(), policy.policy()?);
     let sha256 = digest(&bytes);
     if policy.spec.module.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         note(&format!("spec.module.sha256 of the DNSPolicy names another module; this one has {sha256}"));
     }
-    note_raised_options(&bytes)?;
-    let engine = engine(&[module])?;
-    let guards = guards::in_folder(&engine, folder, &policy)?;
-    let active = module.under(&engine, &bytes, &policy)?.behind(guards);
+    let debugging = debug.start();
+    let engine = debugging.engine(&[module])?;
+    note_raised_options(&bytes, &engine)?;
+    let guards = debugging.loaded(guards::in_folder(&engine, folder, &policy))?;
+    let active = debugging.loaded(module.under(&engine, &bytes, &policy))?.behind(guards);
     let (id, cluster) = cluster.resource();
     if !active.selects(&cluster) {
         note("the clusterSelector of the DNSPolicy does not select this cluster; it is asked all the same");
@@ -84,6 +90,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
             decided.push(trial.decide(domain, asked));
         }
     }
+    debugging.show();
     let report = Report {
         module: active.module.description().clone(),
         sha256,

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use openmcp_dns_kit::vectors::{self, Answer, NamedSuite, VectorsError};
+use openmcp_dns_policy::debugging::Trace;
 use openmcp_dns_policy::vectors::{Answered, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::module::{ModuleArg, engine};
+use super::debug::DebugArgs;
+use super::module::ModuleArg;
 use super::{Outcome, configuration, note};
 use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, json, print};
@@ -24,6 +26,7 @@ Exit code: 0 when every vector holds, 1 when one does not, 2 when they cannot be
 Examples:
   openmcp-dns policy test standard policies/standard/vectors
   openmcp-dns policy test my-policy/my-policy.wasm
+  openmcp-dns policy test my-policy/my-policy.debug.wasm --debug
   openmcp-dns policy test my-policy.wasm decisions.yaml --config config.yaml --verbose")]
 pub(super) struct TestArgs {
     /// The module: a file, or `standard`
@@ -41,6 +44,9 @@ pub(super) struct TestArgs {
     #[arg(long, short)]
     verbose: bool,
 
+    #[command(flatten)]
+    debug: DebugArgs,
+
     /// `text` for people, `json` for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     output: OutputFormat,
@@ -48,11 +54,12 @@ pub(super) struct TestArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &TestArgs) -> anyhow::Result<Outcome> {
-    let TestArgs { module, vectors: paths, config, verbose, output } = args;
+    let TestArgs { module, vectors: paths, config, verbose, debug, output } = args;
     let configuration = configuration::text(config.as_deref())?;
     let suites = suites(module, paths)?;
-    let compiled = module.compile(&engine(&[module])?)?;
-    let rows = vectors::ask(&suites, &compiled, &configuration);
+    let debugging = debug.start();
+    let compiled = debugging.loaded(module.compile(&debugging.engine(&[module])?))?;
+    let rows = vectors::ask(&suites, &compiled, &configuration, &|| debugging.take());
     let failed = rows.iter().filter(|row| row.problem.is_some()).count();
     print(&match output {
         OutputFormat::Text => text(&rows, *verbose, failed),
@@ -83,18 +90,24 @@ fn suites(module: &ModuleArg, paths: &[PathBuf]) -> anyhow::Result<Vec<NamedSuit
 
 fn text(rows: &[Answer], verbose: bool, failed: usize) -> String {
     let mut text = String::new();
-    for Answer { file, vector, problem } in rows {
+    for Answer { file, vector, problem, traces } in rows {
         match problem {
             None if verbose => text.push_str(&format!("ok    {file}: {vector}\n")),
-            None => {}
+            None => continue,
             Some(problem) => {
                 text.push_str(&format!("FAIL  {file}: {vector}\n"));
                 text.push_str(&explain(problem));
             }
         }
+        text.extend(debug_lines(traces).map(|line| format!("      {line}\n")));
     }
     text.push_str(&format!("{} passed, {failed} failed\n", rows.len() - failed));
     text
+}
+
+/// What the module printed and where it trapped, by lines.
+fn debug_lines(traces: &[Trace]) -> impl Iterator<Item = String> {
+    traces.iter().flat_map(|trace| trace.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
 }
 
 /// What is wrong: two sets of records as a diff, anything else side by side.
@@ -141,11 +154,13 @@ struct VectorRow {
     expected: Option<String>,
     /// What was answered instead.
     got: Option<String>,
+    /// With `--debug`, what the module printed and where it trapped, by lines.
+    debug: Vec<String>,
 }
 
 impl Document {
     fn of(rows: &[Answer], failed: usize) -> Self {
-        let vectors = rows.iter().map(|Answer { file, vector, problem }| {
+        let vectors = rows.iter().map(|Answer { file, vector, problem, traces }| {
             let (expected, found) = match problem {
                 Some(Problem::Unexpected { expected, found }) => (Some(expected), Some(found)),
                 Some(Problem::Failed(_) | Problem::NotPermitted(_)) | None => (None, None),
@@ -157,6 +172,7 @@ impl Document {
                 problem: problem.as_ref().map(ToString::to_string),
                 expected: expected.map(ToString::to_string),
                 got: found.map(ToString::to_string),
+                debug: debug_lines(traces).collect(),
             }
         });
         Self { passed: rows.len() - failed, failed, vectors: vectors.collect() }
