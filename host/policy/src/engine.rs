@@ -8,6 +8,7 @@ use wasmtime::{
 };
 
 use crate::bindings::{SPOKEN, Version};
+use crate::compiled::CompiledModules;
 use crate::debugging::Traces;
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
@@ -36,6 +37,16 @@ struct Shared {
     traces: Option<Traces>,
 }
 
+/// What the author of a module wants of an engine besides answers. A service wants none of it.
+#[derive(Clone, Debug, Default)]
+pub struct Author {
+    /// Is told what modules print and where they were when they trapped. Debug builds, which may print
+    /// ([`debugging::OUTPUT`](crate::debugging::OUTPUT)), are taken then.
+    pub traces: Option<Traces>,
+    /// Where compiled modules are kept, so that the next engine need not compile them.
+    pub compiled: Option<CompiledModules>,
+}
+
 /// Why no engine can be made.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -59,26 +70,23 @@ impl Engine {
         Self::speaking(SPOKEN, limits)
     }
 
-    /// Makes an engine for the author of a module. It takes debug builds, which may print
-    /// ([`debugging::OUTPUT`](crate::debugging::OUTPUT)), and tells `traces` what they print and where a module was when it trapped.
+    /// Makes an engine for the author of a module.
     ///
     /// # Errors
     /// As [`Engine::new`].
-    pub fn debugging(limits: Limits, traces: Traces) -> Result<Self, EngineError> {
-        Self::made(SPOKEN, limits, Some(traces))
+    pub fn for_author(limits: Limits, author: Author) -> Result<Self, EngineError> {
+        Self::made(SPOKEN, limits, author)
     }
 
     /// Makes an engine that speaks these versions of the contract.
     pub(crate) fn speaking(versions: &'static [Version], limits: Limits) -> Result<Self, EngineError> {
-        Self::made(versions, limits, None)
+        Self::made(versions, limits, Author::default())
     }
 
-    fn made(
-        versions: &'static [Version],
-        limits: Limits,
-        traces: Option<Traces>,
-    ) -> Result<Self, EngineError> {
+    fn made(versions: &'static [Version], limits: Limits, author: Author) -> Result<Self, EngineError> {
+        let Author { traces, compiled } = author;
         let mut config = config(&limits, traces.is_some());
+        config.cache(compiled.map(|compiled| compiled.cache()));
         let (engine, pooled) = match wasmtime::Engine::new(config.clone().allocation_strategy(pool(&limits)))
         {
             Ok(engine) => (engine, true),
@@ -111,7 +119,7 @@ impl Engine {
         self.shared.pooled
     }
 
-    /// Whether the engine is for the author of a module: [`Engine::debugging`].
+    /// Whether somebody is told what modules print and where they trap: [`Author::traces`].
     #[must_use]
     pub fn is_debugging(&self) -> bool {
         self.shared.traces.is_some()

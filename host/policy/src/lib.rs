@@ -25,6 +25,7 @@ extern crate self as openmcp_dns_policy;
 
 mod bindings;
 mod call;
+mod compiled;
 mod compilers;
 pub mod debugging;
 mod engine;
@@ -42,7 +43,8 @@ mod ticker;
 pub mod vectors;
 mod work;
 
-pub use engine::{Engine, EngineError};
+pub use compiled::{CompiledError, CompiledModules};
+pub use engine::{Author, Engine, EngineError};
 pub use limits::Limits;
 pub use load::digest;
 pub use load_error::LoadError;

@@ -8,7 +8,7 @@ mod common;
 use common::{CONTRACT, ENGINE, Guest, claim, context, domain};
 use openmcp_dns_core::policy::{FailureKind, Policy as _};
 use openmcp_dns_policy::debugging::{OUTPUT, Traces};
-use openmcp_dns_policy::{Engine, Limits, LoadError, Module};
+use openmcp_dns_policy::{Author, Engine, Limits, LoadError, Module};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -28,9 +28,14 @@ fn printing(turn: &str) -> Vec<u8> {
     ComponentEncoder::default().module(&core).unwrap().encode().unwrap()
 }
 
+fn engine(traces: &Traces) -> Engine {
+    let author = Author { traces: Some(traces.clone()), ..Author::default() };
+    Engine::for_author(Limits::default(), author).unwrap()
+}
+
 fn debugged(module: &[u8]) -> (Module, Traces) {
     let traces = Traces::default();
-    let engine = Engine::debugging(Limits::default(), traces.clone()).unwrap();
+    let engine = engine(&traces);
     let module = engine.load(module, "{}").unwrap();
     assert_eq!(traces.take(), [], "nothing was printed, and nothing trapped");
     (module, traces)
@@ -58,7 +63,7 @@ fn a_module_that_prints_is_refused_by_every_engine_but_one_for_debugging() {
 #[test]
 fn an_engine_for_debugging_takes_no_other_import() {
     let wasi = wat::parse_str("(component (import \"wasi:cli/environment@0.2.0\" (instance)))").unwrap();
-    let engine = Engine::debugging(Limits::default(), Traces::default()).unwrap();
+    let engine = engine(&Traces::default());
     assert!(matches!(engine.load(&wasi, "{}").unwrap_err(), LoadError::Imports { .. }));
 }
 

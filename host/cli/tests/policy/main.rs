@@ -45,9 +45,14 @@ impl Done {
 
 /// Runs `openmcp-dns policy` in the repository, so that paths are those that people type.
 fn policy(arguments: &[&str]) -> Done {
+    policy_with_cache(Path::new(env!("CARGO_TARGET_TMPDIR")), arguments)
+}
+
+/// The same for a user with this cache.
+fn policy_with_cache(cache: &Path, arguments: &[&str]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openmcp-dns"));
-    let output =
-        command.arg("policy").args(arguments).current_dir(ROOT).env_remove("RUST_LOG").output().unwrap();
+    command.arg("policy").args(arguments).current_dir(ROOT).env_remove("RUST_LOG");
+    let output = command.env("XDG_CACHE_HOME", cache).output().unwrap();
     Done {
         code: output.status.code().unwrap(),
         stdout: String::from_utf8(output.stdout).unwrap(),

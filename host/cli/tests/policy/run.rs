@@ -1,6 +1,8 @@
 //! `policy run`: one whole decision.
 
-use crate::{DENY_PREFIX, policy};
+use std::path::{Path, PathBuf};
+
+use crate::{DENY_PREFIX, policy, policy_with_cache};
 
 #[test]
 fn run_allows_a_name_and_says_what_is_recorded_and_what_it_cost() {
@@ -138,4 +140,41 @@ fn run_takes_objects_and_claims_and_policies_from_files() {
     let done = policy(&["run", "standard"]);
     assert_eq!(done.code, 2, "{done:?}");
     assert!(done.stderr.contains("--host"), "{done:?}");
+}
+
+/// The files in a cache that hold a compiled module.
+fn compiled(cache: &Path) -> Vec<PathBuf> {
+    let folder = cache.join("openmcp-dns/modules/modules");
+    let versions = std::fs::read_dir(folder).into_iter().flatten();
+    let files = versions.flat_map(|version| std::fs::read_dir(version.unwrap().path()).unwrap());
+    files.map(|file| file.unwrap().path()).filter(|file| file.extension().is_none()).collect()
+}
+
+#[test]
+fn a_module_is_compiled_once_for_all_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path();
+    let run = ["run", DENY_PREFIX, "--host", "a.{domain}", "--target", "10.0.0.1"];
+    assert_eq!(policy_with_cache(cache, &run).code, 0);
+    let [file] = &compiled(cache)[..] else { panic!("one module is kept: {:?}", compiled(cache)) };
+    let written = || std::fs::metadata(file).unwrap().modified().unwrap();
+    let first = written();
+    for again in [&run[..], &["inspect", DENY_PREFIX], &["test", DENY_PREFIX]] {
+        let done = policy_with_cache(cache, again);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    assert_eq!((compiled(cache).len(), written()), (1, first), "it was written once");
+}
+
+#[cfg(unix)]
+#[test]
+fn where_others_could_write_every_command_compiles_and_says_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path();
+    std::fs::set_permissions(cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let run = ["run", DENY_PREFIX, "--host", "a.{domain}", "--target", "10.0.0.1"];
+    let done = policy_with_cache(cache, &run);
+    assert_eq!((done.code, &*done.stderr), (0, ""), "{done:?}");
+    assert!(compiled(cache).is_empty());
 }

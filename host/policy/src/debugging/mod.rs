@@ -4,8 +4,8 @@
 //! a debug build ──print──► State ──┐
 //!       └───────trap──► backtrace ─┴──► Trace ──► Traces ──► the author
 //! ```
-//! Only an engine of [`Engine::debugging`](crate::Engine::debugging) does this. Every other one refuses a module
-//! that prints: it imports something.
+//! Only an engine with [`Author::traces`](crate::Author::traces) does this. Every other one refuses a module that prints: it
+//! imports something.
 
 mod trace;
 

@@ -8,7 +8,7 @@ use openmcp_dns_kit::bench::{Bench, BenchError, QuestionTimes, Until};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::module::{ModuleArg, engine};
+use super::module::{ModuleArg, engine_that_compiles};
 use super::{Outcome, configuration, note};
 use crate::terminal::hint::Hint as _;
 use crate::terminal::output::{OutputFormat, json, print, render, table};
@@ -53,7 +53,7 @@ pub(super) struct BenchArgs {
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let BenchArgs { module: argument, decisions, seconds, config, output } = args;
     let configuration = configuration::text(config.as_deref())?;
-    let engine = engine(&[argument])?;
+    let engine = engine_that_compiles(&[argument])?;
     let started = Instant::now();
     let module = Arc::new(argument.admit(&engine, &configuration)?);
     let admission = started.elapsed();

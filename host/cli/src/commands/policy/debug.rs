@@ -1,10 +1,10 @@
 //! `--debug`: what a module prints, and where it was when it trapped.
 
 use openmcp_dns_policy::debugging::{Frame, Trace, Traces};
-use openmcp_dns_policy::{Engine, Limits};
+use openmcp_dns_policy::{Author, Engine, Limits};
 
 use super::module::{ModuleArg, engine};
-use super::note;
+use super::{compiled, note};
 
 /// Whether somebody wants to know.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -32,7 +32,10 @@ impl Debugging {
     /// is not held to the service's limits.
     pub(super) fn engine(&self, modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
         match &self.traces {
-            Some(traces) => Ok(Engine::debugging(Limits::for_language_runtimes(), traces.clone())?),
+            Some(traces) => {
+                let author = Author { traces: Some(traces.clone()), compiled: compiled::modules() };
+                Ok(Engine::for_author(Limits::for_language_runtimes(), author)?)
+            }
             None => engine(modules),
         }
     }

@@ -9,6 +9,7 @@
 pub(super) mod bench;
 mod build;
 pub(super) mod choice;
+mod compiled;
 mod configuration;
 mod debug;
 pub(super) mod diff;

@@ -10,10 +10,12 @@ use anyhow::Context as _;
 use openmcp_dns_api::DNSPolicy;
 use openmcp_dns_kit::module::{self, ModuleFileError, needs_raised};
 use openmcp_dns_kit::{BASE_DOMAIN_HINT, LoadedPolicy, PolicyError};
-use openmcp_dns_policy::{Engine, Limits, LoadError, LoadReason, Module, STANDARD, SizeLimit, Survey};
+use openmcp_dns_policy::{
+    Author, Engine, Limits, LoadError, LoadReason, Module, STANDARD, SizeLimit, Survey,
+};
 
 use super::super::limits::LimitArgs;
-use super::note;
+use super::{compiled, note};
 use crate::terminal::hint::Hint as _;
 
 /// The name of the module that is built in.
@@ -134,12 +136,22 @@ pub(super) fn service_limits() -> anyhow::Result<Limits> {
 
 /// The engine for some modules. Its limits are the service's, or, when one of the modules is larger than
 /// they allow, those that modules in JavaScript and Python need: the service takes such a module when its
-/// options say so, see [`raised_options`].
+/// options say so, see [`raised_options`]. What it compiles is kept for the next command.
 pub(in crate::commands) fn engine(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
+    let author = Author { compiled: compiled::modules(), ..Author::default() };
+    Ok(Engine::for_author(limits(modules)?, author)?)
+}
+
+/// The same, which compiles whatever was compiled before: for who measures it.
+pub(super) fn engine_that_compiles(modules: &[&ModuleArg]) -> anyhow::Result<Engine> {
+    Ok(Engine::new(limits(modules)?)?)
+}
+
+fn limits(modules: &[&ModuleArg]) -> anyhow::Result<Limits> {
     let limits = service_limits()?;
     // What cannot be read is refused by the command, with the reason.
     let large = modules.iter().any(|module| module.read().is_ok_and(|bytes| needs_raised(&limits, &bytes)));
-    Ok(Engine::new(if large { Limits::for_language_runtimes() } else { limits })?)
+    Ok(if large { Limits::for_language_runtimes() } else { limits })
 }
 
 /// Says on stderr when the service takes a module only with raised limits. No service is to take one that is
@@ -152,7 +164,7 @@ pub(super) fn note_raised_options(module: &[u8], engine: &Engine) -> anyhow::Res
     let options = Survey::of(module).map(|survey| raised_options(&survey, &limits)).unwrap_or_default();
     if !options.is_empty() {
         note(&format!("openmcp-dns run needs raised limits for this module, at least {}", options.join(" ")));
-        note("compiling it takes 10 to 30 seconds ...");
+        note("compiling it takes 10 to 30 seconds, the first time ...");
     }
     Ok(())
 }
