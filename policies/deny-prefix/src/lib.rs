@@ -1,5 +1,5 @@
 //! A policy module in one page: every cluster gets `<cluster>.<base>`, every name of it is allowed,
-//! except those whose first label starts with `deny-`. It takes no configuration.
+//! except those whose first label starts with `deny-`, or what the configuration says in its place.
 
 #![no_std]
 
@@ -13,7 +13,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use bindings::exports::openmcp::dns_policy::policy::{
     Claim, Context, Denial, Description, Guest, RecordSet, RecordType, Verdict,
 };
+use configuration::Configuration;
 
+mod configuration;
 mod debug;
 
 #[allow(unsafe_code, missing_docs, reason = "generated from wit/policy.wit")]
@@ -23,10 +25,6 @@ mod bindings {
     export!(DenyPrefix);
 }
 
-/// What the first label of a name must not start with.
-const PREFIX: &str = "deny-";
-/// Time to live of every record in seconds.
-const TTL_SECONDS: u32 = 60;
 /// Most values of one record set, as the contract says.
 const MAX_VALUES: usize = 64;
 
@@ -49,16 +47,14 @@ impl Guest for DenyPrefix {
         Description {
             name: "deny-prefix".to_string(),
             version: env!("CARGO_PKG_VERSION").to_string(),
-            summary: format!("Allows every name of a cluster that does not start with {PREFIX}."),
+            summary: "Allows every name of a cluster that does not start with one of its prefixes."
+                .to_string(),
             details: Vec::new(),
         }
     }
 
     fn check_configuration(configuration: String) -> Result<(), String> {
-        match configuration.trim() {
-            "{}" => Ok(()),
-            _ => Err("this module takes no configuration".to_string()),
-        }
+        Configuration::parse(&configuration).map(|_| ())
     }
 
     fn domain_filter(context: Context) -> Result<String, String> {
@@ -71,15 +67,17 @@ impl Guest for DenyPrefix {
         Ok(format!("{cluster}.{}", context.base_domain))
     }
 
-    fn validate_hostname(_: Context, _: String, claim: Claim) -> Result<Verdict, String> {
-        if !claim.host_name.starts_with(PREFIX) {
+    fn validate_hostname(context: Context, _: String, claim: Claim) -> Result<Verdict, String> {
+        let Configuration { prefixes, .. } = Configuration::parse(&context.configuration)?;
+        let Some(prefix) = prefixes.iter().find(|prefix| claim.host_name.starts_with(prefix.as_str())) else {
             return Ok(Verdict::Allow);
-        }
-        let message = format!("{} starts with {PREFIX}, choose another name", claim.host_name);
+        };
+        let message = format!("{} starts with {prefix}, choose another name", claim.host_name);
         Ok(Verdict::Deny(Denial { code: "prefix-denied".to_string(), message }))
     }
 
-    fn name_records(_: Context, _: String, claim: Claim) -> Result<Vec<RecordSet>, String> {
+    fn name_records(context: Context, _: String, claim: Claim) -> Result<Vec<RecordSet>, String> {
+        let Configuration { ttl_seconds, .. } = Configuration::parse(&context.configuration)?;
         let mut sets: Vec<RecordSet> = Vec::new();
         // A name that is its own alias leads nowhere.
         for target in claim.targets.into_iter().filter(|target| *target != claim.host_name) {
@@ -89,7 +87,7 @@ impl Guest for DenyPrefix {
                 None => sets.push(RecordSet {
                     name: claim.host_name.clone(),
                     record_type,
-                    ttl_seconds: TTL_SECONDS,
+                    ttl_seconds,
                     values: [target].into(),
                 }),
             }

@@ -1,11 +1,13 @@
 // A policy module in C: every cluster gets `<cluster>.<base>`, and in it a namespace may claim only names
 // of its own: directly below the cluster's domain stands the namespace, or what starts with it and a
-// hyphen. It takes no configuration.
+// hyphen. The configuration says which namespaces are exempt, whether others have wildcards, and how long
+// records live.
 //
 // A function of the contract that can fail answers true with `ret` set, or false with `err` set.
 
 #include <string.h>
 
+#include "configuration.h"
 #include "debug.h"
 #include "dns_policy.h"
 #include "records.h"
@@ -22,20 +24,9 @@ void exports_openmcp_dns_policy_policy_describe(exports_openmcp_dns_policy_polic
   ret->details.len = 0;
 }
 
-static bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
-
-bool exports_openmcp_dns_policy_policy_check_configuration(text *configuration, text *err) {
-  // What is not read must not be there: a rule that is silently ignored publishes what it was to refuse.
-  const char *expected = "{}";
-  for (size_t index = 0; index < configuration->len; index++) {
-    uint8_t byte = configuration->ptr[index];
-    if (is_space(byte)) continue;
-    if (*expected == 0 || byte != (uint8_t)*expected++) {
-      *err = JOIN(of("this module takes no configuration"));
-      return false;
-    }
-  }
-  return true;
+bool exports_openmcp_dns_policy_policy_check_configuration(text *source, text *err) {
+  configuration configuration;
+  return configuration_of(*source, &configuration, err);
 }
 
 static bool has_dot(text name) {
@@ -78,22 +69,33 @@ static bool belongs_to(text label, text namespace) {
   return rest.len == 0 || rest.ptr[0] == '-';
 }
 
+static bool is_one_of(text name, dns_policy_list_string_t names) {
+  for (size_t index = 0; index < names.len; index++) {
+    if (is_equal(names.ptr[index], name)) return true;
+  }
+  return false;
+}
+
 bool exports_openmcp_dns_policy_policy_validate_hostname(
     exports_openmcp_dns_policy_policy_context_t *context, text *domain,
     exports_openmcp_dns_policy_policy_claim_t *claim, exports_openmcp_dns_policy_policy_verdict_t *ret,
     text *err) {
-  (void)err;
+  configuration configuration;
+  if (!configuration_of(context->configuration, &configuration, err)) return false;
   ret->tag = EXPORTS_OPENMCP_DNS_POLICY_POLICY_VERDICT_ALLOW;
   // The operator granted this very name to this cluster; whose namespaces it is for is not said.
-  for (size_t index = 0; index < context->shared_names.len; index++) {
-    if (is_equal(context->shared_names.ptr[index], claim->host_name)) return true;
-  }
+  if (is_one_of(claim->host_name, context->shared_names)) return true;
   text below = JOIN(of("."), *domain);
   if (!is_equal(claim->host_name, *domain) && !ends_with(claim->host_name, below)) {
     deny(ret, "outside-domain", JOIN(claim->host_name, of(" is not in "), *domain, of(", the domain of this cluster")));
     return true;
   }
   text namespace = claim->source.namespace_;
+  if (is_one_of(namespace, configuration.exempt_namespaces)) return true;
+  if (!configuration.wildcards && starts_with(claim->host_name, of("*."))) {
+    deny(ret, "wildcard", JOIN(claim->host_name, of(" stands for many names; claim each of them")));
+    return true;
+  }
   if (!belongs_to(label_below(claim->host_name, *domain), namespace)) {
     deny(ret, "not-of-this-namespace",
          JOIN(of("use "), namespace, below, of(" or "), namespace, of("-<name>"), below,
@@ -106,9 +108,9 @@ bool exports_openmcp_dns_policy_policy_name_records(
     exports_openmcp_dns_policy_policy_context_t *context, text *domain,
     exports_openmcp_dns_policy_policy_claim_t *claim,
     exports_openmcp_dns_policy_policy_list_record_set_t *ret, text *err) {
-  (void)context;
   (void)domain;
-  (void)err;
-  *ret = records_of(claim);
+  configuration configuration;
+  if (!configuration_of(context->configuration, &configuration, err)) return false;
+  *ret = records_of(claim, configuration.ttl_seconds);
   return true;
 }

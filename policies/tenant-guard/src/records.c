@@ -4,8 +4,6 @@
 
 #include "text.h"
 
-// Time to live of every record in seconds.
-#define TTL_SECONDS 60
 // Most values of one record set, as the contract says.
 #define MAX_VALUES 64
 // The types A, AAAA and CNAME: their numbers in the contract are 0, 1 and 2.
@@ -55,7 +53,7 @@ static void *allocate(size_t bytes) {
 }
 
 exports_openmcp_dns_policy_policy_list_record_set_t records_of(
-    const exports_openmcp_dns_policy_policy_claim_t *claim) {
+    const exports_openmcp_dns_policy_policy_claim_t *claim, uint32_t ttl_seconds) {
   dns_policy_list_string_t values[TYPES] = {0};
   for (size_t index = 0; index < claim->targets.len; index++) {
     text target = claim->targets.ptr[index];
@@ -73,7 +71,7 @@ exports_openmcp_dns_policy_policy_list_record_set_t records_of(
   exports_openmcp_dns_policy_policy_list_record_set_t sets = {allocate(TYPES * sizeof(record_set)), 0};
   for (record_type type = 0; type < TYPES; type++) {
     if (values[type].len == 0) continue;
-    sets.ptr[sets.len++] = (record_set){JOIN(claim->host_name), type, TTL_SECONDS, values[type]};
+    sets.ptr[sets.len++] = (record_set){JOIN(claim->host_name), type, ttl_seconds, values[type]};
   }
   return sets;
 }

@@ -5,6 +5,15 @@
 
 text of(const char *literal) { return (text){(uint8_t *)literal, strlen(literal)}; }
 
+text of_number(size_t number) {
+  uint8_t digits[20], *start = digits + sizeof(digits);
+  do {
+    *--start = (uint8_t)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  return JOIN(((text){start, (size_t)(digits + sizeof(digits) - start)}));
+}
+
 bool is_equal(text left, text right) {
   return left.len == right.len && memcmp(left.ptr, right.ptr, left.len) == 0;
 }

@@ -9,6 +9,8 @@ typedef dns_policy_string_t text;
 
 // A text of a literal.
 text of(const char *literal);
+// A number in digits.
+text of_number(size_t number);
 bool is_equal(text left, text right);
 bool starts_with(text whole, text start);
 // Whether `whole` is longer than `end` and ends with it.

@@ -106,7 +106,7 @@ fn debugged(language: &str, source: &str, verdict: &str, bug: &str) -> Option<St
 
 #[test]
 fn a_panic_of_a_guest_in_rust_is_shown_with_its_text_its_line_and_the_functions_that_led_to_it() {
-    let verdict = "        if !claim.host_name.starts_with(PREFIX) {";
+    let verdict = "        let Configuration { prefixes, .. } =";
     let bug = "debug::debug!(\"asked\"); assert!(!claim.host_name.starts_with(\"bug\"), \"met {}\", claim.host_name);";
     let Some(shown) = debugged("rust", "src/lib.rs", verdict, bug) else { return };
     for part in [

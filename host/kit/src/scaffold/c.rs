@@ -6,7 +6,11 @@ use super::example::{Example, example};
 const EXAMPLE: Example = example!(
     "tenant-guard":
     "src/decisions.c",
+    "src/configuration.c",
+    "src/configuration.h",
     "src/debug.h",
+    "src/json.c",
+    "src/json.h",
     "src/records.c",
     "src/records.h",
     "src/text.c",

@@ -3,7 +3,15 @@
 use super::example::{Example, example};
 use super::{File, lock};
 
-const EXAMPLE: Example = example!("deny-prefix": "Cargo.toml", ".cargo/config.toml", "src/lib.rs", "src/debug.rs", "vectors/decisions.yaml");
+const EXAMPLE: Example = example!(
+    "deny-prefix":
+    "Cargo.toml",
+    ".cargo/config.toml",
+    "src/lib.rs",
+    "src/configuration.rs",
+    "src/debug.rs",
+    "vectors/decisions.yaml"
+);
 /// The name of the example's package.
 const PACKAGE: &str = "openmcp-dns-policy-deny-prefix";
 /// What the example says of itself as a part of this repository.
