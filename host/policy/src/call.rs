@@ -7,7 +7,7 @@ use std::sync::Arc;
 use openmcp_dns_core::policy::{FailureKind, PolicyFailure};
 use wasmtime::{ResourceLimiter, Store, Trap};
 
-use crate::debugging::{Frame, Trace};
+use crate::debugging::{Frame, Trace, plain};
 use crate::engine::Engine;
 use crate::limits::{CORE_INSTANCES, Limits, MEMORIES, TABLES};
 use crate::permits::Permits;
@@ -28,7 +28,7 @@ impl State {
     /// Keeps the lines of a text, without control characters: they go to a terminal.
     pub(crate) fn print(&mut self, text: &str) {
         for line in text.lines() {
-            let line: String = line.chars().filter(|character| !character.is_control()).collect();
+            let line = plain(line);
             // An empty line counts as well.
             let bytes = self.printed_bytes.saturating_add(line.len() + 1);
             if bytes > PRINTED_BYTES {

@@ -34,7 +34,9 @@ pub enum LoadError {
     #[error("the module is damaged, or no valid WebAssembly: {0}")]
     Malformed(String),
     /// The module wants something of the host.
-    #[error("the module imports {names}; a policy must import nothing (build it without WASI)")]
+    #[error(
+        "the module imports {names}; a policy must import nothing (build it without WASI, and not for debugging)"
+    )]
     Imports {
         /// The names of the imports.
         names: String,

@@ -99,8 +99,14 @@ fn debugged(language: &str, source: &str, verdict: &str, bug: &str) -> Option<St
     let done = policy(&[&run[..], &["--debug"]].concat());
     assert_eq!(done.code, 2, "{done:?}");
     assert!(done.stdout.contains("verdict   undecided: "), "{done:?}");
-    // The vectors of the contract do not meet the bug.
-    assert_eq!(policy(&["test", text(&module), "--debug"]).code, 0);
+    // No vector meets the bug, and then one does.
+    let test = ["test", text(&module), "--debug"];
+    assert_eq!(policy(&test).code, 0);
+    let vector = "vectors: [{name: met, claim: {hostName: \"bug.{domain}\"}, expect: {records: []}}]";
+    std::fs::write(guest.join("vectors/bug.yaml"), vector).unwrap();
+    let failed = policy(&test);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.stdout.contains("\n      validate-hostname trapped in\n        "), "{failed:?}");
     Some(done.stderr)
 }
 

@@ -12,6 +12,7 @@ mod trace;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
+pub(crate) use trace::plain;
 pub use trace::{Frame, Trace, Traces};
 
 use crate::call::State;

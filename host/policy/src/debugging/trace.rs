@@ -41,7 +41,8 @@ impl fmt::Display for Frame {
     }
 }
 
-/// A function that had been called and had not returned.
+/// A function that had been called and had not returned. Both texts are without control characters, as they go to a
+/// terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Its name, or its number in a module that was built without names.
@@ -49,6 +50,9 @@ pub struct Frame {
     /// File and line, where the module has what says so.
     pub place: Option<String>,
 }
+
+/// About as many are shown: the engine walks through 16, and each of them may have many functions put into it.
+const MOST_FRAMES: usize = 64;
 
 /// Keeps what calls gave until it is taken; clones keep it together.
 #[derive(Clone, Debug, Default)]
@@ -78,11 +82,14 @@ impl Frame {
         let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
         let mut frames = Vec::new();
         for frame in backtrace.frames() {
+            if frames.len() > MOST_FRAMES {
+                break;
+            }
             // One for each function that the compiler put into this one, and itself.
             for symbol in frame.symbols() {
                 let place = symbol.file().map(|file| match symbol.line() {
-                    Some(line) => format!("{file}:{line}"),
-                    None => file.to_owned(),
+                    Some(line) => format!("{}:{line}", plain(file)),
+                    None => plain(file),
                 });
                 let name = symbol.name().or_else(|| frame.func_name());
                 frames.push(Self { function: readable(name, frame.func_index()), place });
@@ -97,7 +104,15 @@ impl Frame {
 
 /// A name as its author wrote it: compilers add a digest, and what a linker can read.
 fn readable(name: Option<&str>, number: u32) -> String {
-    name.map_or_else(|| format!("function {number}"), |name| format!("{:#}", rustc_demangle::demangle(name)))
+    name.map_or_else(
+        || format!("function {number}"),
+        |name| plain(&format!("{:#}", rustc_demangle::demangle(name))),
+    )
+}
+
+/// Without control characters.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -123,7 +138,7 @@ mod tests {
     fn names_are_those_of_the_source() {
         let mangled = "_ZN4core9panicking9panic_fmt17h0123456789abcdefE";
         assert_eq!(readable(Some(mangled), 1), "core::panicking::panic_fmt");
-        assert_eq!(readable(Some("records_of"), 1), "records_of");
+        assert_eq!(readable(Some("records\u{1b}[31m_of"), 1), "records[31m_of");
         assert_eq!(readable(None, 12), "function 12");
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct BuildArgs {
     out: Option<PathBuf>,
 
     /// Build one for `policy run --debug` and `policy test --debug` beside it, DIR/NAME.debug.wasm (Rust and C): it
-    /// keeps names and lines, prints panics and what the guest prints itself, and no service takes it
+    /// keeps names and lines, prints panics and what the guest prints itself, and no service takes one that prints
     #[arg(long)]
     debug: bool,
 }
