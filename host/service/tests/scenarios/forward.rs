@@ -173,6 +173,18 @@ async fn the_block_moves_when_the_corefile_begins_to_import() {
 }
 
 #[tokio::test]
+async fn pods_that_come_after_the_corefile_that_they_read_are_seen_by_a_second_look() {
+    let (world, w1) = with_corefile(COREFILE).await;
+    until("the block stands there", || forwards(&w1)).await;
+    w1.put(coredns(&with_import(COREFILE))).unwrap();
+    until("the block is back", || forwards(&w1)).await;
+    dns_pods().into_iter().for_each(|object| drop(w1.put(object).unwrap()));
+    until("it stands in the file", || custom(&w1)[KEY].is_string()).await;
+    assert_eq!(corefile(&w1), with_import(COREFILE));
+    world.all_is_well("w1").await;
+}
+
+#[tokio::test]
 async fn an_operators_list_gets_one_entry() {
     let mut world = World::empty().await;
     world.platform.put(policy(POLICY, json!({}))).unwrap();

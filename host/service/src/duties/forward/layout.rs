@@ -14,11 +14,15 @@ use openmcp_dns_core::deployment::Reference;
 use openmcp_dns_core::forwarding::{Facts, KindOf, LISTS, NAMESPACE, Seen};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 
 use crate::watch::{Update, tell, watch as watch_objects};
 
 /// How often everything is read again: which pods answer, and what they mount, changes with an upgrade of the cluster.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// How soon after a change: an upgrade writes the configuration and the pods that read it one after the other.
+const SECOND_LOOK: Duration = Duration::from_secs(20);
 
 /// How soon it is tried again when the API server does not answer.
 const RETRY: Duration = Duration::from_secs(5);
@@ -82,7 +86,7 @@ pub async fn follow(client: kube::Client, teller: LayoutTeller) {
 
 async fn look_again(client: &kube::Client, layout: &watch::Sender<Layout>, again: &Notify) {
     let mut watched = Watched::new(client.clone());
-    let mut is_asked = false;
+    let (mut is_asked, mut second_look) = (false, None::<Instant>);
     loop {
         let pause = match read(client).await {
             Ok(facts) => {
@@ -95,7 +99,9 @@ async fn look_again(client: &kube::Client, layout: &watch::Sender<Layout>, again
                     tell(layout, known);
                 }
                 is_asked = false;
-                LOOK_AGAIN
+                let now = Instant::now();
+                second_look = second_look.filter(|at| *at > now);
+                second_look.map_or(LOOK_AGAIN, |at| at - now)
             }
             Err(error) => {
                 // What was found stays true enough to go by.
@@ -107,7 +113,7 @@ async fn look_again(client: &kube::Client, layout: &watch::Sender<Layout>, again
         };
         tokio::select! {
             () = again.notified() => is_asked = true,
-            () = watched.changed() => {}
+            () = watched.changed() => second_look = Some(Instant::now() + SECOND_LOOK),
             () = tokio::time::sleep(pause) => {}
         }
     }
