@@ -83,12 +83,14 @@ impl Mirror {
     pub(super) fn sync(
         &mut self,
         server: &Server,
-        wanted: &BTreeMap<Key, Wanted>,
+        wanted: BTreeMap<Key, Wanted>,
     ) -> Vec<(Key, Wanted, Refusal)> {
         self.is_waiting = false;
         let mut refused = Vec::new();
+        let gone: Vec<Key> =
+            self.written.keys().rev().filter(|key| !wanted.contains_key(*key)).cloned().collect();
         for (key, wanted) in wanted {
-            let before = self.written.get(key);
+            let before = self.written.get(&key);
             if before.is_some_and(|before| before.object == wanted.object) {
                 continue;
             }
@@ -100,12 +102,10 @@ impl Mirror {
             }
             let before = before.map(|before| &before.object);
             match server.put(merge(now.unwrap_or_else(|| json!({})), before, &wanted.object)) {
-                Ok(_) => drop(self.written.insert(key.clone(), wanted.clone())),
-                Err(refusal) => refused.push((key.clone(), wanted.clone(), refusal)),
+                Ok(_) => drop(self.written.insert(key, wanted)),
+                Err(refusal) => refused.push((key, wanted, refusal)),
             }
         }
-        let gone: Vec<Key> =
-            self.written.keys().rev().filter(|key| !wanted.contains_key(*key)).cloned().collect();
         for key in gone {
             if let Some(before) = self.written.remove(&key) {
                 take_away(server, &key, &before);
@@ -160,28 +160,28 @@ mod tests {
     #[test]
     fn a_server_holds_what_the_files_say_and_only_changes_are_written() {
         let (server, mut mirror) = (Server::new("w"), Mirror::default());
-        assert!(mirror.sync(&server, &wanted(&[config_map("1")])).is_empty());
+        assert!(mirror.sync(&server, wanted(&[config_map("1")])).is_empty());
         let revision = server.revision();
-        mirror.sync(&server, &wanted(&[config_map("1")]));
+        mirror.sync(&server, wanted(&[config_map("1")]));
         assert_eq!(server.revision(), revision);
-        mirror.sync(&server, &wanted(&[config_map("2")]));
+        mirror.sync(&server, wanted(&[config_map("2")]));
         assert_eq!(get(&server).unwrap()["data"]["a"], "2");
-        mirror.sync(&server, &wanted(&[]));
+        mirror.sync(&server, wanted(&[]));
         assert_eq!(get(&server), None);
     }
 
     #[test]
     fn an_object_that_comes_back_while_it_is_being_deleted_waits_until_it_is_gone() {
         let (server, mut mirror) = (Server::new("w"), Mirror::default());
-        mirror.sync(&server, &wanted(&[config_map("1")]));
+        mirror.sync(&server, wanted(&[config_map("1")]));
         let mut held = get(&server).unwrap();
         held["metadata"]["finalizers"] = json!(["a.b/ours"]);
         server.put(held).unwrap();
-        mirror.sync(&server, &wanted(&[]));
-        mirror.sync(&server, &wanted(&[config_map("2")]));
+        mirror.sync(&server, wanted(&[]));
+        mirror.sync(&server, wanted(&[config_map("2")]));
         assert!(mirror.is_waiting && get(&server).unwrap()["data"]["a"] == "1");
         server.remove("v1", "ConfigMap", "n", "c", true);
-        mirror.sync(&server, &wanted(&[config_map("2")]));
+        mirror.sync(&server, wanted(&[config_map("2")]));
         assert!(!mirror.is_waiting && get(&server).unwrap()["data"]["a"] == "2");
     }
 
@@ -190,7 +190,7 @@ mod tests {
         let (server, mut mirror) = (Server::new("w"), Mirror::default());
         let mut bad = config_map("1");
         bad["metadata"]["name"] = json!("a_b");
-        let refused = mirror.sync(&server, &wanted(&[bad]));
+        let refused = mirror.sync(&server, wanted(&[bad]));
         assert!(refused[0].2.message.contains("a_b"), "{:?}", refused[0]);
         assert_eq!(refused[0].0.text(), "ConfigMap/n/a_b");
     }
@@ -201,8 +201,8 @@ mod tests {
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "n", "labels": { "tier": "gold" } }
         });
-        mirror.sync(&server, &wanted(&[config_map("1"), namespace]));
-        mirror.sync(&server, &wanted(&[config_map("1")]));
+        mirror.sync(&server, wanted(&[config_map("1"), namespace]));
+        mirror.sync(&server, wanted(&[config_map("1")]));
         let namespace = server.get("v1", "Namespace", "", "n").unwrap();
         assert!(namespace["metadata"]["labels"]["tier"].is_null(), "{namespace}");
         assert!(get(&server).is_some());

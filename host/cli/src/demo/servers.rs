@@ -109,11 +109,11 @@ impl Servers {
             });
             member.answers(is_there);
             if is_there {
-                refused.extend(member.mirror.sync(&member.server, &of_folder(files, &id.name, kinds)));
+                refused.extend(member.mirror.sync(&member.server, of_folder(files, &id.name, kinds)));
             }
         }
         self.say_where_dns_is(&mut wanted);
-        refused.extend(self.platform_mirror.sync(&self.platform, &wanted));
+        refused.extend(self.platform_mirror.sync(&self.platform, wanted));
         let with_access =
             ids.into_iter().chain(&left).filter_map(|id| Some((id.clone(), self.access_to(id)?)));
         let with_access: BTreeMap<ClusterId, Access> = with_access.collect();

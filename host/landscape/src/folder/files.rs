@@ -7,6 +7,7 @@
 //! Pure: whoever scans the folder hands over what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::changes::{ObjectChange, diff};
 use super::document::Syntax;
@@ -22,7 +23,7 @@ pub struct Placed {
     /// Path of the file below the landscape's folder.
     pub file: String,
     /// The object.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
 }
 
 /// All objects, by the folder that they stand in.
@@ -150,7 +151,7 @@ fn unite(files: &BTreeMap<String, File>, problems: &mut Problems) -> Objects {
         for (id, manifest) in &file.parsed.objects {
             let key = (folder_of(name).to_owned(), id.clone());
             if let Some(first) = objects.get(&key) {
-                let Placed { file, manifest: Manifest { raw: Raw { line, value: _ }, object: _ } } = first;
+                let (file, line) = (&first.file, first.manifest.raw.line);
                 let message = format!(
                     "{id} stands in {file}:{line} too; that one counts, being the first by file name"
                 );
@@ -158,7 +159,7 @@ fn unite(files: &BTreeMap<String, File>, problems: &mut Problems) -> Objects {
                     Problem::warning(Some(manifest.raw.line), message, "remove or rename one of them");
                 problems.entry(name.clone()).or_default().push(problem);
             } else {
-                objects.insert(key, Placed { file: name.clone(), manifest: manifest.clone() });
+                objects.insert(key, Placed { file: name.clone(), manifest: Arc::clone(manifest) });
             }
         }
         if !file.parsed.problems.is_empty() {

@@ -1,6 +1,7 @@
 //! Manifests: from the text of a file to the objects that the service reads.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use openmcp_dns_api::{Cluster, DNSPolicy, GatewayServiceConfig};
 use openmcp_dns_core::kinds::{self, Fields, Part, Reader, Watched};
@@ -38,7 +39,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parsed {
     /// The objects, in the order of the file.
-    pub objects: Vec<(ObjectId, Manifest)>,
+    pub objects: Vec<(ObjectId, Arc<Manifest>)>,
     /// The objects of kinds that the service does not read, in the order of the file.
     pub others: Vec<Raw>,
     /// What is wrong with it.
@@ -176,7 +177,7 @@ impl Reading {
             self.parsed.problems.push(Problem::warning(Some(line), message, "remove or rename one of them"));
             return Ok(());
         }
-        self.parsed.objects.push((id, Manifest { raw, object }));
+        self.parsed.objects.push((id, Arc::new(Manifest { raw, object })));
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<Object>> {
         }
         note(&message);
     }
-    Ok(parsed.objects.into_iter().map(|(_, manifest)| manifest.object).collect())
+    Ok(parsed.objects.into_iter().map(|(_, manifest)| manifest.object.clone()).collect())
 }
 
 /// The DNSPolicy in a file.
