@@ -55,6 +55,18 @@ fn once_ends_badly_when_a_file_cannot_be_read() {
 }
 
 #[test]
+fn a_cluster_whose_files_describe_its_dns_is_not_asked_by_another_one() {
+    let landscape = copy_of_the_example();
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: kube-dns, namespace: kube-system, labels: {k8s-app: kube-dns}}\n\
+                   spec: {selector: {k8s-app: kube-dns}}\n";
+    fs::write(landscape.path().join("workload02/dns.yaml"), service).unwrap();
+    let done = run(&["demo", landscape.path().to_str().unwrap(), "--once"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stdout.contains("Forwarded Unknown (NotProbed)  workload02\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("# as a pod of platform asks"), "{}", done.stdout);
+}
+
+#[test]
 fn a_large_file_is_read_to_its_end() {
     let landscape = copy_of_the_example();
     let padding = format!("# {}\n", "x".repeat(5 << 20));

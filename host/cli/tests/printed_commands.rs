@@ -57,7 +57,11 @@ fn is_usage(command: &str) -> bool {
 /// What is left to the reader.
 fn filled_in(command: &str) -> String {
     let digest = "0".repeat(64);
-    command.replace("<token>", "4f1c").replace("<digest>", &digest).replace("DIR", "decisions")
+    command
+        .replace("<token>", "4f1c")
+        .replace("{{module}}", "my-policy.wasm")
+        .replace("<digest>", &digest)
+        .replace("DIR", "decisions")
 }
 
 /// A folder that holds what the commands name.
@@ -133,6 +137,47 @@ fn every_printed_command_is_understood() {
     for Printed { command, page } in printed {
         // Help is shown when all words before it are understood.
         let output = in_bash(folder.path(), "\"$PROGRAM\" \"$@\" --help", &filled_in(&command));
+        if !output.status.success() {
+            wrong.push(format!("{page}: {command}: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What hints and texts of the program, and of the pages, name in backticks: without what stands for something.
+fn hinted() -> BTreeSet<Printed> {
+    let sources = ["host", "policies/builder", "deploy/builder"];
+    let texts = pages::pages().into_iter().chain(pages::files("rs", &sources));
+    let quoted = texts.flat_map(|(page, text)| {
+        let parts: Vec<String> = text.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        parts.into_iter().map(move |command| Printed { command, page: page.clone() })
+    });
+    let is_whole = |Printed { command, .. }: &Printed| {
+        command.starts_with("openmcp-dns ")
+            && !command.contains(['\n', '\\'])
+            && !command.contains("docs-cli")
+    };
+    quoted.filter(is_whole).collect()
+}
+
+#[test]
+fn every_command_that_is_hinted_at_is_understood() {
+    let (folder, hinted) = (folder(), hinted());
+    assert!(hinted.len() > 50, "the commands in texts are not found any more: {hinted:#?}");
+    let mut wrong = Vec::new();
+    for Printed { command, page } in hinted {
+        // In a source, what stands in braces is filled in when it is said.
+        let is_filled_in =
+            |word: &str| word.contains(['<', '…']) || (word.contains('{') && page.ends_with(".rs"));
+        let words = command.split_whitespace().map(|word| match word {
+            "ADDRESS" => "127.0.0.1:2379",
+            "OUTPUT" => "demo",
+            "<owner>" => "openmcp.cluster/openmcp-system/w1",
+            word if is_filled_in(word) => "x",
+            word => word,
+        });
+        let command = words.collect::<Vec<_>>().join(" ");
+        let output = in_bash(folder.path(), "\"$PROGRAM\" \"$@\" --help", &command);
         if !output.status.success() {
             wrong.push(format!("{page}: {command}: {}", String::from_utf8_lossy(&output.stderr)));
         }

@@ -47,7 +47,7 @@ pub use toolchain::Toolchain;
 /// Compiles the guest in a folder and makes a stamped component of it. For Rust and C the same sources
 /// and the same toolchain give the same bytes.
 ///
-/// A module for debugging is another file: [`module_path`].
+/// A module for debugging is another file: [`module_path()`].
 ///
 /// Takes up to two minutes, during which the tools write their progress to stderr; `say` gets a line
 /// before each long step.

@@ -4,7 +4,7 @@
 //! own names, it knows the one of the API server; of all others, nothing, as where there is no internet.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +111,9 @@ fn lies_in(name: &str, zone: &str) -> bool {
 }
 
 async fn relay(server: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let any: IpAddr =
+        if server.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(server).await?;
     socket.send(request).await?;
     let mut response = vec![0; MAX_MESSAGE_BYTES];

@@ -31,6 +31,7 @@ pub(super) struct Servers {
     platform_kinds: Vec<Resource>,
     platform_mirror: Mirror,
     platform_dns: Option<ClusterDns>,
+    platform_brings_dns: bool,
     members: BTreeMap<String, Member>,
     member_kinds: Vec<Resource>,
     /// How many servers were made.
@@ -43,6 +44,8 @@ struct Member {
     server: Server,
     mirror: Mirror,
     dns: Option<ClusterDns>,
+    /// Whether its files describe its DNS: how that is made to forward may be what ours does not follow.
+    brings_dns: bool,
     /// Tells it from the one that another cluster of this name had.
     version: u64,
     /// By which it does not answer: its folder is gone, which says nothing of the cluster's objects.
@@ -69,6 +72,7 @@ impl Servers {
         let platform = server(PLATFORM, &platform_kinds);
         Self {
             platform_dns: dns_of(&platform),
+            platform_brings_dns: false,
             platform,
             platform_kinds,
             platform_mirror: Mirror::default(),
@@ -105,13 +109,23 @@ impl Servers {
             let member = self.members.entry(id.name.clone()).or_insert_with(|| {
                 *made += 1;
                 let server = server(&id.name, kinds);
-                Member { dns: dns_of(&server), server, mirror: Mirror::default(), version: *made, away: None }
+                Member {
+                    dns: dns_of(&server),
+                    brings_dns: false,
+                    server,
+                    mirror: Mirror::default(),
+                    version: *made,
+                    away: None,
+                }
             });
             member.answers(is_there);
             if is_there {
-                refused.extend(member.mirror.sync(&member.server, of_folder(files, &id.name, kinds)));
+                let wanted = of_folder(files, &id.name, kinds);
+                member.brings_dns = brings_dns(&wanted);
+                refused.extend(member.mirror.sync(&member.server, wanted));
             }
         }
+        self.platform_brings_dns = brings_dns(&wanted);
         self.say_where_dns_is(&mut wanted);
         refused.extend(self.platform_mirror.sync(&self.platform, wanted));
         let with_access =
@@ -131,11 +145,14 @@ impl Servers {
         if cluster == PLATFORM { Some(&self.platform) } else { Some(&self.members.get(cluster)?.server) }
     }
 
-    /// Where the DNS of a cluster answers, if it has one.
+    /// Where the DNS that we give a cluster answers, if it has one.
     pub(super) fn dns_of(&self, cluster: &str) -> Option<SocketAddr> {
         let dns = match self.members.get(cluster) {
-            Some(member) => member.dns.as_ref(),
-            None => self.platform_dns.as_ref().filter(|_| cluster == PLATFORM),
+            Some(member) => member.dns.as_ref().filter(|_| !member.brings_dns),
+            None => {
+                let is_asked = cluster == PLATFORM && !self.platform_brings_dns;
+                self.platform_dns.as_ref().filter(|_| is_asked)
+            }
         };
         dns.map(|dns| dns.address)
     }
@@ -171,6 +188,11 @@ impl Servers {
         };
         clusters.iter().map(id).collect()
     }
+}
+
+/// Whether a folder has the Service of a cluster's DNS.
+fn brings_dns(wanted: &BTreeMap<Key, Wanted>) -> bool {
+    wanted.keys().any(|key| key.kind == "Service" && key.namespace == "kube-system")
 }
 
 /// Without sockets, it is not known whether the clusters forward the zone, and the service says so.

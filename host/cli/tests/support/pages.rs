@@ -11,7 +11,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// Folders whose pages are read, with those in them.
-const FOLDERS: [&str; 5] = ["docs", "examples", "policies", "wit", "deploy"];
+const FOLDERS: [&str; 6] = ["docs", "examples", "policies", "wit", "deploy", "host/kit/templates"];
 
 /// A command, and the page that prints it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,23 +54,30 @@ pub(crate) fn begins_with(line: &str, programs: &[&str]) -> bool {
 
 /// Each page with its text.
 pub(crate) fn pages() -> Vec<(String, String)> {
-    let root = root();
-    let mut pages = vec![root.join("README.md")];
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
+    let mut pages = files("md", &FOLDERS);
+    pages.push(with_text(root().join("README.md")));
+    pages
+}
+
+/// Each file of this ending in these folders, and in those in them, with its text.
+pub(crate) fn files(ending: &str, folders: &[&str]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let path = entry.path();
             let is_made = ["target", "node_modules"].iter().any(|name| path.ends_with(name));
             if path.is_dir() && !is_made {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                files.push(with_text(path));
             }
         }
     }
-    let named = |page: PathBuf| {
-        let name = page.strip_prefix(root).unwrap_or(&page).display().to_string();
-        (name, fs::read_to_string(&page).unwrap())
-    };
-    pages.into_iter().map(named).collect()
+    files
+}
+
+fn with_text(file: PathBuf) -> (String, String) {
+    let name = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
+    (name, fs::read_to_string(&file).unwrap())
 }
