@@ -49,8 +49,7 @@ const FILLED_IN: [(&str, &str); 9] = [
 fn printed() -> BTreeSet<Printed> {
     let mut all = in_blocks_of_code(&PROGRAMS);
     for (page, text) in pages::pages().into_iter().filter(|(page, _)| page.starts_with("docs/")) {
-        // Between two of them stands code; blocks of it begin and end with three.
-        let quoted = text.split('`').skip(1).step_by(2);
+        let quoted = pages::in_backticks(&text);
         let whole = |command: &&str| {
             let command = *command;
             begins_with(command, &PROGRAMS)

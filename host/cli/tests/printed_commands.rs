@@ -133,12 +133,18 @@ fn in_bash(folder: &Path, function: &str, text: &str) -> Output {
 fn every_printed_command_is_understood() {
     let (folder, printed) = (folder(), printed());
     assert!(printed.len() > 60, "the commands of the pages are not found any more: {printed:#?}");
+    are_understood(folder.path(), printed, |Printed { command, .. }| filled_in(command));
+}
+
+/// Each is one of the program's, with what is left to the reader filled in.
+fn are_understood(folder: &Path, commands: BTreeSet<Printed>, filled_in: impl Fn(&Printed) -> String) {
     let mut wrong = Vec::new();
-    for Printed { command, page } in printed {
+    for printed in commands {
+        let command = filled_in(&printed);
         // Help is shown when all words before it are understood.
-        let output = in_bash(folder.path(), "\"$PROGRAM\" \"$@\" --help", &filled_in(&command));
+        let output = in_bash(folder, "\"$PROGRAM\" \"$@\" --help", &command);
         if !output.status.success() {
-            wrong.push(format!("{page}: {command}: {}", String::from_utf8_lossy(&output.stderr)));
+            wrong.push(format!("{}: {command}: {}", printed.page, String::from_utf8_lossy(&output.stderr)));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -149,7 +155,7 @@ fn hinted() -> BTreeSet<Printed> {
     let sources = ["host", "policies/builder", "deploy/builder"];
     let texts = pages::pages().into_iter().chain(pages::files("rs", &sources));
     let quoted = texts.flat_map(|(page, text)| {
-        let parts: Vec<String> = text.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let parts: Vec<String> = pages::in_backticks(&text).map(str::to_owned).collect();
         parts.into_iter().map(move |command| Printed { command, page: page.clone() })
     });
     let is_whole = |Printed { command, .. }: &Printed| {
@@ -164,8 +170,7 @@ fn hinted() -> BTreeSet<Printed> {
 fn every_command_that_is_hinted_at_is_understood() {
     let (folder, hinted) = (folder(), hinted());
     assert!(hinted.len() > 50, "the commands in texts are not found any more: {hinted:#?}");
-    let mut wrong = Vec::new();
-    for Printed { command, page } in hinted {
+    are_understood(folder.path(), hinted, |Printed { command, page }| {
         // In a source, what stands in braces is filled in when it is said.
         let is_filled_in =
             |word: &str| word.contains(['<', '…']) || (word.contains('{') && page.ends_with(".rs"));
@@ -176,13 +181,8 @@ fn every_command_that_is_hinted_at_is_understood() {
             word if is_filled_in(word) => "x",
             word => word,
         });
-        let command = words.collect::<Vec<_>>().join(" ");
-        let output = in_bash(folder.path(), "\"$PROGRAM\" \"$@\" --help", &command);
-        if !output.status.success() {
-            wrong.push(format!("{page}: {command}: {}", String::from_utf8_lossy(&output.stderr)));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+        words.collect::<Vec<_>>().join(" ")
+    });
 }
 
 #[test]

@@ -89,25 +89,9 @@ async fn answer(cluster: &Server, request: &[u8]) -> Option<Vec<u8>> {
 /// Whom a Corefile has asked for a name: the first server of the plugin `forward` in the block of the closest zone.
 fn forwarded_to(corefile: &str, name: &str) -> Option<SocketAddr> {
     let corefile = Corefile::parse(corefile).ok()?;
-    let blocks = corefile.blocks.iter();
-    let zones = blocks.flat_map(|block| block.keys.iter().map(move |key| (zone_of(key), block)));
-    let (_, closest) = zones.filter(|(zone, _)| lies_in(name, zone)).max_by_key(|(zone, _)| zone.len())?;
-    let forward = closest.plugins.iter().filter(|plugin| plugin.name == "forward");
+    let server = corefile.closest(name)?;
+    let forward = server.plugins.iter().filter(|plugin| plugin.name == "forward");
     forward.flat_map(|plugin| plugin.tokens.iter().skip(2)).find_map(|to| parse_server(to).ok())
-}
-
-/// The zone in a key, as in `dns://example.org:53`; empty for all names.
-fn zone_of(key: &str) -> String {
-    let key = key.rsplit_once("://").map_or(key, |(_, rest)| rest);
-    let zone = key.rsplit_once(':').map_or(key, |(zone, _)| zone);
-    zone.trim_end_matches('.').to_lowercase()
-}
-
-fn lies_in(name: &str, zone: &str) -> bool {
-    match name.strip_suffix(zone) {
-        Some(rest) => zone.is_empty() || rest.is_empty() || rest.ends_with('.'),
-        None => false,
-    }
 }
 
 async fn relay(server: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {

@@ -30,8 +30,7 @@ pub(super) struct Servers {
     pub(super) platform: Server,
     platform_kinds: Vec<Resource>,
     platform_mirror: Mirror,
-    platform_dns: Option<ClusterDns>,
-    platform_brings_dns: bool,
+    platform_dns: GivenDns,
     members: BTreeMap<String, Member>,
     member_kinds: Vec<Resource>,
     /// How many servers were made.
@@ -43,13 +42,36 @@ pub(super) struct Servers {
 struct Member {
     server: Server,
     mirror: Mirror,
-    dns: Option<ClusterDns>,
-    /// Whether its files describe its DNS: how that is made to forward may be what ours does not follow.
-    brings_dns: bool,
+    dns: GivenDns,
     /// Tells it from the one that another cluster of this name had.
     version: u64,
     /// By which it does not answer: its folder is gone, which says nothing of the cluster's objects.
     away: Option<FaultId>,
+}
+
+/// The DNS that we give a cluster.
+struct GivenDns {
+    /// Without sockets there is none: it is not known then whether the cluster forwards the zone, and the service says so.
+    server: Option<ClusterDns>,
+    /// Whether the cluster's files describe its DNS: how that is made to forward may be what ours does not follow.
+    gives_way: bool,
+}
+
+impl GivenDns {
+    fn to(cluster: &Server) -> Self {
+        let server = ClusterDns::start(cluster.clone())
+            .inspect_err(|error| tracing::warn!(%error, "unable to start the DNS of a cluster"));
+        Self { server: server.ok(), gives_way: false }
+    }
+
+    /// Gives way where these objects have the Service of a cluster's DNS.
+    fn give_way_to(&mut self, wanted: &BTreeMap<Key, Wanted>) {
+        self.gives_way = wanted.keys().any(|key| key.kind == "Service" && key.namespace == "kube-system");
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().filter(|_| !self.gives_way).map(|server| server.address)
+    }
 }
 
 impl Member {
@@ -71,8 +93,7 @@ impl Servers {
         let (member_kinds, platform_kinds) = (member_kinds(), platform_kinds());
         let platform = server(PLATFORM, &platform_kinds);
         Self {
-            platform_dns: dns_of(&platform),
-            platform_brings_dns: false,
+            platform_dns: GivenDns::to(&platform),
             platform,
             platform_kinds,
             platform_mirror: Mirror::default(),
@@ -110,8 +131,7 @@ impl Servers {
                 *made += 1;
                 let server = server(&id.name, kinds);
                 Member {
-                    dns: dns_of(&server),
-                    brings_dns: false,
+                    dns: GivenDns::to(&server),
                     server,
                     mirror: Mirror::default(),
                     version: *made,
@@ -121,11 +141,11 @@ impl Servers {
             member.answers(is_there);
             if is_there {
                 let wanted = of_folder(files, &id.name, kinds);
-                member.brings_dns = brings_dns(&wanted);
+                member.dns.give_way_to(&wanted);
                 refused.extend(member.mirror.sync(&member.server, wanted));
             }
         }
-        self.platform_brings_dns = brings_dns(&wanted);
+        self.platform_dns.give_way_to(&wanted);
         self.say_where_dns_is(&mut wanted);
         refused.extend(self.platform_mirror.sync(&self.platform, wanted));
         let with_access =
@@ -147,14 +167,11 @@ impl Servers {
 
     /// Where the DNS that we give a cluster answers, if it has one.
     pub(super) fn dns_of(&self, cluster: &str) -> Option<SocketAddr> {
-        let dns = match self.members.get(cluster) {
-            Some(member) => member.dns.as_ref().filter(|_| !member.brings_dns),
-            None => {
-                let is_asked = cluster == PLATFORM && !self.platform_brings_dns;
-                self.platform_dns.as_ref().filter(|_| is_asked)
-            }
-        };
-        dns.map(|dns| dns.address)
+        if cluster == PLATFORM {
+            self.platform_dns.address()
+        } else {
+            self.members.get(cluster)?.dns.address()
+        }
     }
 
     /// Annotates the clusters, as operators do; what a file says of it holds.
@@ -188,18 +205,6 @@ impl Servers {
         };
         clusters.iter().map(id).collect()
     }
-}
-
-/// Whether a folder has the Service of a cluster's DNS.
-fn brings_dns(wanted: &BTreeMap<Key, Wanted>) -> bool {
-    wanted.keys().any(|key| key.kind == "Service" && key.namespace == "kube-system")
-}
-
-/// Without sockets, it is not known whether the clusters forward the zone, and the service says so.
-fn dns_of(cluster: &Server) -> Option<ClusterDns> {
-    ClusterDns::start(cluster.clone())
-        .inspect_err(|error| tracing::warn!(%error, "unable to start the DNS of a cluster"))
-        .ok()
 }
 
 fn server(name: &str, kinds: &[Resource]) -> Server {

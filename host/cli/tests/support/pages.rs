@@ -47,6 +47,11 @@ pub(crate) fn in_blocks_of_code(programs: &[&str]) -> BTreeSet<Printed> {
     all
 }
 
+/// What stands between two backticks; blocks of code begin and end with three.
+pub(crate) fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 /// Whether a line begins with one of the words.
 pub(crate) fn begins_with(line: &str, programs: &[&str]) -> bool {
     programs.iter().any(|program| line.strip_prefix(program).is_some_and(|rest| rest.starts_with(' ')))

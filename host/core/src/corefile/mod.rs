@@ -12,6 +12,7 @@
 //! running with its old configuration when a new one is broken, and stops at the next restart.
 
 mod address;
+mod closest;
 mod edit;
 mod environment;
 mod error;

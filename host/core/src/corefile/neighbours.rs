@@ -163,11 +163,11 @@ fn check_cluster_zones(
     Ok(())
 }
 
-fn normalised(name: &str) -> String {
+pub(super) fn normalised(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-fn is_within(name: &str, zone: &str) -> bool {
+pub(super) fn is_within(name: &str, zone: &str) -> bool {
     name == zone || below(name, zone).is_some()
 }
 
