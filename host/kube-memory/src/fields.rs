@@ -142,6 +142,24 @@ pub(crate) fn to_fields_v1(set: &FieldSet) -> Value {
     Value::Object(root)
 }
 
+/// What [`to_fields_v1`] has written.
+pub(crate) fn from_fields_v1(tree: &Value) -> FieldSet {
+    fn read(tree: &Value, path: &mut FieldPath, found: &mut FieldSet) {
+        for (element, inner) in tree.as_object().into_iter().flatten() {
+            path.push(element.clone());
+            if inner.as_object().is_none_or(Map::is_empty) {
+                found.insert(path.clone());
+            } else {
+                read(inner, path, found);
+            }
+            path.pop();
+        }
+    }
+    let mut found = FieldSet::new();
+    read(tree, &mut Vec::new(), &mut found);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -187,6 +205,12 @@ mod tests {
             changed,
             json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "one", "uid": "u" } })
         );
+    }
+
+    #[test]
+    fn a_set_is_read_as_it_was_written() {
+        let set = leaves(&object());
+        assert_eq!(from_fields_v1(&to_fields_v1(&set)), set);
     }
 
     #[test]

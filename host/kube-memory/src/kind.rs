@@ -1,11 +1,9 @@
 //! The objects of one kind and their history.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::ops::Bound;
 
-use serde_json::{Value, json};
-
-use crate::managers::Manager;
+use crate::kept::{Kept, Stored};
 use crate::refusal::Refusal;
 use crate::resource::{Resource, Validator};
 
@@ -17,25 +15,19 @@ pub(crate) struct Kind {
     pub(crate) validator: Option<Validator>,
     /// Another one each time that a kind is registered: what watched it before does not see it again.
     pub(crate) registration: u64,
-    objects: BTreeMap<Key, Stored>,
+    objects: BTreeMap<Key, Kept>,
     history: VecDeque<Change>,
     /// What happened up to this revision may be forgotten.
     floor: u64,
-}
-
-#[derive(Clone)]
-pub(crate) struct Stored {
-    pub(crate) object: Arc<Value>,
-    pub(crate) managers: Vec<Manager>,
 }
 
 /// An object became another.
 #[derive(Clone)]
 pub(crate) struct Change {
     pub(crate) revision: u64,
-    key: Key,
-    pub(crate) before: Option<Arc<Value>>,
-    pub(crate) after: Option<Arc<Value>>,
+    pub(crate) key: Key,
+    pub(crate) before: Option<Kept>,
+    pub(crate) after: Option<Kept>,
 }
 
 impl Kind {
@@ -48,28 +40,30 @@ impl Kind {
         Self { resource, validator, registration, objects: BTreeMap::new(), history: VecDeque::new(), floor }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<&Stored> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Kept> {
         self.objects.get(key)
     }
 
-    pub(crate) fn found(&self, key: &Key) -> Result<&Stored, Refusal> {
-        self.get(key).ok_or_else(|| Refusal::not_found(&self.resource, &key.1))
+    pub(crate) fn found(&self, key: &Key) -> Result<Stored, Refusal> {
+        let found = self.get(key).ok_or_else(|| Refusal::not_found(&self.resource, &key.1))?;
+        Ok(found.stored())
     }
 
-    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
-        self.objects.iter().map(|(key, stored)| (key, &stored.object))
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Kept)> {
+        self.objects.iter()
     }
 
-    /// All objects as they were at a revision.
-    pub(crate) fn at(&self, revision: u64) -> Result<BTreeMap<Key, Arc<Value>>, Refusal> {
+    /// The objects behind a key as they were at a revision.
+    pub(crate) fn at(&self, revision: u64, after: Option<&Key>) -> Result<BTreeMap<&Key, &Kept>, Refusal> {
         if revision < self.floor {
             return Err(Refusal::expired(revision, self.floor));
         }
-        let mut objects: BTreeMap<Key, Arc<Value>> =
-            self.objects().map(|(key, object)| (key.clone(), object.clone())).collect();
-        for change in self.history.iter().rev().take_while(|change| change.revision > revision) {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let mut objects: BTreeMap<&Key, &Kept> = self.objects.range::<Key, _>(behind).collect();
+        let newer = self.history.iter().rev().take_while(|change| change.revision > revision);
+        for change in newer.filter(|change| after.is_none_or(|after| change.key > *after)) {
             match &change.before {
-                Some(before) => objects.insert(change.key.clone(), before.clone()),
+                Some(before) => objects.insert(&change.key, before),
                 None => objects.remove(&change.key),
             };
         }
@@ -85,25 +79,13 @@ impl Kind {
         Ok(self.history.range(start..))
     }
 
-    /// Sets or removes an object; an object gets the revision as its version.
-    pub(crate) fn commit(
-        &mut self,
-        revision: u64,
-        key: Key,
-        after: Option<(Value, Vec<Manager>)>,
-        limit: usize,
-    ) {
-        let after = after.map(|(mut object, managers)| {
-            object["metadata"]["resourceVersion"] = json!(revision.to_string());
-            Stored { object: Arc::new(object), managers }
-        });
-        let object = after.as_ref().map(|stored| stored.object.clone());
-        let before = match after {
-            Some(stored) => self.objects.insert(key.clone(), stored),
+    /// Sets or removes an object.
+    pub(crate) fn commit(&mut self, revision: u64, key: Key, after: Option<Kept>, limit: usize) {
+        let before = match &after {
+            Some(object) => self.objects.insert(key.clone(), object.clone()),
             None => self.objects.remove(&key),
         };
-        let before = before.map(|stored| stored.object);
-        self.history.push_back(Change { revision, key, before, after: object });
+        self.history.push_back(Change { revision, key, before, after });
         while self.history.len() > limit {
             self.floor = self.history.pop_front().map_or(self.floor, |change| change.revision);
         }

@@ -45,6 +45,7 @@ pub mod battery;
 mod discovery;
 mod faults;
 mod fields;
+mod kept;
 mod kind;
 mod list;
 mod managers;

@@ -19,23 +19,25 @@ impl State {
             "" => (exactly.unwrap_or(self.revision), None),
             token => token_of(token).map(|(revision, after)| (revision.min(self.revision), Some(after)))?,
         };
-        let objects = kind.at(revision)?;
-        let mut in_scope = objects.iter().filter(|(key, _)| {
-            at.namespace.as_ref().is_none_or(|namespace| key.0 == *namespace)
-                && after.as_ref().is_none_or(|after| *key > after)
-        });
+        let objects = kind.at(revision, after.as_ref())?;
+        let mut in_scope = objects
+            .into_iter()
+            .filter(|(key, _)| at.namespace.as_ref().is_none_or(|namespace| key.0 == *namespace));
         let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-        let page: Vec<_> =
-            in_scope.by_ref().filter(|(_, object)| query.selector.matches(object)).take(limit).collect();
+        let page: Vec<_> = in_scope
+            .by_ref()
+            .filter(|(key, object)| query.selector.matches(key, object))
+            .take(limit)
+            .collect();
         // As a real server: whether a selector fits what is left is found out by asking for it.
         let rest = in_scope.count();
         let items: Vec<Value> = page
             .iter()
             .map(|(_, object)| {
+                let mut item = object.object();
                 if call.partial {
-                    return partial(object);
+                    return partial(&item);
                 }
-                let mut item = (***object).clone();
                 // Lists of built-in kinds say the kind once for all.
                 if !kind.resource.custom
                     && let Some(item) = item.as_object_mut()

@@ -31,6 +31,20 @@ impl Manager {
         if *applies { shown } else { format!("{shown} using {} at {}", self.api_version, self.time) }
     }
 
+    fn from_value(entry: &Value) -> Self {
+        let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+        Self {
+            writer: Writer {
+                name: text("manager"),
+                applies: entry["operation"] == "Apply",
+                subresource: entry["subresource"].as_str().map(str::to_owned),
+            },
+            api_version: text("apiVersion"),
+            time: text("time"),
+            fields: fields::from_fields_v1(&entry["fieldsV1"]),
+        }
+    }
+
     fn to_value(&self) -> Value {
         let Self { writer, api_version, time, fields } = self;
         let mut entry = json!({
@@ -46,6 +60,12 @@ impl Manager {
         }
         entry
     }
+}
+
+/// The entries of an object.
+pub(crate) fn of(object: &Value) -> Vec<Manager> {
+    let entries = object["metadata"]["managedFields"].as_array();
+    entries.into_iter().flatten().map(Manager::from_value).collect()
 }
 
 pub(crate) fn to_managed_fields(managers: &[Manager]) -> Value {

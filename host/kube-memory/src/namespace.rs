@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::kind::Stored;
+use crate::kept::{Kept, Stored};
 use crate::metadata;
 use crate::path::Place;
 use crate::refusal::Refusal;
@@ -16,7 +16,7 @@ impl State {
         let Some(namespace) = kind.get(&place(name).key()) else {
             return Err(Refusal::new(404, "NotFound", format!("namespaces \"{name}\" not found")));
         };
-        if metadata::is_deleted(&namespace.object) {
+        if metadata::is_deleted(&namespace.object()) {
             let why =
                 format!("unable to create new content in namespace {name} because it is being terminated");
             return Err(Refusal::new(403, "Forbidden", format!("{what} is forbidden: {why}")));
@@ -27,10 +27,10 @@ impl State {
     /// Deletes all that is in a namespace. One whose objects wait for finalizers waits with them.
     pub(crate) fn delete_namespace(&mut self, at: &Place, old: Stored, now: Timestamp) -> Value {
         let name = at.name.clone().unwrap_or_default();
-        let mut object = (*old.object).clone();
+        let mut object = old.object;
         object["metadata"]["deletionTimestamp"] = json!(metadata::time(now));
         object["status"] = json!({ "phase": "Terminating" });
-        let terminating = self.keep(at, at.key(), object, old.managers);
+        let terminating = self.keep(at, at.key(), object, &old.managers);
         for inside in self.places_in(&name) {
             // It is there, and nothing is asked of it: nothing can be refused.
             let _ = self.delete(&inside, &[], now);
@@ -42,8 +42,9 @@ impl State {
     /// Lets go of a namespace that waits for nothing any more.
     pub(crate) fn release_namespace(&mut self, name: &str) {
         let at = place(name);
-        let waits = self.kind(&at).ok().and_then(|kind| kind.get(&at.key())).is_some_and(|namespace| {
-            metadata::is_deleted(&namespace.object) && metadata::finalizers(&namespace.object).is_empty()
+        let namespace = self.kind(&at).ok().and_then(|kind| kind.get(&at.key()));
+        let waits = namespace.map(Kept::object).is_some_and(|namespace| {
+            metadata::is_deleted(&namespace) && metadata::finalizers(&namespace).is_empty()
         });
         if waits && self.places_in(name).is_empty() {
             self.drop_object(&at);
@@ -52,11 +53,10 @@ impl State {
 
     fn places_in(&self, name: &str) -> Vec<Place> {
         let namespaced = self.kinds.values().filter(|kind| kind.resource.namespaced);
-        let objects =
-            namespaced.flat_map(|kind| kind.objects().map(move |(key, object)| (kind, key, object)));
-        objects
-            .filter(|(_, key, _)| key.0 == name)
-            .map(|(kind, _, object)| Place::of(&kind.resource, object))
+        let inside = namespaced.flat_map(|kind| kind.objects().map(move |(key, _)| (&kind.resource, key)));
+        inside
+            .filter(|(_, (namespace, _))| namespace == name)
+            .map(|(resource, (namespace, name))| Place::named(resource, namespace, name))
             .collect()
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::kept::Kept;
+use crate::kind::Key;
 use crate::refusal::Refusal;
 
 /// Which objects of a kind a list or watch is about.
@@ -40,17 +42,19 @@ impl Selector {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
-    pub(crate) fn matches(&self, object: &Value) -> bool {
-        let metadata = &object["metadata"];
-        let labels = &metadata["labels"];
+    pub(crate) fn matches(&self, (namespace, name): &Key, object: &Kept) -> bool {
+        let fields_match = self.fields.iter().all(|(field, equal, wanted)| {
+            let value = match field {
+                Field::Name => name,
+                Field::Namespace => namespace,
+            };
+            (value == wanted) == *equal
+        });
+        fields_match && (self.labels.is_empty() || self.labels_match(&object.object()["metadata"]["labels"]))
+    }
+
+    fn labels_match(&self, labels: &Value) -> bool {
         self.labels.iter().all(|requirement| requirement.matches(labels))
-            && self.fields.iter().all(|(field, equal, wanted)| {
-                let key = match field {
-                    Field::Name => "name",
-                    Field::Namespace => "namespace",
-                };
-                (metadata[key].as_str().unwrap_or_default() == wanted) == *equal
-            })
     }
 }
 
@@ -128,10 +132,9 @@ mod tests {
     use super::*;
 
     fn matches(labels: &str, fields: &str) -> bool {
-        let object = json!({ "metadata": {
-            "name": "one", "namespace": "shop", "labels": { "app": "web", "example.com/tier": "front" },
-        }});
-        Selector::parse(labels, fields).unwrap().matches(&object)
+        let object = json!({ "metadata": { "labels": { "app": "web", "example.com/tier": "front" } } });
+        let key = ("shop".to_owned(), "one".to_owned());
+        Selector::parse(labels, fields).unwrap().matches(&key, &Kept::new(&object))
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Server {
         let (at, _) = self.place_of(api_version, kind, &named).ok()?;
         let state = self.state();
         let found = state.kind(&at).ok()?.get(&at.key())?;
-        Some((*found.object).clone())
+        Some(found.object())
     }
 
     /// All objects of a kind, in the order of namespace and name; none if it is not served.
@@ -164,7 +164,7 @@ impl Server {
     pub fn list(&self, api_version: &str, kind: &str) -> Vec<Value> {
         let state = self.state();
         let Some(kind) = state.kind_of(api_version, kind) else { return Vec::new() };
-        kind.objects().map(|(_, object)| (**object).clone()).collect()
+        kind.objects().map(|(_, object)| object.object()).collect()
     }
 
     /// What listens on a port of a pod, for port-forwards; from now on another one, or nothing.

@@ -183,7 +183,7 @@ impl State {
     }
 
     fn get(&self, at: &Place) -> Result<Value, Refusal> {
-        Ok((*self.kind(at)?.found(&at.key())?.object).clone())
+        Ok(self.kind(at)?.found(&at.key())?.object)
     }
 
     pub(crate) fn namespace_exists(&self, name: &str) -> bool {
@@ -199,13 +199,17 @@ impl Place {
 
     /// The place of an object of a kind.
     pub(crate) fn of(resource: &Resource, object: &Value) -> Self {
-        let text = |field| Some(metadata::text(object, field).to_owned()).filter(|text| !text.is_empty());
+        Self::named(resource, metadata::text(object, "namespace"), metadata::text(object, "name"))
+    }
+
+    pub(crate) fn named(resource: &Resource, namespace: &str, name: &str) -> Self {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             group: resource.group.clone(),
             version: resource.version.clone(),
             plural: resource.plural.clone(),
-            namespace: text("namespace").filter(|_| resource.namespaced),
-            name: text("name"),
+            namespace: text(namespace).filter(|_| resource.namespaced),
+            name: text(name),
             subresource: None,
         }
     }

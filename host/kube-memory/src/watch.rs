@@ -3,11 +3,10 @@
 //! A watch has no queue of its own. One that reads too slowly finds its place in the history gone,
 //! and ends with 410 as a new one from there would.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::kind::Kind;
+use crate::kept::Kept;
+use crate::kind::{Key, Kind};
 use crate::path::Place;
 use crate::refusal::Refusal;
 use crate::selector::Selector;
@@ -27,7 +26,7 @@ pub(crate) struct Watch {
     selector: Selector,
     partial: bool,
     /// What was there when it began; told first.
-    initial: Vec<Arc<Value>>,
+    initial: Vec<Kept>,
     /// The end of what was there is to be told.
     end_of_initial: bool,
     bookmarks: bool,
@@ -66,9 +65,9 @@ impl State {
         };
         if asked == 0 || query.initial {
             watch.revision = self.revision;
-            let there = kind.objects().map(|(_, object)| object).filter(|object| watch.matches(object));
+            let there = kind.objects().filter(|(key, object)| watch.matches(key, object));
             // The last comes first, for it is taken from the end.
-            watch.initial = there.cloned().collect();
+            watch.initial = there.map(|(_, object)| object.clone()).collect();
             watch.initial.reverse();
         }
         Ok(watch)
@@ -83,7 +82,7 @@ impl State {
         let mut lines = String::new();
         for _ in 0..AT_ONCE {
             let Some(object) = watch.initial.pop() else { break };
-            watch.write(&mut lines, "ADDED", (*object).clone());
+            watch.write(&mut lines, "ADDED", &object);
         }
         if !watch.initial.is_empty() {
             return Read { lines, ended: false };
@@ -94,25 +93,23 @@ impl State {
         }
         match kind.since(watch.revision) {
             Err(refusal) => {
-                line(&mut lines, "ERROR", &refusal.to_status());
+                line(&mut lines, "ERROR", &refusal.to_status().to_string());
                 Read { lines, ended: true }
             }
             Ok(changes) => {
                 for change in changes.take(AT_ONCE) {
                     watch.revision = change.revision;
-                    let matching = |object: &Option<Arc<Value>>| {
-                        object
-                            .as_ref()
-                            .filter(|object| watch.matches(object))
-                            .map(|object| (**object).clone())
+                    let matching = |object: Option<&'_ Kept>| {
+                        object.filter(|object| watch.matches(&change.key, object)).cloned()
                     };
-                    match (matching(&change.before), matching(&change.after)) {
+                    match (matching(change.before.as_ref()), matching(change.after.as_ref())) {
                         (None, None) => {}
-                        (None, Some(after)) => watch.write(&mut lines, "ADDED", after),
-                        (Some(_), Some(after)) => watch.write(&mut lines, "MODIFIED", after),
-                        (Some(mut before), None) => {
+                        (None, Some(after)) => watch.write(&mut lines, "ADDED", &after),
+                        (Some(_), Some(after)) => watch.write(&mut lines, "MODIFIED", &after),
+                        (Some(before), None) => {
+                            let mut before = before.object();
                             before["metadata"]["resourceVersion"] = json!(change.revision.to_string());
-                            watch.write(&mut lines, "DELETED", before);
+                            watch.write(&mut lines, "DELETED", &Kept::new(&before));
                         }
                     }
                 }
@@ -129,14 +126,16 @@ impl State {
 }
 
 impl Watch {
-    fn matches(&self, object: &Value) -> bool {
-        let namespace = object["metadata"]["namespace"].as_str();
-        self.namespace.as_ref().is_none_or(|wanted| namespace == Some(wanted))
-            && self.selector.matches(object)
+    fn matches(&self, key: &Key, object: &Kept) -> bool {
+        self.namespace.as_ref().is_none_or(|wanted| key.0 == *wanted) && self.selector.matches(key, object)
     }
 
-    fn write(&self, lines: &mut String, event: &str, object: Value) {
-        line(lines, event, &if self.partial { partial(&object) } else { object });
+    fn write(&self, lines: &mut String, event: &str, object: &Kept) {
+        if self.partial {
+            line(lines, event, &partial(&object.object()).to_string());
+        } else {
+            line(lines, event, object.text());
+        }
     }
 
     fn bookmark(&self, kind: &Kind, annotations: Option<Value>) -> String {
@@ -148,12 +147,12 @@ impl Watch {
             object["metadata"]["annotations"] = annotations;
         }
         let mut text = String::new();
-        line(&mut text, "BOOKMARK", &object);
+        line(&mut text, "BOOKMARK", &object.to_string());
         text
     }
 }
 
 /// `type` stands first: who reads it knows what the object is before it comes.
-fn line(lines: &mut String, event: &str, object: &Value) {
+fn line(lines: &mut String, event: &str, object: &str) {
     lines.push_str(&format!("{{\"type\":\"{event}\",\"object\":{object}}}\n"));
 }

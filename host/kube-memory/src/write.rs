@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::fields::FieldSet;
-use crate::kind::{Key, Kind, Stored};
+use crate::kept::{Kept, Stored};
+use crate::kind::{Key, Kind};
 use crate::managers::{self, Manager, Writer};
 use crate::metadata;
 use crate::patch;
@@ -83,7 +84,7 @@ impl State {
         validate(kind, &object)?;
         self.made += 1;
         let managers = managers(&object);
-        Ok(self.keep(&at, key, object, managers))
+        Ok(self.keep(&at, key, object, &managers))
     }
 
     pub(crate) fn update(
@@ -98,7 +99,7 @@ impl State {
         let mut object = metadata::decode(body)?;
         metadata::tidy(&mut object);
         metadata::place(&resource, at, &mut object)?;
-        let old = kind.found(&at.key())?.clone();
+        let old = kind.found(&at.key())?;
         let candidate = Candidate {
             object,
             status: at.subresource.is_some(),
@@ -112,7 +113,7 @@ impl State {
         let new = settle(kind, &old, candidate)?;
         let managers =
             managers::after_update(&old.managers, &old.object, &new, entry(&resource, call, false, at, now));
-        Ok(self.replace(at, &old, new, managers))
+        Ok(self.replace(at, &old, new, &managers))
     }
 
     /// Gives the status code as well: applying may create.
@@ -134,15 +135,15 @@ impl State {
         let patch = metadata::decode(body)?;
         let kind = self.kind(at)?;
         let resource = kind.resource.clone();
-        let old = kind.found(&at.key())?.clone();
-        let mut object = (*old.object).clone();
+        let old = kind.found(&at.key())?;
+        let mut object = old.object.clone();
         patch::merge(&mut object, &patch);
         metadata::tidy(&mut object);
         metadata::place(&resource, at, &mut object)?;
         let new = settle(kind, &old, Candidate::patched(object, at))?;
         let managers =
             managers::after_update(&old.managers, &old.object, &new, entry(&resource, call, false, at, now));
-        Ok(self.replace(at, &old, new, managers))
+        Ok(self.replace(at, &old, new, &managers))
     }
 
     fn apply(
@@ -177,7 +178,7 @@ impl State {
         let status = at.subresource.is_some();
         let owned = metadata::restrict(&resource, status, &Value::Null, configuration.clone());
         let entry = entry(&resource, call, true, at, now);
-        let Some(old) = kind.get(&at.key()).cloned() else {
+        let Some(old) = kind.get(&at.key()).map(Kept::stored) else {
             let uid = metadata::text(&configuration, "uid");
             if status {
                 return Err(Refusal::not_found(&resource, name));
@@ -200,14 +201,14 @@ impl State {
         }
         metadata::tidy(&mut object);
         let new = settle(kind, &old, Candidate::patched(object, at))?;
-        Ok((200, self.replace(at, &old, new, managers)))
+        Ok((200, self.replace(at, &old, new, &managers)))
     }
 
     pub(crate) fn delete(&mut self, at: &Place, body: &[u8], now: Timestamp) -> Result<Value, Refusal> {
         let options = if body.is_empty() { json!({}) } else { metadata::decode(body)? };
         let kind = self.kind(at)?;
         let resource = kind.resource.clone();
-        let old = kind.found(&at.key())?.clone();
+        let old = kind.found(&at.key())?;
         let name = at.name.as_deref().unwrap_or_default();
         for (field, shown) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
             let there = metadata::text(&old.object, field);
@@ -223,7 +224,7 @@ impl State {
             }
         }
         if metadata::is_deleted(&old.object) {
-            return Ok((*old.object).clone());
+            return Ok(old.object);
         }
         if resource.is_namespace() {
             return Ok(self.delete_namespace(at, old, now));
@@ -238,17 +239,17 @@ impl State {
                 },
             }));
         }
-        let mut object = (*old.object).clone();
+        let mut object = old.object;
         object["metadata"]["deletionTimestamp"] = json!(metadata::time(now));
         object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
         if let Some(generation) = object["metadata"]["generation"].as_u64() {
             object["metadata"]["generation"] = json!(generation + 1);
         }
-        Ok(self.keep(at, at.key(), object, old.managers))
+        Ok(self.keep(at, at.key(), object, &old.managers))
     }
 
     /// Keeps what has changed; an object that waits for its last finalizer goes with it.
-    pub(crate) fn replace(&mut self, at: &Place, old: &Stored, new: Value, managers: Vec<Manager>) -> Value {
+    pub(crate) fn replace(&mut self, at: &Place, old: &Stored, new: Value, managers: &[Manager]) -> Value {
         if metadata::is_deleted(&new) && metadata::finalizers(&new).is_empty() {
             match &at.name {
                 // A namespace waits for what is in it, too.
@@ -260,20 +261,17 @@ impl State {
             }
             return new;
         }
-        if *old.object == new && managers::same(&old.managers, &managers) {
+        if old.object == new && managers::same(&old.managers, managers) {
             return new;
         }
         self.keep(at, at.key(), new, managers)
     }
 
-    pub(crate) fn keep(&mut self, at: &Place, key: Key, mut object: Value, managers: Vec<Manager>) -> Value {
-        object["metadata"]["managedFields"] = managers::to_managed_fields(&managers);
-        self.commit(at, key.clone(), Some((object, managers)));
-        self.kind(at)
-            .ok()
-            .and_then(|kind| kind.get(&key))
-            .map(|kept| (*kept.object).clone())
-            .unwrap_or_default()
+    pub(crate) fn keep(&mut self, at: &Place, key: Key, mut object: Value, managers: &[Manager]) -> Value {
+        object["metadata"]["managedFields"] = managers::to_managed_fields(managers);
+        object["metadata"]["resourceVersion"] = json!((self.revision + 1).to_string());
+        self.commit(at, key, Some(Kept::new(&object)));
+        object
     }
 
     /// Removes an object, whatever finalizers it has.
@@ -284,7 +282,7 @@ impl State {
         }
     }
 
-    fn commit(&mut self, at: &Place, key: Key, after: Option<(Value, Vec<Manager>)>) {
+    fn commit(&mut self, at: &Place, key: Key, after: Option<Kept>) {
         if let Some(kind) = self.kinds.get_mut(&(at.group.clone(), at.plural.clone())) {
             self.revision += 1;
             kind.commit(self.revision, key, after, self.history);
@@ -375,7 +373,7 @@ impl State {
         managers: impl FnOnce(&[Manager], &Value, &Value) -> Vec<Manager>,
     ) -> Result<Value, Refusal> {
         let kind = self.kind(at)?;
-        let Some(old) = kind.get(&at.key()).cloned() else {
+        let Some(old) = kind.get(&at.key()).map(Kept::stored) else {
             return self.insert(resource, object, now, |object| managers(&[], &json!({}), object));
         };
         let mut new = object;
@@ -384,6 +382,6 @@ impl State {
         metadata::count_generation(resource, &old.object, &mut new);
         validate(kind, &new)?;
         let managers = managers(&old.managers, &old.object, &new);
-        Ok(self.replace(at, &old, new, managers))
+        Ok(self.replace(at, &old, new, &managers))
     }
 }
