@@ -23,7 +23,7 @@ fn an_object_as_it_stands_is_read_as_the_same_type_as_its_text() {
     files.update(scan(Path::new(EXAMPLE)).unwrap());
     assert!(files.raw().count() >= files.objects().len() && files.objects().len() > 3);
     for ((_, id), placed) in files.objects() {
-        let value = placed.manifest.raw.value.clone();
+        let value = placed.manifest.raw.object();
         let read = match id.kind {
             Kind::Cluster => Object::Cluster(serde_json::from_value(value).unwrap()),
             Kind::DnsPolicy => Object::Policy(serde_json::from_value(value).unwrap()),

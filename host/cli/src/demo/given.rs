@@ -40,7 +40,7 @@ impl Given {
             return Err(hinted(problem.at(&file.display().to_string()), hint));
         }
         let policy = parsed.objects.into_iter().find_map(|(_, manifest)| match manifest.object {
-            Object::Policy(_) => Some(manifest.raw.value.clone()),
+            Object::Policy(_) => Some(manifest.raw.object()),
             _ => None,
         });
         let policy = policy.ok_or_else(|| hinted(format!("{} holds no DNSPolicy", file.display()), hint))?;

@@ -1,6 +1,7 @@
 //! Mirror: keeps an API server in memory as the files of one folder say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use openmcp_dns_core::kinds::{self, Role};
 use openmcp_dns_kube_memory::{Refusal, Server};
@@ -54,18 +55,54 @@ impl Key {
 }
 
 /// An object as it shall be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// All that the file says, with the version that the server serves.
-    pub(super) object: Value,
+    /// The version that the server serves, whatever version the file is written in: what is read of it is the same
+    /// in all of them.
+    api_version: String,
+    /// All that the file says, as JSON; shared with what is known of the file.
+    text: Arc<str>,
     /// The file that says it, below the landscape's folder, and the line; empty where the demo itself says it.
     pub(super) file: String,
     pub(super) line: Option<usize>,
 }
 
 impl Wanted {
-    fn api_version(&self) -> &str {
-        self.object["apiVersion"].as_str().unwrap_or_default()
+    pub(super) fn of_file(api_version: String, text: &Arc<str>, file: &str, line: usize) -> Self {
+        Self { api_version, text: Arc::clone(text), file: file.to_owned(), line: Some(line) }
+    }
+
+    /// What the demo itself says.
+    pub(super) fn ours(object: &Value) -> Self {
+        let api_version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+        Self { api_version, text: object.to_string().into(), file: String::new(), line: None }
+    }
+
+    /// As the server shall hold it.
+    pub(super) fn object(&self, key: &Key) -> Value {
+        // It was written from a tree.
+        let mut object: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        object["apiVersion"] = json!(self.api_version);
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.insert("namespace".to_owned(), json!(key.namespace));
+            if key.namespace.is_empty() {
+                metadata.remove("namespace");
+            }
+            // Those who would take them away again are not here. The service sets its own.
+            metadata.remove("finalizers");
+        }
+        object
+    }
+
+    /// Says something else than the file.
+    pub(super) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
+        let mut object = self.object(key);
+        change(&mut object);
+        self.text = object.to_string().into();
+    }
+
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        self.api_version == other.api_version && self.text == other.text
     }
 }
 
@@ -91,17 +128,18 @@ impl Mirror {
             self.written.keys().rev().filter(|key| !wanted.contains_key(*key)).cloned().collect();
         for (key, wanted) in wanted {
             let before = self.written.get(&key);
-            if before.is_some_and(|before| before.object == wanted.object) {
+            if before.is_some_and(|before| before.says_the_same_as(&wanted)) {
                 continue;
             }
-            let now = server.get(wanted.api_version(), &key.kind, &key.namespace, &key.name);
+            let now = server.get(&wanted.api_version, &key.kind, &key.namespace, &key.name);
             let is_leaving = now.as_ref().is_some_and(|now| !now["metadata"]["deletionTimestamp"].is_null());
             if is_leaving || (now.is_none() && key.kind == CLUSTER_DNS) {
                 self.is_waiting = true;
                 continue;
             }
-            let before = before.map(|before| &before.object);
-            match server.put(merge(now.unwrap_or_else(|| json!({})), before, &wanted.object)) {
+            let before = before.map(|before| before.object(&key));
+            let now = now.unwrap_or_else(|| json!({}));
+            match server.put(merge(now, before.as_ref(), &wanted.object(&key))) {
                 Ok(_) => drop(self.written.insert(key, wanted)),
                 Err(refusal) => refused.push((key, wanted, refusal)),
             }
@@ -120,17 +158,18 @@ impl Mirror {
 fn take_away(server: &Server, key: &Key, before: &Wanted) {
     let Key { rank: _, kind, namespace, name } = key;
     if !matches!(kind.as_str(), CLUSTER_DNS | "Namespace") {
-        server.remove(before.api_version(), kind, namespace, name, false);
+        server.remove(&before.api_version, kind, namespace, name, false);
         return;
     }
-    let Some(now) = server.get(before.api_version(), kind, namespace, name) else { return };
+    let Some(now) = server.get(&before.api_version, kind, namespace, name) else { return };
+    let before = before.object(key);
     let bare = json!({
-        "apiVersion": before.object["apiVersion"],
+        "apiVersion": before["apiVersion"],
         "kind": kind,
-        "metadata": { "name": name, "namespace": before.object["metadata"]["namespace"] },
+        "metadata": { "name": name, "namespace": before["metadata"]["namespace"] },
     });
     // It was taken before with more in it.
-    let _ = server.put(merge(now, Some(&before.object), &bare));
+    let _ = server.put(merge(now, Some(&before), &bare));
 }
 
 #[cfg(test)]
@@ -141,7 +180,7 @@ mod tests {
         let one = |object: &Value| {
             let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default();
             let key = Key::new(text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-            (key, Wanted { object: object.clone(), file: String::new(), line: None })
+            (key, Wanted::ours(object))
         };
         objects.iter().map(one).collect()
     }

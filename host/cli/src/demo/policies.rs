@@ -30,14 +30,14 @@ pub(super) fn policies(
             let name = policy.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(DEFAULT_POLICY);
             let mut object = policy.clone();
             object["apiVersion"] = json!(DNSPolicy::api_version(&()));
-            BTreeMap::from([ours(name, object)])
+            BTreeMap::from([ours(name, &object)])
         }
         Given::Nothing | Given::Module(_) => in_folder,
     };
     if policies.is_empty() {
         policies.extend([ours(
             DEFAULT_POLICY,
-            json!({
+            &json!({
                 "apiVersion": DNSPolicy::api_version(&()),
                 "kind": DNS_POLICY,
                 "metadata": { "name": DEFAULT_POLICY },
@@ -45,31 +45,34 @@ pub(super) fn policies(
             }),
         )]);
     }
-    for Wanted { object, .. } in policies.values_mut() {
-        let spec = &mut object["spec"];
-        if let Given::Module(path) = given {
-            spec["module"] = json!({ "file": { "path": path } });
-            spec["mode"] = json!("Enforce");
-        } else if let Some(module) = spec.get_mut("module") {
-            modules.pin(module, landscape);
-        }
-        for guard in spec.get_mut("guards").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(module) = guard.get_mut("module") {
+    for (key, policy) in &mut policies {
+        policy.change(key, |object| {
+            let spec = &mut object["spec"];
+            if let Given::Module(path) = given {
+                spec["module"] = json!({ "file": { "path": path } });
+                spec["mode"] = json!("Enforce");
+            } else if let Some(module) = spec.get_mut("module") {
                 modules.pin(module, landscape);
             }
-        }
+            for guard in spec.get_mut("guards").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(module) = guard.get_mut("module") {
+                    modules.pin(module, landscape);
+                }
+            }
+        });
     }
     policies
 }
 
-fn ours(name: &str, object: Value) -> (Key, Wanted) {
-    (Key::new(DNS_POLICY, "", name), Wanted { object, file: String::new(), line: None })
+fn ours(name: &str, object: &Value) -> (Key, Wanted) {
+    (Key::new(DNS_POLICY, "", name), Wanted::ours(object))
 }
 
 /// The zones of policies.
-pub(super) fn zones<'p>(policies: impl Iterator<Item = &'p Wanted>) -> BTreeSet<HostName> {
-    let base_domain = |policy: &Wanted| policy.object["spec"]["baseDomain"].as_str()?.parse().ok();
-    policies.filter_map(base_domain).collect()
+pub(super) fn zones(policies: &BTreeMap<Key, Wanted>) -> BTreeSet<HostName> {
+    let base_domain =
+        |(key, policy): (&Key, &Wanted)| policy.object(key)["spec"]["baseDomain"].as_str()?.parse().ok();
+    policies.iter().filter_map(base_domain).collect()
 }
 
 /// Policy modules in files: what they hold.
@@ -138,14 +141,12 @@ mod tests {
 
     fn policy(spec: Value) -> BTreeMap<Key, Wanted> {
         let object = json!({ "kind": DNS_POLICY, "metadata": { "name": "p" }, "spec": spec });
-        BTreeMap::from([(
-            Key::new(DNS_POLICY, "", "p"),
-            Wanted { object, file: "platform/p.yaml".to_owned(), line: Some(1) },
-        )])
+        BTreeMap::from([ours("p", &object)])
     }
 
-    fn spec(policies: &BTreeMap<Key, Wanted>) -> &Value {
-        &policies.values().next().unwrap().object["spec"]
+    fn spec(policies: &BTreeMap<Key, Wanted>) -> Value {
+        let (key, policy) = policies.first_key_value().unwrap();
+        policy.object(key)["spec"].clone()
     }
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
         let all =
             |in_folder, given: &Given| policies(in_folder, given, Path::new("/l"), &mut ModuleFiles::new(1));
         assert_eq!(
-            *spec(&all(policy(monitored.clone()), &module)),
+            spec(&all(policy(monitored.clone()), &module)),
             json!({
                 "baseDomain": "a.b", "mode": "Enforce", "configuration": { "ttl": 5 },
                 "module": { "file": { "path": "/m.wasm" } }
@@ -197,7 +198,7 @@ mod tests {
         let other = json!({ "metadata": { "name": "q" }, "spec": { "baseDomain": "c.d" } });
         assert_eq!(spec(&all(policy(monitored), &Given::Policy(other)))["baseDomain"], "c.d");
         assert_eq!(
-            *spec(&all(BTreeMap::new(), &Given::Nothing)),
+            spec(&all(BTreeMap::new(), &Given::Nothing)),
             json!({ "baseDomain": DEFAULT_BASE_DOMAIN })
         );
     }

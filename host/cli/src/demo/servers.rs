@@ -176,13 +176,14 @@ impl Servers {
 
     /// Annotates the clusters, as operators do; what a file says of it holds.
     fn say_where_dns_is(&self, wanted: &mut BTreeMap<Key, Wanted>) {
-        for (key, Wanted { object, .. }) in wanted.iter_mut().filter(|(key, _)| key.kind == CLUSTER) {
-            let annotation = &mut object["metadata"]["annotations"][CLUSTER_DNS_ANNOTATION];
-            if annotation.is_null()
-                && let Some(address) = self.dns_of(&key.name)
-            {
-                *annotation = Value::from(address.to_string());
-            }
+        for (key, cluster) in wanted.iter_mut().filter(|(key, _)| key.kind == CLUSTER) {
+            let Some(address) = self.dns_of(&key.name) else { continue };
+            cluster.change(key, |object| {
+                let annotation = &mut object["metadata"]["annotations"][CLUSTER_DNS_ANNOTATION];
+                if annotation.is_null() {
+                    *annotation = Value::from(address.to_string());
+                }
+            });
         }
     }
 

@@ -178,7 +178,7 @@ impl Session {
         self.refused = servers.sync(landscape, files, |in_folder| {
             let policies = policies(in_folder, given, folder, modules);
             // Before the service can publish anything there.
-            dns.serve(&zones(policies.values()));
+            dns.serve(&zones(&policies));
             policies
         });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use openmcp_dns_core::cluster::ClusterId;
 use openmcp_dns_kube_memory::Resource;
 use openmcp_dns_landscape::folder::{Files, Raw};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::mirror::{CLUSTER, Key, Wanted};
 
@@ -43,27 +43,23 @@ pub(super) fn of_folder(files: &Files, folder: &str, served: &[Resource]) -> BTr
     for (file, raw) in
         files.raw().filter(|(file, _)| file.split_once('/').is_some_and(|(of, _)| of == folder))
     {
-        if let Some((key, object)) = read(raw, served) {
-            let line = Some(raw.line);
+        if let Some((key, api_version)) = served_as(raw, served) {
             // Of an object that stands in two files, the one in the first file counts.
-            wanted.entry(key).or_insert_with(|| Wanted { object, file: file.to_owned(), line });
+            wanted.entry(key).or_insert_with(|| Wanted::of_file(api_version, raw.text(), file, raw.line));
         }
     }
-    let config_map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": { "namespace": "kube-system", "name": "coredns" },
-        "data": { "Corefile": COREFILE },
-    });
-    wanted.entry(Key::new("ConfigMap", "kube-system", "coredns")).or_insert(Wanted {
-        object: config_map,
-        file: String::new(),
-        line: None,
+    wanted.entry(Key::new("ConfigMap", "kube-system", "coredns")).or_insert_with(|| {
+        Wanted::ours(&json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "namespace": "kube-system", "name": "coredns" },
+            "data": { "Corefile": COREFILE },
+        }))
     });
     wanted
 }
 
-/// The object as its server serves it; `None` where it does not.
-fn read(raw: &Raw, served: &[Resource]) -> Option<(Key, Value)> {
+/// Where a server has the object, and in which version; `None` where it does not serve its kind.
+fn served_as(raw: &Raw, served: &[Resource]) -> Option<(Key, String)> {
     let [api_version, kind, namespace, name] = raw.identity();
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let resource = served.iter().find(|served| served.group == group && served.kind == kind)?;
@@ -73,21 +69,7 @@ fn read(raw: &Raw, served: &[Resource]) -> Option<(Key, Value)> {
         (true, "") => "default",
         (true, namespace) => namespace,
     };
-    if name.is_empty() {
-        return None;
-    }
-    let mut object = raw.value.clone();
-    // Whatever version the file is written in: what is read of it is the same in all of them.
-    object["apiVersion"] = json!(resource.api_version());
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.insert("namespace".to_owned(), json!(namespace));
-        if namespace.is_empty() {
-            metadata.remove("namespace");
-        }
-        // Those who would take them away again are not here. The service sets its own.
-        metadata.remove("finalizers");
-    }
-    Some((Key::new(kind, namespace, name), object))
+    (!name.is_empty()).then(|| (Key::new(kind, namespace, name), resource.api_version()))
 }
 
 /// Leaves out the clusters that are none of the landscape's.

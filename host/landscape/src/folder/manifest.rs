@@ -146,7 +146,7 @@ impl Reading {
             Recognised::Read(kind) => kind,
             Recognised::Other => {
                 // What nobody here reads may be as broken as it likes.
-                self.parsed.others.extend(value.map(|value| Raw { line, value }));
+                self.parsed.others.extend(value.map(|value| Raw::new(line, &value)));
                 return Ok(());
             }
             Recognised::Misspelled(meant) => {
@@ -169,8 +169,7 @@ impl Reading {
         };
         let mut object = read(kind, value.as_ref().ok())?;
         set_namespace(&mut object, &namespace);
-        let mut raw = Raw { line, value: value? };
-        raw.name(&namespace, &name);
+        let raw = Raw::named(line, value?, &namespace, &name);
         let id = ObjectId { kind, namespace, name };
         if !self.seen.insert(id.clone()) {
             let message = format!("{id} stands twice in this file; the first one counts");
@@ -242,9 +241,9 @@ mod tests {
         let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {a: Yg==}\n";
         let parsed = yaml(&format!("{ROUTE}status: {{own: [1]}}\n---\n{secret}"));
         let route = &parsed.objects[0].1.raw;
-        assert_eq!(route.value["status"]["own"][0], 1);
+        assert_eq!(route.object()["status"]["own"][0], 1);
         assert_eq!(route.identity()[2..], ["default", "r"]);
-        assert_eq!(parsed.others[0].value["data"]["a"], "Yg==");
+        assert_eq!(parsed.others[0].object()["data"]["a"], "Yg==");
         assert_eq!(parsed.others[0].line, 6);
     }
 
@@ -254,7 +253,7 @@ mod tests {
         let parsed = yaml(&format!("{route}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: n}}\n"));
         let raw = &parsed.objects[0].1.raw;
         assert_eq!(raw.identity()[2..], ["on", "12"]);
-        assert_eq!(raw.value["metadata"]["labels"]["country"], "no");
+        assert_eq!(raw.object()["metadata"]["labels"]["country"], "no");
         assert_eq!(parsed.others[0].identity()[3], "n");
     }
 
