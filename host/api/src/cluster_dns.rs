@@ -64,6 +64,9 @@ pub struct ClusterDNSStatus {
     /// The cluster's domain; empty while it has none.
     #[serde(default)]
     pub domain: String,
+    /// The zone that the cluster's records lie in and its DNS forwards; it stays when no policy selects the cluster any more.
+    #[serde(default)]
+    pub zone: String,
     /// The DNSPolicy that holds for the cluster; empty while there is none.
     #[serde(default)]
     pub policy: String,

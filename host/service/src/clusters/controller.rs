@@ -63,6 +63,8 @@ pub(super) struct ClusterController {
     pub(super) left_zones: BTreeSet<HostName>,
     /// Those that stand in the status, where a restart finds them; `None` before it was looked at.
     pub(super) noted_zones: Option<BTreeSet<HostName>>,
+    /// The zone of the last policy, as its `ClusterDNS` has it.
+    pub(super) zone: Option<HostName>,
     /// The reverse zones that its DNS forwards, as its `ClusterDNS` has them.
     pub(super) reverse_zones: BTreeSet<HostName>,
     beside: Beside,
@@ -118,6 +120,7 @@ impl ClusterController {
             leaving: None,
             left_zones: BTreeSet::new(),
             noted_zones: None,
+            zone: None,
             reverse_zones: BTreeSet::new(),
             beside,
             noted: Findings::new(),
@@ -195,6 +198,7 @@ impl ClusterController {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to note the zones of the cluster");
             return Next::Again(RETRY);
         }
+        self.zone = Some(zone.clone());
         let govern = Command::Govern(self.id.clone(), Box::new(policy.clone()));
         if self.settings.commands.send(govern).await.is_err() {
             return Next::Ended;

@@ -8,13 +8,14 @@ use std::time::Duration;
 use kube::Resource as _;
 use openmcp_dns_api::conditions::{DutyName, Finding, Reason};
 use openmcp_dns_core::chain;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::controller::{ClusterController, Next};
 use super::step::zone;
 use super::{Desired, finalizer};
 use crate::duties::{Findings, Retreat, Spent, UndoContext};
-use crate::record::Summary;
+use crate::record::{Command, Summary};
 use crate::report::{cluster_dns, events};
 
 /// How long to wait between two attempts.
@@ -31,9 +32,15 @@ pub(super) struct Leaving {
 
 impl ClusterController {
     pub(super) async fn take_back(&mut self, desired: &Desired) -> Next {
-        // Once: the recorder forgets the cluster when all is withdrawn.
-        if self.leaving.is_none() && self.leave_zones().await.is_none() {
-            return Next::Ended;
+        if self.leaving.is_none() {
+            // Once: the recorder forgets the cluster when all is withdrawn.
+            if self.leave_zones().await.is_none() {
+                return Next::Ended;
+            }
+            let is_zone_known = zone(desired, self.zone.as_ref()).is_some();
+            if !is_zone_known && !self.tell_unknown_zone(desired).await {
+                return Next::Again(AGAIN);
+            }
         }
         let Some(summary) = self.summary().await else { return Next::Ended };
         let leaving = self.leaving.get_or_insert_with(|| Leaving {
@@ -41,11 +48,9 @@ impl ClusterController {
             since: Instant::now(),
             is_access_left: false,
         });
-        let zone = zone(&leaving.desired);
+        let zone = zone(&leaving.desired, self.zone.as_ref());
         if zone.is_some() {
             self.connection.open(leaving.desired.access.as_ref()).await;
-        } else {
-            tracing::warn!(cluster = %self.id, "the Cluster has no zone annotation and no policy: nothing to take back");
         }
         let context = UndoContext {
             id: &self.id,
@@ -118,6 +123,29 @@ impl ClusterController {
         if let Err(error) = told {
             tracing::warn!(cluster = %self.id, error = chain(&error), "unable to write an Event");
         }
+    }
+
+    /// Says what stays of a cluster of whose zone nothing is known any more; gives false while the store has not been read. It
+    /// is not taken back: the store may be that of another landscape, too, which has a cluster of this name in its own zone.
+    async fn tell_unknown_zone(&self, desired: &Desired) -> bool {
+        let (answer, owners) = oneshot::channel();
+        // The recorder ends only when the service does.
+        let is_asked = self.settings.commands.send(Command::Owners(answer)).await.is_ok();
+        let Some(owners) = (if is_asked { owners.await.ok() } else { None }) else { return false };
+        tracing::warn!(
+            cluster = %self.id,
+            "nothing is taken back in the store and in the cluster: no DNSPolicy, no annotation and no ClusterDNS says in which zone"
+        );
+        for (owner, names) in owners.iter().filter(|(owner, _)| owner.cluster == self.id) {
+            let what = format!(
+                "no DNSPolicy, no annotation and no ClusterDNS says any more in which zone the names of the cluster lie: \
+                 {names} names of {owner}, and what forwards {} in the cluster's DNS; openmcp-dns withdraw {owner} shows \
+                 the names, and withdraws them",
+                owner.zone
+            );
+            self.tell_left_behind(desired, &what).await;
+        }
+        true
     }
 
     /// Removes the status and, last, our finalizer.

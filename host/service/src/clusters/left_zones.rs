@@ -2,7 +2,7 @@
 //!
 //! The annotation on the `Cluster` has the last zone only, and is written anew; so before that, the old one is noted
 //! in the `ClusterDNS`, where a restart finds it, until everything is taken back there. The reverse zones stand there
-//! before they are forwarded.
+//! before they are forwarded; and the last zone, for who finds neither policy nor annotation any more.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +52,7 @@ impl ClusterController {
             self.left_zones.extend(noted.iter().cloned());
             self.reverse_zones.extend(found.reverse_zones.iter().filter_map(|zone| zone.parse().ok()));
             self.noted_zones = Some(noted);
+            self.zone = self.zone.take().or_else(|| found.zone.parse().ok());
         }
         Ok(())
     }

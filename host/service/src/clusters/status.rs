@@ -15,6 +15,7 @@ impl ClusterController {
     /// Has the status written where it is another one, counts, and notes what is found anew.
     pub(super) fn tell_status(&mut self, cluster: &Arc<Cluster>, summary: &Summary, findings: Findings) {
         let mut status = status(summary, cluster.metadata.generation.unwrap_or_default());
+        status.zone = self.zone.as_ref().map(ToString::to_string).unwrap_or_default();
         status.left_zones = self.left_zones.iter().map(ToString::to_string).collect();
         status.reverse_zones = self.reverse_zones.iter().map(ToString::to_string).collect();
         self.duties.tell(&mut status);
@@ -60,6 +61,7 @@ fn status(summary: &Summary, generation: i64) -> ClusterDNSStatus {
             Some(Ok(domain)) => domain.to_string(),
             Some(Err(_)) | None => String::new(),
         },
+        zone: String::new(),
         policy: summary.policy.clone().unwrap_or_default(),
         conditions: Vec::new(),
         published: count(summary.published),

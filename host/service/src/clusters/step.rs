@@ -44,12 +44,13 @@ pub(super) fn step(desired: &Desired, leaving: bool, governed: bool) -> Step<'_>
     }
 }
 
-/// The landscape's zone: from the policy, or as the `Cluster` carries it.
-pub(super) fn zone(desired: &Desired) -> Option<HostName> {
+/// The landscape's zone: from the policy, or as the `Cluster` carries it, or as it was `noted` in its `ClusterDNS`.
+pub(super) fn zone(desired: &Desired, noted: Option<&HostName>) -> Option<HostName> {
     match &desired.governed {
         Governed::By(policy) => Some(policy.module.context.base_domain.clone()),
         Governed::No | Governed::NotYet(_) => {
-            desired.cluster.annotations().get(ZONE_ANNOTATION)?.parse().ok()
+            let carried = desired.cluster.annotations().get(ZONE_ANNOTATION);
+            carried.and_then(|zone| zone.parse().ok()).or_else(|| noted.cloned())
         }
     }
 }
@@ -187,16 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_is_that_of_the_policy_and_else_what_the_cluster_carries() {
+    fn the_zone_is_that_of_the_policy_and_else_what_the_cluster_carries_or_what_was_noted() {
         let carries = |zone: &'static str| {
             move |cluster: &mut Cluster| {
                 cluster.metadata.annotations = Some([(ZONE_ANNOTATION.to_owned(), zone.to_owned())].into());
             }
         };
-        let text = |desired: &Desired| zone(desired).map(|zone| zone.to_string());
+        let noted: HostName = "noted.cluster".parse().unwrap();
+        let text = |desired: &Desired| zone(desired, Some(&noted)).map(|zone| zone.to_string());
         assert_eq!(text(&desired(by(), carries("old.cluster"))).as_deref(), Some("openmcp.cluster"));
         assert_eq!(text(&desired(Governed::No, carries("old.cluster"))).as_deref(), Some("old.cluster"));
-        assert_eq!(text(&desired(Governed::No, carries("no zone"))), None);
-        assert_eq!(text(&desired(Governed::No, |_| {})), None);
+        assert_eq!(text(&desired(Governed::No, carries("no zone"))).as_deref(), Some("noted.cluster"));
+        assert_eq!(text(&desired(Governed::No, |_| {})).as_deref(), Some("noted.cluster"));
     }
 }

@@ -169,8 +169,9 @@ impl Uninstall {
             let mut zones = zones.clone();
             zones.extend(cluster.annotations().get(ZONE_ANNOTATION).and_then(|zone| zone.parse().ok()));
             let status = report.and_then(|report| report.status.as_ref());
-            let noted =
-                status.into_iter().flat_map(|status| status.left_zones.iter().chain(&status.reverse_zones));
+            let noted = status.into_iter().flat_map(|status| {
+                status.left_zones.iter().chain(&status.reverse_zones).chain([&status.zone])
+            });
             zones.extend(noted.filter_map(|zone| zone.parse().ok()));
             let inside = match inside(access.get(&id), zones).await {
                 Ok(inside) => Some(inside),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use openmcp_dns_api::NotGranted;
+use openmcp_dns_api::{NotGranted, ZONE_ANNOTATION};
 use openmcp_dns_kube_memory::{Effect, Fault, Server};
 use openmcp_dns_service::inventory::Access;
 use openmcp_dns_service::run::LeavingBounds;
 use serde_json::{Value, json};
 
 use crate::objects::{
-    CLUSTER, CLUSTERS, CONFIG, COREFILE, DNS_POLICY, DNS_SERVICE_CONFIG, POLICY, dns_service_config,
+    CLUSTER, CLUSTER_DNS, CLUSTERS, CONFIG, COREFILE, DNS_POLICY, DNS_SERVICE_CONFIG, POLICY,
+    dns_service_config,
 };
 use crate::world::{World, corefile, events, eventually, message};
 
@@ -27,6 +28,8 @@ enum Lost {
     Policy,
     /// The provider denies the access that it had granted.
     Denied,
+    /// Somebody removes the annotation that says the zone, when no policy writes it anew.
+    Zone,
     /// What grants access is gone.
     Access,
     /// The API server is dead for good.
@@ -39,7 +42,7 @@ enum Lost {
     Provider,
 }
 
-use Lost::{Access as NoAccess, Config, Denied, Policy, Provider, Service, Store, Target};
+use Lost::{Access as NoAccess, Config, Denied, Policy, Provider, Service, Store, Target, Zone};
 
 impl Lost {
     /// Whether the cluster cannot be got into any more.
@@ -54,6 +57,12 @@ impl Lost {
             Denied => {
                 let why = NotGranted { is_denied: true, message: "the provider denies it".to_owned() };
                 world.access.grant("w1", Access::not_granted("AccessRequest", why));
+            }
+            Zone => {
+                world.condition("w1", "Annotated", "False", "NoPolicy").await;
+                world
+                    .change_cluster("w1", json!({"metadata": {"annotations": {ZONE_ANNOTATION: null}}}))
+                    .await;
             }
             NoAccess => world.access.withdraw("w1"),
             Target => {
@@ -147,6 +156,7 @@ async fn a_cluster_is_released_when_two_things_are_lost_at_once() {
         &[Policy, Target],
         &[Policy, Store],
         &[Policy, Service],
+        &[Policy, Zone],
         &[Target, Store],
         &[NoAccess, Store],
         &[Target, Service],
@@ -158,5 +168,27 @@ async fn a_cluster_is_released_when_two_things_are_lost_at_once() {
 
 #[tokio::test]
 async fn a_cluster_is_released_when_all_is_lost() {
-    are_released(&[&[Config, Policy, Target, Provider, Store, Service]]).await;
+    are_released(&[&[Config, Policy, Zone, Target, Provider, Store, Service], &[Policy, Zone, Service]])
+        .await;
+}
+
+#[tokio::test]
+async fn a_cluster_of_whose_zone_nothing_is_known_any_more_is_released_and_what_stays_is_told() {
+    let (mut world, w1) = World::empty().await.and_ingress(&[HOST]).await;
+    for lost in [Policy, Zone, Service] {
+        lost.happen(&mut world, &w1).await;
+    }
+    CLUSTER_DNS.delete(&world.platform, CLUSTERS, "w1");
+    CLUSTER.delete(&world.platform, CLUSTERS, "w1");
+    world.start();
+    eventually("the Cluster is released", || match world.cluster("w1") {
+        None => Ok(()),
+        Some(_) => Err(said(&world)),
+    })
+    .await;
+    let notes: Vec<String> =
+        events(&world.platform, "LeftBehind").iter().map(|event| event["note"].to_string()).collect();
+    let [note] = notes.as_slice() else { panic!("{notes:?}") };
+    assert!(note.contains("openmcp-dns withdraw openmcp.cluster/openmcp/w1 shows"), "{note}");
+    assert!(world.holds(HOST), "the store may be that of another landscape, too");
 }
