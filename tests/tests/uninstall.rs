@@ -227,6 +227,11 @@ async fn nothing_of_ours_is_left() {
     .unwrap();
     // Kubelet's part, when the Deployment has no replicas any more.
     service.terminate(SOON).await.unwrap();
+    // Somebody has led who could not say that it is over.
+    let led = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "openmcp-dns", "namespace": NAMESPACE},
+        "spec": {"holderIdentity": "openmcp-dns-0_1", "leaseDurationSeconds": 2}});
+    apply(&platform, &led).await.unwrap();
 
     // What the policy did not want here, and may have wanted once.
     let workload = world.0.workload.client();
@@ -306,5 +311,49 @@ async fn a_cluster_that_is_gone_for_good_is_gone_without() {
     assert!(well && said.contains("cluster openmcp-clusters/workload01 is in the way"), "{said}");
     let object = cluster_reference("workload01").get(&platform).await.unwrap().unwrap();
     assert_eq!(object["metadata"]["finalizers"], json!(["example.com/theirs"]));
+    going.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_still_leads_is_waited_for() {
+    let world = World::start().await;
+    let platform = world.0.platform.client();
+    let etcd = format!("--etcd={}", world.0.etcd.endpoint);
+    let namespace = format!("--namespace={NAMESPACE}");
+    let service = world.serve(&[&etcd, "--dns-server=127.0.0.1:1", "--leader-elect", &namespace]);
+    let held = async |name: &str| {
+        let object = cluster_reference(name).get(&platform).await.unwrap().unwrap();
+        !object["metadata"]["finalizers"].is_null()
+    };
+    wait_until("it holds the clusters", SOON, async || {
+        Ok(if held(NAMES[0]).await && held(NAMES[1]).await { Ok(()) } else { Err(service.log_tail()) })
+    })
+    .await
+    .unwrap();
+    let going = tokio::spawn(let_them_go(platform.clone()));
+    let mut uninstall = {
+        let kubeconfig = world.kubeconfig();
+        let arguments =
+            ["uninstall", "--kubeconfig", &kubeconfig, "--platform-cluster=openmcp-clusters/platform"];
+        Process::start("uninstall", &openmcp_dns().unwrap(), arguments, &[], world.0.folder()).unwrap()
+    };
+    // Who did not wait would have taken the marks from the clusters while the Deployment is stopped.
+    let deployment =
+        Reference { api_version: "apps/v1", kind: "Deployment", namespace: NAMESPACE, name: "openmcp-dns" };
+    wait_until("the Deployment is stopped", SOON, async || {
+        let object = deployment.get(&platform).await?.unwrap_or_default();
+        Ok(if object["spec"]["replicas"] == 0 { Ok(()) } else { Err(object["spec"].to_string()) })
+    })
+    .await
+    .unwrap();
+    service.terminate(SOON).await.unwrap();
+    let status = wait_until("it is removed", SOON, async || {
+        Ok(uninstall.ended()?.ok_or_else(|| uninstall.log_tail()))
+    })
+    .await
+    .unwrap();
+    assert!(status.success(), "{}", uninstall.log_tail());
+    assert!(!held(NAMES[0]).await && !held(NAMES[1]).await);
+    assert_eq!(ours(&platform).await, [""; 0]);
     going.abort();
 }

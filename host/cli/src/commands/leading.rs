@@ -6,10 +6,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_core::chain;
 use openmcp_dns_core::leadership::{LeaderKey, Timing};
-use openmcp_dns_service::leadership::{Elector, Leadership, LeaseName, elect};
-
-/// Name of the Lease.
-pub(super) const LEASE: &str = "openmcp-dns";
+use openmcp_dns_service::leadership::{Elector, LEASE, Leadership, LeaseName, elect};
 
 /// Its uid tells platform clusters apart.
 const WELL_KNOWN: &str = "kube-system";

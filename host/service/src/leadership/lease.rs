@@ -11,6 +11,9 @@ use openmcp_dns_api::FIELD_MANAGER;
 use openmcp_dns_core::leadership::{Lease, LeaseWrite};
 use serde_json::json;
 
+/// Name of the Lease of the service.
+pub const LEASE: &str = "openmcp-dns";
+
 /// Which Lease. Its name is a DNS subdomain, as the API server asks.
 #[derive(Clone, Debug)]
 pub struct LeaseName {

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use elector::{Elector, elect};
 pub use fencing::hold;
-pub use lease::LeaseName;
+pub use lease::{LEASE, LeaseName};
 
 /// How long the release of the Lease may take; after that it ends by itself.
 const RELEASE: Duration = Duration::from_secs(2);

@@ -6,6 +6,7 @@
 //! Everything is looked at first: where a cluster is in the way, nothing has been touched yet.
 
 mod clusters;
+mod leader;
 mod objects;
 
 use std::time::Duration;
@@ -84,6 +85,12 @@ pub enum UninstallError {
         /// Why.
         why: String,
     },
+    /// A service that is no part of what is removed.
+    #[error("{holder} still leads: end that service first, for example by deleting its PlatformService")]
+    Leads {
+        /// As the Lease names it: the pod, and something random.
+        holder: String,
+    },
     /// It does not go.
     #[error("{what} is still there after {} s; a finalizer may keep it", PATIENCE.as_secs())]
     Remains {
@@ -122,6 +129,7 @@ impl Uninstall {
         found.made = objects::made(&self.platform, &self.namespace).await?;
         found.made.retain(|made| !found.installed.contains(made));
         found.made.extend(self.own_configs().await?);
+        found.made.extend(self.lease().await?);
         Ok(found)
     }
 
@@ -131,6 +139,7 @@ impl Uninstall {
     /// At the first thing that does not go. Called again with what is found then, it goes on.
     pub async fn carry_out(&self, found: &Found, mut tell: impl FnMut(&str)) -> Result<(), UninstallError> {
         self.stop_service().await?;
+        self.nobody_leads().await?;
         for marked in &found.marked {
             marked.clear(&mut tell).await?;
         }

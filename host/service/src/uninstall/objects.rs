@@ -9,7 +9,7 @@ use super::{UninstallError, failed, gone};
 
 /// The kinds that the service makes in its namespace. What answers goes after what keeps it from being changed, and the
 /// records after those who read them.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 11] = [
     ("batch/v1", "CronJob"),
     ("batch/v1", "Job"),
     ("policy/v1", "PodDisruptionBudget"),
@@ -20,7 +20,6 @@ const KINDS: [(&str, &str); 12] = [
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
-    ("coordination.k8s.io/v1", "Lease"),
     ("v1", "Pod"),
 ];
 

@@ -5,9 +5,9 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use openmcp_dns_api::{Cluster, ClusterDNS, DNSPolicy, DNSServiceConfig};
+use openmcp_dns_service::leadership::LEASE;
 use serde::de::DeserializeOwned;
 
-use super::super::leading::LEASE;
 use crate::terminal::hint::Hint as _;
 
 /// How many objects are asked for at once.
