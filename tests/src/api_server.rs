@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
+use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use rustix::process::Signal;
-use serde_json::Value;
 
+use crate::audit::Audited;
 use crate::certificates::Certificates;
 use crate::etcd::{Durability, Etcd};
 use crate::ports::free_address;
@@ -113,19 +115,24 @@ impl ApiServer {
         kubeconfig(&self.name, self.address, &self.certificates)
     }
 
-    /// How many requests of a user were answered, and those that RBAC has refused, as verb and path.
+    /// A kubeconfig for a service account, with a new token.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub async fn kubeconfig_of(&self, namespace: &str, account: &str) -> anyhow::Result<String> {
+        let accounts = Api::<ServiceAccount>::namespaced(self.client(), namespace);
+        let token =
+            accounts.create_token_request(account, &PostParams::default(), &TokenRequest::default()).await?;
+        let token = token.status.and_then(|status| status.token).context("no token")?;
+        Ok(self.kubeconfig().replace(TOKEN, &token))
+    }
+
+    /// What a user has asked so far.
     ///
     /// # Errors
     /// When the audit log cannot be read.
-    pub fn audited(&self, user: &str) -> anyhow::Result<(usize, Vec<String>)> {
-        let log = std::fs::read_to_string(&self.audit_log)
-            .with_context(|| format!("failed to read {}", self.audit_log.display()))?;
-        // The last line may not have been written to its end.
-        let all = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let of_user: Vec<Value> = all.filter(|event| event["user"]["username"] == user).collect();
-        let refused = of_user.iter().filter(|event| event["responseStatus"]["code"] == 403);
-        let refused = refused.map(|event| format!("{} {}", event["verb"], event["requestURI"])).collect();
-        Ok((of_user.len(), refused))
+    pub fn audited(&self, user: &str) -> anyhow::Result<Audited> {
+        Audited::read(&self.audit_log, user)
     }
 
     /// Stops the server as it stands, or has it go on: connections stay open, and nothing is answered.

@@ -13,12 +13,10 @@ use crate::coredns::CentralDns;
 use crate::etcd::{Durability, Etcd};
 use crate::kinds::{apply, apply_crds};
 use crate::manifests::{self, CLUSTERS, ZONE};
+use crate::openmcp::cluster_crd;
 use crate::programs::Provided;
 use crate::service::output_of;
 use crate::steps::show;
-
-/// Where the real openMCP CRDs lie, for those who have them.
-const OPENMCP_CRDS: &str = "OPENMCP_DNS_OPENMCP_CRDS";
 
 /// One cluster: an API server and a DNS.
 pub struct Cluster {
@@ -136,7 +134,7 @@ impl Landscape {
             apply_crds(&cluster.client(), &gateway_api_crds()?).await?;
         }
         let platform = self.platform.client();
-        apply_crds(&platform, &openmcp_crds()?).await?;
+        apply_crds(&platform, &[output_of(&["crds"])?, cluster_crd()?]).await?;
         apply(&platform, &manifests::namespace(CLUSTERS)).await?;
         for cluster in self.clusters() {
             let purpose = if cluster.name == "platform" { "platform" } else { "workload" };
@@ -187,15 +185,4 @@ pub fn manifests_of(provided: Provided) -> anyhow::Result<Vec<String>> {
         );
     }
     Ok(texts)
-}
-
-/// Our CRDs, and that of `Cluster`: the real one where it is at hand, else the subset that we read.
-fn openmcp_crds() -> anyhow::Result<Vec<String>> {
-    let Some(folder) = std::env::var_os(OPENMCP_CRDS).filter(|folder| !folder.is_empty()) else {
-        return Ok(vec![output_of(&["crds", "--with-cluster"])?]);
-    };
-    let file = PathBuf::from(folder).join("clusters.openmcp.cloud_clusters.yaml");
-    let cluster = std::fs::read_to_string(&file)
-        .with_context(|| format!("failed to read {}, which {OPENMCP_CRDS} asks for", file.display()))?;
-    Ok(vec![output_of(&["crds"])?, cluster])
 }

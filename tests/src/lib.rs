@@ -21,6 +21,7 @@
 
 pub mod agent;
 pub mod api_server;
+pub mod audit;
 pub mod browser;
 pub mod certificates;
 pub mod cluster_dns;
@@ -34,6 +35,7 @@ pub mod kinds;
 pub mod landscape;
 pub mod manifests;
 pub mod measure;
+pub mod openmcp;
 pub mod ports;
 pub mod process;
 pub mod programs;

@@ -193,30 +193,3 @@ pub fn accepted() -> Value {
         }],
     })
 }
-
-/// The definition of `AccessRequest`: the real one where it is at hand, else the part of it that counts here.
-#[must_use]
-pub fn access_request_crd() -> String {
-    let folder = std::env::var("OPENMCP_DNS_OPENMCP_CRDS").unwrap_or_default();
-    let file = format!("{folder}/clusters.openmcp.cloud_accessrequests.yaml");
-    std::fs::read_to_string(file).unwrap_or_else(|_| {
-        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": "accessrequests.clusters.openmcp.cloud"},
-            "spec": {
-                "group": "clusters.openmcp.cloud",
-                "names": {"kind": "AccessRequest", "plural": "accessrequests", "singular": "accessrequest"},
-                "scope": "Namespaced",
-                "versions": [{
-                    "name": "v1alpha1", "served": true, "storage": true,
-                    "subresources": {"status": {}},
-                    "schema": {"openAPIV3Schema": {"type": "object",
-                        "properties": {"spec": anything, "status": anything}}},
-                }],
-            },
-        })
-        .to_string()
-    })
-}

@@ -1,6 +1,7 @@
 //! A small landscape: a platform cluster with the service's installation, a workload cluster, and an etcd for records.
 //! No pod runs, and no DNS answers: what is looked at is what the service writes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -14,6 +15,7 @@ use crate::kinds::{apply, apply_crds, documents};
 use crate::manifests::{
     CLUSTERS, cluster, dns_policy, ingress, ingress_reference, kubeconfig_secret, namespace,
 };
+use crate::openmcp::cluster_crd;
 use crate::programs::repository;
 use crate::service::output_of;
 
@@ -75,7 +77,7 @@ impl TwoClusters {
     /// When an API server refuses something.
     pub async fn install(&self) -> anyhow::Result<()> {
         let platform = self.platform.client();
-        apply_crds(&platform, &[output_of(&["crds", "--with-cluster"])?]).await?;
+        apply_crds(&platform, &[output_of(&["crds"])?, cluster_crd()?]).await?;
         for object in installed()? {
             apply(&platform, &object).await?;
         }
@@ -146,4 +148,12 @@ pub async fn corefile_of(client: &Client) -> anyhow::Result<String> {
 /// When it cannot be read.
 pub fn installed() -> anyhow::Result<Vec<Value>> {
     documents(&std::fs::read_to_string(repository("deploy/install.yaml"))?)
+}
+
+/// Names of the bindings among some objects.
+#[must_use]
+pub fn bindings(objects: &[Value]) -> BTreeSet<String> {
+    let is_binding = |object: &&Value| object["kind"].as_str().is_some_and(|kind| kind.ends_with("Binding"));
+    let names = objects.iter().filter(is_binding).filter_map(|object| object["metadata"]["name"].as_str());
+    names.map(str::to_owned).collect()
 }

@@ -20,6 +20,7 @@ use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::landscape::{gateway_api_crds, manifests_of};
 use openmcp_dns_tests::manifests::{self, ZONE, dns_policy, namespace};
+use openmcp_dns_tests::openmcp::platform_service_crd;
 use openmcp_dns_tests::programs::{Provided, repository};
 use pages::{Printed, begins_with, in_blocks_of_code, root};
 use serde_json::{Value, json};
@@ -97,6 +98,7 @@ async fn give(client: &Client) -> anyhow::Result<()> {
     let mut crds = crds.collect::<anyhow::Result<Vec<String>>>()?;
     crds.extend(gateway_api_crds()?);
     crds.extend(manifests_of(Provided::OpenReports)?);
+    crds.push(platform_service_crd()?);
     apply_crds(client, &crds).await?;
     for name in [SYSTEM, "openmcp-dns", "openmcp-dns-agent"] {
         apply(client, &namespace(name)).await?;
@@ -122,6 +124,11 @@ async fn give(client: &Client) -> anyhow::Result<()> {
         "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSServiceConfig", "metadata": { "name": "dns" }, "spec": {},
     });
     apply(client, &config).await?;
+    let service = json!({
+        "apiVersion": "openmcp.cloud/v1alpha1", "kind": "PlatformService", "metadata": { "name": "dns" },
+        "spec": { "image": "registry.example/openmcp-dns:0.1.0" },
+    });
+    apply(client, &service).await?;
     let agent = json!({ "apiVersion": "v1", "kind": "List", "items": [namespace("openmcp-dns-agent")] });
     for object in [
         json!({
@@ -193,10 +200,6 @@ async fn every_printed_line_for_kubectl_and_helm_is_taken() -> anyhow::Result<()
     assert!(printed.len() > 25, "the lines of the pages are not found any more: {printed:#?}");
     let mut wrong = Vec::new();
     for Printed { command, page } in printed {
-        // A kind of openMCP's operator, which is not here.
-        if command.contains(" platformservice ") {
-            continue;
-        }
         let mut line = filled_in(&command);
         if PARSED_ONLY.iter().any(|word| line.contains(word)) {
             line = line.split(" -- ").next().unwrap().split('#').next().unwrap().to_owned() + " --help";

@@ -10,15 +10,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 use openmcp_dns_api::{Cluster, DNSPolicy};
+use openmcp_dns_core::deployment::covers;
 use openmcp_dns_tests::api_server::ApiServer;
 use openmcp_dns_tests::conditions::find;
 use openmcp_dns_tests::http::get;
 use openmcp_dns_tests::kinds::{Reference, apply, apply_crds};
 use openmcp_dns_tests::manifests::namespace;
+use openmcp_dns_tests::openmcp::{cluster_crd, upstream_dns_service_config_crd};
 use openmcp_dns_tests::ports::free_address;
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
-use openmcp_dns_tests::service::{output_of, run};
+use openmcp_dns_tests::service::run;
 use openmcp_dns_tests::wait::wait_until;
 use serde_json::{Value, json};
 
@@ -31,15 +33,14 @@ const OPERATOR: [&str; 4] =
 /// Name and version of each of our CRDs that openMCP's CRD manager would find.
 async fn installed(crds: &Api<CustomResourceDefinition>) -> Vec<(String, Option<String>)> {
     let listed = crds.list(&ListParams::default().labels("openmcp.cloud/cluster=platform")).await.unwrap();
-    listed.items.iter().map(|crd| (crd.name_any(), crd.resource_version())).collect()
+    let ours = listed.items.iter().filter(|crd| crd.spec.group == "dns.openmcp.cloud");
+    ours.map(|crd| (crd.name_any(), crd.resource_version())).collect()
 }
 
 /// The operator's own kinds and its namespace come; gives the option by which the service finds the API server.
 async fn with_operator(api: &ApiServer, folder: &Path) -> String {
     let client = api.client();
-    let all = output_of(&["crds", "--with-cluster"]).unwrap();
-    let clusters = all.split("---\n").filter(|text| text.contains("clusters.clusters.openmcp.cloud"));
-    apply_crds(&client, &clusters.map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
+    apply_crds(&client, &[cluster_crd().unwrap()]).await.unwrap();
     apply(&client, &namespace("openmcp-system")).await.unwrap();
     let kubeconfig = folder.join("kubeconfig");
     std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
@@ -116,10 +117,41 @@ async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
     let logs = folder.path().join("logs");
     let api = ApiServer::start("platform", "10.96.0.0/16", folder.path(), &logs).await.unwrap();
     let client = api.client();
-    let all = output_of(&["crds"]).unwrap();
-    apply_crds(&client, &all.split("---\n").map(str::to_owned).collect::<Vec<_>>()).await.unwrap();
-
+    let kubeconfig = with_operator(&api, folder.path()).await;
     let (foo, bar) = (json!({ "name": "foo" }), json!({ "name": "bar" }));
+
+    // As upstream's documentation has it, `docs/config/dns-service-config.md`.
+    let spec = json!({
+        "externalDNSSource": {
+            "chartName": "charts/external-dns",
+            "git": { "url": "https://github.com/kubernetes-sigs/external-dns", "interval": "1h", "ref": { "tag": "v0.19.0" } },
+        },
+        "secretsToCopy": { "toTargetCluster": [{ "source": { "name": "route53" }, "target": { "name": "aws" } }] },
+        "helmReleaseReconciliationInterval": "1h",
+        "externalDNSForPurposes": [{
+            "name": "workers",
+            "purposeSelector": { "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] },
+            "helmValues": { "provider": { "name": "aws" }, "sources": ["service"] },
+        }],
+    });
+    let object = json!({
+        "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSServiceConfig", "metadata": { "name": "dns" }, "spec": spec,
+    });
+    // Its definition becomes ours, and its objects stay.
+    let upstream = upstream_dns_service_config_crd().unwrap();
+    if let Some(upstream) = &upstream {
+        apply_crds(&client, std::slice::from_ref(upstream)).await.unwrap();
+        apply(&client, &object).await.unwrap();
+    }
+    let output = run(&[["init"].as_slice(), &OPERATOR, &[&kubeconfig]].concat()).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let kept = Reference::of(&object).get(&client).await.unwrap();
+    assert_eq!(kept.is_some(), upstream.is_some());
+    if let Some(kept) = kept {
+        // Its own definition has added what it takes where nothing is said.
+        assert!(covers(&kept["spec"]["externalDNSSource"], &spec["externalDNSSource"]), "{kept}");
+    }
+
     let policy = |selector: &Value| {
         json!({
             "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSPolicy", "metadata": { "name": "landscape" },
@@ -145,30 +177,12 @@ async fn objects_of_openmcps_own_dns_service_apply_and_select_what_they_mean() {
     let refused = format!("{:#}", apply(&client, &policy(&deep)).await.unwrap_err());
     assert!(refused.contains("at most 4 levels"), "{refused}");
 
-    // As upstream's documentation has it, `docs/config/dns-service-config.md`.
-    let spec = json!({
-        "externalDNSSource": {
-            "chartName": "charts/external-dns",
-            "git": { "url": "https://github.com/kubernetes-sigs/external-dns", "interval": "1h", "ref": { "tag": "v0.19.0" } },
-        },
-        "secretsToCopy": { "toTargetCluster": [{ "source": { "name": "route53" }, "target": { "name": "aws" } }] },
-        "helmReleaseReconciliationInterval": "1h",
-        "externalDNSForPurposes": [{
-            "name": "workers",
-            "purposeSelector": { "and": [{ "not": { "and": [foo, bar] } }, { "or": [foo, bar] }] },
-            "helmValues": { "provider": { "name": "aws" }, "sources": ["service"] },
-        }],
-    });
-    let object = json!({
-        "apiVersion": "dns.openmcp.cloud/v1alpha1", "kind": "DNSServiceConfig", "metadata": { "name": "dns" }, "spec": spec,
-    });
     apply(&client, &object).await.unwrap();
     let kept = Reference::of(&object).get(&client).await.unwrap().unwrap();
     for (field, value) in spec.as_object().unwrap() {
-        assert_eq!(kept["spec"][field], *value, "{field}");
+        assert!(covers(&kept["spec"][field], value), "{field}: {kept}");
     }
 
-    let kubeconfig = with_operator(&api, folder.path()).await;
     let metrics = format!("--metrics-bind-address={}", free_address().unwrap());
     let environment = [("POD_NAME", "ps-dns-0"), ("POD_NAMESPACE", "openmcp-system")];
     let arguments = [["run"].as_slice(), &OPERATOR, &[&metrics, &kubeconfig]].concat();

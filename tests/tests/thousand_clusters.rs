@@ -12,8 +12,10 @@ use std::time::Duration;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kube::Client;
 use kube::api::ListParams;
+use openmcp_dns_tests::conditions::find;
 use openmcp_dns_tests::kinds::{apply, apply_crds};
-use openmcp_dns_tests::manifests::{access_request_crd, cluster, cluster_dns_reference, kubeconfig_secret};
+use openmcp_dns_tests::manifests::{cluster, cluster_dns_reference, cluster_reference, kubeconfig_secret};
+use openmcp_dns_tests::openmcp::access_request_crd;
 use openmcp_dns_tests::process::Process;
 use openmcp_dns_tests::programs::openmcp_dns;
 use openmcp_dns_tests::steps::show;
@@ -128,7 +130,7 @@ async fn a_thousand_clusters_are_met_in_turn_and_left_in_peace() {
     let world = TwoClusters::start().await.unwrap();
     world.install().await.unwrap();
     let [platform, workload] = world.clients();
-    apply_crds(&platform, &[access_request_crd()]).await.unwrap();
+    apply_crds(&platform, &[access_request_crd().unwrap()]).await.unwrap();
     let hole = BlackHole::default();
     let silent = hole.listen().await;
     let answers = world.workload.kubeconfig();
@@ -175,19 +177,21 @@ async fn a_thousand_clusters_are_met_in_turn_and_left_in_peace() {
 
     // Each says how it stands.
     let statuses = cluster_dns_reference("").api(&platform).unwrap();
-    let wanted = BTreeMap::from(
-        [("KindNotServed", ANSWER), ("Unreachable", SILENT + CLOSED), ("AccessPending", ASKED)]
-            .map(|(reason, count)| (reason.to_owned(), count)),
-    );
-    wait_until("all clusters say how they stand", LATER, async || {
+    let reasons = async || {
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         for object in statuses.list(&ListParams::default()).await? {
-            let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let reachable = conditions.into_iter().find(|condition| condition["type"] == "Reachable");
-            let reason = reachable.map(|condition| condition["reason"].clone()).unwrap_or_default();
-            *reasons.entry(reason.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            let reachable = find(&object.data, "Reachable").cloned().unwrap_or_default();
+            let reason = reachable["reason"].as_str().unwrap_or_default();
+            *reasons.entry(reason.to_owned()).or_default() += 1;
         }
-        Ok(if reasons == wanted { Ok(()) } else { Err(format!("{reasons:?}\n{}", service.log_tail())) })
+        anyhow::Ok(reasons)
+    };
+    let wanted = [("KindNotServed", ANSWER), ("Unreachable", SILENT + CLOSED), ("AccessPending", ASKED)]
+        .map(|(reason, count)| (reason.to_owned(), count));
+    let all_there = BTreeMap::from(wanted.clone());
+    wait_until("all clusters say how they stand", LATER, async || {
+        let reasons = reasons().await?;
+        Ok(if reasons == all_there { Ok(()) } else { Err(format!("{reasons:?}\n{}", service.log_tail())) })
     })
     .await
     .unwrap();
@@ -200,8 +204,9 @@ async fn a_thousand_clusters_are_met_in_turn_and_left_in_peace() {
     let count =
         |requests: &BTreeMap<String, u64>, name: &str| requests.get(name).copied().unwrap_or_default();
     let sum = |requests: &BTreeMap<String, u64>| {
-        // The test itself asks for the last, and the API servers for the others.
-        let not_ours = ["PUT leases", "GET /openapi/v3", "LIST clusterdnses"];
+        // The API servers ask for the first two, and the test itself for the others.
+        let not_ours =
+            ["PUT leases", "GET /openapi/v3", "LIST clusterdnses", "LIST clusters", "DELETE clusters"];
         requests
             .iter()
             .filter(|(name, _)| !not_ours.contains(&name.as_str()))
@@ -236,6 +241,31 @@ async fn a_thousand_clusters_are_met_in_turn_and_left_in_peace() {
     assert!(sum(&of_platform) <= all / 2, "{of_platform:?}");
     assert!(sum(&of_clusters) <= answering, "{of_clusters:?}");
     assert!(met <= 3 * SILENT, "{met}");
+
+    // Two hundred go at once, some of each sort: all are released, and the others are as they were.
+    let before = Counted::at(&platform).await;
+    let deleted = (known + ASKED) / 5;
+    let clusters = cluster_reference("").api(&platform).unwrap();
+    each(0..deleted, |number| {
+        let (platform, name) = (platform.clone(), name(number * 5));
+        async move { cluster_reference(&name).delete(&platform).await }
+    })
+    .await;
+    let left = BTreeMap::from(wanted.map(|(reason, count)| (reason, count - count / 5)));
+    wait_until("all that were deleted are released", LATER, async || {
+        let there = clusters.list_metadata(&ListParams::default()).await?.items.len();
+        let reasons = reasons().await?;
+        Ok(if there == 4 * deleted && reasons == left {
+            Ok(())
+        } else {
+            Err(format!("{there} clusters, {reasons:?}\n{}", service.log_tail()))
+        })
+    })
+    .await
+    .unwrap();
+    let of_platform = Counted::at(&platform).await.since(&before);
+    show(&format!("{deleted} go, platform: {of_platform:?}"));
+    assert!(sum(&of_platform) <= 30 * to_u64(deleted), "{of_platform:?}");
 }
 
 fn to_u64(count: usize) -> u64 {
