@@ -3,14 +3,14 @@
 # Arguments of the demo, the image or bench-scale, for example: make demo ARGS=--once
 ARGS ?=
 
-# Kubeconfigs for test-clusters; scripts/test-clusters says what else it takes.
+# Kubeconfigs for test-clusters and test-openmcp; the scripts say what else they take.
 export PLATFORM WORKLOADS TOOLBOX OPENMCP_DNS
 
 # Steps of the tests on real servers, for example: make test STEPS="names policy"
 STEPS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo image check test test-clusters bench bench-gate bench-policy bench-scale bench-takeover
+.PHONY: help demo image check test test-clusters test-openmcp bench bench-gate bench-policy bench-scale bench-takeover
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -29,6 +29,9 @@ test: ## Sets everything up, then runs all checks and tests; STEPS="names policy
 
 test-clusters: ## Installs the service into real clusters and breaks it: make test-clusters PLATFORM=kubeconfig WORKLOADS="kubeconfig ..."
 	@scripts/test-clusters
+
+test-openmcp: ## Follows docs/openmcp.md on real clusters, as openMCP's operator runs the service: arguments as for test-clusters
+	@scripts/test-openmcp
 
 bench: ## Measures the time from a new route to its first right answer, on real servers; PROFILE=dev skips the release build
 	@scripts/bench
