@@ -33,7 +33,7 @@ impl ClusterRecords {
                 if let Some(kind) = listed {
                     self.watches.insert(kind, WatchState::InSync);
                     self.listed.insert(kind);
-                    self.review(around);
+                    self.review_listed(around);
                     self.touch(around);
                 }
                 self.ask_candidate(&affected, around);
@@ -44,7 +44,7 @@ impl ClusterRecords {
                 let state = if kind.is_optional() { WatchState::Absent } else { WatchState::NotServed };
                 self.watches.insert(kind, state);
                 if self.listed.insert(kind) {
-                    self.review(around);
+                    self.review_listed(around);
                 }
                 self.tell_untold(around);
                 self.touch(around);
@@ -55,7 +55,7 @@ impl ClusterRecords {
                     self.watches.insert(kind, WatchState::LeftToAgent);
                     self.listed.insert(kind);
                 }
-                self.review(around);
+                self.review_listed(around);
                 self.ask_candidate(&affected, around);
                 self.redecide(affected, true, &Decisions::default(), around);
                 self.tell_untold(around);
@@ -65,6 +65,14 @@ impl ClusterRecords {
                 self.watches.insert(kind, WatchState::Trouble(message));
                 self.touch(around);
             }
+        }
+    }
+
+    /// A list may show that what the store holds has to go; not before each kind has been listed once, see
+    /// `Member::knows_enough_of`. A restart need not look through the store for each kind.
+    fn review_listed(&self, around: &mut Surroundings<'_>) {
+        if Kind::ALL.iter().all(|kind| self.listed.contains(kind)) {
+            self.review(around);
         }
     }
 
