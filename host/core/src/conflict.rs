@@ -105,7 +105,7 @@ pub fn resolve_conflicts<'a>(
             let is_own = has.stays_of == Some(&claimant.0);
             if !fits && (!is_own || has.is_claimed && why == ONE_CNAME) {
                 let message = format!("{name} is published for {}: {why}", has.who);
-                let (loser, winner) = ((*claimant).clone(), Some(has.who.clone()));
+                let (loser, winner) = ((*claimant).clone(), Some(has.who.to_string()));
                 conflicts.push(Conflict { name: name.clone(), loser, message, winner });
             }
             fits
@@ -184,8 +184,7 @@ const CNAME_STAYS: &str = "its CNAME stays for now, and nothing can stand beside
 
 /// Who has a name, so that not everything can stand there.
 struct Has<'s> {
-    /// In words.
-    who: String,
+    who: Who<'s>,
     /// The values that alone can stand there; `None` where everything can but a CNAME.
     cname: Option<&'s [RecordValue]>,
     /// Whose value stays there.
@@ -196,13 +195,13 @@ struct Has<'s> {
 
 impl<'s> Has<'s> {
     /// What stays, before what is asked for; where both are the same, the object that asks for it is named.
-    fn among(sets: &[(&Claimant, &'s RecordSet)], present: &'s Present) -> Option<Self> {
+    fn among(sets: &[(&'s Claimant, &'s RecordSet)], present: &'s Present) -> Option<Self> {
         let is_cname = |value: &RecordValue| value.record_type() == RecordType::Cname;
         let of = |fits: &dyn Fn(&RecordSet) -> bool| sets.iter().find(|(_, set)| fits(set)).copied();
-        let staying = |staying: &'s Staying, cname, claim: Option<(&Claimant, &RecordSet)>| Self {
-            who: claim.map_or_else(
-                || who(&staying.cluster, &staying.source),
-                |(claimant, _)| who(&claimant.0, &claimant.1),
+        let staying = |staying: &'s Staying, cname, claim: Option<(&'s Claimant, &RecordSet)>| Self {
+            who: claim.map_or(
+                Who { cluster: &staying.cluster, source: &staying.source },
+                |((cluster, source), _)| Who { cluster, source },
             ),
             cname,
             stays_of: Some(&staying.cluster),
@@ -212,8 +211,8 @@ impl<'s> Has<'s> {
             let only = std::slice::from_ref(&stays.value);
             return Some(staying(stays, Some(only), of(&|set| *set.values == *only)));
         }
-        let claimed = |(claimant, set): (&Claimant, &'s RecordSet)| Self {
-            who: who(&claimant.0, &claimant.1),
+        let claimed = |((cluster, source), set): (&'s Claimant, &'s RecordSet)| Self {
+            who: Who { cluster, source },
             cname: set.values.iter().any(is_cname).then_some(&*set.values),
             stays_of: None,
             is_claimed: true,
@@ -229,8 +228,17 @@ impl<'s> Has<'s> {
     }
 }
 
-fn who(cluster: &ClusterId, source: &dyn fmt::Display) -> String {
-    format!("{source} of cluster {cluster}")
+/// An object, in words only where it is told: at most names nobody gives way.
+struct Who<'s> {
+    cluster: &'s ClusterId,
+    source: &'s dyn fmt::Display,
+}
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cluster, source } = self;
+        write!(f, "{source} of cluster {cluster}")
+    }
 }
 
 #[cfg(test)]
