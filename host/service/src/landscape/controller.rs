@@ -123,8 +123,7 @@ impl LandscapeController {
                 }
                 Some(id) = ended.recv() => {
                     self.clusters.remove(&id);
-                    // A new Cluster of the same name may have come in the meantime.
-                    self.assign(&id);
+                    self.handle(Input::Ended(id)).await;
                 }
                 Some(question) = questions.recv() => {
                     let stuck = self.clusters.stuck(Instant::now());

@@ -33,6 +33,8 @@ pub(super) enum Input<M> {
     Access(Update<(ClusterId, Access)>),
     /// Something happens to the policy of this name.
     Policy(String, Box<policies::Input<M>>),
+    /// The controller of a cluster has nothing more to do.
+    Ended(ClusterId),
     /// Time has passed.
     Tick,
 }
@@ -59,6 +61,9 @@ pub(super) enum Effect {
 /// desired before the clusters, the policies and the access to the clusters are known.
 pub(super) struct Landscape<M> {
     clusters: Option<BTreeMap<ClusterId, Arc<Cluster>>>,
+    /// The uid of `Cluster` objects whose controllers have ended: the watch shows them for a moment as they were before we
+    /// let go of them.
+    released: BTreeMap<ClusterId, String>,
     meant: Meant,
     policies: Option<BTreeMap<String, PolicyLifeCycle<M>>>,
     access: Option<BTreeMap<ClusterId, Access>>,
@@ -68,7 +73,14 @@ pub(super) struct Landscape<M> {
 impl<M: PolicyModule> Landscape<M> {
     /// Nothing is known yet.
     pub(super) fn new(facts: LandscapeFacts) -> Self {
-        Self { clusters: None, meant: Meant::default(), policies: None, access: None, facts }
+        Self {
+            clusters: None,
+            released: BTreeMap::new(),
+            meant: Meant::default(),
+            policies: None,
+            access: None,
+            facts,
+        }
     }
 
     /// Whether all lists have been read.
@@ -94,9 +106,12 @@ impl<M: PolicyModule> Landscape<M> {
         self.clusters.as_ref().is_some_and(|clusters| clusters.contains_key(id))
     }
 
-    /// What should be for a cluster; `None` where that is not known, or there is no such cluster.
+    /// What should be for a cluster; `None` where that is not known, or there is no such cluster, or only one that is released.
     pub(super) fn desired(&self, id: &ClusterId) -> Option<Desired> {
         let cluster = self.clusters.as_ref()?.get(id)?;
+        if cluster.uid().is_some_and(|uid| self.released.get(id) == Some(&uid)) {
+            return None;
+        }
         let desired = desired(Arc::clone(cluster), true, self.policies.as_ref()?, self.access.as_ref()?);
         Some(Desired { gateway: self.meant.gateway_domain(cluster), ..desired })
     }
@@ -110,6 +125,7 @@ impl<M: PolicyModule> Landscape<M> {
     pub(super) fn handle(&mut self, input: Input<M>, moment: &Moment) -> Vec<Effect> {
         match input {
             Input::Clusters(update) => self.clusters_seen(update),
+            Input::Ended(id) => self.controller_ended(id),
             Input::Policies(Update::Trouble(message)) => trouble("DNSPolicy", &message),
             Input::Policies(update) => {
                 let meant = self.meant.policies_seen(update);
@@ -145,6 +161,7 @@ impl<M: PolicyModule> Landscape<M> {
                 for id in old.keys().filter(|id| !all.contains_key(id)) {
                     tracing::warn!(cluster = %id, "the Cluster is missing in a new list; its records stay");
                 }
+                self.released.retain(|id, _| all.contains_key(id));
                 self.clusters = Some(all);
                 self.assign_all()
             }
@@ -159,6 +176,7 @@ impl<M: PolicyModule> Landscape<M> {
                 if let Some(clusters) = &mut self.clusters {
                     clusters.remove(&id);
                 }
+                self.released.remove(&id);
                 // Without a controller, nothing has been done for the cluster yet.
                 let (Some(policies), Some(access)) = (&self.policies, &self.access) else {
                     return Vec::new();
@@ -167,6 +185,17 @@ impl<M: PolicyModule> Landscape<M> {
             }
             Update::Trouble(message) => trouble("Cluster", &message),
         }
+    }
+
+    /// A new Cluster of the same name may have come in the meantime.
+    fn controller_ended(&mut self, id: ClusterId) -> Vec<Effect> {
+        let cluster = self.clusters.as_ref().and_then(|clusters| clusters.get(&id));
+        let leaves = cluster.filter(|cluster| cluster.metadata.deletion_timestamp.is_some());
+        match leaves.and_then(|cluster| cluster.uid()) {
+            Some(uid) => self.released.insert(id.clone(), uid),
+            None => self.released.remove(&id),
+        };
+        vec![Effect::Assign(id)]
     }
 
     fn cluster_dns_seen(&self, update: Update<ClusterDNS>) -> Vec<Effect> {

@@ -1,5 +1,6 @@
 //! The landscape as it changes: what follows for whom.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
 use super::state::{Effect, Input, Landscape};
@@ -8,7 +9,8 @@ use crate::inventory::Access;
 use crate::policies::test_support::{LANDSCAPE, Mock, moment, policy};
 use crate::policies::{self, Load};
 use crate::watch::Update;
-use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy};
+use openmcp_dns_api::conditions::now;
+use openmcp_dns_api::{CONFIRM_ANNOTATION, Cluster, ClusterDNS, DNSPolicy, FINALIZER};
 use openmcp_dns_core::cluster::ClusterId;
 
 fn id(name: &str) -> ClusterId {
@@ -226,6 +228,37 @@ fn the_controller_of_a_deleted_cluster_learns_under_which_policy_it_stood() {
     assert!(matches!(governed, Governed::By(policy) if policy.policy_name == "p"));
     assert!(access.is_some(), "clean-up needs the way into the cluster");
     assert!(landscape.desired(&id("w1")).is_none());
+}
+
+#[test]
+fn a_cluster_that_was_released_is_not_taken_back_again_while_the_watch_still_shows_it_and_one_made_anew_is_taken_up()
+ {
+    let (mut landscape, _) = landscape(Vec::new());
+    let of_uid = |uid: &str| {
+        let mut cluster = cluster("w1");
+        cluster.metadata.uid = Some(uid.to_owned());
+        cluster
+    };
+    let set = |cluster: Cluster| Input::Clusters(Update::Set(Box::new(cluster)));
+    let mut leaves = of_uid("first");
+    leaves.metadata.deletion_timestamp = Some(Time(now()));
+    leaves.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+    handle(&mut landscape, set(leaves.clone()));
+    assert!(landscape.desired(&id("w1")).is_some());
+    handle(&mut landscape, Input::Ended(id("w1")));
+    assert!(landscape.desired(&id("w1")).is_none());
+    // What was written before our finalizer went comes late.
+    handle(&mut landscape, set(leaves.clone()));
+    assert!(landscape.desired(&id("w1")).is_none());
+    handle(&mut landscape, Input::Clusters(Update::Removed(Box::new(leaves.clone()))));
+    handle(&mut landscape, set(of_uid("second")));
+    assert!(landscape.desired(&id("w1")).is_some());
+
+    // It may have come before the controller has ended.
+    handle(&mut landscape, set(leaves));
+    handle(&mut landscape, set(of_uid("third")));
+    assert_eq!(assigned(&handle(&mut landscape, Input::Ended(id("w1")))), ["w1"]);
+    assert!(landscape.desired(&id("w1")).is_some());
 }
 
 #[test]
