@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use crate::kept::{Kept, Stored};
+use crate::kept::Kept;
 use crate::refusal::Refusal;
 use crate::resource::{Resource, Validator};
 
@@ -44,9 +44,8 @@ impl Kind {
         self.objects.get(key)
     }
 
-    pub(crate) fn found(&self, key: &Key) -> Result<Stored, Refusal> {
-        let found = self.get(key).ok_or_else(|| Refusal::not_found(&self.resource, &key.1))?;
-        Ok(found.stored())
+    pub(crate) fn found(&self, key: &Key) -> Result<&Kept, Refusal> {
+        self.get(key).ok_or_else(|| Refusal::not_found(&self.resource, &key.1))
     }
 
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&Key, &Kept)> {

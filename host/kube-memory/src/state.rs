@@ -183,7 +183,7 @@ impl State {
     }
 
     fn get(&self, at: &Place) -> Result<Value, Refusal> {
-        Ok(self.kind(at)?.found(&at.key())?.object)
+        Ok(self.kind(at)?.found(&at.key())?.object())
     }
 
     pub(crate) fn namespace_exists(&self, name: &str) -> bool {

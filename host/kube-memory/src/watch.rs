@@ -99,13 +99,11 @@ impl State {
             Ok(changes) => {
                 for change in changes.take(AT_ONCE) {
                     watch.revision = change.revision;
-                    let matching = |object: Option<&'_ Kept>| {
-                        object.filter(|object| watch.matches(&change.key, object)).cloned()
-                    };
-                    match (matching(change.before.as_ref()), matching(change.after.as_ref())) {
+                    let matches = |object: &&Kept| watch.matches(&change.key, object);
+                    match (change.before.as_ref().filter(matches), change.after.as_ref().filter(matches)) {
                         (None, None) => {}
-                        (None, Some(after)) => watch.write(&mut lines, "ADDED", &after),
-                        (Some(_), Some(after)) => watch.write(&mut lines, "MODIFIED", &after),
+                        (None, Some(after)) => watch.write(&mut lines, "ADDED", after),
+                        (Some(_), Some(after)) => watch.write(&mut lines, "MODIFIED", after),
                         (Some(before), None) => {
                             let mut before = before.object();
                             before["metadata"]["resourceVersion"] = json!(change.revision.to_string());

@@ -99,7 +99,7 @@ impl State {
         let mut object = metadata::decode(body)?;
         metadata::tidy(&mut object);
         metadata::place(&resource, at, &mut object)?;
-        let old = kind.found(&at.key())?;
+        let old = kind.found(&at.key())?.stored();
         let candidate = Candidate {
             object,
             status: at.subresource.is_some(),
@@ -135,7 +135,7 @@ impl State {
         let patch = metadata::decode(body)?;
         let kind = self.kind(at)?;
         let resource = kind.resource.clone();
-        let old = kind.found(&at.key())?;
+        let old = kind.found(&at.key())?.stored();
         let mut object = old.object.clone();
         patch::merge(&mut object, &patch);
         metadata::tidy(&mut object);
@@ -208,7 +208,7 @@ impl State {
         let options = if body.is_empty() { json!({}) } else { metadata::decode(body)? };
         let kind = self.kind(at)?;
         let resource = kind.resource.clone();
-        let old = kind.found(&at.key())?;
+        let old = kind.found(&at.key())?.stored();
         let name = at.name.as_deref().unwrap_or_default();
         for (field, shown) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
             let there = metadata::text(&old.object, field);
@@ -269,8 +269,7 @@ impl State {
 
     pub(crate) fn keep(&mut self, at: &Place, key: Key, mut object: Value, managers: &[Manager]) -> Value {
         object["metadata"]["managedFields"] = managers::to_managed_fields(managers);
-        object["metadata"]["resourceVersion"] = json!((self.revision + 1).to_string());
-        self.commit(at, key, Some(Kept::new(&object)));
+        self.commit(at, key, Some(&mut object));
         object
     }
 
@@ -282,9 +281,14 @@ impl State {
         }
     }
 
-    fn commit(&mut self, at: &Place, key: Key, after: Option<Kept>) {
+    /// Sets or removes an object; an object gets the revision as its version.
+    fn commit(&mut self, at: &Place, key: Key, after: Option<&mut Value>) {
         if let Some(kind) = self.kinds.get_mut(&(at.group.clone(), at.plural.clone())) {
             self.revision += 1;
+            let after = after.map(|object| {
+                object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
+                Kept::new(object)
+            });
             kind.commit(self.revision, key, after, self.history);
         }
     }
